@@ -1,0 +1,90 @@
+//! The environment of the process, taken once and handed down.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+/// A snapshot of environment variables and of the working directory.
+///
+/// [`Env::from_process`] is the only reader of `std::env` in the workspace: libraries take an `Env`, so that
+/// tests and programs that embed them decide what they see.
+#[derive(Clone, Default)]
+pub struct Env {
+    variables: BTreeMap<OsString, OsString>,
+    current_dir: PathBuf,
+}
+
+impl Env {
+    /// Takes the environment of this process.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the process environment")]
+    pub fn from_process() -> std::io::Result<Self> {
+        Ok(Self { variables: std::env::vars_os().collect(), current_dir: std::env::current_dir()? })
+    }
+
+    /// Builds an environment that holds just `variables`, for a program in `current_dir`.
+    pub fn new<K: Into<OsString>, V: Into<OsString>>(
+        current_dir: impl Into<PathBuf>,
+        variables: impl IntoIterator<Item = (K, V)>,
+    ) -> Self {
+        Self {
+            variables: variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
+            current_dir: current_dir.into(),
+        }
+    }
+
+    /// Returns the value of a variable that is set, not empty and valid UTF-8.
+    ///
+    /// Empty counts as unset, as for the AWS tools.
+    pub fn var(&self, name: &str) -> Option<&str> {
+        self.var_os(name)?.to_str()
+    }
+
+    /// Returns the value of a variable that is set and not empty.
+    pub fn var_os(&self, name: &str) -> Option<&OsStr> {
+        self.variables.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
+    }
+
+    /// Tells whether the variable is set at all, be it to the empty string.
+    pub fn is_set(&self, name: &str) -> bool {
+        self.variables.contains_key(OsStr::new(name))
+    }
+
+    /// Returns the home directory (`HOME`, on Windows `USERPROFILE`).
+    pub fn home_dir(&self) -> Option<&Path> {
+        let name = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
+        self.var_os(name).map(Path::new)
+    }
+
+    /// Returns the working directory.
+    pub fn current_dir(&self) -> &Path {
+        &self.current_dir
+    }
+
+    /// Returns the same environment in another working directory, for `--cd`.
+    #[must_use]
+    pub fn with_current_dir(mut self, current_dir: impl Into<PathBuf>) -> Self {
+        self.current_dir = current_dir.into();
+        self
+    }
+
+    /// Makes `path` absolute: `~` is the home directory, relative paths start in the working directory.
+    pub fn absolute(&self, path: impl AsRef<Path>) -> PathBuf {
+        let path = path.as_ref();
+        if let (Ok(rest), Some(home)) = (path.strip_prefix("~"), self.home_dir()) {
+            return home.join(rest);
+        }
+        self.current_dir.join(path)
+    }
+}
+
+/// Shows names only: values may be secrets.
+impl std::fmt::Debug for Env {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<_> = self.variables.keys().collect();
+        formatter
+            .debug_struct("Env")
+            .field("variables", &names)
+            .field("current_dir", &self.current_dir)
+            .finish()
+    }
+}

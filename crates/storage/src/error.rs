@@ -1,0 +1,153 @@
+//! The errors of this crate.
+//!
+//! Rules: a kind says what the caller can do, not where the error arose; every error names its subject (the
+//! operation, the bucket and key or the file); `Display` never repeats the source, which the command line
+//! prints as a chain; secrets and presigned URLs never enter an error.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+/// The result of an operation of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What the caller can do about an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The object is not there.
+    NotFound,
+    /// The bucket is not there.
+    NoSuchBucket,
+    /// The credentials are good and do not allow this (403).
+    Denied,
+    /// There are no credentials, or the server does not accept them.
+    Unauthenticated,
+    /// The server asked for patience until the time budget ran out.
+    Throttled,
+    /// What arrived is not what was asked for: wrong digest, wrong size, a malformed or hostile reply.
+    Corrupt,
+    /// The server could not be reached, stalled or cut the connection.
+    Network,
+    /// The server answered with an error of its own (5xx, or one that has no kind here).
+    Server,
+    /// The server does not know the operation or option.
+    Unsupported,
+    /// A condition of the request did not hold, such as `If-Match`.
+    Precondition,
+    /// Options contradict each other or have values that cannot be used.
+    Config,
+    /// A local file could not be read or written.
+    Io,
+    /// The user asked to stop.
+    Interrupted,
+}
+
+/// What a server said, kept as data.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServerReply {
+    /// HTTP status.
+    pub status: u16,
+    /// S3 error code, as `NoSuchKey`.
+    pub code: Option<String>,
+    /// S3 error message.
+    pub message: Option<String>,
+    /// Request id, for the server's operator.
+    pub request_id: Option<String>,
+    /// The region the bucket is in, if the reply names it.
+    pub region: Option<String>,
+}
+
+/// An error of this crate.
+pub struct Error {
+    kind: ErrorKind,
+    /// What failed and on what, as ``cannot get `s3://bucket/key` ``.
+    message: String,
+    reply: Option<Box<ServerReply>>,
+    hint: Option<String>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    /// Makes an error; `message` says what failed, on what, and why as far as the source does not.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), reply: None, hint: None, source: None }
+    }
+
+    /// Adds the cause.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// Adds what the server said.
+    #[must_use]
+    pub fn with_reply(mut self, reply: ServerReply) -> Self {
+        self.reply = Some(Box::new(reply));
+        self
+    }
+
+    /// Adds what the user can do, as a sentence or a command.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Makes an error of a failed file operation; `source` names the file (fs_err).
+    pub fn io(message: impl Into<String>, source: std::io::Error) -> Self {
+        Self::new(ErrorKind::Io, message).with_source(source)
+    }
+
+    /// Returns what the caller can do about it.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+
+    /// Returns what the server said, if a server said something.
+    pub fn reply(&self) -> Option<&ServerReply> {
+        self.reply.as_deref()
+    }
+
+    /// Returns what the user can do.
+    pub fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    /// Tells whether the same call may well succeed later.
+    pub fn is_transient(&self) -> bool {
+        matches!(self.kind, ErrorKind::Throttled | ErrorKind::Network | ErrorKind::Server)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)?;
+        if let Some(reply) = &self.reply {
+            match (&reply.code, &reply.message) {
+                (Some(code), Some(message)) => write!(formatter, ": {message} ({code}, HTTP {})", reply.status)?,
+                (Some(code), None) => write!(formatter, ": {code} (HTTP {})", reply.status)?,
+                (None, _) => write!(formatter, ": HTTP {}", reply.status)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Error")
+            .field("kind", &self.kind)
+            .field("message", &self.message)
+            .field("reply", &self.reply)
+            .field("source", &self.source)
+            .finish_non_exhaustive()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn StdError + 'static))
+    }
+}

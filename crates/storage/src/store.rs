@@ -1,0 +1,177 @@
+//! What the transfer engine asks of an object store.
+//!
+//! The traits of `object_store` cannot say "the page after this key", "send this part of that file",
+//! "this is the MD5 of the body" or "delete these, and tell me which failed". [`RemoteStore`] can; it is
+//! implemented by [`S3Store`](crate::s3::S3Store) and, for every other store of `object_store`, by
+//! [`ObjectStoreAdapter`](crate::ObjectStoreAdapter).
+
+use std::fmt::Debug;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+
+use crate::{Md5Digest, Result};
+
+/// What a store tells about an object without its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectInfo {
+    /// The key, below the prefix of the store.
+    pub key: String,
+    /// Size in bytes.
+    pub size_bytes: u64,
+    /// The entity tag without its quotes, if the store has one. It is the MD5 of the bytes for objects that
+    /// were put in one part and are not encrypted with SSE-C or SSE-KMS.
+    pub etag: Option<String>,
+    /// Seconds since the Unix epoch, if known.
+    pub last_modified: Option<i64>,
+}
+
+/// One page of a listing.
+#[derive(Debug, Clone, Default)]
+pub struct ListPage {
+    /// Objects in the lexicographic order of their keys.
+    pub objects: Vec<ObjectInfo>,
+    /// Tells that there is more behind the last key. Pages may be short or even empty before the end.
+    pub is_truncated: bool,
+    /// Where the next page starts; set whenever `is_truncated` is.
+    pub next: Option<ListFrom>,
+}
+
+/// Where a page of a listing starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListFrom {
+    /// At the first key of the prefix.
+    Start,
+    /// Behind a key, which need not exist.
+    AfterKey(String),
+    /// Where the store said that its last page ended. Opaque.
+    Token(String),
+}
+
+/// The bytes of an upload. It can be read again for every attempt.
+#[derive(Debug, Clone)]
+pub enum Body {
+    /// Bytes in memory.
+    Bytes(Bytes),
+    /// A part of a file, streamed. A file that is shorter than the range is an error, not a short upload.
+    FileRange {
+        /// The file.
+        path: Arc<PathBuf>,
+        /// The bytes to send, counted from the start of the file.
+        range: Range<u64>,
+    },
+}
+
+impl Body {
+    /// Returns the length in bytes.
+    pub fn len_bytes(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::FileRange { range, .. } => range.end - range.start,
+        }
+    }
+}
+
+/// The bytes of a download.
+pub struct Download {
+    /// Size of the whole object in bytes, whatever range was asked for.
+    pub size_bytes: u64,
+    /// Entity tag without its quotes.
+    pub etag: Option<String>,
+    /// The bytes; it ends with an error when the body is cut, stalls or is longer than announced.
+    pub stream: BoxStream<'static, Result<Bytes>>,
+}
+
+impl Debug for Download {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Download")
+            .field("size_bytes", &self.size_bytes)
+            .field("etag", &self.etag)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the store answered to an upload.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Uploaded {
+    /// Entity tag without its quotes.
+    pub etag: Option<String>,
+    /// The version id, from a bucket with versioning.
+    pub version_id: Option<String>,
+}
+
+/// A finished part of a multipart upload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UploadedPart {
+    /// Part number, counted from 1.
+    pub number: u32,
+    /// Entity tag as the store wrote it.
+    pub etag: String,
+    /// Size in bytes.
+    pub size_bytes: u64,
+}
+
+/// How a store wants to be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoreLimits {
+    /// Files of at least this size go in parts.
+    pub multipart_threshold_bytes: u64,
+    /// Size of a part; larger where a file would need more than `max_parts`.
+    pub part_size_bytes: u64,
+    /// Most parts an upload may have.
+    pub max_parts: u32,
+    /// Requests under way at once, if the user or the store sets a limit.
+    pub max_concurrency: Option<usize>,
+    /// Tells that the ETag of an object put in one part is the MD5 of its bytes.
+    pub etag_is_md5: bool,
+}
+
+/// A store of objects below a prefix. Keys are relative to that prefix and raw: no encoding, no leading `/`.
+///
+/// Every call does its own retries and gives up within its own time budget; an error is final for this call.
+/// Dropping a future cancels the request.
+#[async_trait]
+pub trait RemoteStore: Debug + Send + Sync + 'static {
+    /// Names the store for messages, as `s3://bucket/prefix` or a folder.
+    fn location(&self) -> &str;
+
+    /// Tells how the store wants to be used.
+    fn limits(&self) -> StoreLimits;
+
+    /// Returns one page of the objects whose keys start with `prefix`, which need not end at a `/`.
+    async fn list_page(&self, prefix: &str, from: &ListFrom) -> Result<ListPage>;
+
+    /// Looks at one object; `None` if it does not exist.
+    ///
+    /// A store that hides missing keys behind "access denied" gives [`ErrorKind::Denied`](crate::ErrorKind).
+    async fn head(&self, key: &str) -> Result<Option<ObjectInfo>>;
+
+    /// Opens an object, or a range of its bytes. With `if_match` only the object with that entity tag.
+    async fn get(&self, key: &str, range: Option<Range<u64>>, if_match: Option<&str>) -> Result<Download>;
+
+    /// Writes an object in one request. `md5` is the digest of the body, checked by the store on arrival.
+    async fn put(&self, key: &str, body: &Body, md5: Option<&Md5Digest>) -> Result<Uploaded>;
+
+    /// Starts a multipart upload and returns its id.
+    async fn create_multipart(&self, key: &str) -> Result<String>;
+
+    /// Sends one part; `number` counts from 1. Sending a number again replaces the part.
+    async fn put_part(&self, key: &str, upload_id: &str, number: u32, body: &Body) -> Result<UploadedPart>;
+
+    /// Lists the parts that arrived; `None` if the upload is not known (any more).
+    async fn list_parts(&self, key: &str, upload_id: &str) -> Result<Option<Vec<UploadedPart>>>;
+
+    /// Makes the object out of its parts.
+    async fn complete_multipart(&self, key: &str, upload_id: &str, parts: &[UploadedPart]) -> Result<Uploaded>;
+
+    /// Gives an upload up and frees its parts. Not an error if it is not known (any more).
+    async fn abort_multipart(&self, key: &str, upload_id: &str) -> Result<()>;
+
+    /// Deletes objects, as many requests as that takes, and returns the ones that could not be deleted, with the reason.
+    async fn delete(&self, keys: &[String]) -> Result<Vec<(String, crate::Error)>>;
+}
