@@ -1,1 +1,24 @@
-//! haul-auth
+//! Which AWS credentials, region and endpoint apply here, and why.
+//!
+//! This crate knows AWS; it knows no DVC repository, no bucket and no terminal. The environment, the clock and the
+//! HTTP client are handed in.
+
+#![warn(missing_docs)]
+
+mod chain;
+mod clock;
+mod credentials;
+mod error;
+pub mod http;
+mod request;
+mod settings;
+mod trace;
+
+pub use chain::{CredentialChain, PromptMfa};
+pub use clock::{Clock, SystemClock};
+pub use credentials::{Credentials, ProvideCredentials};
+pub use error::{Error, Result};
+pub use http::HttpClient;
+pub use request::CredentialRequest;
+pub use settings::{AddressingStyle, AwsSettings, ChecksumMode, RetryMode, S3Settings};
+pub use trace::{Answer, SourceName, Trace, TraceEntry};

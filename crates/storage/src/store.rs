@@ -167,7 +167,12 @@ pub trait RemoteStore: Debug + Send + Sync + 'static {
     async fn list_parts(&self, key: &str, upload_id: &str) -> Result<Option<Vec<UploadedPart>>>;
 
     /// Makes the object out of its parts.
-    async fn complete_multipart(&self, key: &str, upload_id: &str, parts: &[UploadedPart]) -> Result<Uploaded>;
+    async fn complete_multipart(
+        &self,
+        key: &str,
+        upload_id: &str,
+        parts: &[UploadedPart],
+    ) -> Result<Uploaded>;
 
     /// Gives an upload up and frees its parts. Not an error if it is not known (any more).
     async fn abort_multipart(&self, key: &str, upload_id: &str) -> Result<()>;

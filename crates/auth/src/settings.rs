@@ -1,0 +1,105 @@
+//! Region, endpoint and transfer settings from the environment and the AWS config file.
+
+use std::path::PathBuf;
+
+use haul_config::{Env, Located};
+
+use crate::{CredentialRequest, Result};
+
+/// What environment, AWS config file and remote say about how to talk to S3.
+///
+/// A field is `None` where nobody says anything: the default is the S3 client's.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct AwsSettings {
+    /// The active profile: the remote's, `AWS_DEFAULT_PROFILE`, `AWS_PROFILE`, else `default`.
+    pub profile: Located<String>,
+    /// The region: the remote's, `AWS_DEFAULT_REGION`, the profile's, `AWS_REGION`.
+    pub region: Option<Located<String>>,
+    /// The S3 endpoint: the remote's, `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, the profile's `services`, the profile's.
+    pub endpoint_url: Option<Located<String>>,
+    /// The `s3 =` block of the profile.
+    pub s3: S3Settings,
+    /// A file of certificates that replaces the roots of the system (`AWS_CA_BUNDLE`, `ca_bundle`).
+    pub ca_bundle: Option<Located<PathBuf>>,
+    /// How to retry (`AWS_RETRY_MODE`, `retry_mode`).
+    pub retry_mode: Option<Located<RetryMode>>,
+    /// Attempts per request, the first one included (`AWS_MAX_ATTEMPTS`, `max_attempts`).
+    pub max_attempts: Option<Located<u32>>,
+    /// When to send checksums (`AWS_REQUEST_CHECKSUM_CALCULATION`, `request_checksum_calculation`).
+    pub request_checksum_calculation: Option<Located<ChecksumMode>>,
+    /// When to check checksums of replies (`AWS_RESPONSE_CHECKSUM_VALIDATION`, `response_checksum_validation`).
+    pub response_checksum_validation: Option<Located<ChecksumMode>>,
+    /// Use endpoints that speak IPv6, too (`AWS_USE_DUALSTACK_ENDPOINT`, `use_dualstack_endpoint`).
+    pub use_dualstack_endpoint: Option<Located<bool>>,
+    /// Use FIPS endpoints (`AWS_USE_FIPS_ENDPOINT`, `use_fips_endpoint`).
+    pub use_fips_endpoint: Option<Located<bool>>,
+}
+
+/// The `s3 =` block of a profile.
+///
+/// Source: <https://docs.aws.amazon.com/cli/latest/topic/s3-config.html>.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct S3Settings {
+    /// Requests at the same time.
+    pub max_concurrent_requests: Option<Located<usize>>,
+    /// Tasks waiting.
+    pub max_queue_size: Option<Located<usize>>,
+    /// Files of this many bytes and more go up in parts.
+    pub multipart_threshold: Option<Located<u64>>,
+    /// Bytes per part.
+    pub multipart_chunksize: Option<Located<u64>>,
+    /// Bytes per second at most, over all transfers.
+    pub max_bandwidth: Option<Located<u64>>,
+    /// Whether the bucket is in the host name or in the path.
+    pub addressing_style: Option<Located<AddressingStyle>>,
+    /// Use the accelerated endpoint.
+    pub use_accelerate_endpoint: Option<Located<bool>>,
+    /// Use endpoints that speak IPv6, too; wins over the profile's own key.
+    pub use_dualstack_endpoint: Option<Located<bool>>,
+    /// Sign the SHA-256 of every body.
+    pub payload_signing_enabled: Option<Located<bool>>,
+}
+
+/// Where the bucket stands in a URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddressingStyle {
+    /// Whatever works: the S3 client decides.
+    Auto,
+    /// In the host name.
+    Virtual,
+    /// In the path.
+    Path,
+}
+
+/// The AWS SDKs' names for ways to retry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetryMode {
+    /// botocore's first.
+    Legacy,
+    /// That of all SDKs.
+    Standard,
+    /// With client-side rate limiting.
+    Adaptive,
+}
+
+/// When checksums other than MD5 are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChecksumMode {
+    /// Wherever the operation allows it.
+    WhenSupported,
+    /// Only where the operation demands it.
+    WhenRequired,
+}
+
+impl AwsSettings {
+    /// Reads the settings that apply to `request` in `env`.
+    ///
+    /// # Errors
+    /// A file that cannot be read or parsed, an unknown profile, a value of the wrong type.
+    pub fn load(request: &CredentialRequest, env: &Env) -> Result<Self> {
+        let _ = (request, env);
+        unimplemented!("reads the AWS files")
+    }
+}
