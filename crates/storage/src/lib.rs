@@ -4,15 +4,24 @@
 
 #![warn(missing_docs)]
 
+mod cache;
 mod error;
+mod folder;
+pub mod hash;
 mod layout;
 mod oid;
 pub mod progress;
+mod remote;
 mod store;
+pub mod transfer;
 
+pub use cache::{Cache, CacheOptions, CacheSharing, CachedObject, Durability, StoreMode, StoredFile};
 pub use error::{Error, ErrorKind, Result, ServerReply};
+pub use folder::FolderStore;
 pub use layout::Layout;
 pub use oid::{InvalidOid, Md5Digest, Oid, OidKind};
+pub use remote::RemoteOdb;
 pub use store::{
     Body, Download, ListFrom, ListPage, ObjectInfo, RemoteStore, StoreLimits, Uploaded, UploadedPart,
 };
+pub use tokio_util::sync::CancellationToken;

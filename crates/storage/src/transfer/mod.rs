@@ -1,0 +1,114 @@
+//! Moving objects between a cache and a remote.
+
+mod report;
+
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use tokio_util::sync::CancellationToken;
+
+pub use report::{
+    CompareReport, FailedObject, MissingObject, ObjectState, PlannedObject, RequestCounts, TransferReport,
+};
+
+use crate::progress::Observer;
+use crate::{Cache, Layout, Oid, RemoteOdb, Result};
+
+/// One object of a group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// The object's name.
+    pub oid: Oid,
+    /// Size in bytes, where the metafile tells.
+    pub size_bytes: Option<u64>,
+    /// The path a person knows the object by, for reports.
+    pub path: Box<str>,
+}
+
+/// The objects of one out: those of a tracked directory, or a single file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectGroup {
+    /// Where the objects lie.
+    pub layout: Layout,
+    /// The directory's manifest. It is moved last, and only when every member is where it has to be.
+    pub directory: Option<Member>,
+    /// The manifest's bytes, if the caller got them from the remote and the cache does not have them.
+    pub manifest: Option<Bytes>,
+    /// The files. Names may repeat, here and in other groups: an object is moved once.
+    pub members: Vec<Member>,
+}
+
+/// What a transfer does with its plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TransferMode {
+    /// Moves the objects.
+    #[default]
+    Execute,
+    /// Only asks what exists, and fills [`TransferReport::planned`].
+    DryRun,
+}
+
+/// What a manifest on the remote proves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DirTrust {
+    /// Nothing: every member is asked for. A directory that was pushed by half heals.
+    #[default]
+    CheckMembers,
+    /// That its members are there too, as DVC assumes. Fewer requests, but what is missing stays missing.
+    TrustDir,
+}
+
+/// How to transfer.
+#[derive(Debug, Clone, Default)]
+pub struct TransferOptions {
+    /// Requests under way at once; else the store's limit, else a good default.
+    pub jobs: Option<usize>,
+    /// Transfer or plan.
+    pub mode: TransferMode,
+    /// What a manifest on the remote proves.
+    pub dir_trust: DirTrust,
+    /// A folder for what a killed upload needs to go on (`.dvc/tmp/haul`); without it, it starts over.
+    pub state_dir: Option<PathBuf>,
+    /// Stops the transfer: nothing new is started, nothing half done is left, and the report says so.
+    pub cancel: CancellationToken,
+}
+
+/// Sends what the remote lacks. Members go before their manifest.
+///
+/// An object that fails or is missing does not stop the others: the report names each. Err is for what ends
+/// all: no bucket, no credentials, a server that cannot be reached.
+pub async fn push(
+    cache: &Cache,
+    remote: &RemoteOdb,
+    groups: BoxStream<'_, Result<ObjectGroup>>,
+    options: &TransferOptions,
+    observer: &dyn Observer,
+) -> Result<TransferReport> {
+    drop(groups);
+    unimplemented!("{cache:?} {remote:?} {options:?} {}", size_of_val(observer))
+}
+
+/// Gets what the cache lacks. Every object is verified before it gets its name.
+pub async fn fetch(
+    cache: &Cache,
+    remote: &RemoteOdb,
+    groups: BoxStream<'_, Result<ObjectGroup>>,
+    options: &TransferOptions,
+    observer: &dyn Observer,
+) -> Result<TransferReport> {
+    drop(groups);
+    unimplemented!("{cache:?} {remote:?} {options:?} {}", size_of_val(observer))
+}
+
+/// Looks which objects are in the cache and which are on the remote, and moves nothing.
+pub async fn compare(
+    cache: &Cache,
+    remote: &RemoteOdb,
+    groups: BoxStream<'_, Result<ObjectGroup>>,
+    options: &TransferOptions,
+    observer: &dyn Observer,
+) -> Result<CompareReport> {
+    drop(groups);
+    unimplemented!("{cache:?} {remote:?} {options:?} {}", size_of_val(observer))
+}
