@@ -1,1 +1,31 @@
-//! haul-repo
+//! A DVC repository: metafiles, index, workspace and operations.
+//!
+//! This crate knows no command line, no terminal and no S3 requests.
+//!
+//! | Question | Module |
+//! |---|---|
+//! | Where is the repository, how is one made? | [`root`], [`init`] |
+//! | Who may write now? | [`lock`] |
+//! | What do `.dvc`, `dvc.yaml`, `dvc.lock` and `.dir` objects say? | [`metafile`] |
+//! | Which files does DVC not see? | [`ignore`] |
+//! | What does Git say about a path? | [`git`] |
+//! | Which outs does a command work on? | [`index`] |
+
+#![warn(missing_docs)]
+
+mod error;
+pub mod git;
+pub mod ignore;
+pub mod index;
+pub mod init;
+pub mod lock;
+pub mod metafile;
+pub mod root;
+
+pub use error::{Error, Result};
+pub use git::Git;
+pub use ignore::IgnoreRules;
+pub use index::{Dep, Index, Out, SelectOptions, Selected, Selection, Stage};
+pub use lock::{LockWait, RepoLock};
+pub use metafile::dir_manifest::DirManifest;
+pub use root::Repo;

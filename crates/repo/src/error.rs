@@ -1,0 +1,82 @@
+//! The errors of this crate.
+//!
+//! Rules: a variant is named for what the caller can do about it and carries its subject; `Display` is lower
+//! case except where it is DVC's own sentence, and never repeats the source; hints are kept apart.
+
+use std::path::PathBuf;
+
+use crate::metafile::MetafileError;
+
+/// The result of an operation of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An error of this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no `.dvc` folder here or above; exit code 253.
+    #[error("{0}")]
+    NotARepository(String),
+    /// A repository cannot be made here.
+    #[error("failed to initiate DVC - {0}")]
+    Init(String),
+    /// A metafile cannot be read as what it should be.
+    #[error(transparent)]
+    Metafile(#[from] MetafileError),
+    /// A target names nothing.
+    #[error("{message}")]
+    TargetNotFound {
+        /// The target as typed.
+        target: String,
+        /// DVC's sentence.
+        message: String,
+    },
+    /// Two outs claim the same path, or one lies inside the other.
+    #[error("{0}")]
+    OverlappingOuts(String),
+    /// A path cannot be an out.
+    #[error("{0}")]
+    BadOut(String),
+    /// Another process holds the lock.
+    #[error("{0}")]
+    Locked(String),
+    /// Git could not be asked.
+    #[error("{message}")]
+    Git {
+        /// What was asked.
+        message: String,
+        /// Why it failed.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A file could not be read or written; the source names it.
+    #[error("{action}")]
+    Io {
+        /// What was being done, as `cannot read the repository lock`.
+        action: String,
+        /// The error, which names the file.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A path is not valid UTF-8, which DVC's files cannot express.
+    #[error("`{}` is not valid UTF-8 and cannot be written to DVC's files", .0.display())]
+    NotUnicode(PathBuf),
+    /// The object store failed.
+    #[error(transparent)]
+    Storage(#[from] haul_storage::Error),
+}
+
+impl Error {
+    /// Makes an error of a failed file operation; `source` names the file (fs_err).
+    pub fn io(action: impl Into<String>, source: std::io::Error) -> Self {
+        Self::Io { action: action.into(), source }
+    }
+
+    /// Makes an error of a failed question to Git.
+    pub fn git(
+        message: impl Into<String>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::Git { message: message.into(), source: source.into() }
+    }
+}

@@ -1,0 +1,23 @@
+//! The files DVC keeps in Git (`.dvc`, `dvc.yaml`, `dvc.lock`) and the `.dir` object.
+//!
+//! Source: <https://dvc.org/doc/user-guide/project-structure/dvc-files>.
+
+use std::path::PathBuf;
+
+pub mod dir_manifest;
+pub mod dvc_file;
+pub mod legacy_hash;
+
+/// A metafile that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct MetafileError {
+    /// The file.
+    pub path: PathBuf,
+    /// Line, counted from 1.
+    pub line: Option<usize>,
+    /// Column, counted from 1.
+    pub column: Option<usize>,
+    /// DVC's sentence, with the place.
+    pub message: String,
+}
