@@ -1,13 +1,45 @@
 //! What the outside world told us: DVC configuration files, the environment, secrets.
 //!
 //! This crate knows no network, no credentials chain and no DVC data files.
+//!
+//! # Precedence
+//!
+//! | level | file | who reads it |
+//! |---|---|---|
+//! | [`Level::Local`] | `.dvc/config.local` | this checkout; ignored by Git |
+//! | [`Level::Repo`] | `.dvc/config` | everyone who clones the repository |
+//! | [`Level::Global`] | `~/.config/dvc/config` | this user |
+//! | [`Level::System`] | `/etc/xdg/dvc/config` | this machine |
+//!
+//! A level overrides the ones below it, option by option.
+//!
+//! # Map
+//!
+//! - [`ini`]: one file as text - read and edited losslessly;
+//! - [`ConfigPaths`], [`ConfigStack`]: the four files - get, list, edit;
+//! - [`keys`]: every section and option as data;
+//! - [`Config`], [`Remote`], [`S3Remote`]: the validated result, every value [`Located`].
 
 #![warn(missing_docs)]
 
 mod env;
+mod error;
+pub mod ini;
+mod key;
+pub mod keys;
 mod origin;
+mod paths;
+mod remote;
+mod schema;
 mod secret;
+mod stack;
 
 pub use env::Env;
+pub use error::{Error, Place, Result};
+pub use key::{KeyPath, SectionName};
 pub use origin::{Level, Located, Origin};
+pub use paths::ConfigPaths;
+pub use remote::{LocalRemote, Remote, RemoteKind, S3Remote, ServerSideEncryption, SslVerify};
+pub use schema::{CacheConfig, Config, CoreConfig, LinkType};
 pub use secret::Secret;
+pub use stack::{AddRemote, ConfigStack, Edited, Listed, ListedRemote, Notice};

@@ -1,0 +1,150 @@
+//! A validated remote.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use url::Url;
+
+use crate::schema::LinkType;
+use crate::{Located, Secret};
+
+/// A remote with its options checked, ready to be connected to.
+#[derive(Debug, Clone)]
+pub struct Remote {
+    /// The name, in lower case.
+    pub name: String,
+    /// The URL; a local path is absolute.
+    pub url: Located<String>,
+    /// How many transfers may run side by side (`jobs`).
+    pub jobs: Option<Located<NonZeroUsize>>,
+    /// How many files may be hashed side by side (`checksum_jobs` of the remote, else of `core`).
+    pub checksum_jobs: Option<Located<NonZeroUsize>>,
+    /// Whether downloads are hashed again (`verify`).
+    pub verify: Located<bool>,
+    /// Whether object versions stand for file versions (`version_aware`); implied by `worktree`.
+    pub version_aware: Option<Located<bool>>,
+    /// Whether the remote mirrors the workspace (`worktree`).
+    pub worktree: Option<Located<bool>>,
+    /// What kind of storage it is.
+    pub kind: RemoteKind,
+}
+
+/// The kinds of storage a remote can stand for.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum RemoteKind {
+    /// Amazon S3, or a server that speaks its protocol.
+    S3(Box<S3Remote>),
+    /// A folder of this machine.
+    Local(LocalRemote),
+    /// A storage that DVC knows and haul does not, such as `gs` or `ssh`.
+    Unsupported {
+        /// The scheme of its URL.
+        scheme: String,
+    },
+}
+
+/// The options of a remote that is a folder.
+#[derive(Debug, Clone)]
+pub struct LocalRemote {
+    /// The folder, absolute.
+    pub path: PathBuf,
+    /// How files are linked from it, by preference (`type`).
+    pub types: Option<Located<Vec<LinkType>>>,
+    /// Whether its files are made writable for the group (`shared = group`).
+    pub shared_group: Option<Located<bool>>,
+}
+
+/// The options of an S3 remote, as far as somebody set them.
+///
+/// Source: <https://dvc.org/doc/user-guide/data-management/remote-storage/amazon-s3>.
+#[derive(Debug, Clone)]
+pub struct S3Remote {
+    /// The bucket of the URL.
+    pub bucket: String,
+    /// The rest of the URL's path, with neither a leading nor a trailing `/`.
+    pub prefix: String,
+    /// The region requests are signed for.
+    pub region: Option<Located<String>>,
+    /// The profile of the shared AWS files; takes environment variables out of the credential chain.
+    pub profile: Option<Located<String>>,
+    /// The shared credentials file, absolute.
+    pub credentialpath: Option<Located<PathBuf>>,
+    /// The AWS configuration file, absolute.
+    pub configpath: Option<Located<PathBuf>>,
+    /// The server, as `https://host:port` with an optional base path.
+    pub endpointurl: Option<Located<Url>>,
+    /// The access key; comes only together with `secret_access_key`.
+    pub access_key_id: Option<Located<String>>,
+    /// The secret of the access key.
+    pub secret_access_key: Option<Located<Secret>>,
+    /// The session token of temporary keys.
+    pub session_token: Option<Located<Secret>>,
+    /// Whether an endpoint without a scheme of its own is reached over TLS; true unless set.
+    pub use_ssl: Option<Located<bool>>,
+    /// How the server's certificate is checked.
+    pub ssl_verify: Option<Located<SslVerify>>,
+    /// Whether requests go out unsigned.
+    pub allow_anonymous_login: Option<Located<bool>>,
+    /// The server-side encryption to ask for.
+    pub sse: Option<Located<ServerSideEncryption>>,
+    /// The KMS key of `aws:kms` encryption.
+    pub sse_kms_key_id: Option<Located<String>>,
+    /// The algorithm of customer-key encryption: `AES256`.
+    pub sse_customer_algorithm: Option<Located<String>>,
+    /// The customer key, decoded from base64.
+    pub sse_customer_key: Option<Located<Secret<[u8; 32]>>>,
+    /// The canned ACL of new objects.
+    pub acl: Option<Located<String>>,
+    /// Who may read new objects.
+    pub grant_read: Option<Located<String>>,
+    /// Who may read the ACL of new objects.
+    pub grant_read_acp: Option<Located<String>>,
+    /// Who may write the ACL of new objects.
+    pub grant_write_acp: Option<Located<String>>,
+    /// Who may do all of it.
+    pub grant_full_control: Option<Located<String>>,
+    /// How long a connection may be silent.
+    pub read_timeout: Option<Located<Duration>>,
+    /// How long connecting may take.
+    pub connect_timeout: Option<Located<Duration>>,
+    /// Whether listings use version 1 of the protocol.
+    pub listobjects: Option<Located<bool>>,
+}
+
+/// How the certificate of the server is checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SslVerify {
+    /// Against the system's authorities.
+    Enabled,
+    /// Not at all.
+    Disabled,
+    /// Against the authorities of this PEM file, and no others.
+    CaBundle(PathBuf),
+}
+
+/// The server-side encryptions of S3.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html>.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ServerSideEncryption {
+    /// `AES256`: keys kept by S3.
+    Aes256,
+    /// `aws:kms`: keys kept by KMS.
+    AwsKms,
+    /// `aws:kms:dsse`: two layers, keys kept by KMS.
+    AwsKmsDsse,
+}
+
+impl ServerSideEncryption {
+    /// Returns the value of the `x-amz-server-side-encryption` header.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Aes256 => "AES256",
+            Self::AwsKms => "aws:kms",
+            Self::AwsKmsDsse => "aws:kms:dsse",
+        }
+    }
+}
