@@ -10,8 +10,10 @@ mod clock;
 mod credentials;
 mod error;
 pub mod http;
+mod profile;
 mod request;
 mod settings;
+mod shell_words;
 mod trace;
 
 pub use chain::{CredentialChain, PromptMfa};

@@ -61,6 +61,8 @@ pub enum Origin {
         path: PathBuf,
         /// The section, as `profile work` or `default`.
         section: String,
+        /// The line of the value, counted from 1.
+        line: usize,
     },
     /// An environment variable.
     Env {
@@ -86,7 +88,9 @@ impl fmt::Display for Origin {
         match self {
             Self::Default => formatter.write_str("default"),
             Self::File { path, line, .. } => write!(formatter, "{}:{line}", path.display()),
-            Self::AwsFile { path, section } => write!(formatter, "{} [{section}]", path.display()),
+            Self::AwsFile { path, section, line } => {
+                write!(formatter, "{}:{line} [{section}]", path.display())
+            }
             Self::Env { name } => write!(formatter, "environment variable {name}"),
             Self::CommandLine => formatter.write_str("command line"),
         }

@@ -1,10 +1,16 @@
 //! Region, endpoint and transfer settings from the environment and the AWS config file.
 
+mod endpoint;
+mod parse;
+mod read;
+
 use std::path::PathBuf;
 
-use haul_config::{Env, Located};
+use haul_config::Located;
 
-use crate::{CredentialRequest, Result};
+pub(crate) use endpoint::{Service, endpoint_url};
+pub(crate) use parse::{integer, switch};
+pub(crate) use read::{Reader, region};
 
 /// What environment, AWS config file and remote say about how to talk to S3.
 ///
@@ -91,15 +97,4 @@ pub enum ChecksumMode {
     WhenSupported,
     /// Only where the operation demands it.
     WhenRequired,
-}
-
-impl AwsSettings {
-    /// Reads the settings that apply to `request` in `env`.
-    ///
-    /// # Errors
-    /// A file that cannot be read or parsed, an unknown profile, a value of the wrong type.
-    pub fn load(request: &CredentialRequest, env: &Env) -> Result<Self> {
-        let _ = (request, env);
-        unimplemented!("reads the AWS files")
-    }
 }

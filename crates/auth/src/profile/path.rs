@@ -1,0 +1,56 @@
+//! Paths as the AWS tools write them.
+
+use std::path::{Path, PathBuf};
+
+use haul_config::Env;
+
+/// Makes a path absolute: `$NAME` and `${NAME}` are variables if they are set, `~` is the home directory, relative
+/// paths start in the working directory.
+pub(crate) fn expand(path: &Path, env: &Env) -> PathBuf {
+    match path.to_str() {
+        Some(text) if text.contains('$') => env.absolute(variables(text, env)),
+        _ => env.absolute(path),
+    }
+}
+
+fn variables(text: &str, env: &Env) -> String {
+    let mut expanded = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find('$') {
+        expanded.push_str(&rest[..start]);
+        let after = &rest[start + 1..];
+        let (name, length) = match after.strip_prefix('{').and_then(|inner| inner.split_once('}')) {
+            Some((name, _)) => (name, name.len() + 2),
+            None => {
+                let length = after
+                    .find(|character: char| !(character.is_ascii_alphanumeric() || character == '_'))
+                    .unwrap_or(after.len());
+                (&after[..length], length)
+            }
+        };
+        match env.var(name).filter(|_| !name.is_empty()) {
+            Some(value) => expanded.push_str(value),
+            None => expanded.push_str(&rest[start..=start + length]),
+        }
+        rest = &after[length..];
+    }
+    expanded + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: &str) {
+        let env = Env::new("/work", [("HOME", "/home/me"), ("NAME", "n")]);
+        assert_eq!(expand(Path::new(text), &env), Path::new(expected), "{text}");
+    }
+
+    #[test]
+    fn paths_expand_home_and_variables() {
+        check("~/.aws/config", "/home/me/.aws/config");
+        check("x/$NAME-${NAME}/$OTHER/${OTHER}/$", "/work/x/n-n/$OTHER/${OTHER}/$");
+        check("/abs", "/abs");
+        check("$HOME/x", "/home/me/x");
+    }
+}
