@@ -58,6 +58,26 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// Files would be lost whose content is in no cache; DVC's sentence.
+    #[error(
+        "Can't remove the following unsaved files without confirmation. Use `--force` to force.\n{}",
+        .0.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join("\n")
+    )]
+    UnsavedFiles(Vec<PathBuf>),
+    /// A path cannot be read or written as what it should be.
+    #[error("{message}")]
+    Workspace {
+        /// The path, absolute.
+        path: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// Several things went wrong; each is reported.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Many(Vec<Error>),
+    /// The user asked to stop.
+    #[error("interrupted")]
+    Interrupted,
     /// A path is not valid UTF-8, which DVC's files cannot express.
     #[error("`{}` is not valid UTF-8 and cannot be written to DVC's files", .0.display())]
     NotUnicode(PathBuf),
@@ -78,5 +98,22 @@ impl Error {
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
     ) -> Self {
         Self::Git { message: message.into(), source: source.into() }
+    }
+
+    /// Tells that the user asked to stop.
+    pub fn is_interrupted(&self) -> bool {
+        match self {
+            Self::Interrupted => true,
+            Self::Storage(error) => error.kind() == haul_storage::ErrorKind::Interrupted,
+            _ => false,
+        }
+    }
+
+    /// Returns what the user can do, as a sentence or a command.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Storage(error) => error.hint(),
+            _ => None,
+        }
     }
 }

@@ -10,6 +10,7 @@
 //! | Which files does DVC not see? | [`ignore`] |
 //! | What does Git say about a path? | [`git`] |
 //! | Which outs does a command work on? | [`index`] |
+//! | What can a user do? | [`ops`] |
 
 #![warn(missing_docs)]
 
@@ -20,6 +21,7 @@ pub mod index;
 pub mod init;
 pub mod lock;
 pub mod metafile;
+pub mod ops;
 pub mod root;
 
 pub use error::{Error, Result};

@@ -1,0 +1,69 @@
+//! `fetch`: get what the cache lacks.
+
+use haul_storage::CancellationToken;
+use haul_storage::progress::Observer;
+use haul_storage::transfer::{TransferMode, TransferReport};
+
+use crate::git::RevisionSet;
+use crate::ops::Failure;
+use crate::{Repo, Result, SelectOptions};
+
+/// What to fetch, and how.
+#[derive(Debug, Clone, Default)]
+pub struct FetchOptions {
+    /// Which outs.
+    pub select: SelectOptions,
+    /// Revisions besides the workspace.
+    pub revisions: RevisionSet,
+    /// The remote (`-r`); outs that are bound to another one are passed over. Else each out's own remote,
+    /// else the default one.
+    pub remote: Option<String>,
+    /// Requests under way at once (`-j`).
+    pub jobs: Option<usize>,
+    /// Transfer or plan.
+    pub mode: TransferMode,
+    /// Pass over outs whose recorded size in bytes is at least this (`--max-size`).
+    pub max_size_bytes: Option<u64>,
+    /// Stops the work.
+    pub cancel: CancellationToken,
+}
+
+/// What came from one remote.
+#[derive(Debug)]
+pub struct RemoteFetch {
+    /// The name of the remote.
+    pub remote: String,
+    /// Where it is, as `s3://bucket/prefix`.
+    pub location: String,
+    /// What came, and what did not.
+    pub transfer: TransferReport,
+}
+
+/// What was fetched.
+#[derive(Debug, Default)]
+pub struct FetchReport {
+    /// Each remote that was used.
+    pub remotes: Vec<RemoteFetch>,
+    /// Outs whose manifest is nowhere or bad, revisions that could not be read.
+    pub failed: Vec<Failure>,
+    /// Sentences for the user.
+    pub warnings: Vec<String>,
+}
+
+impl FetchReport {
+    /// Returns the number of objects that came.
+    pub fn n_fetched(&self) -> u64 {
+        self.remotes.iter().map(|remote| remote.transfer.n_transferred).sum()
+    }
+
+    /// Tells that everything that was asked for is in the cache.
+    pub fn is_complete(&self) -> bool {
+        self.failed.is_empty() && self.remotes.iter().all(|remote| remote.transfer.is_complete())
+    }
+}
+
+/// Gets the objects of the selected outs from their remotes, each verified before it enters the cache.
+pub async fn fetch(repo: &Repo, options: &FetchOptions, observer: &dyn Observer) -> Result<FetchReport> {
+    let _ = (repo, options, observer);
+    unimplemented!()
+}

@@ -1,0 +1,69 @@
+//! `push`: send what the remotes lack.
+
+use haul_storage::CancellationToken;
+use haul_storage::progress::Observer;
+use haul_storage::transfer::{TransferMode, TransferReport};
+
+use crate::git::RevisionSet;
+use crate::ops::Failure;
+use crate::{Repo, Result, SelectOptions};
+
+/// What to push, and how.
+#[derive(Debug, Clone, Default)]
+pub struct PushOptions {
+    /// Which outs.
+    pub select: SelectOptions,
+    /// Revisions besides the workspace.
+    pub revisions: RevisionSet,
+    /// The remote (`-r`); outs that are bound to another one are passed over. Else each out's own remote,
+    /// else the default one.
+    pub remote: Option<String>,
+    /// Requests under way at once (`-j`).
+    pub jobs: Option<usize>,
+    /// Transfer or plan.
+    pub mode: TransferMode,
+    /// Believe that a directory's files are on the remote if its manifest is, as DVC does.
+    pub trust_dir: bool,
+    /// Stops the work.
+    pub cancel: CancellationToken,
+}
+
+/// What went to one remote.
+#[derive(Debug)]
+pub struct RemotePush {
+    /// The name of the remote.
+    pub remote: String,
+    /// Where it is, as `s3://bucket/prefix`.
+    pub location: String,
+    /// What was sent, and what was not.
+    pub transfer: TransferReport,
+}
+
+/// What was pushed.
+#[derive(Debug, Default)]
+pub struct PushReport {
+    /// Each remote that was used.
+    pub remotes: Vec<RemotePush>,
+    /// Outs that could not be taken part: a manifest that is nowhere or bad, an unknown revision.
+    pub failed: Vec<Failure>,
+    /// Sentences for the user.
+    pub warnings: Vec<String>,
+}
+
+impl PushReport {
+    /// Returns the number of objects that were sent.
+    pub fn n_pushed(&self) -> u64 {
+        self.remotes.iter().map(|remote| remote.transfer.n_transferred).sum()
+    }
+
+    /// Tells that everything that was asked for is on the remotes.
+    pub fn is_complete(&self) -> bool {
+        self.failed.is_empty() && self.remotes.iter().all(|remote| remote.transfer.is_complete())
+    }
+}
+
+/// Sends the objects of the selected outs to their remotes.
+pub async fn push(repo: &Repo, options: &PushOptions, observer: &dyn Observer) -> Result<PushReport> {
+    let _ = (repo, options, observer);
+    unimplemented!()
+}
