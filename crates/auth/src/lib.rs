@@ -14,6 +14,7 @@ mod profile;
 mod request;
 mod settings;
 mod shell_words;
+mod sign;
 mod trace;
 
 pub use chain::{CredentialChain, PromptMfa};
@@ -23,4 +24,5 @@ pub use error::{Error, Result};
 pub use http::HttpClient;
 pub use request::CredentialRequest;
 pub use settings::{AddressingStyle, AwsSettings, ChecksumMode, RetryMode, S3Settings};
+pub use sign::{SignedPayload, SigningError, SigningScope, sign};
 pub use trace::{Answer, SourceName, Trace, TraceEntry};

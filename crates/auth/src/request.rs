@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use haul_config::{Located, Secret};
+use haul_config::{Located, S3Remote, Secret};
 
 /// What a remote says about credentials, region and endpoint; everything else comes from environment and AWS files.
 #[derive(Debug, Clone, Default)]
@@ -10,7 +10,7 @@ pub struct CredentialRequest {
     /// Requests are not signed at all (`allow_anonymous_login`); wins over everything else.
     pub anonymous: bool,
     /// Explicit keys (`access_key_id`).
-    pub access_key_id: Option<Located<Secret>>,
+    pub access_key_id: Option<Located<String>>,
     /// Explicit keys (`secret_access_key`).
     pub secret_access_key: Option<Located<Secret>>,
     /// Explicit keys (`session_token`).
@@ -25,4 +25,20 @@ pub struct CredentialRequest {
     pub region: Option<Located<String>>,
     /// The S3 endpoint (`endpointurl`).
     pub endpoint_url: Option<Located<String>>,
+}
+
+impl From<&S3Remote> for CredentialRequest {
+    fn from(remote: &S3Remote) -> Self {
+        Self {
+            anonymous: remote.allow_anonymous_login.as_ref().is_some_and(|anonymous| anonymous.value),
+            access_key_id: remote.access_key_id.clone(),
+            secret_access_key: remote.secret_access_key.clone(),
+            session_token: remote.session_token.clone(),
+            profile: remote.profile.clone(),
+            config_path: remote.configpath.clone(),
+            credential_path: remote.credentialpath.clone(),
+            region: remote.region.clone(),
+            endpoint_url: remote.endpointurl.clone().map(|url| url.map(String::from)),
+        }
+    }
 }
