@@ -1,8 +1,13 @@
 //! The locks of a repository, shared with DVC.
+//!
+//! DVC takes `flock` on `.dvc/tmp/lock` around every command that reads or writes metafiles, writes its
+//! process id into the file, and never deletes it. Whoever takes the same `flock` is kept apart from DVC.
 
+use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use crate::Result;
+use crate::{Error, Result};
 
 /// How long to wait for a lock somebody else holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -14,21 +19,90 @@ pub enum LockWait {
     Forever,
 }
 
-/// A held lock; dropping it lets go.
+/// DVC's words when the lock cannot be had.
+const BUSY: &str = "Unable to acquire lock. Most likely another DVC process is running or was terminated \
+    abruptly. Check the page <https://dvc.org/doc/user-guide/troubleshooting#lock-issue> for other possible \
+    reasons and to learn how to resolve this.";
+
+const RETRY_DELAY: Duration = Duration::from_millis(500);
+const RETRIES: u32 = 6;
+
+/// A held lock; dropping it lets go. The file stays, as DVC expects.
 #[derive(Debug)]
 pub struct RepoLock {
     path: PathBuf,
+    /// Closing the file ends the lock.
+    _file: fs_err::File,
 }
 
 impl RepoLock {
-    /// Takes the lock at `path` (`.dvc/tmp/lock`).
+    /// Takes the lock at `path` (`.dvc/tmp/lock`), blocking this thread while it waits.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Locked`] in DVC's words if another process keeps the lock.
     pub fn acquire(path: &Path, wait: LockWait) -> Result<Self> {
-        let _ = (path, wait);
-        unimplemented!()
+        let mut retries = 0;
+        loop {
+            if let Some(lock) = Self::try_acquire(path)? {
+                return Ok(lock);
+            }
+            if wait == LockWait::Briefly && retries == RETRIES {
+                return Err(Error::Locked(BUSY.to_owned()));
+            }
+            retries += 1;
+            std::thread::sleep(RETRY_DELAY);
+        }
+    }
+
+    /// Takes the lock at `path` if nobody holds it.
+    pub fn try_acquire(path: &Path) -> Result<Option<Self>> {
+        let failed = |source| Error::io("cannot take the lock of the repository", source);
+        // The content belongs to whoever holds the lock, so opening must not truncate it.
+        let mut file = fs_err::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(failed)?;
+        match file.file().try_lock() {
+            Ok(()) => {}
+            Err(std::fs::TryLockError::WouldBlock) => return Ok(None),
+            Err(std::fs::TryLockError::Error(error)) => {
+                return Err(failed(std::io::Error::new(
+                    error.kind(),
+                    format!("cannot lock `{}`: {error}", path.display()),
+                )));
+            }
+        }
+        let content = format!(" {}\n", std::process::id());
+        file.seek(SeekFrom::Start(0)).map_err(failed)?;
+        file.write_all(content.as_bytes()).map_err(failed)?;
+        file.set_len(content.len() as u64).map_err(failed)?;
+        Ok(Some(Self { path: path.to_owned(), _file: file }))
     }
 
     /// Returns the file of the lock.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lock_is_exclusive_and_names_its_holder() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        fs_err::write(&path, " 123456789\n").unwrap();
+        let held = RepoLock::acquire(&path, LockWait::Briefly).unwrap();
+        assert_eq!(fs_err::read_to_string(&path).unwrap(), format!(" {}\n", std::process::id()));
+        assert!(RepoLock::try_acquire(&path).unwrap().is_none());
+        drop(held);
+        assert!(path.exists());
+        assert!(RepoLock::try_acquire(&path).unwrap().is_some());
     }
 }
