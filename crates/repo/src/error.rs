@@ -81,6 +81,9 @@ pub enum Error {
     /// A path is not valid UTF-8, which DVC's files cannot express.
     #[error("`{}` is not valid UTF-8 and cannot be written to DVC's files", .0.display())]
     NotUnicode(PathBuf),
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] haul_config::Error),
     /// The object store failed.
     #[error(transparent)]
     Storage(#[from] haul_storage::Error),
@@ -100,6 +103,11 @@ impl Error {
         Self::Git { message: message.into(), source: source.into() }
     }
 
+    /// Returns the text of the cause, for logs; empty without one.
+    pub(crate) fn source_text(&self) -> String {
+        std::error::Error::source(self).map(ToString::to_string).unwrap_or_default()
+    }
+
     /// Tells that the user asked to stop.
     pub fn is_interrupted(&self) -> bool {
         match self {
@@ -110,9 +118,10 @@ impl Error {
     }
 
     /// Returns what the user can do, as a sentence or a command.
-    pub fn hint(&self) -> Option<&str> {
+    pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Storage(error) => error.hint(),
+            Self::Storage(error) => error.hint().map(str::to_owned),
+            Self::Config(error) => error.hint(),
             _ => None,
         }
     }

@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 use haul_config::Env;
 
-use crate::Result;
+use crate::git::{Git, gitignore};
+use crate::paths::normalize;
+use crate::root::DVC_DIR;
+use crate::{Error, Result};
 
 /// How to make a repository.
 #[derive(Debug, Clone, Copy, Default)]
@@ -13,7 +16,7 @@ pub struct InitOptions {
     pub no_scm: bool,
     /// Below the root of a Git repository.
     pub subdir: bool,
-    /// Replace an existing `.dvc`.
+    /// Replace an existing `.dvc`, its cache included.
     pub force: bool,
 }
 
@@ -26,8 +29,74 @@ pub struct InitReport {
     pub staged: bool,
 }
 
+/// The comment DVC puts into a new `.dvcignore`.
+const DVCIGNORE: &str = "\
+# Add patterns of files dvc should ignore, which could improve
+# the performance. Learn more at
+# https://dvc.org/doc/user-guide/dvcignore
+";
+
 /// Makes `directory` a DVC repository and stages its files in Git.
+///
+/// # Errors
+///
+/// [`Error::Init`] in DVC's words: no Git, `.dvc` ignored by Git, `.dvc` exists, contradicting options.
 pub fn init(directory: &Path, options: InitOptions, env: &Env) -> Result<InitReport> {
-    let _ = (directory, options, env);
-    unimplemented!()
+    if options.no_scm && options.subdir {
+        return Err(Error::Init("Cannot initialize repo with `--no-scm` and `--subdir`".to_owned()));
+    }
+    let root = normalize(&env.absolute(directory));
+    let dvc_dir = root.join(DVC_DIR);
+    let git = if options.no_scm { None } else { Some(find_git(&root, options.subdir)?) };
+    if let Some(git) = &git {
+        if git.is_ignored(&dvc_dir, true)? {
+            return Err(Error::Init(format!(
+                "{} is ignored by your SCM tool. \nMake sure that it's tracked, for example, by adding '!.dvc' to \
+                 .gitignore.",
+                dvc_dir.display()
+            )));
+        }
+    }
+    let failed = |source| Error::io("failed to initiate DVC", source);
+    if dvc_dir.is_dir() {
+        if !options.force {
+            let shown = crate::paths::relative(&dvc_dir, &normalize(env.current_dir()));
+            return Err(Error::Init(format!("'{}' exists. Use `-f` to force.", shown.display())));
+        }
+        fs_err::remove_dir_all(&dvc_dir).map_err(failed)?;
+    }
+    fs_err::create_dir_all(dvc_dir.join("tmp")).map_err(failed)?;
+    // Its time is the birth time of the repository, from which DVC derives where its own state lies.
+    fs_err::write(dvc_dir.join("tmp").join("btime"), "").map_err(failed)?;
+    let config = dvc_dir.join("config");
+    fs_err::write(&config, if options.no_scm { "[core]\n    no_scm = True\n" } else { "" })
+        .map_err(failed)?;
+    let ignore_file = root.join(".dvcignore");
+    if !ignore_file.exists() {
+        fs_err::write(&ignore_file, DVCIGNORE).map_err(failed)?;
+    }
+    if let Some(git) = &git {
+        for name in ["config.local", "tmp", "cache"] {
+            gitignore::ignore(git, &dvc_dir.join(name))?;
+        }
+        git.stage(&[config, ignore_file, dvc_dir.join(".gitignore")])?;
+    }
+    Ok(InitReport { root, staged: git.is_some() })
+}
+
+fn find_git(root: &Path, subdir: bool) -> Result<Git> {
+    match Git::discover(root)? {
+        Some(git) if subdir || same_folder(git.work_dir(), root) => Ok(git),
+        _ => Err(Error::Init(format!(
+            "{} is not tracked by any supported SCM tool (e.g. Git). Use `--no-scm` if you don't want to use any \
+             SCM or `--subdir` if initializing inside a subdirectory of a parent SCM repository.",
+            root.display()
+        ))),
+    }
+}
+
+/// Tells whether two paths lead to the same folder, be it through links.
+fn same_folder(left: &Path, right: &Path) -> bool {
+    left == right
+        || matches!((fs_err::canonicalize(left), fs_err::canonicalize(right)), (Ok(left), Ok(right)) if left == right)
 }

@@ -22,6 +22,7 @@ pub mod init;
 pub mod lock;
 pub mod metafile;
 pub mod ops;
+mod paths;
 pub mod root;
 
 pub use error::{Error, Result};

@@ -3,42 +3,81 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use haul_config::Env;
+use haul_config::{Config, ConfigPaths, ConfigStack, Env};
 
-use crate::git::Git;
+use crate::git::{Git, gitignore};
 use crate::ignore::IgnoreRules;
 use crate::lock::{LockWait, RepoLock};
+use crate::paths::{normalize, relative};
 use crate::{Error, Result};
 
 /// The name of the folder that makes a folder a DVC repository.
 pub const DVC_DIR: &str = ".dvc";
+
+/// What Git must not see of `.dvc`.
+const GIT_IGNORED: [&str; 3] = ["config.local", "tmp", "cache"];
 
 /// An open DVC repository.
 #[derive(Debug)]
 pub struct Repo {
     root: PathBuf,
     dvc_dir: PathBuf,
-    env: Env,
+    current_dir: PathBuf,
     cache_dir: PathBuf,
-    git: Option<Git>,
+    env: Env,
+    config: Config,
+    git: OnceLock<Option<Git>>,
     ignore: OnceLock<Arc<IgnoreRules>>,
 }
 
 impl Repo {
     /// Opens the repository that holds the working directory of `env`, walking up to the root of the file
     /// system but not across a mount point.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotARepository`] in DVC's words; [`Error::Config`] if its configuration cannot be used.
     pub fn discover(env: &Env) -> Result<Self> {
-        let _ = env;
-        unimplemented!()
+        Self::open(&find_root(env.current_dir())?, env)
     }
 
-    /// Opens the repository whose root is `root`.
+    /// Opens the repository whose root is `root`. Creates `.dvc/tmp`, and completes `.dvc/.gitignore` if Git
+    /// would see what it must not.
     pub fn open(root: &Path, env: &Env) -> Result<Self> {
-        let _ = (root, env);
-        unimplemented!()
+        let root = normalize(&env.absolute(root));
+        let dvc_dir = root.join(DVC_DIR);
+        if !dvc_dir.is_dir() {
+            return Err(Error::NotARepository(format!("`{}` is not a DVC repository", root.display())));
+        }
+        let config = ConfigStack::load(&ConfigPaths::new(env, Some(&dvc_dir)), env)?.config()?;
+        let cache_dir =
+            config.cache.dir.as_ref().map_or_else(|| dvc_dir.join("cache"), |dir| dir.value.clone());
+        if config.core.hardlink_lock.value {
+            // Deviation: DVC's hardlink lock is a lease that a killed process keeps for 365 days, and it cannot
+            // be mixed with the `flock` every other client takes. Pretending to hold it would be worse.
+            return Err(Error::Locked(format!(
+                "`core.hardlink_lock` is set ({}), which haul does not support; unset it with `haul config --unset \
+                 core.hardlink_lock` in every checkout that shares this repository",
+                config.core.hardlink_lock.origin
+            )));
+        }
+        let repo = Self {
+            dvc_dir,
+            current_dir: normalize(env.current_dir()),
+            cache_dir,
+            env: env.clone(),
+            config,
+            git: OnceLock::new(),
+            ignore: OnceLock::new(),
+            root,
+        };
+        fs_err::create_dir_all(repo.tmp_dir())
+            .map_err(|source| Error::io("cannot open the repository", source))?;
+        repo.hide_private_files()?;
+        Ok(repo)
     }
 
-    /// Returns the folder that holds `.dvc`; absolute.
+    /// Returns the folder that holds `.dvc`; absolute and normal.
     pub fn root(&self) -> &Path {
         &self.root
     }
@@ -63,9 +102,26 @@ impl Repo {
         &self.env
     }
 
-    /// Returns the Git repository around, unless there is none or `core.no_scm` is set.
+    /// Returns the validated configuration of all levels.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Returns the Git repository around; `None` if there is none or `core.no_scm` is set.
+    ///
+    /// Deviation: DVC refuses to work without Git unless `core.no_scm` is set; a copy of a repository without
+    /// its `.git` is no reason to keep its data from the user.
     pub fn git(&self) -> Option<&Git> {
-        self.git.as_ref()
+        let open = || {
+            if self.config.core.no_scm.value {
+                return None;
+            }
+            Git::discover(&self.root).unwrap_or_else(|error| {
+                tracing::warn!(%error, source = error.source_text(), "going on without Git");
+                None
+            })
+        };
+        self.git.get_or_init(open).as_ref()
     }
 
     /// Returns the rules of `.dvcignore`, read on demand and kept.
@@ -78,15 +134,32 @@ impl Repo {
         RepoLock::acquire(&self.tmp_dir().join("lock"), wait)
     }
 
-    /// Returns `path` relative to the working directory, as DVC shows it in messages.
-    pub fn display_path(&self, path: &Path) -> String {
-        let _ = path;
-        unimplemented!()
+    /// Makes a path the user typed absolute and normal; it is relative to the working directory.
+    pub fn absolute(&self, path: impl AsRef<Path>) -> PathBuf {
+        normalize(&self.current_dir.join(path))
     }
 
-    /// Returns `path` below the root with `/` between components; `None` outside of the repository.
+    /// Returns `path` relative to the working directory, as DVC shows it in messages.
+    pub fn display_path(&self, path: &Path) -> String {
+        relative(path, &self.current_dir).display().to_string()
+    }
+
+    /// Returns `path` below the root; `None` outside of the repository.
     pub fn relative<'path>(&self, path: &'path Path) -> Option<&'path Path> {
         path.strip_prefix(&self.root).ok()
+    }
+
+    /// Puts what is private in `.dvc` into its `.gitignore`, as DVC does whenever it opens a repository.
+    fn hide_private_files(&self) -> Result<()> {
+        let written = fs_err::read_to_string(self.dvc_dir.join(".gitignore")).unwrap_or_default();
+        let is_missing = |name: &&&str| !written.lines().any(|line| line.strip_prefix('/') == Some(**name));
+        let missing: Vec<&&str> = GIT_IGNORED.iter().filter(is_missing).collect();
+        if let (false, Some(git)) = (missing.is_empty(), self.git()) {
+            for name in missing {
+                gitignore::ignore(git, &self.dvc_dir.join(name))?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -95,7 +168,65 @@ impl Repo {
 /// # Errors
 ///
 /// [`Error::NotARepository`] in DVC's words.
-pub fn find_root(directory: &Path) -> Result<PathBuf, Error> {
-    let _ = directory;
-    unimplemented!()
+pub fn find_root(directory: &Path) -> Result<PathBuf> {
+    let directory = normalize(directory);
+    if !directory.is_dir() {
+        return Err(Error::NotARepository(format!("directory '{}' does not exist", directory.display())));
+    }
+    let mut root = directory.as_path();
+    loop {
+        if root.join(DVC_DIR).is_dir() {
+            return Ok(root.to_owned());
+        }
+        match root.parent() {
+            Some(parent) if !is_mount_point(root, parent) => root = parent,
+            _ => break,
+        }
+    }
+    Err(Error::NotARepository(format!(
+        "you are not inside of a DVC repository (checked up to mount point '{}')",
+        root.display()
+    )))
+}
+
+/// Tells whether another file system begins at `folder`.
+#[cfg(unix)]
+fn is_mount_point(folder: &Path, parent: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    match (fs_err::symlink_metadata(folder), fs_err::metadata(parent)) {
+        (Ok(folder), Ok(parent)) => !folder.is_symlink() && folder.dev() != parent.dev(),
+        _ => false,
+    }
+}
+
+/// Tells whether another file system begins at `folder`: never, where only drives are mount points.
+#[cfg(not(unix))]
+fn is_mount_point(_folder: &Path, _parent: &Path) -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn root_is_found_from_a_folder_below() {
+        let folder = tempfile::tempdir().unwrap();
+        fs_err::create_dir_all(folder.path().join("repo/.dvc")).unwrap();
+        fs_err::create_dir_all(folder.path().join("repo/a/b")).unwrap();
+        assert_eq!(find_root(&folder.path().join("repo/a/b")).unwrap(), folder.path().join("repo"));
+        assert_eq!(find_root(&folder.path().join("repo/a/../a")).unwrap(), folder.path().join("repo"));
+    }
+
+    #[test]
+    fn root_that_is_missing_is_reported_in_the_words_of_dvc() {
+        let folder = tempfile::tempdir().unwrap();
+        let message = find_root(folder.path()).unwrap_err().to_string();
+        assert!(
+            message.starts_with("you are not inside of a DVC repository (checked up to mount point '"),
+            "{message}"
+        );
+        let message = find_root(&folder.path().join("nope")).unwrap_err().to_string();
+        assert!(message.starts_with("directory '") && message.ends_with("nope' does not exist"), "{message}");
+    }
 }
