@@ -1,1 +1,65 @@
-//! haul
+//! The command line of haul: words in, words out.
+//!
+//! This crate knows no algorithms, no HTTP status and no S3 code: it turns arguments into options of the
+//! libraries, and their reports and errors into text, JSON and an exit code.
+//!
+//! | Question | Module |
+//! |---|---|
+//! | What may be typed? | `args`, and one file per command in `command` |
+//! | What is answered to a bad command line? | `usage` |
+//! | What is shown, and where? | `ui` |
+//! | What is an error called, and what helps? | `command_error` |
+//! | Which number ends the process? | [`ExitStatus`] |
+//! | What happens at Ctrl-C? | `interrupt` |
+//!
+//! # Known differences from DVC
+//!
+//! - Log lines of `-v` go to stderr; DVC writes them to stdout, among the data.
+//! - `-q` and `-v` count before the command as well; DVC forgets them there.
+//! - `remote list` is never wrapped, and keeps its tabs where the output is not a terminal.
+//! - `config --list` masks secrets; naming an option prints it.
+//! - `fetch` and `pull` without any remote, and objects that exist nowhere, are errors.
+
+#![warn(missing_docs)]
+
+mod args;
+mod command;
+mod command_error;
+mod exit;
+mod interrupt;
+mod log;
+mod ui;
+mod usage;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use haul_config::Env;
+
+pub use exit::ExitStatus;
+pub use ui::{Captured, Stream, Ui};
+
+/// The version of DVC whose behaviour this program reproduces.
+pub const DVC_VERSION: &str = "3.67.1";
+
+/// Runs the program with the arguments, environment and streams of this process.
+pub fn main() -> ExitCode {
+    let ui = Ui::from_process();
+    match Env::from_process() {
+        #[expect(clippy::disallowed_methods, reason = "the one place that reads the process arguments")]
+        Ok(env) => run(std::env::args_os(), env, ui).into(),
+        Err(error) => ui.cannot_start(&error).into(),
+    }
+}
+
+/// Runs one command; `args` starts with the name of the program.
+///
+/// Nothing is read from the process but what comes in through the arguments, so that a test or a program can
+/// run many commands side by side, each with an environment and a working directory of its own. What they
+/// share is the log (`-v`), whose first user in the process decides.
+pub fn run(args: impl IntoIterator<Item = OsString>, env: Env, ui: Ui) -> ExitStatus {
+    let colours = env.var("NO_COLOR").is_none() && env.var("TERM") != Some("dumb");
+    let columns = ui.columns;
+    let printer = ui::Printer::new(ui, colours);
+    command::run(args, env, printer, columns)
+}

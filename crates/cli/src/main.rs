@@ -1,1 +1,5 @@
-fn main() {}
+//! The `haul` program; everything it does is in the library beside it.
+
+fn main() -> std::process::ExitCode {
+    haul::main()
+}

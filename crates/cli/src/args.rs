@@ -1,0 +1,75 @@
+//! The command line: global flags, and the tree of commands.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+
+use crate::command;
+use crate::ui::Verbosity;
+
+/// Move the data of DVC repositories to and from S3, fast
+///
+/// Reads and writes the same repositories and remotes as DVC, byte for byte.
+#[derive(Debug, Parser)]
+#[command(
+    name = "haul",
+    bin_name = "haul",
+    version,
+    disable_version_flag = true,
+    disable_help_subcommand = true,
+    infer_long_args = true,
+    subcommand_required = true,
+    arg_required_else_help = false,
+    max_term_width = 100
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags that stand before the command; `-q` and `-v` may stand after it, too.
+#[derive(Debug, Args)]
+pub(crate) struct GlobalArgs {
+    /// Print nothing, errors included: the exit code is the answer
+    #[arg(short, long, global = true, action = ArgAction::Count, display_order = 900)]
+    quiet: u8,
+    /// Print log lines on stderr; twice for more
+    #[arg(short, long, global = true, action = ArgAction::Count, display_order = 901)]
+    verbose: u8,
+    /// Print the version
+    #[arg(short = 'V', long, exclusive = true)]
+    pub(crate) version: bool,
+    /// Run as if started in <path>
+    #[arg(long, value_name = "path")]
+    pub(crate) cd: Option<PathBuf>,
+    /// Wait for as long as another process holds the lock of the repository
+    #[arg(long)]
+    pub(crate) wait_for_lock: bool,
+}
+
+impl GlobalArgs {
+    /// Returns how much is to be said; `None` if the flags contradict each other.
+    pub(crate) fn verbosity(&self) -> Option<Verbosity> {
+        match (self.quiet, self.verbose) {
+            (0, 0) => Some(Verbosity::Normal),
+            (0, n_times) => Some(Verbosity::Verbose(n_times)),
+            (_, 0) => Some(Verbosity::Quiet),
+            _ => None,
+        }
+    }
+}
+
+/// The commands, named as in DVC.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Remote(command::remote::RemoteArgs),
+    Config(command::config::ConfigArgs),
+    Cache(command::cache::CacheArgs),
+    Root(command::root::RootArgs),
+    #[command(alias = "doctor")]
+    Version(command::version::VersionArgs),
+    #[command(hide = true)]
+    Util(command::util::UtilArgs),
+}

@@ -1,0 +1,27 @@
+//! `haul cache`.
+
+mod dir;
+
+use clap::{Args, Subcommand};
+
+use super::{CommandResult, Context};
+
+/// Manage the cache
+#[derive(Debug, Args)]
+pub(crate) struct CacheArgs {
+    #[command(subcommand)]
+    command: CacheCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum CacheCommand {
+    Dir(dir::DirArgs),
+}
+
+impl CacheArgs {
+    pub(crate) fn run(self, context: &Context) -> CommandResult {
+        match self.command {
+            CacheCommand::Dir(args) => args.run(context),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! `haul config`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use haul_config::{ConfigStack, KeyPath, Level, Listed, keys};
+use serde::Serialize;
+
+use super::level::LevelArgs;
+use super::root::relative_path;
+use super::{CommandResult, Context};
+use crate::command_error::CommandError;
+use crate::exit::ExitStatus;
+use crate::ui::{Message, OutputFormat, Page};
+
+/// What stands for a secret.
+const MASK: &str = "********";
+
+/// Get or set options
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    #[command(flatten)]
+    level: LevelArgs,
+    /// Remove the option
+    #[arg(short, long)]
+    unset: bool,
+    /// List all options that are set; secrets are masked
+    #[arg(short, long)]
+    list: bool,
+    /// Name the file each value stands in
+    #[arg(long)]
+    show_origin: bool,
+    /// Print JSON (with --list)
+    #[arg(long, requires = "list")]
+    json: bool,
+    /// Option, as section.option or remote.name.option
+    #[arg(value_parser = KeyPath::parse)]
+    name: Option<KeyPath>,
+    /// New value
+    #[arg(allow_hyphen_values = true)]
+    value: Option<String>,
+}
+
+impl ConfigArgs {
+    pub(crate) fn run(self, context: &Context) -> CommandResult {
+        if self.show_origin && (self.value.is_some() || self.unset) {
+            return Err(CommandError::failure(
+                "--show-origin can't be used together with any of these options: -u/--unset, value",
+            ));
+        }
+        if self.list {
+            return self.list(context);
+        }
+        let name = self.name.as_ref().ok_or_else(|| CommandError::failure("name argument is required"))?;
+        let mut stack = context.config_stack()?;
+        let edited = match &self.value {
+            _ if self.unset => stack.unset(self.level.to_write(), name)?,
+            Some(value) => stack.set(self.level.to_write(), name, value)?,
+            None => {
+                // The bare value, be it a secret: whoever names a secret wants it, as scripts do.
+                if let Some(found) = stack.get(name, self.level.asked())? {
+                    let file =
+                        if self.show_origin { file_prefix(&found.origin, &stack) } else { String::new() };
+                    context.printer().line(format_args!("{file}{}", found.value))?;
+                }
+                return Ok(ExitStatus::Success);
+            }
+        };
+        context.report_edit(&edited);
+        Ok(ExitStatus::Success)
+    }
+
+    fn list(&self, context: &Context) -> CommandResult {
+        if self.name.is_some() || self.value.is_some() || self.unset {
+            return Err(CommandError::failure(
+                "-l/--list can't be used together with any of these options: -u/--unset, name, value",
+            ));
+        }
+        let stack = context.config_stack()?;
+        let lines = stack.list(self.level.asked())?;
+        let lines = lines.into_iter().map(|listed| OptionLine::new(listed, &stack)).collect();
+        let list = OptionList { lines, show_origin: self.show_origin };
+        context.printer().show(&list, OutputFormat::from_flag(self.json))?;
+        Ok(ExitStatus::Success)
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct OptionLine {
+    key: String,
+    value: String,
+    file: String,
+    line: Option<usize>,
+    overridden: bool,
+}
+
+impl OptionLine {
+    fn new(listed: Listed, stack: &ConfigStack) -> Self {
+        let is_secret = KeyPath::parse(&listed.key).is_ok_and(|key| keys::is_secret(&key));
+        let line = match &listed.value.origin {
+            haul_config::Origin::File { line, .. } => Some(*line),
+            _ => None,
+        };
+        Self {
+            file: file_prefix(&listed.value.origin, stack).trim_end().to_owned(),
+            // Deviation: DVC prints secrets into every terminal log and bug report.
+            value: if is_secret { String::from(MASK) } else { listed.value.value.to_string() },
+            key: listed.key,
+            line,
+            overridden: listed.overridden,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct OptionList {
+    lines: Vec<OptionLine>,
+    show_origin: bool,
+}
+
+impl Serialize for OptionList {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.lines.serialize(serializer)
+    }
+}
+
+impl Message for OptionList {
+    fn text(&self, page: &mut Page) {
+        for OptionLine { key, value, file, .. } in &self.lines {
+            if self.show_origin {
+                page.line(format_args!("{file}\t{key}={value}"));
+            } else {
+                page.line(format_args!("{key}={value}"));
+            }
+        }
+    }
+}
+
+/// Returns the file of a value as DVC shows it, and a tab: relative to the root of the repository if the file
+/// belongs to the repository.
+fn file_prefix(origin: &haul_config::Origin, stack: &ConfigStack) -> String {
+    let haul_config::Origin::File { level, path, .. } = origin else { return format!("{origin}\t") };
+    let root = stack.paths().dvc_dir().and_then(|dvc_dir| dvc_dir.parent());
+    let shown = match (level, root) {
+        (Level::Repo | Level::Local, Some(root)) => relative_path(path, root),
+        _ => PathBuf::from(path),
+    };
+    format!("{}\t", shown.display())
+}

@@ -1,0 +1,99 @@
+//! The commands: one file per verb, one folder per noun.
+
+pub(crate) mod cache;
+pub(crate) mod config;
+mod context;
+mod level;
+pub(crate) mod remote;
+pub(crate) mod root;
+pub(crate) mod util;
+pub(crate) mod version;
+
+use std::ffi::OsString;
+
+use clap::{CommandFactory, FromArgMatches};
+use haul_config::Env;
+
+use crate::args::{Cli, Command};
+use crate::command_error::CommandError;
+use crate::exit::ExitStatus;
+use crate::ui::Printer;
+use crate::{log, usage};
+
+pub(crate) use context::Context;
+
+/// The result of a command: how it ended, or why it failed.
+pub(crate) type CommandResult = Result<ExitStatus, CommandError>;
+
+/// Parses the command line and runs the command.
+pub(crate) fn run(
+    args: impl IntoIterator<Item = OsString>,
+    env: Env,
+    mut printer: Printer,
+    columns: Option<usize>,
+) -> ExitStatus {
+    let args: Vec<OsString> = args.into_iter().collect();
+    if asks_for_version(&args) {
+        let version = format!("{}\n", env!("CARGO_PKG_VERSION"));
+        return finish(&printer, printer.out_always(&version).map(|()| ExitStatus::Success));
+    }
+    let parsed = Cli::command().try_get_matches_from(&args);
+    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let usage::Usage { help, error } = usage::explain(&error, &args, columns);
+            let shown = help.map_or(Ok(()), |help| printer.out_always(&help));
+            return finish(&printer, shown.and(error.map_or(Ok(ExitStatus::Success), Err)));
+        }
+    };
+    let Some(verbosity) = cli.global.verbosity() else {
+        let shown = printer.out_always(&usage::help_for(&args, columns));
+        let error = CommandError::usage("argument -v/--verbose: not allowed with argument -q/--quiet");
+        return finish(&printer, shown.and(Err(error)));
+    };
+    printer.set_verbosity(verbosity);
+    if let Err(reason) = log::init(verbosity, &env, printer.stderr_is_terminal()) {
+        printer.warning(&reason);
+    }
+    let context = Context::new(&cli.global, env, printer);
+    let result = context.enter(&cli.global).and_then(|context| dispatch(cli.command, &context));
+    finish(context.printer(), result)
+}
+
+fn dispatch(command: Command, context: &Context) -> CommandResult {
+    match command {
+        Command::Remote(args) => args.run(context),
+        Command::Config(args) => args.run(context),
+        Command::Cache(args) => args.run(context),
+        Command::Root(args) => args.run(context),
+        Command::Version(args) => args.run(context),
+        Command::Util(args) => args.run(context),
+    }
+}
+
+/// Tells whether `-V` stands before the command, where it wins over anything that follows.
+fn asks_for_version(args: &[OsString]) -> bool {
+    args.iter()
+        .skip(1)
+        .take_while(|word| word.to_str().is_some_and(|word| word.starts_with('-')))
+        .any(|word| word == "-V" || word == "--version")
+}
+
+/// Prints what is left to be printed and returns how the run ended.
+fn finish(printer: &Printer, result: CommandResult) -> ExitStatus {
+    let flushed = result.and_then(|status| printer.flush().map(|()| status));
+    flushed.unwrap_or_else(|error| {
+        printer.error(&error);
+        error.status()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn command_tree_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

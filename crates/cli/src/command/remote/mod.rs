@@ -1,0 +1,42 @@
+//! `haul remote`.
+
+mod add;
+mod default;
+mod list;
+mod modify;
+mod remove;
+mod rename;
+
+use clap::{Args, Subcommand};
+
+use super::{CommandResult, Context};
+
+/// Set up and manage remotes
+#[derive(Debug, Args)]
+pub(crate) struct RemoteArgs {
+    #[command(subcommand)]
+    command: RemoteCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum RemoteCommand {
+    Add(add::AddArgs),
+    Default(default::DefaultArgs),
+    Modify(modify::ModifyArgs),
+    List(list::ListArgs),
+    Remove(remove::RemoveArgs),
+    Rename(rename::RenameArgs),
+}
+
+impl RemoteArgs {
+    pub(crate) fn run(self, context: &Context) -> CommandResult {
+        match self.command {
+            RemoteCommand::Add(args) => args.run(context),
+            RemoteCommand::Default(args) => args.run(context),
+            RemoteCommand::Modify(args) => args.run(context),
+            RemoteCommand::List(args) => args.run(context),
+            RemoteCommand::Remove(args) => args.run(context),
+            RemoteCommand::Rename(args) => args.run(context),
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! `haul remote modify`.
+
+use clap::Args;
+
+use crate::command::level::LevelArgs;
+use crate::command::{CommandResult, Context};
+use crate::command_error::CommandError;
+use crate::exit::ExitStatus;
+
+/// Change an option of a remote
+#[derive(Debug, Args)]
+pub(crate) struct ModifyArgs {
+    #[command(flatten)]
+    level: LevelArgs,
+    /// Remove the option
+    #[arg(short, long)]
+    unset: bool,
+    /// Name of the remote
+    name: String,
+    /// Name of the option
+    option: String,
+    /// Value of the option
+    #[arg(allow_hyphen_values = true)]
+    value: Option<String>,
+}
+
+impl ModifyArgs {
+    pub(crate) fn run(self, context: &Context) -> CommandResult {
+        let (level, name) = (self.level.to_write(), self.name.to_lowercase());
+        let mut stack = context.config_stack()?;
+        let edited = if self.unset {
+            stack.unset_remote_option(level, &name, &self.option)?
+        } else {
+            // Deviation: DVC lets its schema say `expected str`, or fails on a `None` (255).
+            let value = self.value.ok_or_else(|| {
+                let option = &self.option;
+                CommandError::configuration(format!("config file error: option '{option}' needs a value"))
+                    .with_hint(format!("to remove the option: haul remote modify --unset {name} {option}"))
+            })?;
+            stack.modify_remote(level, &name, &self.option, &value)?
+        };
+        context.report_edit(&edited);
+        Ok(ExitStatus::Success)
+    }
+}

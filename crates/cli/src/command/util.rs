@@ -1,0 +1,69 @@
+//! `haul util`: files made from the command tree, for packagers.
+
+use clap::{Args, CommandFactory, Subcommand};
+use clap_complete::Shell;
+
+use super::{CommandResult, Context};
+use crate::args::Cli;
+use crate::command_error::CommandError;
+use crate::exit::ExitStatus;
+
+/// Print completions, the manual page or the reference of all commands
+#[derive(Debug, Args)]
+pub(crate) struct UtilArgs {
+    #[command(subcommand)]
+    command: UtilCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum UtilCommand {
+    /// Print a completion script
+    Completions {
+        /// The shell that is to read it
+        shell: Shell,
+    },
+    /// Print the manual page
+    Man,
+    /// Print the reference of all commands as Markdown
+    Markdown,
+}
+
+impl UtilArgs {
+    pub(crate) fn run(self, context: &Context) -> CommandResult {
+        let text = match self.command {
+            UtilCommand::Completions { shell } => {
+                let mut script = Vec::new();
+                clap_complete::generate(shell, &mut Cli::command(), "haul", &mut script);
+                String::from_utf8_lossy(&script).into_owned()
+            }
+            UtilCommand::Man => {
+                let mut page = Vec::new();
+                clap_mangen::Man::new(Cli::command()).render(&mut page).map_err(|error| {
+                    CommandError::unexpected("cannot write the manual page").caused_by(&error)
+                })?;
+                String::from_utf8_lossy(&page).into_owned()
+            }
+            UtilCommand::Markdown => reference(),
+        };
+        context.printer().out_always(&text)?;
+        Ok(ExitStatus::Success)
+    }
+}
+
+/// Describes every visible command by its own help text.
+fn reference() -> String {
+    let mut root = Cli::command().term_width(100);
+    root.build();
+    let mut text = String::from("# Commands of haul\n");
+    describe(&mut root, &mut text);
+    text
+}
+
+fn describe(command: &mut clap::Command, text: &mut String) {
+    let name = command.get_bin_name().unwrap_or("haul").to_owned();
+    let help = command.render_long_help().to_string();
+    text.push_str(&format!("\n## `{name}`\n\n```text\n{}\n```\n", help.trim_end()));
+    for subcommand in command.get_subcommands_mut().filter(|subcommand| !subcommand.is_hide_set()) {
+        describe(subcommand, text);
+    }
+}

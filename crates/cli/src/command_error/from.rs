@@ -1,0 +1,49 @@
+//! From the errors of the libraries to words and codes.
+
+use haul_config::Error as ConfigError;
+use haul_repo::Error as RepoError;
+use haul_storage::{Error as StorageError, ErrorKind};
+
+use super::CommandError;
+use crate::exit::ExitStatus;
+
+impl From<ConfigError> for CommandError {
+    fn from(error: ConfigError) -> Self {
+        let prefix = if error.is_config_file_error() { "config file error: " } else { "" };
+        let status = match error {
+            ConfigError::KeyName { .. } => ExitStatus::Usage,
+            ConfigError::Io { .. } | ConfigError::Unquotable { .. } => ExitStatus::Unexpected,
+            _ => ExitStatus::Configuration,
+        };
+        let mut made = Self::new(status, format!("{prefix}{error}"));
+        if let Some(source) = std::error::Error::source(&error) {
+            made = made.caused_by(source);
+        }
+        for place in error.places() {
+            made = made.with_note(format!("`{}` is set at {}", place.key, place.origin));
+        }
+        made.with_optional_hint(error.hint())
+    }
+}
+
+impl From<RepoError> for CommandError {
+    fn from(error: RepoError) -> Self {
+        match error {
+            RepoError::Storage(error) => error.into(),
+            RepoError::NotARepository(message) => Self::new(ExitStatus::NotARepository, message),
+            error => Self::unexpected("").caused_by(&error),
+        }
+    }
+}
+
+impl From<StorageError> for CommandError {
+    fn from(error: StorageError) -> Self {
+        let status = match error.kind() {
+            ErrorKind::Interrupted => return Self::interrupted(),
+            ErrorKind::Config => ExitStatus::Configuration,
+            _ => ExitStatus::Unexpected,
+        };
+        let hint = error.hint().map(str::to_owned);
+        Self::new(status, "").caused_by(&error).with_optional_hint(hint)
+    }
+}

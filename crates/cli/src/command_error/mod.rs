@@ -1,0 +1,210 @@
+//! The error of a command: what went wrong, why, what to type, and the exit code.
+//!
+//! This module and its child alone turn the errors of the libraries into words and codes. The same error can have
+//! different codes in different commands, as in DVC: a bad configuration is 251 when the repository is
+//! opened, and 1 inside of `push`.
+
+mod from;
+
+use std::error::Error as StdError;
+use std::io;
+
+use crate::exit::ExitStatus;
+
+/// An error on its way to the user.
+#[derive(Debug)]
+pub(crate) struct CommandError {
+    status: ExitStatus,
+    message: String,
+    causes: Vec<String>,
+    /// Failures of single objects or files, printed before the message.
+    details: Vec<String>,
+    /// Facts that help to find the place, printed below the message.
+    notes: Vec<String>,
+    hints: Vec<String>,
+    is_silent: bool,
+}
+
+impl CommandError {
+    /// Makes an error with a code of its own.
+    pub(crate) fn new(status: ExitStatus, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            message: message.into(),
+            causes: Vec::new(),
+            details: Vec::new(),
+            notes: Vec::new(),
+            hints: Vec::new(),
+            is_silent: false,
+        }
+    }
+
+    /// The work failed (1).
+    pub(crate) fn failure(message: impl Into<String>) -> Self {
+        Self::new(ExitStatus::Failure, message)
+    }
+
+    /// The command line makes no sense (254).
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(ExitStatus::Usage, message)
+    }
+
+    /// A configuration error (251); DVC's prefix `configuration error - ` is added when it is printed.
+    pub(crate) fn configuration(message: impl Into<String>) -> Self {
+        Self::new(ExitStatus::Configuration, message)
+    }
+
+    /// Anything that has no code of its own (255).
+    pub(crate) fn unexpected(message: impl Into<String>) -> Self {
+        Self::new(ExitStatus::Unexpected, message)
+    }
+
+    /// The user pressed Ctrl-C (252).
+    pub(crate) fn interrupted() -> Self {
+        Self::new(ExitStatus::Interrupted, "interrupted by the user")
+    }
+
+    /// Ends the command with a code and without a word: the output has said it all.
+    pub(crate) fn silent(status: ExitStatus) -> Self {
+        Self { is_silent: true, ..Self::new(status, "") }
+    }
+
+    /// Translates a failed write to stdout: a closed pipe is not worth a message.
+    pub(crate) fn from_output(error: &io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            Self::silent(ExitStatus::BrokenPipe)
+        } else {
+            Self::unexpected("cannot write the output").caused_by(error)
+        }
+    }
+
+    /// Adds an error and all its sources to the causes.
+    #[must_use]
+    pub(crate) fn caused_by(mut self, error: &(dyn StdError + 'static)) -> Self {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            let text = error.to_string();
+            // Some foreign errors repeat their source; twice the same text helps nobody.
+            let is_repeated = self.causes.last().unwrap_or(&self.message).ends_with(&text);
+            if !text.is_empty() && !is_repeated {
+                self.causes.push(text);
+            }
+            next = error.source();
+        }
+        self
+    }
+
+    /// Adds a fact that helps to find the place, such as the file and line of a value.
+    #[must_use]
+    pub(crate) fn with_note(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(note.into());
+        self
+    }
+
+    /// Adds a sentence or command that helps.
+    #[must_use]
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// Adds a hint if there is one.
+    #[must_use]
+    pub(crate) fn with_optional_hint(self, hint: Option<impl Into<String>>) -> Self {
+        match hint {
+            Some(hint) => self.with_hint(hint),
+            None => self,
+        }
+    }
+
+    /// Adds the failure of a single object or file, printed on a line of its own before the error.
+    #[must_use]
+    pub(crate) fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        self.details.push(detail.into());
+        self
+    }
+
+    /// Gives the error another code: the one it has in the command at hand.
+    #[must_use]
+    pub(crate) fn with_status(mut self, status: ExitStatus) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// Says which operation failed, as DVC does: `failed to push data to the cloud - …`.
+    ///
+    /// An interruption or a closed pipe stays what it is.
+    #[must_use]
+    pub(crate) fn while_trying(mut self, operation: &str) -> Self {
+        if !self.is_silent && self.status != ExitStatus::Interrupted {
+            self.message = format!("{operation} - {}", self.message);
+        }
+        self
+    }
+
+    /// Returns the exit code.
+    pub(crate) fn status(&self) -> ExitStatus {
+        self.status
+    }
+
+    /// Returns the message and its causes, joined as DVC joins them.
+    pub(crate) fn text(&self) -> String {
+        let mut text = match self.status {
+            ExitStatus::Configuration => format!("configuration error - {}", self.message),
+            _ => self.message.clone(),
+        };
+        for cause in &self.causes {
+            if !text.is_empty() {
+                text.push_str(": ");
+            }
+            text.push_str(cause);
+        }
+        text
+    }
+
+    pub(crate) fn hints(&self) -> &[String] {
+        &self.hints
+    }
+
+    pub(crate) fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    pub(crate) fn details(&self) -> &[String] {
+        &self.details
+    }
+
+    pub(crate) fn is_silent(&self) -> bool {
+        self.is_silent
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("outer")]
+    struct Outer(#[source] io::Error);
+
+    #[test]
+    fn text_joins_causes_as_dvc_does() {
+        let error = Outer(io::Error::other("inner"));
+        let error = CommandError::failure("cannot push").caused_by(&error).while_trying("failed to push");
+        assert_eq!(error.text(), "failed to push - cannot push: outer: inner");
+    }
+
+    #[test]
+    fn repeated_cause_is_printed_once() {
+        let error = CommandError::failure("").caused_by(&io::Error::other("outer"));
+        let error = error.caused_by(&Outer(io::Error::other("inner")));
+        assert_eq!(error.text(), "outer: inner");
+    }
+
+    #[test]
+    fn closed_pipe_is_silent() {
+        let error = CommandError::from_output(&io::Error::from(io::ErrorKind::BrokenPipe));
+        assert!(error.is_silent());
+        assert_eq!(error.while_trying("failed to push").status(), ExitStatus::BrokenPipe);
+    }
+}

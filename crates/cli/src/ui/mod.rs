@@ -1,0 +1,12 @@
+//! Everything a person or a script gets to see.
+
+mod json;
+mod message;
+mod printer;
+mod progress;
+mod stream;
+
+pub(crate) use message::{Colour, Message, OutputFormat, Page};
+pub(crate) use printer::{Printer, Verbosity};
+pub(crate) use progress::Progress;
+pub use stream::{Captured, Stream, Ui};

@@ -1,0 +1,230 @@
+//! The one place that writes to the standard streams.
+//!
+//! Data goes to stdout; errors, warnings, hints and progress go to stderr.
+
+use std::io::{self, BufRead, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use indicatif::MultiProgress;
+
+use super::json;
+use super::message::{Colour, Message, OutputFormat, Page};
+use super::stream::{Stream, Ui};
+use crate::command_error::CommandError;
+
+/// How much is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) enum Verbosity {
+    /// Nothing at all, errors included: the exit code is the answer (as with DVC's `-q`).
+    Quiet,
+    /// Results, warnings, errors, progress.
+    #[default]
+    Normal,
+    /// Log lines in place of progress; the number of `-v`.
+    Verbose(u8),
+}
+
+/// Writes to the user, from any thread.
+pub(crate) struct Printer {
+    stdout: Mutex<Stream>,
+    stderr: Mutex<Stream>,
+    stdin: Mutex<Box<dyn BufRead + Send>>,
+    /// Progress bars to be moved out of the way of whatever is written.
+    bars: Mutex<Option<MultiProgress>>,
+    verbosity: Verbosity,
+    stdout_colours: bool,
+    stderr_colours: bool,
+    stderr_is_terminal: bool,
+    stdout_is_terminal: bool,
+}
+
+impl Printer {
+    /// Takes over the streams; `colours` is false where the user forbids them (`NO_COLOR`).
+    pub(crate) fn new(ui: Ui, colours: bool) -> Self {
+        Self {
+            stdout_colours: colours && ui.stdout.is_terminal,
+            stderr_colours: colours && ui.stderr.is_terminal,
+            stdout_is_terminal: ui.stdout.is_terminal,
+            stderr_is_terminal: ui.stderr.is_terminal,
+            stdout: Mutex::new(ui.stdout),
+            stderr: Mutex::new(ui.stderr),
+            stdin: Mutex::new(ui.stdin),
+            bars: Mutex::new(None),
+            verbosity: Verbosity::Normal,
+        }
+    }
+
+    /// Sets how much is said; done once, when the command line is known.
+    pub(crate) fn set_verbosity(&mut self, verbosity: Verbosity) {
+        self.verbosity = verbosity;
+    }
+
+    pub(crate) fn verbosity(&self) -> Verbosity {
+        self.verbosity
+    }
+
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.verbosity == Verbosity::Quiet
+    }
+
+    pub(crate) fn stdout_is_terminal(&self) -> bool {
+        self.stdout_is_terminal
+    }
+
+    pub(crate) fn stderr_is_terminal(&self) -> bool {
+        self.stderr_is_terminal
+    }
+
+    /// Shows a result on stdout.
+    pub(crate) fn show(&self, message: &impl Message, format: OutputFormat) -> Result<(), CommandError> {
+        let text =
+            match format {
+                OutputFormat::Text => {
+                    let mut page = Page::new(self.stdout_colours);
+                    message.text(&mut page);
+                    page.into_text()
+                }
+                OutputFormat::Json => json::to_string(message, self.stdout_is_terminal)
+                    .map(|json| json + "\n")
+                    .map_err(|error| CommandError::unexpected("cannot write JSON").caused_by(&error))?,
+            };
+        self.out(&text)
+    }
+
+    /// Writes one line of data to stdout.
+    pub(crate) fn line(&self, line: impl std::fmt::Display) -> Result<(), CommandError> {
+        self.out(&format!("{line}\n"))
+    }
+
+    /// Writes text to stdout as it is; silent under `-q`.
+    pub(crate) fn out(&self, text: &str) -> Result<(), CommandError> {
+        if self.is_quiet() || text.is_empty() {
+            return Ok(());
+        }
+        self.out_always(text)
+    }
+
+    /// Writes text to stdout, also under `-q`: for what is the very answer (help, versions, completions).
+    pub(crate) fn out_always(&self, text: &str) -> Result<(), CommandError> {
+        self.around_bars(|| lock(&self.stdout).writer.write_all(text.as_bytes()))
+            .map_err(|error| CommandError::from_output(&error))
+    }
+
+    /// Hands over what is buffered.
+    pub(crate) fn flush(&self) -> Result<(), CommandError> {
+        lock(&self.stdout).writer.flush().map_err(|error| CommandError::from_output(&error))
+    }
+
+    /// Writes a warning to stderr.
+    pub(crate) fn warning(&self, text: &str) {
+        self.labelled(Colour::Yellow, "WARNING", text);
+    }
+
+    /// Writes a hint to stderr: what to type next.
+    pub(crate) fn hint(&self, text: &str) {
+        self.labelled(Colour::Cyan, "hint", text);
+    }
+
+    /// Writes a remark to stderr that is neither a warning nor a result.
+    pub(crate) fn note(&self, text: &str) {
+        if !self.is_quiet() {
+            self.err(&format!("{text}\n"));
+        }
+    }
+
+    /// Writes an error with its causes and hints to stderr.
+    pub(crate) fn error(&self, error: &CommandError) {
+        // What was said before the error has to stand before it where both streams meet.
+        lock(&self.stdout).writer.flush().ok();
+        if error.is_silent() {
+            return;
+        }
+        for text in error.details() {
+            self.labelled(Colour::Red, "ERROR", text);
+        }
+        self.labelled(Colour::Red, "ERROR", &error.text());
+        for note in error.notes() {
+            self.labelled(Colour::Blue, "note", note);
+        }
+        for hint in error.hints() {
+            self.hint(hint);
+        }
+    }
+
+    /// Asks a question that is answered by yes or no; the end of the input is a no.
+    pub(crate) fn confirm(&self, question: &str) -> Result<bool, CommandError> {
+        loop {
+            self.out_always(&format!("{question} [y/n]: "))?;
+            self.flush()?;
+            let mut answer = String::new();
+            let n_bytes = lock(&self.stdin)
+                .read_line(&mut answer)
+                .map_err(|error| CommandError::unexpected("cannot read the answer").caused_by(&error))?;
+            match answer.trim().to_lowercase().as_str() {
+                "y" | "yes" => return Ok(true),
+                "n" | "no" => return Ok(false),
+                _ if n_bytes == 0 => return Ok(false),
+                _ => self.out_always("Please answer `y` or `n`.\n")?,
+            }
+        }
+    }
+
+    /// Reads all lines of the standard input.
+    pub(crate) fn read_line(&self) -> Result<Option<String>, CommandError> {
+        let mut line = String::new();
+        let n_bytes = lock(&self.stdin)
+            .read_line(&mut line)
+            .map_err(|error| CommandError::unexpected("cannot read the standard input").caused_by(&error))?;
+        Ok((n_bytes > 0).then(|| line.trim_end_matches(['\n', '\r']).to_owned()))
+    }
+
+    /// Registers the bars on the terminal, or takes them away.
+    pub(super) fn set_bars(&self, bars: Option<MultiProgress>) {
+        *lock(&self.bars) = bars;
+    }
+
+    /// Writes a line of progress to stderr, where there are no bars.
+    pub(super) fn progress_line(&self, line: &str) {
+        self.err(&format!("{line}\n"));
+    }
+
+    fn labelled(&self, colour: Colour, label: &str, text: &str) {
+        if self.is_quiet() {
+            return;
+        }
+        let label = Page::new(self.stderr_colours).coloured(colour, label);
+        self.err(&format!("{label}: {text}\n"));
+    }
+
+    /// Writes to stderr. If even that fails there is nobody left to tell.
+    fn err(&self, text: &str) {
+        self.around_bars(|| {
+            let mut stderr = lock(&self.stderr);
+            stderr.writer.write_all(text.as_bytes())?;
+            stderr.writer.flush()
+        })
+        .ok();
+    }
+
+    fn around_bars(&self, write: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        let bars = lock(&self.bars).clone();
+        match bars {
+            Some(bars) => bars.suspend(|| {
+                write()?;
+                lock(&self.stdout).writer.flush()
+            }),
+            None => write(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Printer {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Printer").field("verbosity", &self.verbosity).finish_non_exhaustive()
+    }
+}
+
+/// Locks, also after a panic in another thread: a half-written line is better than no error message.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,243 @@
+//! Answers to a command line that makes no sense, in the way of DVC: the help of the command on stdout, one
+//! `ERROR:` line on stderr.
+
+use std::ffi::OsString;
+
+use clap::builder::StyledStr;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Command, CommandFactory};
+
+use crate::args::Cli;
+use crate::command_error::CommandError;
+
+/// Commands of DVC that are not about moving data, or not yet here.
+const DVC_ONLY: &[&str] = &[
+    "artifacts",
+    "completion",
+    "daemon",
+    "dag",
+    "data",
+    "dataset",
+    "ds",
+    "destroy",
+    "diff",
+    "du",
+    "exp",
+    "experiments",
+    "freeze",
+    "gc",
+    "get",
+    "get-url",
+    "git-hook",
+    "import",
+    "import-db",
+    "import-url",
+    "install",
+    "list",
+    "list-url",
+    "ls",
+    "ls-url",
+    "metrics",
+    "migrate",
+    "params",
+    "plots",
+    "queue",
+    "repro",
+    "run",
+    "stage",
+    "studio",
+    "test-db",
+    "unfreeze",
+    "update",
+];
+
+/// What to print for a command line that clap did not accept.
+#[derive(Debug)]
+pub(crate) struct Usage {
+    /// Help for stdout, if any.
+    pub(crate) help: Option<String>,
+    /// The error for stderr; `None` if help is what was asked for.
+    pub(crate) error: Option<CommandError>,
+}
+
+/// Explains why `args` were not accepted.
+pub(crate) fn explain(error: &clap::Error, args: &[OsString], columns: Option<usize>) -> Usage {
+    let mut root = Cli::command();
+    if let Some(columns) = columns {
+        root = root.term_width(columns);
+    }
+    root.build();
+    let (command, is_root) = innermost(&mut root, args);
+    if error.kind() == ErrorKind::DisplayHelp {
+        return Usage { help: Some(error.render().to_string()), error: None };
+    }
+    if let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidSubcommand)
+        && DVC_ONLY.contains(&name.as_str())
+    {
+        let words: Vec<_> = command.get_name_words().collect();
+        let path = words.join(" ");
+        let error = CommandError::usage(format!(
+            "haul has no `{path}{name}`: run `dvc {path}{name}`, which works in the same repository"
+        ));
+        return Usage { help: None, error: Some(error) };
+    }
+    let message = describe(error, command, is_root);
+    let mut explained = CommandError::usage(message);
+    if let Some(suggestion) = suggestion(error) {
+        explained = explained.with_hint(suggestion);
+    }
+    Usage { help: Some(command.render_help().to_string()), error: Some(explained) }
+}
+
+/// Returns the help of the command that `args` name.
+pub(crate) fn help_for(args: &[OsString], columns: Option<usize>) -> String {
+    let mut root = Cli::command();
+    if let Some(columns) = columns {
+        root = root.term_width(columns);
+    }
+    root.build();
+    innermost(&mut root, args).0.render_help().to_string()
+}
+
+trait NameWords {
+    /// Returns the names above and of a command without the program's, each followed by a blank.
+    fn get_name_words(&self) -> std::vec::IntoIter<String>;
+}
+
+impl NameWords for Command {
+    fn get_name_words(&self) -> std::vec::IntoIter<String> {
+        let words = self.get_bin_name().unwrap_or_default().split(' ').skip(1);
+        words.map(|word| format!("{word} ")).collect::<Vec<_>>().into_iter()
+    }
+}
+
+/// Finds the innermost command that `args` name.
+fn innermost<'cli>(root: &'cli mut Command, args: &[OsString]) -> (&'cli mut Command, bool) {
+    let mut command = root;
+    let mut is_root = true;
+    let mut words = args.iter().skip(1).filter_map(|word| word.to_str());
+    while let Some(word) = words.next() {
+        if word == "--" {
+            break;
+        }
+        if word.starts_with('-') {
+            // The one flag with a value that stands before the command.
+            if is_root && word == "--cd" {
+                words.next();
+            }
+            continue;
+        }
+        let is_known =
+            |sub: &Command| sub.get_name() == word || sub.get_all_aliases().any(|alias| alias == word);
+        let Some(name) =
+            command.get_subcommands().find(|sub| is_known(sub)).map(|sub| sub.get_name().to_owned())
+        else {
+            break;
+        };
+        command = command.find_subcommand_mut(&name).expect("the name was just seen among the subcommands");
+        is_root = false;
+    }
+    (command, is_root)
+}
+
+/// Says in the words of DVC's parser what is wrong.
+fn describe(error: &clap::Error, command: &Command, is_root: bool) -> String {
+    let argument = context(error, ContextKind::InvalidArg).map(|name| dvc_name(command, &name));
+    let value = context(error, ContextKind::InvalidValue);
+    let placeholder = if is_root { "command" } else { "cmd" };
+    match (error.kind(), argument, value) {
+        (ErrorKind::UnknownArgument, ..) => {
+            let argument = context(error, ContextKind::InvalidArg).unwrap_or_default();
+            format!("unrecognized arguments: {argument}")
+        }
+        (ErrorKind::InvalidSubcommand, ..) => {
+            let name = context(error, ContextKind::InvalidSubcommand).unwrap_or_default();
+            let known: Vec<String> = command
+                .get_subcommands()
+                .filter(|sub| !sub.is_hide_set())
+                .map(|sub| format!("'{}'", sub.get_name()))
+                .collect();
+            format!("argument {placeholder}: invalid choice: '{name}' (choose from {})", known.join(", "))
+        }
+        (ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand, ..) => {
+            format!("the following arguments are required: {placeholder}")
+        }
+        (ErrorKind::MissingRequiredArgument, ..) => {
+            let names: Vec<String> = match error.get(ContextKind::InvalidArg) {
+                Some(ContextValue::Strings(names)) => {
+                    names.iter().map(|name| dvc_name(command, name)).collect()
+                }
+                _ => Vec::new(),
+            };
+            format!("the following arguments are required: {}", names.join(", "))
+        }
+        (ErrorKind::InvalidValue, Some(argument), value) => match (value, error.get(ContextKind::ValidValue))
+        {
+            (Some(value), Some(ContextValue::Strings(valid))) if !value.is_empty() => {
+                let valid: Vec<String> = valid.iter().map(|value| format!("'{value}'")).collect();
+                format!("argument {argument}: invalid choice: '{value}' (choose from {})", valid.join(", "))
+            }
+            _ => format!("argument {argument}: expected one argument"),
+        },
+        (ErrorKind::ValueValidation, Some(argument), Some(value)) => {
+            use std::error::Error as _;
+            let reason = error.source().map_or_else(|| String::from("invalid value"), ToString::to_string);
+            if reason.contains(&value) || argument == "name" {
+                format!("argument {argument}: {reason}")
+            } else {
+                format!("argument {argument}: {reason}: '{value}'")
+            }
+        }
+        (ErrorKind::ArgumentConflict, Some(argument), _) => {
+            let other = match error.get(ContextKind::PriorArg) {
+                Some(ContextValue::String(name)) => dvc_name(command, name),
+                Some(ContextValue::Strings(names)) => {
+                    names.iter().map(|name| dvc_name(command, name)).collect::<Vec<_>>().join(", ")
+                }
+                _ => String::from("another argument"),
+            };
+            format!("argument {argument}: not allowed with argument {other}")
+        }
+        _ => {
+            let text = error.render().to_string();
+            let first = text.lines().next().unwrap_or_default();
+            first.strip_prefix("error: ").unwrap_or(first).to_owned()
+        }
+    }
+}
+
+fn context(error: &clap::Error, kind: ContextKind) -> Option<String> {
+    match error.get(kind)? {
+        ContextValue::String(text) => Some(text.clone()),
+        ContextValue::Strings(texts) => texts.first().cloned(),
+        _ => None,
+    }
+}
+
+/// Turns clap's `--jobs <number>` or `<url>` into DVC's `-j/--jobs` or `url`.
+fn dvc_name(command: &Command, shown: &str) -> String {
+    let bare = shown.split([' ', '=']).next().unwrap_or(shown);
+    if let Some(long) = bare.strip_prefix("--") {
+        let argument = command.get_arguments().find(|argument| argument.get_long() == Some(long));
+        return match argument.and_then(clap::Arg::get_short) {
+            Some(short) => format!("-{short}/--{long}"),
+            None => format!("--{long}"),
+        };
+    }
+    bare.trim_matches(['<', '>', '[', ']', '.']).to_owned()
+}
+
+fn suggestion(error: &clap::Error) -> Option<String> {
+    let texts = [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg, ContextKind::SuggestedValue];
+    let similar = texts.into_iter().find_map(|kind| match error.get(kind)? {
+        ContextValue::String(text) => Some(text.clone()),
+        ContextValue::Strings(texts) => texts.first().cloned(),
+        ContextValue::StyledStr(text) => Some(text.to_string()),
+        _ => None,
+    });
+    let fixed = match error.get(ContextKind::Suggested) {
+        Some(ContextValue::StyledStrs(texts)) => texts.first().map(StyledStr::to_string),
+        _ => None,
+    };
+    similar.map(|text| format!("did you mean `{text}`?")).or(fixed)
+}
