@@ -1,0 +1,109 @@
+//! Listing and deleting objects.
+
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use super::Cache;
+use super::pending::is_temporary_name;
+use super::presence::is_absence;
+use crate::{Error, Layout, Oid, Result};
+
+/// An object that [`Cache::objects`] found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CachedObject {
+    /// The object's name.
+    pub oid: Oid,
+    /// Size in bytes.
+    pub size_bytes: u64,
+    /// Seconds since the Unix epoch.
+    pub modified: i64,
+}
+
+impl Cache {
+    /// Lists all objects of a layout, in the order of their names. Whatever does not have an object's name is
+    /// passed over.
+    pub fn objects(&self, layout: Layout) -> Result<Vec<CachedObject>> {
+        let mut objects = Vec::new();
+        self.visit(layout, &mut |_, name, entry| {
+            if let Some(oid) = layout.parse_path(&format!("{}{name}", layout.folder())) {
+                let metadata = match entry.metadata() {
+                    Ok(metadata) => metadata,
+                    Err(error) if is_absence(&error) => return Ok(()),
+                    Err(error) => return Err(Error::io("cannot list the cache", error)),
+                };
+                objects.push(CachedObject { oid, size_bytes: metadata.len(), modified: metadata.mtime() });
+            }
+            Ok(())
+        })?;
+        objects.sort_unstable_by_key(|object| object.oid);
+        Ok(objects)
+    }
+
+    /// Deletes an object; not an error if it is not there.
+    pub fn remove(&self, layout: Layout, oid: &Oid) -> Result<()> {
+        remove_file(&self.object_path(layout, oid))
+    }
+
+    /// Deletes temporary files that killed processes left behind, if they have not been written to for `age`, and
+    /// returns their number. Younger ones may belong to a process that is at work.
+    pub fn remove_stale_temporary_files(&self, age: Duration, now: SystemTime) -> Result<u64> {
+        let mut n_removed = 0;
+        let mut remove = |path: &Path, name: &str, entry: &fs_err::DirEntry| {
+            let Ok(modified) = entry.metadata().and_then(|metadata| metadata.modified()) else {
+                return Ok(());
+            };
+            if is_temporary_name(name) && now.duration_since(modified).is_ok_and(|idle| idle >= age) {
+                remove_file(path)?;
+                n_removed += 1;
+            }
+            Ok(())
+        };
+        for layout in [Layout::Current, Layout::Legacy] {
+            visit_files(&self.root().join(layout.folder()), &mut remove)?;
+            self.visit(layout, &mut |path, name, entry| {
+                remove(path, name.rsplit('/').next().unwrap_or(name), entry)
+            })?;
+        }
+        Ok(n_removed)
+    }
+
+    /// Visits the files in the folders of two hex digits, with their names as `9d/d4e4…`.
+    fn visit(&self, layout: Layout, visitor: &mut Visitor<'_>) -> Result<()> {
+        let root = self.root().join(layout.folder());
+        for first in 0..=u8::MAX {
+            let folder = format!("{first:02x}");
+            visit_files(&root.join(&folder), &mut |path, name, entry| {
+                visitor(path, &format!("{folder}/{name}"), entry)
+            })?;
+        }
+        Ok(())
+    }
+}
+
+type Visitor<'a> = dyn FnMut(&Path, &str, &fs_err::DirEntry) -> Result<()> + 'a;
+
+fn visit_files(folder: &Path, visitor: &mut Visitor<'_>) -> Result<()> {
+    let cannot = |error| Error::io("cannot list the cache", error);
+    let entries = match fs_err::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if is_absence(&error) => return Ok(()),
+        Err(error) => return Err(cannot(error)),
+    };
+    for entry in entries {
+        let entry = entry.map_err(cannot)?;
+        if let Some(name) = entry.file_name().to_str()
+            && entry.file_type().map_err(cannot)?.is_file()
+        {
+            visitor(&entry.path(), name, &entry)?;
+        }
+    }
+    Ok(())
+}
+
+fn remove_file(path: &Path) -> Result<()> {
+    match fs_err::remove_file(path) {
+        Err(error) if !is_absence(&error) => Err(Error::io("cannot delete an object", error)),
+        _ => Ok(()),
+    }
+}

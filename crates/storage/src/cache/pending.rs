@@ -1,0 +1,209 @@
+//! A file that has no name yet: written beside its destination, and renamed when it is whole.
+
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use fs_err::File;
+
+use super::{CacheOptions, CacheSharing, Durability};
+use crate::{Error, Result};
+
+/// The mode of a finished object; DVC trusts a cache file of exactly this mode.
+pub(crate) const OBJECT_MODE: u32 = 0o444;
+
+/// A temporary file. Dropping it without [`commit`](Self::commit) deletes it.
+#[derive(Debug)]
+pub(crate) struct PendingFile {
+    file: File,
+    path: PathBuf,
+    options: CacheOptions,
+    is_committed: bool,
+}
+
+impl PendingFile {
+    /// Creates a file with a temporary name in `folder`, which is made if it is not there.
+    pub(crate) fn create(folder: &Path, options: CacheOptions) -> Result<Self> {
+        let path = folder.join(temporary_name());
+        let mut open = fs_err::OpenOptions::new();
+        fs_err::os::unix::fs::OpenOptionsExt::mode(open.read(true).write(true).create_new(true), OBJECT_MODE);
+        let file = match open.open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                make_folders(folder, options.sharing)?;
+                open.open(&path)
+            }
+            other => other,
+        };
+        let file =
+            file.map_err(|error| Error::io(format!("cannot write into `{}`", folder.display()), error))?;
+        Ok(Self { file, path, options, is_committed: false })
+    }
+
+    /// Creates a clone of `source` that shares its blocks, where the file system can do that.
+    pub(crate) fn reflink(folder: &Path, source: &Path, options: CacheOptions) -> io::Result<Self> {
+        let path = folder.join(temporary_name());
+        make_folders(folder, options.sharing).map_err(io::Error::other)?;
+        if let Err(error) = reflink_copy::reflink(source, &path) {
+            // Some systems make the file before they find that they cannot clone into it.
+            if let Err(error) = fs_err::remove_file(&path) {
+                tracing::trace!(%error, "nothing to clean up after a failed reflink");
+            }
+            return Err(error);
+        }
+        let file = File::open(&path)?;
+        Ok(Self { file, path, options, is_committed: false })
+    }
+
+    /// Returns the file.
+    pub(crate) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Adds bytes at the end.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file.write_all(bytes).map_err(|error| {
+            Error::io(format!("cannot write into `{}`", parent(&self.path).display()), error)
+        })
+    }
+
+    /// Gives the file its name: read-only first, so that the name never stands for a file that DVC would hash again.
+    pub(crate) fn commit(mut self, destination: &Path) -> Result<()> {
+        let cannot = |error| Error::io(format!("cannot write `{}`", destination.display()), error);
+        protect(&self.file);
+        if self.options.durability == Durability::Sync {
+            self.file.sync_data().map_err(cannot)?;
+        }
+        match fs_err::rename(&self.path, destination) {
+            Err(error)
+                if error.kind() == io::ErrorKind::NotFound && self.path.parent() != destination.parent() =>
+            {
+                make_folders(parent(destination), self.options.sharing)?;
+                fs_err::rename(&self.path, destination).map_err(cannot)?;
+            }
+            other => other.map_err(cannot)?,
+        }
+        self.is_committed = true;
+        if self.options.durability == Durability::Sync {
+            File::open(parent(destination)).and_then(|folder| folder.sync_all()).map_err(cannot)?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for PendingFile {
+    fn drop(&mut self) {
+        if self.is_committed {
+            return;
+        }
+        if let Err(error) = fs_err::remove_file(&self.path) {
+            tracing::debug!(%error, "a temporary file stays behind");
+        }
+    }
+}
+
+/// Makes a file read-only. As in DVC, a file system that cannot do that is no reason to fail: the object is
+/// then hashed whenever it is looked at.
+fn protect(file: &File) {
+    if let Err(error) = file.set_permissions(std::fs::Permissions::from_mode(OBJECT_MODE)) {
+        tracing::debug!(%error, "cannot make an object read-only");
+    }
+}
+
+/// Makes the file at `path` read-only, if that is possible.
+pub(crate) fn protect_path(path: &Path) {
+    if let Err(error) = fs_err::set_permissions(path, std::fs::Permissions::from_mode(OBJECT_MODE)) {
+        tracing::debug!(%error, "cannot make an object read-only");
+    }
+}
+
+/// Makes `folder` and what is missing above it. In a shared cache each new one gets 02775, whatever the umask.
+pub(crate) fn make_folders(folder: &Path, sharing: CacheSharing) -> Result<()> {
+    let cannot = |error| Error::io(format!("cannot make the folder `{}`", folder.display()), error);
+    if folder.is_dir() {
+        return Ok(());
+    }
+    if sharing == CacheSharing::Private {
+        return fs_err::create_dir_all(folder).map_err(cannot);
+    }
+    if let Some(above) = folder.parent() {
+        make_folders(above, sharing)?;
+    }
+    match std::fs::DirBuilder::new().mode(0o2775).create(folder) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+        other => other.map_err(cannot)?,
+    }
+    fs_err::set_permissions(folder, std::fs::Permissions::from_mode(0o2775)).map_err(cannot)
+}
+
+/// Returns a fresh name as DVC makes them: a dot, 16 random bytes in URL-safe base64, `.tmp`.
+fn temporary_name() -> String {
+    let random: [u8; 16] = rand::random();
+    format!(".{}.tmp", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(random))
+}
+
+/// Tells whether DVC or haul gives such names to temporary files.
+pub(crate) fn is_temporary_name(name: &str) -> bool {
+    name.strip_prefix('.').and_then(|name| name.strip_suffix(".tmp")).is_some_and(|name| {
+        name.len() == 22
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+    })
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        fs_err::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn pending_file_has_its_name_only_when_committed() {
+        let folder = tempfile::tempdir().unwrap();
+        let inside = folder.path().join("ab");
+        let mut pending = PendingFile::create(&inside, CacheOptions::default()).unwrap();
+        pending.write(b"bytes").unwrap();
+        let [name] = &names(&inside)[..] else { panic!("one file") };
+        assert!(is_temporary_name(name), "{name}");
+        pending.commit(&inside.join("cd")).unwrap();
+        assert_eq!(names(&inside), ["cd"]);
+        assert_eq!(fs_err::read(inside.join("cd")).unwrap(), b"bytes");
+        assert_eq!(fs_err::metadata(inside.join("cd")).unwrap().permissions().mode() & 0o7777, OBJECT_MODE);
+    }
+
+    #[test]
+    fn pending_file_dropped_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let pending = PendingFile::create(folder.path(), CacheOptions::default()).unwrap();
+        assert_eq!(names(folder.path()).len(), 1);
+        drop(pending);
+        assert!(names(folder.path()).is_empty());
+    }
+
+    #[test]
+    fn pending_file_moves_into_a_folder_that_is_not_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = CacheOptions { durability: Durability::Sync, ..CacheOptions::default() };
+        let pending = PendingFile::create(folder.path(), options).unwrap();
+        pending.commit(&folder.path().join("new/name")).unwrap();
+        assert!(folder.path().join("new/name").exists());
+    }
+
+    #[test]
+    fn shared_folders_are_open_to_the_group() {
+        let folder = tempfile::tempdir().unwrap();
+        let inside = folder.path().join("a/b");
+        make_folders(&inside, CacheSharing::Group).unwrap();
+        for path in [folder.path().join("a"), inside] {
+            assert_eq!(fs_err::metadata(path).unwrap().permissions().mode() & 0o7777, 0o2775);
+        }
+    }
+}

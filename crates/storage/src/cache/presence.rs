@@ -1,0 +1,141 @@
+//! When an object counts as being there.
+
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
+
+use super::Cache;
+use super::pending::{OBJECT_MODE, protect_path};
+use crate::hash::{self, Flavour, is_named};
+use crate::{Error, ErrorKind, Layout, Oid, Result};
+
+/// Objects that one thread looks at before it asks for more.
+const BATCH: usize = 256;
+
+/// The MD5 of nothing.
+const EMPTY: crate::Md5Digest = 0xd41d_8cd9_8f00_b204_e980_0998_ecf8_427e_u128.to_be_bytes();
+
+impl Cache {
+    /// Looks for an object by DVC's rules and returns its size in bytes, or `None` if it is not there (any more):
+    /// an object that is not 0444 is hashed, and made 0444 or deleted.
+    ///
+    /// Deviation: an empty file under another name than that of nothing is deleted whatever its mode. DVC trusts
+    /// it; but a power failure leaves such files.
+    pub fn check(&self, layout: Layout, oid: &Oid) -> Result<Option<u64>> {
+        let path = self.object_path(layout, oid);
+        let cannot = |error| Error::io(format!("cannot look at `{}`", path.display()), error);
+        let metadata = match fs_err::metadata(&path) {
+            Ok(metadata) => metadata,
+            Err(error) if is_absence(&error) => return Ok(None),
+            Err(error) => return Err(cannot(error)),
+        };
+        if !metadata.is_file() {
+            return Err(Error::new(ErrorKind::Io, format!("`{}` is not a regular file", path.display())));
+        }
+        let is_trusted = metadata.permissions().mode() & 0o7777 == OBJECT_MODE;
+        if is_trusted && (metadata.len() > 0 || *oid.digest() == EMPTY) {
+            return Ok(Some(metadata.len()));
+        }
+        if self.is_intact(layout, oid, &path)? {
+            protect_path(&path);
+            return Ok(Some(metadata.len()));
+        }
+        tracing::warn!(path = %path.display(), "a damaged object was removed from the cache");
+        self.remove(layout, oid)?;
+        Ok(None)
+    }
+
+    /// Hashes an object, whatever its mode; `false` also if it is not there.
+    pub fn verify(&self, layout: Layout, oid: &Oid) -> Result<bool> {
+        let path = self.object_path(layout, oid);
+        if matches!(fs_err::metadata(&path), Err(error) if is_absence(&error)) {
+            return Ok(false);
+        }
+        self.is_intact(layout, oid, &path)
+    }
+
+    fn is_intact(&self, layout: Layout, oid: &Oid, path: &Path) -> Result<bool> {
+        let is_named_by = |flavour| hash::hash_file(path, flavour).map(|file| file.digest == *oid.digest());
+        Ok(is_named_by(Flavour::Md5)?
+            || (layout == Layout::Legacy && !oid.is_dir() && is_named_by(Flavour::Md5Dos2Unix)?))
+    }
+
+    /// Does [`check`](Self::check) for many objects on all processors; the answers are in the order of `oids`.
+    pub fn check_many(&self, oids: &[(Layout, Oid)], cancel: &CancellationToken) -> Vec<Result<Option<u64>>> {
+        let n_threads =
+            std::thread::available_parallelism().map_or(1, usize::from).min(oids.len().div_ceil(BATCH));
+        let next = AtomicUsize::new(0);
+        let done = Mutex::new(Vec::with_capacity(oids.len().div_ceil(BATCH)));
+        let work = || {
+            while !cancel.is_cancelled() {
+                let start = next.fetch_add(BATCH, Ordering::Relaxed);
+                let Some(batch) =
+                    oids.get(start..oids.len().min(start + BATCH)).filter(|batch| !batch.is_empty())
+                else {
+                    break;
+                };
+                let answers: Vec<_> = batch.iter().map(|(layout, oid)| self.check(*layout, oid)).collect();
+                done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((start, answers));
+            }
+        };
+        if n_threads > 1 {
+            std::thread::scope(|scope| {
+                for _ in 0..n_threads {
+                    scope.spawn(work);
+                }
+            });
+        } else {
+            work();
+        }
+        let mut done = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        done.sort_unstable_by_key(|&(start, _)| start);
+        let mut answers = Vec::with_capacity(oids.len());
+        for (start, batch) in done {
+            // A cancellation leaves gaps only at the end: batches are taken in their order, and those taken are done.
+            debug_assert_eq!(start, answers.len());
+            answers.extend(batch);
+        }
+        answers.resize_with(oids.len(), || Err(Error::new(ErrorKind::Interrupted, "interrupted")));
+        answers
+    }
+
+    /// Reads a whole object, at most `max_bytes`, and checks its hash whatever its mode. A damaged object is deleted,
+    /// and counts as not there.
+    pub fn read(&self, layout: Layout, oid: &Oid, max_bytes: u64) -> Result<Option<Bytes>> {
+        let path = self.object_path(layout, oid);
+        let metadata = match fs_err::metadata(&path) {
+            Ok(metadata) => metadata,
+            Err(error) if is_absence(&error) => return Ok(None),
+            Err(error) => return Err(Error::io("cannot read the cache", error)),
+        };
+        if metadata.len() > max_bytes {
+            let message = format!(
+                "`{}` has {} bytes, more than the {max_bytes} expected",
+                path.display(),
+                metadata.len()
+            );
+            return Err(Error::new(ErrorKind::Corrupt, message));
+        }
+        let bytes = match fs_err::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if is_absence(&error) => return Ok(None),
+            Err(error) => return Err(Error::io("cannot read the cache", error)),
+        };
+        if is_named(layout, oid, &bytes, &hash::md5(&bytes)) {
+            return Ok(Some(bytes.into()));
+        }
+        tracing::warn!(path = %path.display(), "a damaged object was removed from the cache");
+        self.remove(layout, oid)?;
+        Ok(None)
+    }
+}
+
+/// Tells that there is no such file; a file in the place of a folder above it is the same.
+pub(crate) fn is_absence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
