@@ -1,1 +1,20 @@
-//! tests
+//! The harness of haul's end-to-end tests, and the tests themselves (`it/`).
+//!
+//! What is here is used by tests only and knows the product by its command line: what a person types, what is
+//! printed, which files and objects are there afterwards, and which requests a server saw.
+//!
+//! | Module | What it gives |
+//! |---|---|
+//! | [`embedded`] | an S3 server in this process: strict about signatures, records every request, fails on demand |
+//! | [`tls`] | certificates of a private authority |
+//! | [`announce`] | how the server binaries tell that they are ready, and when they stop |
+
+pub mod announce;
+pub mod embedded;
+pub mod tls;
+
+/// Returns `length` random letters and digits, for keys and names of one test run.
+pub fn random_text(length: usize) -> String {
+    use rand::RngExt;
+    rand::rng().sample_iter(rand::distr::Alphanumeric).take(length).map(char::from).collect()
+}

@@ -1,0 +1,114 @@
+//! What a test sees of the store, besides what the wire shows.
+
+use bytes::Bytes;
+
+use super::content::Content;
+use super::options::BucketOptions;
+use super::running::EmbeddedS3;
+use super::state::{Attributes, Object};
+
+/// An object, or a version of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredObject {
+    /// Its key.
+    pub key: String,
+    /// Its version; `null` if it was written while versioning was off.
+    pub version_id: String,
+    /// Its size in bytes.
+    pub size_bytes: u64,
+    /// Its ETag, without quotes.
+    pub etag: String,
+    /// The `Content-Type` it was given.
+    pub content_type: Option<String>,
+    /// The storage class it was given.
+    pub storage_class: Option<String>,
+    /// The canned ACL it was given.
+    pub acl: Option<String>,
+    /// Permission and grantee of each grant header, such as `("READ", "id=\"abc\"")`.
+    pub grants: Vec<(String, String)>,
+    /// `AES256`, `aws:kms` or `aws:kms:dsse`.
+    pub server_side_encryption: Option<String>,
+    /// The KMS key.
+    pub kms_key_id: Option<String>,
+    /// The base64 MD5 of the SSE-C key.
+    pub customer_key_md5: Option<String>,
+}
+
+impl EmbeddedS3 {
+    /// Returns the keys of a bucket, in order.
+    pub fn keys(&self, bucket: &str) -> Vec<String> {
+        self.objects(bucket).into_iter().map(|object| object.key).collect()
+    }
+
+    /// Returns what a plain listing of the bucket shows.
+    pub fn objects(&self, bucket: &str) -> Vec<StoredObject> {
+        let state = self.shared().state();
+        let bucket = state.buckets.get(bucket).expect("the bucket exists");
+        bucket.current().map(|(key, version, object)| shown(key, &version.id, object)).collect()
+    }
+
+    /// Returns all versions of a key but delete markers, the newest last.
+    pub fn versions(&self, bucket: &str, key: &str) -> Vec<StoredObject> {
+        let state = self.shared().state();
+        let bucket = state.buckets.get(bucket).expect("the bucket exists");
+        let versions = bucket.objects.get(key).map(Vec::as_slice).unwrap_or_default();
+        let of_object = versions.iter().filter_map(|version| Some((version, version.object.as_ref()?)));
+        of_object.map(|(version, object)| shown(key, &version.id, object)).collect()
+    }
+
+    /// Returns the newest version of a key.
+    pub fn object(&self, bucket: &str, key: &str) -> Option<StoredObject> {
+        self.objects(bucket).into_iter().find(|object| object.key == key)
+    }
+
+    /// Returns the bytes under a key.
+    pub fn bytes(&self, bucket: &str, key: &str) -> Option<Bytes> {
+        let content = {
+            let state = self.shared().state();
+            let bucket = state.buckets.get(bucket).expect("the bucket exists");
+            bucket.version(key, None)?.object.as_ref()?.content.clone()
+        };
+        Some(content.to_bytes().expect("the server's own files can be read"))
+    }
+
+    /// Puts bytes under a key, past all checks: the remote of a test that starts in the middle, or a damaged one.
+    pub fn put(&self, bucket: &str, key: &str, bytes: impl Into<Bytes>) {
+        let content = Content::from(bytes.into());
+        let etag = hex::encode(content.md5().expect("memory can be read"));
+        let object = Object { content, etag, attributes: Attributes::default() };
+        self.shared().state().store(bucket, key, Some(object)).expect("the bucket exists");
+    }
+
+    /// Removes all versions of a key; tells whether there was one.
+    pub fn remove(&self, bucket: &str, key: &str) -> bool {
+        let mut state = self.shared().state();
+        state.bucket_mut(bucket).expect("the bucket exists").objects.remove(key).is_some()
+    }
+
+    /// Makes a bucket, unless there is one of that name.
+    pub fn add_bucket(&self, options: &BucketOptions) {
+        self.shared().state().add_bucket(options);
+    }
+
+    /// Returns the number of multipart uploads that were neither completed nor aborted.
+    pub fn open_uploads(&self, bucket: &str) -> usize {
+        self.shared().state().buckets.get(bucket).expect("the bucket exists").uploads.len()
+    }
+}
+
+fn shown(key: &str, version_id: &str, object: &Object) -> StoredObject {
+    let attributes = object.attributes.clone();
+    StoredObject {
+        key: key.to_owned(),
+        version_id: version_id.to_owned(),
+        size_bytes: object.content.size_bytes(),
+        etag: object.etag.clone(),
+        content_type: attributes.content_type,
+        storage_class: attributes.storage_class,
+        acl: attributes.acl,
+        grants: attributes.grants,
+        server_side_encryption: attributes.encryption.server_side,
+        kms_key_id: attributes.encryption.kms_key_id,
+        customer_key_md5: attributes.encryption.customer_key_md5,
+    }
+}
