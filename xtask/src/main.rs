@@ -1,1 +1,39 @@
-fn main() {}
+//! Development tasks of haul: `cargo xtask --help`.
+//!
+//! An xtask is a plain program of the workspace that does what shell scripts would do otherwise
+//! (<https://github.com/matklad/cargo-xtask>); the alias is in `.cargo/config.toml`. It links none of haul's
+//! crates: it runs the built binaries, as a user would.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program for developers")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "links none of haul's crates, so it has neither Env nor fs_err"
+)]
+
+mod bench;
+mod check;
+mod dataset;
+mod demo;
+mod flags;
+mod integration;
+mod parity;
+mod project;
+mod server;
+mod tidy;
+mod tools;
+
+use anyhow::Result;
+
+fn main() -> Result<()> {
+    let flags = flags::Xtask::from_env_or_exit();
+    let project = project::Project::find()?;
+    match flags.subcommand {
+        flags::XtaskCmd::Demo(options) => demo::run(&project, &options),
+        flags::XtaskCmd::Check(options) => check::run(&project, &options),
+        flags::XtaskCmd::Tidy(_) => tidy::run(&project),
+        flags::XtaskCmd::Integration(options) => integration::run(&project, &options),
+        flags::XtaskCmd::Parity(options) => parity::run(&project, &options),
+        flags::XtaskCmd::Bench(options) => bench::run(&project, &options),
+        flags::XtaskCmd::Tools(options) => tools::run(&project, &options),
+    }
+}

@@ -1,0 +1,56 @@
+//! The command line of `cargo xtask`.
+
+xflags::xflags! {
+    /// Development tasks of haul.
+    cmd xtask {
+        /// Run the main job from init to pull on an embedded S3 server, and compare every byte.
+        cmd demo {
+            /// Server: `embedded` (default), `minio`, `seaweedfs`, or the URL of an endpoint (keys from AWS_ACCESS_KEY_ID
+            /// and AWS_SECRET_ACCESS_KEY).
+            optional --server server: String
+            /// Number of small files (default 4000).
+            optional --files files: u64
+            /// Size of the one large file in MiB (default 300).
+            optional --large-mib large_mib: u64
+            /// Leave the folder and the server up until Enter is pressed.
+            optional --keep
+        }
+        /// What has to pass before a change is merged: fmt, clippy, tests, docs, tidy.
+        cmd check {
+            /// Leave the tests out.
+            optional --no-tests
+        }
+        /// Check layers, file sizes and other house rules.
+        cmd tidy {}
+        /// Run the tests against real S3 servers; MinIO is built if it is not found.
+        cmd integration {
+            /// Comma-separated servers (default `minio`; `all` is every server this machine can run).
+            optional --servers servers: String
+            /// Only tests whose name contains this.
+            optional --filter filter: String
+        }
+        /// Run the same commands through real DVC and through haul, and compare everything.
+        cmd parity {
+            /// Only scenarios whose name contains this.
+            optional --filter filter: String
+            /// Keep the repositories of failed scenarios.
+            optional --keep
+        }
+        /// Measure haul beside dvc and s5cmd on MinIO.
+        cmd bench {
+            /// Comma-separated work items (default all).
+            optional --only only: String
+            /// Runs of each measurement (default 5).
+            optional --runs runs: u32
+            /// Server: `minio` (default), `seaweedfs` or `embedded`.
+            optional --server server: String
+            /// Write the figures to this file as JSON.
+            optional --json json: String
+        }
+        /// Install what the other tasks need below target/tools: minio, mc, venv, ceph.
+        cmd tools {
+            /// Which: minio, mc, venv, ceph.
+            repeated names: String
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! `cargo xtask integration`: the end-to-end tests against real S3 servers.
+
+use anyhow::{Context as _, Result, bail};
+use xshell::cmd;
+
+use crate::project::Project;
+use crate::{flags, tools};
+
+/// Every server of `tests/servers.toml`; `-tls` is the same server behind a private certificate authority.
+const ALL: &[&str] = &["minio", "minio-tls", "seaweedfs", "seaweedfs-tls", "moto", "ceph", "ceph-tls"];
+
+pub(crate) fn run(project: &Project, options: &flags::Integration) -> Result<()> {
+    let servers = match options.servers.as_deref() {
+        None => vec!["minio"],
+        Some("all") => ALL.to_vec(),
+        Some(list) => list.split(',').map(str::trim).collect(),
+    };
+    let shell = &project.shell;
+    let mut guards = Vec::new();
+    for server in &servers {
+        match server.trim_end_matches("-tls") {
+            "minio" => {
+                guards.push(shell.push_env("MINIO_BIN", tools::minio(project)?));
+                guards.push(shell.push_env("MC_BIN", tools::mc(project)?));
+            }
+            "seaweedfs" => {
+                guards.push(shell.push_env("WEED_BIN", tools::Venv::install(project)?.program("weed")));
+            }
+            "moto" => {
+                guards.push(
+                    shell.push_env("MOTO_SERVER_BIN", tools::Venv::install(project)?.program("moto_server")),
+                );
+            }
+            "ceph" => tools::ceph(project)?,
+            _ if server.starts_with("http") => {}
+            _ => bail!(
+                "unknown server `{server}`: expected {}, all, or the URL of an endpoint",
+                ALL.join(", ")
+            ),
+        }
+    }
+    let list = servers.join(",");
+    println!("integration: {list}");
+    guards.push(shell.push_env("HAUL_TEST_SERVERS", &list));
+    guards.push(shell.push_env("REQUIRE_INTEGRATION", "1"));
+    let filter = options.filter.as_deref().unwrap_or("integration::");
+    cmd!(shell, "cargo test --package haul-tests --test it --locked -- {filter} --nocapture")
+        .run()
+        .with_context(|| format!("the integration tests failed on {list}"))?;
+    println!("integration: passed on {list}");
+    Ok(())
+}

@@ -1,0 +1,90 @@
+//! `cargo xtask parity`: real DVC as the oracle.
+//!
+//! Each scenario of `tests/parity/*.txt` runs twice, in twin folders: once with `dvc`, once with `haul`. Exit
+//! codes, and where a scenario asks for it the words, must be equal; so must everything that is left behind:
+//! configuration, metafiles, cache, workspace, and the keys and bytes on the remote. After `swap` the tools
+//! change places in a fresh clone, so that each works on what the other one made.
+
+mod remote;
+mod scenario;
+mod side;
+mod snapshot;
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::flags;
+use crate::project::{Profile, Project};
+use crate::server::Server;
+use crate::tools::Venv;
+use scenario::Scenario;
+use side::{Programs, Side};
+
+/// One bucket for each side, with names of one length.
+const BUCKETS: [&str; 2] = ["parity-a", "parity-b"];
+
+pub(crate) fn run(project: &Project, options: &flags::Parity) -> Result<()> {
+    let haul = project.build("haul", "haul", Profile::Dev)?;
+    let venv = Venv::install(project)?;
+    let server = Server::start(project, "embedded", &BUCKETS)?;
+    let scratch = project.scratch_dir("parity")?;
+    let programs = Programs { dvc: venv.program("dvc"), haul, python: venv.program("python") };
+    let filter = options.filter.as_deref().unwrap_or_default();
+    let scenarios: Vec<Scenario> = Scenario::load_all(&project.root.join("tests/parity"))?
+        .into_iter()
+        .filter(|scenario| scenario.name.contains(filter))
+        .collect();
+    if scenarios.is_empty() {
+        bail!("no scenario's name contains `{filter}`");
+    }
+
+    let next = AtomicUsize::new(0);
+    let failures = Mutex::new(Vec::new());
+    // Two at a time: DVC spends most of its time starting up.
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some(scenario) = scenarios.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let dir = scratch.join(&scenario.slug);
+                    let result = run_one(scenario, &dir, &programs, &server);
+                    match &result {
+                        Ok(()) => println!("ok      {}", scenario.name),
+                        Err(error) => println!("FAILED  {} ({})\n{error:#}\n", scenario.name, scenario.place),
+                    }
+                    if result.is_err() {
+                        failures.lock().expect("no thread panics with the lock").push(scenario.name.clone());
+                    } else if !options.keep {
+                        let _left_behind = std::fs::remove_dir_all(&dir);
+                    }
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().expect("no thread panics with the lock");
+    println!("parity: {} passed, {} failed", scenarios.len() - failures.len(), failures.len());
+    if !failures.is_empty() {
+        bail!("differs from DVC: {}\nthe folders are in {}", failures.join(", "), scratch.display());
+    }
+    Ok(())
+}
+
+fn run_one(scenario: &Scenario, dir: &std::path::Path, programs: &Programs, server: &Server) -> Result<()> {
+    let mut dvc = Side::new(dir.join("a"), side::Tool::Dvc, programs, server, BUCKETS[0], &scenario.slug)?;
+    let mut haul = Side::new(dir.join("b"), side::Tool::Haul, programs, server, BUCKETS[1], &scenario.slug)?;
+    for step in &scenario.steps {
+        let outputs = [dvc.step(step), haul.step(step)];
+        let [left, right] = outputs;
+        let place = format!("line {}: {}", step.line, step.text);
+        let (left, right) = (left.with_context(|| place.clone())?, right.with_context(|| place.clone())?);
+        step.compare(&left, &right).with_context(|| place)?;
+    }
+    let (left, right) = (dvc.snapshot()?, haul.snapshot()?);
+    snapshot::compare(&left, &right, &scenario.except)?;
+    if scenario.uses_remote {
+        let (left, right) = (remote::list(&dvc)?, remote::list(&haul)?);
+        snapshot::compare(&left, &right, &scenario.except).context("on the remote")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,205 @@
+//! The language of the scenarios.
+//!
+//! ```text
+//! === name of the scenario
+//! repo                      git init, and init by the tool
+//! remote                    a default S3 remote of this side
+//! write FILE TEXT           TEXT with \n, \t, \xNN, \\ escapes; no newline is added
+//! fill FILE SIZE            SIZE bytes of noise
+//! sh COMMAND                a shell command in the repository
+//! dvc ARGUMENTS             the tool: exit codes must be equal
+//! dvc= ARGUMENTS            … and standard output
+//! dvc[0,1] ARGUMENTS        a deviation: DVC exits with 0, haul with 1
+//! swap                      commit, clone, and go on in the clone with the other tool
+//! except GLOB               leave these paths out of the comparison
+//! ```
+//! `{url}` is the URL of the side's remote, `{endpoint}` the server's, `{root}` the folder of the side, `{dvc}` the
+//! path of real DVC on both sides.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+
+/// One line of a scenario.
+#[derive(Debug)]
+pub(super) struct Step {
+    pub(super) line: usize,
+    pub(super) text: String,
+    pub(super) action: Action,
+}
+
+#[derive(Debug)]
+pub(super) enum Action {
+    Repo,
+    Remote,
+    Write { path: String, bytes: Vec<u8> },
+    Fill { path: String, size: u64 },
+    Shell(String),
+    Tool { arguments: String, expect: Expect },
+    Swap,
+}
+
+/// What must be equal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Expect {
+    SameCode,
+    SameCodeAndOutput,
+    /// A deviation: exit code of DVC, exit code of haul.
+    Codes(i32, i32),
+}
+
+/// What a step left on the terminal.
+#[derive(Debug, Default)]
+pub(super) struct Output {
+    pub(super) code: i32,
+    pub(super) stdout: String,
+    pub(super) stderr: String,
+}
+
+#[derive(Debug)]
+pub(super) struct Scenario {
+    pub(super) name: String,
+    /// The name as a folder name and key prefix.
+    pub(super) slug: String,
+    pub(super) place: String,
+    pub(super) steps: Vec<Step>,
+    pub(super) except: Vec<String>,
+    pub(super) uses_remote: bool,
+}
+
+impl Scenario {
+    /// Reads all scenario files of a folder.
+    pub(super) fn load_all(dir: &Path) -> Result<Vec<Self>> {
+        let mut files: Vec<_> = fs::read_dir(dir)
+            .with_context(|| format!("cannot read {}", dir.display()))?
+            .map(|entry| Ok(entry?.path()))
+            .collect::<Result<_>>()?;
+        files.retain(|path| path.extension().is_some_and(|extension| extension == "txt"));
+        files.sort();
+        let mut scenarios: Vec<Self> = Vec::new();
+        for file in files {
+            let text = fs::read_to_string(&file)?;
+            let file = file.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+            scenarios.extend(Self::parse(&file, &text)?);
+        }
+        for (index, scenario) in scenarios.iter().enumerate() {
+            if scenarios[..index].iter().any(|other| other.slug == scenario.slug) {
+                bail!("{}: there is another scenario `{}`", scenario.place, scenario.name);
+            }
+        }
+        Ok(scenarios)
+    }
+
+    fn parse(file: &str, text: &str) -> Result<Vec<Self>> {
+        let mut scenarios: Vec<Self> = Vec::new();
+        for (index, line) in text.lines().enumerate() {
+            let place = format!("{file}:{}", index + 1);
+            if let Some(name) = line.strip_prefix("=== ") {
+                let slug = name
+                    .chars()
+                    .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' });
+                scenarios.push(Self {
+                    name: name.to_owned(),
+                    slug: slug.collect(),
+                    place,
+                    steps: Vec::new(),
+                    except: Vec::new(),
+                    uses_remote: false,
+                });
+                continue;
+            }
+            if line.trim().is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let scenario = scenarios.last_mut().with_context(|| format!("{place}: no `===` line above"))?;
+            if let Some(glob) = line.strip_prefix("except ") {
+                scenario.except.push(glob.to_owned());
+                continue;
+            }
+            let action = Action::parse(line).with_context(|| place)?;
+            scenario.uses_remote |= matches!(action, Action::Remote) || line.contains("{url}");
+            scenario.steps.push(Step { line: index + 1, text: line.to_owned(), action });
+        }
+        Ok(scenarios)
+    }
+}
+
+impl Action {
+    fn parse(line: &str) -> Result<Self> {
+        let (verb, rest) = line.split_once(' ').unwrap_or((line, ""));
+        Ok(match verb {
+            "repo" => Self::Repo,
+            "remote" => Self::Remote,
+            "swap" => Self::Swap,
+            "sh" => Self::Shell(rest.to_owned()),
+            "write" => {
+                let (path, text) = rest.split_once(' ').unwrap_or((rest, ""));
+                Self::Write { path: path.replace("\\s", " "), bytes: unescape(text)? }
+            }
+            "fill" => {
+                let (path, size) = rest.rsplit_once(' ').context("fill FILE SIZE")?;
+                Self::Fill { path: path.to_owned(), size: size.parse()? }
+            }
+            "dvc" => Self::Tool { arguments: rest.to_owned(), expect: Expect::SameCode },
+            "dvc=" => Self::Tool { arguments: rest.to_owned(), expect: Expect::SameCodeAndOutput },
+            _ => {
+                let codes = verb.strip_prefix("dvc[").and_then(|codes| codes.strip_suffix(']'));
+                let (dvc, haul) = codes
+                    .and_then(|codes| codes.split_once(','))
+                    .with_context(|| format!("unknown step `{verb}`"))?;
+                Self::Tool { arguments: rest.to_owned(), expect: Expect::Codes(dvc.parse()?, haul.parse()?) }
+            }
+        })
+    }
+}
+
+impl Step {
+    /// Compares what the two tools printed and how they ended.
+    pub(super) fn compare(&self, dvc: &Output, haul: &Output) -> Result<()> {
+        let Action::Tool { expect, .. } = &self.action else { return Ok(()) };
+        let codes = (dvc.code, haul.code);
+        let fits = match *expect {
+            Expect::SameCode | Expect::SameCodeAndOutput => codes.0 == codes.1,
+            Expect::Codes(dvc, haul) => codes == (dvc, haul),
+        };
+        if !fits {
+            bail!(
+                "dvc exits with {}, haul with {}\n--- dvc\n{}{}--- haul\n{}{}",
+                codes.0,
+                codes.1,
+                dvc.stdout,
+                dvc.stderr,
+                haul.stdout,
+                haul.stderr
+            );
+        }
+        if *expect == Expect::SameCodeAndOutput && dvc.stdout != haul.stdout {
+            bail!("the output differs\n--- dvc\n{}\n--- haul\n{}", dvc.stdout, haul.stdout);
+        }
+        Ok(())
+    }
+}
+
+fn unescape(text: &str) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut characters = text.chars();
+    while let Some(character) = characters.next() {
+        if character != '\\' {
+            bytes.extend(character.to_string().as_bytes());
+            continue;
+        }
+        match characters.next() {
+            Some('n') => bytes.push(b'\n'),
+            Some('r') => bytes.push(b'\r'),
+            Some('t') => bytes.push(b'\t'),
+            Some('\\') => bytes.push(b'\\'),
+            Some('x') => {
+                let digits: String = characters.by_ref().take(2).collect();
+                bytes.push(u8::from_str_radix(&digits, 16).with_context(|| format!("\\x{digits}"))?);
+            }
+            other => bail!("unknown escape {other:?}"),
+        }
+    }
+    Ok(bytes)
+}

