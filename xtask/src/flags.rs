@@ -1,5 +1,7 @@
 //! The command line of `cargo xtask`.
 
+use std::path::PathBuf;
+
 xflags::xflags! {
     /// Development tasks of haul.
     cmd xtask {
@@ -33,8 +35,12 @@ xflags::xflags! {
         cmd parity {
             /// Only scenarios whose name contains this.
             optional --filter filter: String
-            /// Keep the repositories of failed scenarios.
+            /// Keep the repositories of scenarios that passed, too.
             optional --keep
+            /// Server: `embedded` (default), another server by name, or the URL of an endpoint that has the buckets.
+            optional --server server: String
+            /// The binary to compare with dvc (default: built from this checkout).
+            optional --haul haul: PathBuf
         }
         /// Measure haul beside dvc and s5cmd on MinIO.
         cmd bench {

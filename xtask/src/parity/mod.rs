@@ -26,9 +26,12 @@ use side::{Programs, Side};
 const BUCKETS: [&str; 2] = ["parity-a", "parity-b"];
 
 pub(crate) fn run(project: &Project, options: &flags::Parity) -> Result<()> {
-    let haul = project.build("haul", "haul", Profile::Dev)?;
+    let haul = match &options.haul {
+        Some(path) => path.canonicalize().with_context(|| format!("--haul {}", path.display()))?,
+        None => project.build("haul", "haul", Profile::Dev)?,
+    };
     let venv = Venv::install(project)?;
-    let server = Server::start(project, "embedded", &BUCKETS)?;
+    let server = Server::start(project, options.server.as_deref().unwrap_or("embedded"), &BUCKETS)?;
     let scratch = project.scratch_dir("parity")?;
     let programs = Programs { dvc: venv.program("dvc"), haul, python: venv.program("python") };
     let filter = options.filter.as_deref().unwrap_or_default();
