@@ -6,12 +6,23 @@
 //! | Module | What it gives |
 //! |---|---|
 //! | [`embedded`] | an S3 server in this process: strict about signatures, records every request, fails on demand |
+//! | [`raw`] | an HTTP server that breaks rules which no S3 library would let us break |
+//! | [`environment`], [`command`] | a world of its own for each test, and `haul` in it |
+//! | [`dataset`], [`tree`] | data as people have it; trees compared byte for byte |
 //! | [`tls`] | certificates of a private authority |
 //! | [`announce`] | how the server binaries tell that they are ready, and when they stop |
 
 pub mod announce;
+pub mod command;
+pub mod dataset;
 pub mod embedded;
+pub mod environment;
+pub mod raw;
 pub mod tls;
+pub mod tree;
+
+pub use command::CommandOutput;
+pub use environment::{Folder, TestEnvironment};
 
 /// Returns `length` random letters and digits, for keys and names of one test run.
 pub fn random_text(length: usize) -> String {

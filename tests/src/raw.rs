@@ -1,0 +1,350 @@
+//! An HTTP server that breaks the rules: lengths that lie, bodies without end, silence, redirects to strangers.
+//!
+//! It speaks plain HTTP/1.1 over plain sockets, one request per connection, so that nothing stands between the test
+//! and the bytes. It can stand in front of an embedded server and meddle only with the requests a test picks.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::embedded::EmbeddedS3;
+
+/// Nothing a test asks for takes longer than this.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A request, as far as it matters here.
+#[derive(Debug, Clone)]
+pub struct RawRequest {
+    /// The HTTP method.
+    pub method: String,
+    /// The path as sent.
+    pub path: String,
+    /// The query as sent, without the question mark.
+    pub query: String,
+    /// The headers, names in lower case.
+    pub headers: Vec<(String, String)>,
+}
+
+impl RawRequest {
+    /// Returns the value of a header, named in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Tells whether it is a listing of a bucket, v1 or v2.
+    pub fn is_listing(&self) -> bool {
+        self.method == "GET" && (self.query.contains("list-type=") || self.query.contains("prefix="))
+    }
+
+    /// Tells whether it carries anything that a stranger must not see: a signature or a session token.
+    pub fn is_signed(&self) -> bool {
+        self.header("authorization").is_some()
+            || self.header("x-amz-security-token").is_some()
+            || self.query.to_ascii_lowercase().contains("x-amz-signature")
+    }
+}
+
+/// What is sent back, step by step; the connection closes after the last.
+#[derive(Debug, Clone)]
+pub struct RawReply {
+    steps: Vec<Step>,
+}
+
+#[derive(Debug, Clone)]
+enum Step {
+    Send(Vec<u8>),
+    /// The same again and again, until the client has had enough.
+    SendForever(Vec<u8>),
+    /// Nothing more comes, and the connection stays open until the client has had enough.
+    Stall,
+    /// Pass the request on to the server behind, and its reply back.
+    Forward,
+}
+
+impl RawReply {
+    /// A proper reply.
+    pub fn new(status: u16, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Self {
+        let body = body.as_ref();
+        Self::with_length(status, headers, body.len() as u64, body)
+    }
+
+    /// A reply whose `Content-Length` is not the length of its body.
+    pub fn with_length(status: u16, headers: &[(&str, &str)], length: u64, body: impl AsRef<[u8]>) -> Self {
+        let length = length.to_string();
+        let mut all = vec![("content-length", length.as_str())];
+        all.extend_from_slice(headers);
+        let mut bytes = head(status, &all);
+        bytes.extend_from_slice(body.as_ref());
+        Self { steps: vec![Step::Send(bytes)] }
+    }
+
+    /// A reply whose body, sent in chunks, never ends.
+    pub fn endless(
+        status: u16,
+        headers: &[(&str, &str)],
+        start: impl AsRef<[u8]>,
+        repeated: impl AsRef<[u8]>,
+    ) -> Self {
+        let mut all = vec![("transfer-encoding", "chunked")];
+        all.extend_from_slice(headers);
+        let chunk = |data: &[u8]| {
+            let mut bytes = format!("{:x}\r\n", data.len()).into_bytes();
+            bytes.extend_from_slice(data);
+            bytes.extend_from_slice(b"\r\n");
+            bytes
+        };
+        let mut first = head(status, &all);
+        // An empty chunk would end the body.
+        if !start.as_ref().is_empty() {
+            first.extend(chunk(start.as_ref()));
+        }
+        Self { steps: vec![Step::Send(first), Step::SendForever(chunk(repeated.as_ref()))] }
+    }
+
+    /// A reply that stops after the head and the start of its body, with the connection open.
+    pub fn stalled(status: u16, headers: &[(&str, &str)], length: u64, start: impl AsRef<[u8]>) -> Self {
+        let mut reply = Self::with_length(status, headers, length, start);
+        reply.steps.push(Step::Stall);
+        reply
+    }
+
+    /// No reply at all, with the connection open.
+    pub fn silence() -> Self {
+        Self { steps: vec![Step::Stall] }
+    }
+
+    /// A redirect.
+    pub fn redirect(status: u16, location: &str) -> Self {
+        Self::new(status, &[("location", location)], "")
+    }
+
+    /// Bytes that need not be HTTP.
+    pub fn bytes(bytes: impl Into<Vec<u8>>) -> Self {
+        Self { steps: vec![Step::Send(bytes.into())] }
+    }
+
+    /// A page of a v2 listing: keys with sizes, and the token of the next page where there is to be one.
+    pub fn listing(objects: &[(&str, u64)], next_token: Option<&str>) -> Self {
+        use std::fmt::Write as _;
+        let mut body = String::from(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><ListBucketResult xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>bucket</Name>",
+        );
+        let truncated = next_token.is_some();
+        write!(body, "<IsTruncated>{truncated}</IsTruncated><KeyCount>{}</KeyCount>", objects.len())
+            .expect("writing to a string cannot fail");
+        if let Some(token) = next_token {
+            write!(body, "<NextContinuationToken>{token}</NextContinuationToken>").expect("as above");
+        }
+        for (key, size_bytes) in objects {
+            write!(
+                body,
+                "<Contents><Key>{key}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>&quot;0&quot;</ETag><Size>{size_bytes}</Size><StorageClass>STANDARD</StorageClass></Contents>"
+            )
+            .expect("as above");
+        }
+        body.push_str("</ListBucketResult>");
+        Self::new(200, &[("content-type", "application/xml")], body)
+    }
+
+    /// A listing that blows up to gigabytes if entities are expanded.
+    pub fn entity_bomb() -> Self {
+        let mut body = String::from("<?xml version=\"1.0\"?><!DOCTYPE bomb [<!ENTITY e0 \"boom\">");
+        for level in 1..10 {
+            let inner = format!("&e{};", level - 1).repeat(10);
+            body += &format!("<!ENTITY e{level} \"{inner}\">");
+        }
+        body += "]><ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>&e9;</Key><Size>1</Size></Contents></ListBucketResult>";
+        Self::new(200, &[("content-type", "application/xml")], body)
+    }
+}
+
+fn head(status: u16, headers: &[(&str, &str)]) -> Vec<u8> {
+    use std::fmt::Write as _;
+    let reason =
+        http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()).unwrap_or("?");
+    let mut head = format!("HTTP/1.1 {status} {reason}\r\nconnection: close\r\n");
+    for (name, value) in headers {
+        write!(head, "{name}: {value}\r\n").expect("writing to a string cannot fail");
+    }
+    head.push_str("\r\n");
+    head.into_bytes()
+}
+
+type Handler = dyn Fn(&RawRequest) -> Option<RawReply> + Send + Sync;
+
+/// A running raw server; it stops when it is dropped.
+#[derive(Debug)]
+pub struct RawServer {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    handler: Box<Handler>,
+    behind: Option<SocketAddr>,
+    requests: Mutex<Vec<RawRequest>>,
+    stopped: AtomicBool,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Shared").field("behind", &self.behind).finish_non_exhaustive()
+    }
+}
+
+impl RawServer {
+    /// Starts a server whose every reply is made by `handler`.
+    ///
+    /// # Panics
+    /// When no port can be had.
+    pub fn new(handler: impl Fn(&RawRequest) -> RawReply + Send + Sync + 'static) -> Self {
+        Self::start(None, move |request| Some(handler(request))).expect("a raw server starts")
+    }
+
+    /// Starts a server in front of another: requests for which `handler` has no reply are passed on.
+    ///
+    /// # Panics
+    /// When no port can be had.
+    pub fn in_front_of(
+        server: &EmbeddedS3,
+        handler: impl Fn(&RawRequest) -> Option<RawReply> + Send + Sync + 'static,
+    ) -> Self {
+        Self::start(Some(server.address()), handler).expect("a raw server starts")
+    }
+
+    fn start(
+        behind: Option<SocketAddr>,
+        handler: impl Fn(&RawRequest) -> Option<RawReply> + Send + Sync + 'static,
+    ) -> Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", 0))?;
+        let address = listener.local_addr()?;
+        let shared = Arc::new(Shared {
+            handler: Box::new(handler),
+            behind,
+            requests: Mutex::default(),
+            stopped: AtomicBool::new(false),
+        });
+        let serving = Arc::clone(&shared);
+        let thread = std::thread::Builder::new().name("raw-server".to_owned()).spawn(move || {
+            for stream in listener.incoming() {
+                if serving.stopped.load(Ordering::Acquire) {
+                    break;
+                }
+                let Ok(stream) = stream else { continue };
+                let serving = Arc::clone(&serving);
+                // A client that hangs up is what most of these replies are for.
+                std::thread::spawn(move || drop(serving.connection(&stream)));
+            }
+        })?;
+        Ok(Self { address, shared, thread: Some(thread) })
+    }
+
+    /// Returns its URL, without a slash at the end.
+    pub fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Returns its port.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// Returns the requests so far.
+    pub fn requests(&self) -> Vec<RawRequest> {
+        self.shared.requests().clone()
+    }
+}
+
+impl Drop for RawServer {
+    fn drop(&mut self) {
+        self.shared.stopped.store(true, Ordering::Release);
+        // Wakes up the loop; if it cannot be reached any more, it has ended.
+        drop(TcpStream::connect(self.address));
+        if let Some(thread) = self.thread.take() {
+            drop(thread.join());
+        }
+    }
+}
+
+impl Shared {
+    fn requests(&self) -> MutexGuard<'_, Vec<RawRequest>> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn connection(&self, stream: &TcpStream) -> Result<()> {
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        let mut reader = BufReader::new(stream);
+        let Some((head, request)) = read_head(&mut reader)? else { return Ok(()) };
+        self.requests().push(request.clone());
+        let reply = (self.handler)(&request).unwrap_or_else(|| RawReply { steps: vec![Step::Forward] });
+        let length: u64 =
+            request.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+        let mut body = (&mut reader).take(length);
+        if !matches!(reply.steps.as_slice(), [Step::Forward]) {
+            std::io::copy(&mut body, &mut std::io::sink())?;
+        }
+        for step in &reply.steps {
+            match step {
+                Step::Send(bytes) => (&*stream).write_all(bytes)?,
+                Step::SendForever(bytes) => {
+                    while !self.stopped.load(Ordering::Acquire) {
+                        (&*stream).write_all(bytes)?;
+                    }
+                }
+                Step::Stall => {
+                    // Reads until the client closes its end.
+                    std::io::copy(&mut &*stream, &mut std::io::sink())?;
+                }
+                Step::Forward => self.forward(&head, &mut body, stream)?,
+            }
+        }
+        stream.shutdown(Shutdown::Write)?;
+        Ok(())
+    }
+
+    /// Passes on head and body as they came, so that the signature stays good.
+    fn forward(&self, head: &[u8], body: &mut impl Read, client: &TcpStream) -> Result<()> {
+        let behind = self.behind.context("there is no server behind this one")?;
+        let mut upstream = TcpStream::connect(behind)?;
+        upstream.set_read_timeout(Some(PATIENCE))?;
+        let head = head.strip_suffix(b"\r\n").context("a head ends with an empty line")?;
+        upstream.write_all(head)?;
+        upstream.write_all(b"connection: close\r\n\r\n")?;
+        std::io::copy(body, &mut upstream)?;
+        std::io::copy(&mut upstream, &mut &*client)?;
+        Ok(())
+    }
+}
+
+/// Reads a request up to the empty line; `None` if the client says nothing.
+fn read_head(reader: &mut impl BufRead) -> Result<Option<(Vec<u8>, RawRequest)>> {
+    let mut head = Vec::new();
+    loop {
+        let start = head.len();
+        if reader.read_until(b'\n', &mut head)? == 0 {
+            return Ok(None);
+        }
+        if head[start..] == *b"\r\n" {
+            break;
+        }
+    }
+    let text = String::from_utf8_lossy(&head);
+    let mut lines = text.split("\r\n");
+    let mut words = lines.next().unwrap_or_default().split(' ');
+    let method = words.next().unwrap_or_default().to_owned();
+    let target = words.next().unwrap_or_default();
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let headers = lines
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+        .collect();
+    let request = RawRequest { method, path: path.to_owned(), query: query.to_owned(), headers };
+    Ok(Some((head.clone(), request)))
+}
