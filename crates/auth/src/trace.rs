@@ -20,8 +20,6 @@ pub enum SourceName {
     Sso,
     /// The shared credentials file.
     SharedCredentials,
-    /// `aws login`.
-    Login,
     /// `credential_process` of a profile.
     Process,
     /// The AWS config file.
@@ -43,7 +41,6 @@ impl SourceName {
             Self::WebIdentity => "assume-role-with-web-identity",
             Self::Sso => "sso",
             Self::SharedCredentials => "shared-credentials-file",
-            Self::Login => "login",
             Self::Process => "custom-process",
             Self::ConfigFile => "config-file",
             Self::Container => "container-role",
@@ -62,7 +59,6 @@ impl fmt::Display for SourceName {
             Self::WebIdentity => "web identity",
             Self::Sso => "SSO",
             Self::SharedCredentials => "shared credentials file",
-            Self::Login => "login session",
             Self::Process => "credential process",
             Self::ConfigFile => "config file",
             Self::Container => "container",

@@ -10,20 +10,26 @@
 //! | Which files does DVC not see? | [`ignore`] |
 //! | What does Git say about a path? | [`git`] |
 //! | Which outs does a command work on? | [`index`] |
+//! | Which files are in the workspace, and what is their hash? | [`scan`], [`state`] |
+//! | How does an object get into the workspace? | [`link`], [`checkout`] |
 //! | What can a user do? | [`ops`] |
 
 #![warn(missing_docs)]
 
+pub mod checkout;
 mod error;
 pub mod git;
 pub mod ignore;
 pub mod index;
 pub mod init;
+pub mod link;
 pub mod lock;
 pub mod metafile;
 pub mod ops;
 mod paths;
 pub mod root;
+pub mod scan;
+pub mod state;
 
 pub use error::{Error, Result};
 pub use git::Git;

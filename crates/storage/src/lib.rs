@@ -4,9 +4,7 @@
 
 #![warn(missing_docs)]
 
-mod adapter;
 mod cache;
-mod counting;
 mod error;
 mod folder;
 pub mod hash;
@@ -15,18 +13,14 @@ mod oid;
 pub mod progress;
 mod remote;
 mod store;
-#[cfg(any(test, feature = "testing"))]
-pub mod testing;
 pub mod transfer;
 
-pub use adapter::ObjectStoreAdapter;
 pub use cache::{Cache, CacheOptions, CacheSharing, CachedObject, Durability, StoreMode, StoredFile};
-pub use counting::CountingStore;
 pub use error::{Error, ErrorKind, Result, ServerReply};
 pub use folder::FolderStore;
 pub use layout::Layout;
 pub use oid::{InvalidOid, Md5Digest, Oid, OidKind};
-pub use remote::{Presence, RemoteOdb};
+pub use remote::RemoteOdb;
 pub use store::{
     Body, Download, ListFrom, ListPage, ObjectInfo, RemoteStore, StoreLimits, Uploaded, UploadedPart,
 };

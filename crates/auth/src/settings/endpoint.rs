@@ -3,8 +3,7 @@
 use haul_config::Located;
 
 use super::{Reader, parse};
-use crate::Result;
-use crate::error::InvalidValue;
+use crate::{Error, Result};
 
 /// A service whose endpoint can be set on its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +54,7 @@ fn of_services_section(service: Service, reader: &Reader<'_>) -> Result<Option<L
     let Some(profile) = reader.profile() else { return Ok(None) };
     let Some(name) = profile.text("services")? else { return Ok(None) };
     let Some(section) = reader.files.services(name.value) else {
-        return Err(InvalidValue {
+        return Err(Error::InvalidValue {
             key: "services".to_owned(),
             value: name.value.to_owned(),
             origin: name.origin,
@@ -64,8 +63,7 @@ fn of_services_section(service: Service, reader: &Reader<'_>) -> Result<Option<L
                 name.value,
                 reader.files.config_file().path.display()
             ),
-        }
-        .into());
+        });
     };
     let Some(block) = section.block(service.id())? else { return Ok(None) };
     let url = block.value.get("endpoint_url").filter(|url| !url.is_empty());

@@ -5,9 +5,8 @@ use std::path::Path;
 use haul_config::{Env, Located, Origin};
 
 use super::{AwsSettings, S3Settings, Service, endpoint_url, parse};
-use crate::error::InvalidValue;
 use crate::profile::{AwsFiles, Profile, expand};
-use crate::{CredentialRequest, Result};
+use crate::{CredentialRequest, Error, Result};
 
 impl AwsSettings {
     /// Reads the settings that apply to `request` in `env`.
@@ -114,13 +113,12 @@ impl<'a> Reader<'a> {
 fn parsed<T>(key: &str, found: Located<&str>, parse: Parse<T>) -> Result<Located<T>> {
     match parse(found.value.trim()) {
         Ok(value) => Ok(Located::new(value, found.origin)),
-        Err(expected) => Err(InvalidValue {
+        Err(expected) => Err(Error::InvalidValue {
             key: key.to_owned(),
             value: found.value.to_owned(),
             origin: found.origin,
             expected: expected.to_owned(),
-        }
-        .into()),
+        }),
     }
 }
 

@@ -1,0 +1,31 @@
+//! Making an out of the workspace what it should be: what differs, and writing it.
+//!
+//! [`plan`] compares and touches nothing; [`apply`] writes. Between the two the caller decides whether what would
+//! be lost may be lost.
+
+mod apply;
+mod plan;
+
+pub use apply::{Applied, apply};
+pub use plan::{OutPlan, Target, Wanted, plan};
+
+use haul_storage::hash::Flavour;
+use haul_storage::{Cache, CacheOptions, CacheSharing, Layout};
+
+use crate::Repo;
+
+/// Returns the hash function of a layout.
+pub(crate) fn flavour_of(layout: Layout) -> Flavour {
+    match layout {
+        Layout::Current => Flavour::Md5,
+        Layout::Legacy => Flavour::Md5Dos2Unix,
+    }
+}
+
+/// Returns the cache of the repository as it is configured.
+pub(crate) fn cache_of(repo: &Repo) -> Cache {
+    let sharing =
+        if repo.config().cache.shared_group.value { CacheSharing::Group } else { CacheSharing::Private };
+    let n_threads = repo.config().core.checksum_jobs.as_ref().map(|jobs| jobs.value.get());
+    Cache::new(repo.cache_dir(), CacheOptions { sharing, n_threads, ..CacheOptions::default() })
+}

@@ -1,0 +1,317 @@
+//! What differs between an out and what it should be.
+
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use haul_config::LinkType;
+use haul_storage::progress::Observer;
+use haul_storage::{Cache, CancellationToken, Layout, Md5Digest, Oid};
+
+use super::flavour_of;
+use crate::link::is_linked_as_wanted;
+use crate::metafile::dir_manifest::DirEntry;
+use crate::scan::{FileEntry, Found, FoundDir, Scanner, many};
+use crate::{Error, Result};
+
+/// What an out, or a part of one, should be.
+#[derive(Debug, Clone, Copy)]
+pub enum Wanted<'a> {
+    /// A file.
+    File {
+        /// Its content.
+        digest: Md5Digest,
+        /// The owner may execute it.
+        is_exec: bool,
+    },
+    /// A directory with these files, sorted by path.
+    Dir(&'a [DirEntry]),
+}
+
+/// What to compare.
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'a> {
+    /// The out, absolute.
+    pub path: &'a Path,
+    /// The file or folder of the out that is asked for, with `/`; the rest is left alone.
+    pub within: Option<&'a str>,
+    /// What it should be. For a part, the entries of that part.
+    pub wanted: Wanted<'a>,
+    /// Where its objects lie.
+    pub layout: Layout,
+}
+
+/// A file to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Create {
+    /// The path below the out; empty for the out itself.
+    pub(super) path: Box<str>,
+    pub(super) oid: Oid,
+    /// The file that is there now.
+    pub(super) over: Option<FileEntry>,
+    /// There is a symbolic link to nothing, which holds no data.
+    pub(super) is_over_dangling: bool,
+    /// The content is right already, only the kind of link is not.
+    pub(super) is_relink: bool,
+}
+
+/// What it takes to make an out what it should be.
+#[derive(Debug, Clone)]
+pub struct OutPlan {
+    pub(super) path: PathBuf,
+    pub(super) layout: Layout,
+    pub(super) is_dir: bool,
+    pub(super) is_exec: bool,
+    pub(super) create: Vec<Create>,
+    pub(super) delete: Vec<FileEntry>,
+    /// Symbolic links to nothing that should not be there.
+    pub(super) delete_dangling: Vec<Box<str>>,
+    /// Folders that should not be there, the outermost last.
+    pub(super) delete_folders: Vec<Box<str>>,
+    /// Folders that must be there for the files to be made, the outermost first.
+    pub(super) folders: BTreeSet<Box<str>>,
+    /// Files that are right as they are.
+    pub(super) unchanged: Vec<FileEntry>,
+    /// The file only lacks the right to be executed.
+    pub(super) chmod: bool,
+    /// Tells that there was nothing at the path of the out.
+    pub existed: bool,
+    /// Files whose object the cache does not have; paths below the out.
+    pub missing: Vec<(Box<str>, Oid)>,
+}
+
+impl OutPlan {
+    /// Tells that there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.create.is_empty() && !self.changes()
+    }
+
+    /// Tells whether anything but the kind of links changes.
+    pub fn changes(&self) -> bool {
+        self.chmod
+            || self.create.iter().any(|create| !create.is_relink)
+            || !self.delete.is_empty()
+            || !self.delete_dangling.is_empty()
+            || !self.delete_folders.is_empty()
+            || (!self.existed && self.missing.is_empty())
+    }
+
+    /// Returns the files whose content would be lost: it is neither wanted here nor in the cache. Absolute paths.
+    pub fn unsaved(&self, cache: &Cache, cancel: &CancellationToken) -> Result<Vec<PathBuf>> {
+        let replaced =
+            self.create.iter().filter(|create| !create.is_relink).filter_map(|create| create.over.as_ref());
+        let victims: Vec<&FileEntry> = self.delete.iter().chain(replaced).collect();
+        let oids: Vec<(Layout, Oid)> =
+            victims.iter().filter_map(|entry| Some((self.layout, entry.oid()?))).collect();
+        if oids.len() != victims.len() {
+            return Err(Error::Interrupted);
+        }
+        let mut unsaved = Vec::new();
+        for (entry, answer) in victims.iter().zip(cache.check_many(&oids, cancel)) {
+            if answer?.is_none() {
+                unsaved.push(entry.full_path(&self.path));
+            }
+        }
+        Ok(unsaved)
+    }
+}
+
+/// Compares an out with what it should be. With `relink`, right files are made again where their link is not the
+/// first of the types.
+pub fn plan(
+    scanner: &Scanner<'_>,
+    cache: &Cache,
+    target: &Target<'_>,
+    relink: Option<&[LinkType]>,
+    observer: &dyn Observer,
+    cancel: &CancellationToken,
+) -> Result<OutPlan> {
+    let mut found = scanner.look(target.path)?;
+    if let (Found::Dir(dir), Some(within)) = (&mut found, target.within) {
+        dir.files.retain(|entry| is_at_or_below(&entry.path, within));
+        dir.folders.retain(|path| is_at_or_below(path, within));
+        dir.dangling.retain(|path| is_at_or_below(path, within));
+    }
+    let failures = scanner.hash(target.path, found.files_mut(), flavour_of(target.layout), observer)?;
+    many(failures.into_iter().map(|(_, error)| error).collect())?;
+    plan_found(found, cache, target, relink, cancel)
+}
+
+/// Does [`plan`] with what was found already.
+pub(super) fn plan_found(
+    found: Found,
+    cache: &Cache,
+    target: &Target<'_>,
+    relink: Option<&[LinkType]>,
+    cancel: &CancellationToken,
+) -> Result<OutPlan> {
+    let mut plan = OutPlan {
+        path: target.path.to_owned(),
+        layout: target.layout,
+        is_dir: matches!(target.wanted, Wanted::Dir(_)),
+        is_exec: matches!(target.wanted, Wanted::File { is_exec: true, .. }),
+        create: Vec::new(),
+        delete: Vec::new(),
+        delete_dangling: Vec::new(),
+        delete_folders: Vec::new(),
+        folders: BTreeSet::new(),
+        unchanged: Vec::new(),
+        chmod: false,
+        existed: !matches!(found, Found::Nothing),
+        missing: Vec::new(),
+    };
+    match (target.wanted, found) {
+        (Wanted::File { digest, is_exec }, Found::File(entry)) => {
+            plan.chmod = is_exec && entry.digest == Some(digest) && entry.mode & 0o100 == 0;
+            plan.compare_files(&[DirEntry { path: "".into(), digest }], vec![entry]);
+        }
+        (Wanted::File { digest, .. }, found) => {
+            let is_over_dangling = matches!(found, Found::Dangling);
+            if let Found::Dir(dir) = found {
+                plan.refuse_symlink(dir.is_symlink)?;
+                plan.delete = dir.files;
+                plan.delete_dangling = dir.dangling;
+                plan.delete_folders = dir.folders.into_iter().rev().chain(["".into()]).collect();
+            }
+            let oid = Oid::file(digest);
+            plan.create.push(Create { path: "".into(), oid, over: None, is_over_dangling, is_relink: false });
+        }
+        (Wanted::Dir(wanted), Found::Dir(dir)) => {
+            let is_symlink = dir.is_symlink;
+            plan.compare_dir(wanted, dir);
+            if plan.changes() {
+                plan.refuse_symlink(is_symlink)?;
+            }
+        }
+        (Wanted::Dir(wanted), found) => {
+            match found {
+                Found::File(entry) => plan.delete.push(entry),
+                Found::Dangling => plan.delete_dangling.push("".into()),
+                Found::Nothing | Found::Dir(_) => {}
+            }
+            plan.compare_dir(wanted, FoundDir::default());
+        }
+    }
+    if let Some(types) = relink {
+        plan.relink(types, cache);
+    }
+    plan.find_missing(cache, cancel)?;
+    plan.folders = plan
+        .create
+        .iter()
+        .flat_map(|create| ancestors(&create.path).map(Box::from).collect::<Vec<_>>())
+        .collect();
+    Ok(plan)
+}
+
+impl OutPlan {
+    fn compare_dir(&mut self, wanted: &[DirEntry], found: FoundDir) {
+        let needed: BTreeSet<&str> = wanted.iter().flat_map(|entry| ancestors(&entry.path)).collect();
+        let folders = found.folders.into_iter().rev();
+        self.delete_folders = folders.filter(|folder| !needed.contains(&**folder)).collect();
+        self.compare_files(wanted, found.files);
+        for link in found.dangling {
+            match self.create.binary_search_by(|create| create.path.cmp(&link)) {
+                Ok(at) => self.create[at].is_over_dangling = true,
+                Err(_) => self.delete_dangling.push(link),
+            }
+        }
+    }
+
+    /// Walks along two rows that are sorted by path.
+    fn compare_files(&mut self, wanted: &[DirEntry], files: Vec<FileEntry>) {
+        let mut wanted = wanted.iter().peekable();
+        let mut files = files.into_iter().peekable();
+        loop {
+            let order = match (wanted.peek(), files.peek()) {
+                (None, None) => return,
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some(entry), Some(file)) => entry.path.cmp(&file.path),
+            };
+            let entry = if order.is_le() { wanted.next() } else { None };
+            let file = if order.is_ge() { files.next() } else { None };
+            match (entry, file) {
+                (Some(entry), Some(file)) if file.digest == Some(entry.digest) => self.unchanged.push(file),
+                (Some(entry), over) => self.create.push(Create {
+                    path: entry.path.clone(),
+                    oid: Oid::file(entry.digest),
+                    over,
+                    is_over_dangling: false,
+                    is_relink: false,
+                }),
+                (None, Some(file)) => self.delete.push(file),
+                (None, None) => return,
+            }
+        }
+    }
+
+    /// Nothing is written through a symbolic link: it may lead anywhere.
+    fn refuse_symlink(&self, is_symlink: bool) -> Result<()> {
+        if !is_symlink {
+            return Ok(());
+        }
+        let message = format!(
+            "`{}` is a symbolic link to a directory, and nothing is written through it; replace it by the directory, or \
+             remove it",
+            self.path.display()
+        );
+        Err(Error::Workspace { path: self.path.clone(), message })
+    }
+
+    fn relink(&mut self, types: &[LinkType], cache: &Cache) {
+        let (path, layout) = (&self.path, self.layout);
+        let (right, wrong) = std::mem::take(&mut self.unchanged).into_iter().partition(|entry| {
+            entry.oid().is_none_or(|oid| {
+                is_linked_as_wanted(types, entry, &entry.full_path(path), &cache.object_path(layout, &oid))
+            })
+        });
+        self.unchanged = right;
+        let wrong: Vec<FileEntry> = wrong;
+        self.create.extend(wrong.into_iter().filter_map(|entry| {
+            let oid = entry.oid()?;
+            Some(Create {
+                path: entry.path.clone(),
+                oid,
+                over: Some(entry),
+                is_over_dangling: false,
+                is_relink: true,
+            })
+        }));
+    }
+
+    /// Takes out what cannot be made, because the cache does not have the object.
+    fn find_missing(&mut self, cache: &Cache, cancel: &CancellationToken) -> Result<()> {
+        let oids: Vec<_> = self.create.iter().map(|create| (self.layout, create.oid)).collect();
+        let mut answers = cache.check_many(&oids, cancel).into_iter();
+        let mut failure = None;
+        let missing = &mut self.missing;
+        self.create.retain(|create| match answers.next() {
+            Some(Ok(Some(_))) => true,
+            Some(Ok(None)) if create.is_relink => false,
+            Some(Ok(None)) => {
+                missing.push((create.path.clone(), create.oid));
+                false
+            }
+            Some(Err(error)) => {
+                failure = Some(error);
+                false
+            }
+            None => false,
+        });
+        match failure {
+            Some(error) => Err(error.into()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Tells whether `path` is `folder` or lies below it.
+pub(crate) fn is_at_or_below(path: &str, folder: &str) -> bool {
+    path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Returns the folders above a path, the outermost first: `a`, `a/b` for `a/b/c`.
+fn ancestors(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices('/').map(|(at, _)| &path[..at])
+}

@@ -1,0 +1,177 @@
+//! Workspace files → hashes.
+//!
+//! What counts follows DVC: regular files at any depth, symbolic links to files (followed), nothing else.
+//! Links to directories inside a directory, empty directories and ignored paths are passed over. Deviation: a
+//! FIFO, socket, device, dangling link or a name that is not UTF-8 is an error at once, where DVC hangs or fails
+//! with the text of the system call; all of them are listed.
+
+mod entry;
+mod walk;
+
+pub use entry::{FileEntry, Fingerprint, fingerprint};
+
+use std::path::{Path, PathBuf};
+
+use haul_storage::hash::Flavour;
+use haul_storage::progress::{Event, Observer, Phase};
+use haul_storage::{CancellationToken, ErrorKind};
+
+use crate::state::{FileStamp, Memo};
+use crate::{Error, IgnoreRules, Result};
+
+/// Files hashed in one call: enough for all lanes, few enough to bound memory.
+const HASH_BATCH: usize = 32_768;
+
+/// What lies at a path.
+#[derive(Debug, Clone)]
+pub enum Found {
+    /// Nothing, or something DVC does not see.
+    Nothing,
+    /// A symbolic link to nothing; DVC says that such a path does not exist.
+    Dangling,
+    /// A file; its [`FileEntry::path`] is empty.
+    File(FileEntry),
+    /// A directory.
+    Dir(FoundDir),
+}
+
+/// The content of a directory.
+#[derive(Debug, Clone, Default)]
+pub struct FoundDir {
+    /// Its files, sorted by path.
+    pub files: Vec<FileEntry>,
+    /// Its folders at any depth, empty ones too, sorted by path.
+    pub folders: Vec<Box<str>>,
+    /// Symbolic links to nothing, sorted by path.
+    pub dangling: Vec<Box<str>>,
+    /// Tells that the directory itself is reached through a symbolic link.
+    pub is_symlink: bool,
+}
+
+impl Found {
+    /// Returns the files: all of a directory, one for a file, none for nothing.
+    pub fn files(&self) -> &[FileEntry] {
+        match self {
+            Self::Nothing | Self::Dangling => &[],
+            Self::File(entry) => std::slice::from_ref(entry),
+            Self::Dir(dir) => &dir.files,
+        }
+    }
+
+    /// Returns the files to fill in.
+    pub fn files_mut(&mut self) -> &mut [FileEntry] {
+        match self {
+            Self::Nothing | Self::Dangling => &mut [],
+            Self::File(entry) => std::slice::from_mut(entry),
+            Self::Dir(dir) => &mut dir.files,
+        }
+    }
+
+    /// Refuses links to nothing inside a directory, each by an error that names it.
+    pub fn refuse_dangling(&self, path: &Path) -> Result<()> {
+        let Self::Dir(dir) = self else {
+            return Ok(());
+        };
+        let error = |link: &Box<str>| walk::cannot_track(&path.join(&**link), "a symbolic link to nothing");
+        many(dir.dangling.iter().map(error).collect())
+    }
+}
+
+/// Looks at the workspace and hashes it.
+#[derive(Debug, Clone, Copy)]
+pub struct Scanner<'a> {
+    ignore: &'a IgnoreRules,
+    memo: &'a Memo,
+    cancel: &'a CancellationToken,
+}
+
+impl<'a> Scanner<'a> {
+    /// Makes a scanner that passes over what `ignore` says and remembers hashes in `memo`.
+    pub fn new(ignore: &'a IgnoreRules, memo: &'a Memo, cancel: &'a CancellationToken) -> Self {
+        Self { ignore, memo, cancel }
+    }
+
+    /// Looks what is at `path` (absolute), without reading any file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Many`] with one error for each path that cannot be tracked.
+    pub fn look(&self, path: &Path) -> Result<Found> {
+        walk::look(path, self.ignore, self.cancel)
+    }
+
+    /// Fills in the hashes that `memo` knows, and returns the indexes of the others.
+    pub fn recall(&self, entries: &mut [FileEntry], flavour: Flavour) -> Vec<usize> {
+        let mut unknown = Vec::new();
+        for (index, entry) in entries.iter_mut().enumerate() {
+            if entry.digest.is_none() {
+                entry.digest = self.memo.get(&entry.stamp, flavour);
+            }
+            if entry.digest.is_none() {
+                unknown.push(index);
+            }
+        }
+        unknown
+    }
+
+    /// Hashes whatever has no hash yet; files whose paths are below `root`, or `root` itself for the empty path.
+    /// Returns an error for each file that could not be read.
+    pub fn hash(
+        &self,
+        root: &Path,
+        entries: &mut [FileEntry],
+        flavour: Flavour,
+        observer: &dyn Observer,
+    ) -> Result<Vec<(PathBuf, Error)>> {
+        let unknown = self.recall(entries, flavour);
+        if unknown.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.memo.begin_reading();
+        observer.on(Event::Planned {
+            phase: Phase::Hashing,
+            n_objects: unknown.len() as u64,
+            total_bytes: unknown.iter().map(|&index| entries[index].stamp.size_bytes).sum(),
+        });
+        let mut failures = Vec::new();
+        for batch in unknown.chunks(HASH_BATCH) {
+            let paths: Vec<PathBuf> = batch.iter().map(|&index| entries[index].full_path(root)).collect();
+            let answers = haul_storage::hash::hash_files(&paths, flavour, None, observer, self.cancel);
+            for ((&index, path), answer) in batch.iter().zip(paths).zip(answers) {
+                match answer {
+                    Ok(hashed) => {
+                        let stamp = FileStamp::of(&hashed.metadata);
+                        self.memo.record(&stamp, flavour, hashed.digest);
+                        entries[index].stamp = stamp;
+                        entries[index].digest = Some(hashed.digest);
+                    }
+                    Err(error) if error.kind() == ErrorKind::Interrupted => return Err(Error::Interrupted),
+                    Err(error) => failures.push((path, error.into())),
+                }
+            }
+        }
+        Ok(failures)
+    }
+
+    /// Looks at `path` and hashes it.
+    ///
+    /// # Errors
+    ///
+    /// As [`look`](Self::look), for links to nothing in a directory, and for files that could not be read.
+    pub fn scan(&self, path: &Path, flavour: Flavour, observer: &dyn Observer) -> Result<Found> {
+        let mut found = self.look(path)?;
+        found.refuse_dangling(path)?;
+        let failures = self.hash(path, found.files_mut(), flavour, observer)?;
+        many(failures.into_iter().map(|(_, error)| error).collect())?;
+        Ok(found)
+    }
+}
+
+/// Makes one error of several; none is fine.
+pub(crate) fn many(mut errors: Vec<Error>) -> Result<()> {
+    match errors.len() {
+        0 => Ok(()),
+        1 => Err(errors.remove(0)),
+        _ => Err(Error::Many(errors)),
+    }
+}

@@ -1,0 +1,209 @@
+//! Walking a directory, folder by folder on all processors.
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use haul_storage::CancellationToken;
+use rayon::prelude::*;
+
+use super::{FileEntry, Found, FoundDir, many};
+use crate::link;
+use crate::root::DVC_DIR;
+use crate::{Error, IgnoreRules, Result};
+
+/// Entries of one folder that are looked at by one thread.
+const CHUNK: usize = 1024;
+
+/// A folder to read: its path, and the path below the scanned directory with a `/` at its end.
+struct Folder {
+    path: PathBuf,
+    prefix: String,
+}
+
+/// What one folder holds.
+#[derive(Default)]
+struct Listing {
+    files: Vec<FileEntry>,
+    folders: Vec<Folder>,
+    dangling: Vec<Box<str>>,
+    errors: Vec<Error>,
+    /// The folder is a DVC repository of its own: DVC does not see it.
+    is_hidden: bool,
+}
+
+/// Looks what is at `path`.
+pub(super) fn look(path: &Path, ignore: &IgnoreRules, cancel: &CancellationToken) -> Result<Found> {
+    let metadata = match fs_err::symlink_metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) if is_absent(&error) => return Ok(Found::Nothing),
+        Err(error) => return Err(Error::io("cannot look at the workspace", error)),
+    };
+    let is_symlink = metadata.is_symlink();
+    let metadata = if is_symlink {
+        match fs_err::metadata(path) {
+            Ok(metadata) => metadata,
+            Err(error) if is_absent(&error) => return Ok(Found::Dangling),
+            Err(error) => return Err(Error::io("cannot look at the workspace", error)),
+        }
+    } else {
+        metadata
+    };
+    if ignore.is_ignored(path, metadata.is_dir()) {
+        return Ok(Found::Nothing);
+    }
+    if metadata.is_file() {
+        return Ok(Found::File(FileEntry::new("", &metadata, is_symlink)));
+    }
+    if !metadata.is_dir() {
+        return Err(cannot_track(path, kind_of(&metadata)));
+    }
+    if is_subrepo(path) {
+        return Err(cannot_track(path, "a DVC repository of its own, which cannot be tracked as data"));
+    }
+    walk(path, is_symlink, ignore, cancel).map(Found::Dir)
+}
+
+fn walk(root: &Path, is_symlink: bool, ignore: &IgnoreRules, cancel: &CancellationToken) -> Result<FoundDir> {
+    let mut files = Vec::new();
+    let mut folders: Vec<Box<str>> = Vec::new();
+    let mut dangling: Vec<Box<str>> = Vec::new();
+    let mut errors = Vec::new();
+    // Level by level: no recursion, so that no depth of folders is too deep.
+    let mut level = vec![Folder { path: root.to_owned(), prefix: String::new() }];
+    while !level.is_empty() {
+        if cancel.is_cancelled() {
+            return Err(Error::Interrupted);
+        }
+        let listings: Vec<Listing> = level.par_iter().map(|folder| list(folder, ignore)).collect();
+        for (folder, listing) in std::mem::take(&mut level).into_iter().zip(listings) {
+            if !folder.prefix.is_empty() && !listing.is_hidden {
+                folders.push(folder.prefix.trim_end_matches('/').into());
+            }
+            files.extend(listing.files);
+            dangling.extend(listing.dangling);
+            errors.extend(listing.errors);
+            level.extend(listing.folders);
+        }
+    }
+    many(errors)?;
+    folders.sort_unstable();
+    dangling.sort_unstable();
+    files.par_sort_unstable_by(|left, right| left.path.cmp(&right.path));
+    Ok(FoundDir { files, folders, dangling, is_symlink })
+}
+
+fn list(folder: &Folder, ignore: &IgnoreRules) -> Listing {
+    let entries =
+        match fs_err::read_dir(&folder.path).and_then(|entries| entries.collect::<io::Result<Vec<_>>>()) {
+            Ok(entries) => entries,
+            Err(error) => {
+                return Listing {
+                    errors: vec![Error::io("cannot read a directory", error)],
+                    ..Listing::default()
+                };
+            }
+        };
+    let is_subrepo = entries.iter().any(|entry| {
+        entry.file_name() == DVC_DIR && entry.file_type().is_ok_and(|file_type| file_type.is_dir())
+    });
+    if is_subrepo {
+        return Listing { is_hidden: true, ..Listing::default() };
+    }
+    if entries.iter().any(|entry| entry.file_name() == ".dvcignore") {
+        let message =
+            format!(".dvcignore file should not be in collected dir path: '{}'", folder.path.display());
+        let error = Error::Workspace { path: folder.path.clone(), message };
+        return Listing { errors: vec![error], ..Listing::default() };
+    }
+    let rules = ignore.folder(&folder.path);
+    let look_at = |entries: &[fs_err::DirEntry]| {
+        let mut listing = Listing::default();
+        for entry in entries {
+            add_entry(folder, entry, &|name, is_dir| rules.is_ignored(name, is_dir), &mut listing);
+        }
+        listing
+    };
+    if entries.len() <= CHUNK {
+        return look_at(&entries);
+    }
+    let parts: Vec<Listing> = entries.par_chunks(CHUNK).map(look_at).collect();
+    parts.into_iter().fold(Listing::default(), |mut all, part| {
+        all.files.extend(part.files);
+        all.folders.extend(part.folders);
+        all.dangling.extend(part.dangling);
+        all.errors.extend(part.errors);
+        all
+    })
+}
+
+fn add_entry(
+    folder: &Folder,
+    entry: &fs_err::DirEntry,
+    is_ignored: &dyn Fn(&OsStr, bool) -> bool,
+    listing: &mut Listing,
+) {
+    let file_name = entry.file_name();
+    let file_type = match entry.file_type() {
+        Ok(file_type) => file_type,
+        Err(error) => return listing.errors.push(Error::io("cannot look at the workspace", error)),
+    };
+    if is_ignored(&file_name, file_type.is_dir()) {
+        return;
+    }
+    let path = || folder.path.join(&file_name);
+    let Some(name) = file_name.to_str() else {
+        return listing.errors.push(Error::NotUnicode(path()));
+    };
+    if file_type.is_dir() {
+        return listing.folders.push(Folder { path: path(), prefix: format!("{}{name}/", folder.prefix) });
+    }
+    if link::is_temp_name(name) {
+        return;
+    }
+    let metadata = if file_type.is_symlink() { fs_err::metadata(path()) } else { entry.metadata() };
+    match metadata {
+        Ok(metadata) if metadata.is_file() => {
+            let relative = format!("{}{name}", folder.prefix);
+            listing.files.push(FileEntry::new(&relative, &metadata, file_type.is_symlink()));
+        }
+        // A link to a directory: DVC passes over it.
+        Ok(metadata) if metadata.is_dir() => {}
+        Ok(metadata) => listing.errors.push(cannot_track(&path(), kind_of(&metadata))),
+        Err(error) if file_type.is_symlink() && is_absent(&error) => {
+            listing.dangling.push(format!("{}{name}", folder.prefix).into());
+        }
+        // Deleted while we looked.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => listing.errors.push(Error::io("cannot look at the workspace", error)),
+    }
+}
+
+/// Tells whether a name leads to nothing; a loop of links does not lead anywhere either.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+        || error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
+}
+
+fn is_subrepo(path: &Path) -> bool {
+    fs_err::symlink_metadata(path.join(DVC_DIR)).is_ok_and(|metadata| metadata.is_dir())
+}
+
+pub(super) fn cannot_track(path: &Path, what: &str) -> Error {
+    let message = format!("cannot track `{}`: it is {what}", path.display());
+    Error::Workspace { path: path.to_owned(), message }
+}
+
+fn kind_of(metadata: &std::fs::Metadata) -> &'static str {
+    use std::os::unix::fs::FileTypeExt;
+    let file_type = metadata.file_type();
+    if file_type.is_fifo() {
+        "a named pipe (FIFO), not a file"
+    } else if file_type.is_socket() {
+        "a socket, not a file"
+    } else if file_type.is_block_device() || file_type.is_char_device() {
+        "a device, not a file"
+    } else {
+        "not a file"
+    }
+}

@@ -1,0 +1,107 @@
+//! Which outs were put into the workspace, so that they can be taken away when they are tracked no longer.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+const FILE: &str = "links.json";
+
+/// An out as we left it in the workspace.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkRecord {
+    /// The object it was made from, as text.
+    pub oid: String,
+    /// Tells that the object lies in the layout of DVC 2.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_legacy: bool,
+    /// A digest over the stamps of its files: it tells whether somebody changed them since.
+    pub fingerprint: String,
+}
+
+/// All records, by path below the root of the repository. Written under the repository lock.
+#[derive(Debug)]
+pub struct Links {
+    path: PathBuf,
+    records: BTreeMap<String, LinkRecord>,
+    is_changed: bool,
+}
+
+impl Links {
+    /// Reads the records in `dir` (`.dvc/tmp/haul`); a file that is missing or damaged counts as empty.
+    pub fn load(dir: &Path) -> Self {
+        let path = dir.join(FILE);
+        let records = match fs_err::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_else(|error| {
+                tracing::debug!(%error, path = %path.display(), "the record of links is damaged and starts anew");
+                BTreeMap::new()
+            }),
+            Err(error) => {
+                if error.kind() != io::ErrorKind::NotFound {
+                    tracing::debug!(%error, "the record of links cannot be read");
+                }
+                BTreeMap::new()
+            }
+        };
+        Self { path, records, is_changed: false }
+    }
+
+    /// Returns all records.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &LinkRecord)> {
+        self.records.iter().map(|(path, record)| (path.as_str(), record))
+    }
+
+    /// Remembers an out by its path below the root.
+    pub fn insert(&mut self, path: &str, record: LinkRecord) {
+        if self.records.get(path) != Some(&record) {
+            self.records.insert(path.to_owned(), record);
+            self.is_changed = true;
+        }
+    }
+
+    /// Forgets an out.
+    pub fn remove(&mut self, path: &str) {
+        self.is_changed |= self.records.remove(path).is_some();
+    }
+
+    /// Writes the records, if they changed. A failure is logged: without a record an out just stays.
+    pub fn save(&mut self) {
+        if !self.is_changed {
+            return;
+        }
+        match self.write() {
+            Ok(()) => self.is_changed = false,
+            Err(error) => tracing::debug!(%error, "the record of links cannot be written"),
+        }
+    }
+
+    fn write(&self) -> io::Result<()> {
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        fs_err::create_dir_all(folder)?;
+        let mut temp = tempfile::Builder::new().prefix(".links-").tempfile_in(folder)?;
+        temp.write_all(&serde_json::to_vec(&self.records)?)?;
+        temp.persist(&self.path).map_err(|error| error.error)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_survive_a_round_trip_and_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        let record = LinkRecord { oid: "aa".into(), is_legacy: true, fingerprint: "f".into() };
+        let mut links = Links::load(folder.path());
+        links.insert("d/é", record.clone());
+        links.insert("x", record.clone());
+        links.remove("x");
+        links.save();
+        let links = Links::load(folder.path());
+        assert_eq!(links.iter().collect::<Vec<_>>(), [("d/é", &record)]);
+        fs_err::write(folder.path().join(FILE), "{\"d/").unwrap();
+        assert_eq!(Links::load(folder.path()).iter().count(), 0);
+    }
+}

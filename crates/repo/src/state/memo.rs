@@ -1,0 +1,295 @@
+//! The hashes of files that did not change.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use haul_storage::Md5Digest;
+use haul_storage::hash::Flavour;
+
+use super::table::{self, Key, Record, Table};
+use super::{FileClock, FileStamp};
+
+/// The table of nearly everything.
+const BASE: &str = "memo";
+/// The table of what came later; it is small, so that a small change costs a small write.
+const RECENT: &str = "memo.recent";
+const LOCK: &str = "memo.lock";
+/// The recent table is merged into the base when it has this many records, and an eighth of the base.
+const MERGE_AT: usize = 4096;
+/// A record that is used after this many days is written again, so that it is known to be of use.
+const REFRESH_DAYS: u32 = 30;
+/// A record that nobody used for so many days is dropped when the tables are merged.
+const KEEP_DAYS: u32 = 120;
+/// Waiting longer for another process to write its records costs more than losing ours.
+const LOCK_PATIENCE: Duration = Duration::from_millis(500);
+
+/// Remembers the hashes of files by their stamps (device, inode, size, mtime, ctime).
+///
+/// It only ever makes things faster: it is safe to delete, a damaged one counts as empty, and failures to
+/// write it are logged and forgotten. Processes may use it side by side.
+#[derive(Debug)]
+pub struct Memo {
+    dir: PathBuf,
+    tables: OnceLock<(Table, Table)>,
+    clock: OnceLock<Option<FileClock>>,
+    fresh: Mutex<BTreeMap<Key, Record>>,
+}
+
+impl Memo {
+    /// Names the memo in `dir` (`.dvc/tmp/haul`). Nothing is read before it is needed.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self {
+            dir: dir.into(),
+            tables: OnceLock::new(),
+            clock: OnceLock::new(),
+            fresh: Mutex::new(BTreeMap::new()),
+        }
+    }
+
+    /// Returns the hash of the file with this stamp, if it is known.
+    pub fn get(&self, stamp: &FileStamp, flavour: Flavour) -> Option<Md5Digest> {
+        let (base, recent) = self.tables();
+        let key = table::key(stamp, flavour);
+        let record = recent.get(key).or_else(|| base.get(key))?;
+        if record.stamp != *stamp {
+            return None;
+        }
+        if let Some(clock) = self.clock.get().copied().flatten()
+            && clock.day().saturating_sub(record.day) > REFRESH_DAYS
+        {
+            self.insert(Record { day: clock.day(), ..record });
+        }
+        Some(record.digest)
+    }
+
+    /// Starts a round of reading files: what [`record`](Self::record) is told from now on was read later.
+    /// The first call fixes the time; without it nothing is recorded.
+    pub fn begin_reading(&self) {
+        self.clock.get_or_init(|| {
+            fs_err::create_dir_all(&self.dir)
+                .and_then(|()| FileClock::probe(&self.dir))
+                .map_err(|error| tracing::debug!(%error, "the memo cannot tell the time"))
+                .ok()
+        });
+    }
+
+    /// Remembers the hash of a file that was read after [`begin_reading`](Self::begin_reading) and had this
+    /// stamp before and after. A file that changed so shortly before that it could change again without a new
+    /// stamp is not remembered.
+    pub fn record(&self, stamp: &FileStamp, flavour: Flavour, digest: Md5Digest) {
+        if let Some(clock) = self.clock.get().copied().flatten() {
+            self.record_at(&clock, stamp, flavour, digest);
+        }
+    }
+
+    /// Does [`record`](Self::record) for files that we wrote ourselves and whose stamps were taken after `clock`.
+    pub fn record_at(&self, clock: &FileClock, stamp: &FileStamp, flavour: Flavour, digest: Md5Digest) {
+        if clock.is_settled(stamp) {
+            self.insert(Record { stamp: *stamp, flavour, digest, day: clock.day() });
+        }
+    }
+
+    /// Writes what was recorded.
+    pub fn save(&self) {
+        let fresh = std::mem::take(&mut *self.fresh.lock().unwrap_or_else(PoisonError::into_inner));
+        if !fresh.is_empty()
+            && let Err(error) = self.merge(fresh)
+        {
+            tracing::debug!(%error, "the memo cannot be written");
+        }
+    }
+
+    /// Returns the folder of the memo.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    fn insert(&self, record: Record) {
+        self.fresh.lock().unwrap_or_else(PoisonError::into_inner).insert(record.key(), record);
+    }
+
+    fn tables(&self) -> &(Table, Table) {
+        self.tables.get_or_init(|| (Table::read(&self.dir.join(BASE)), Table::read(&self.dir.join(RECENT))))
+    }
+
+    fn merge(&self, mut fresh: BTreeMap<Key, Record>) -> io::Result<()> {
+        fs_err::create_dir_all(&self.dir)?;
+        let Some(_lock) = self.lock()? else {
+            tracing::debug!("another process writes the memo: this run is not remembered");
+            return Ok(());
+        };
+        // Another process may have written since this one read.
+        let recent = Table::read(&self.dir.join(RECENT));
+        for record in recent.iter() {
+            fresh.entry(record.key()).or_insert(record);
+        }
+        let base = Table::read(&self.dir.join(BASE));
+        if fresh.len() < MERGE_AT || fresh.len() < base.len() / 8 {
+            return table::write(&self.dir.join(RECENT), fresh.into_values());
+        }
+        let today = fresh.values().map(|record| record.day).max().unwrap_or(0);
+        let merged = merge_sorted(base.iter(), fresh.into_values())
+            .filter(|record| today.saturating_sub(record.day) <= KEEP_DAYS)
+            .collect::<Vec<_>>();
+        table::write(&self.dir.join(BASE), merged.into_iter())?;
+        // Until it is gone it only repeats what the base says.
+        fs_err::remove_file(self.dir.join(RECENT)).or_else(|error| match error.kind() {
+            io::ErrorKind::NotFound => Ok(()),
+            _ => Err(error),
+        })
+    }
+
+    /// Takes the lock of the writers; the kernel lets go of it when a process dies.
+    fn lock(&self) -> io::Result<Option<fs_err::File>> {
+        let file = fs_err::OpenOptions::new().create(true).append(true).open(self.dir.join(LOCK))?;
+        let deadline = Instant::now() + LOCK_PATIENCE;
+        loop {
+            match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(Some(file)),
+                Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < deadline => {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+/// Merges two sorted rows of records; of two with one key the newer one stays.
+fn merge_sorted(
+    old: impl Iterator<Item = Record>,
+    new: impl Iterator<Item = Record>,
+) -> impl Iterator<Item = Record> {
+    let (mut old, mut new) = (old.peekable(), new.peekable());
+    std::iter::from_fn(move || match (old.peek(), new.peek()) {
+        (Some(old_record), Some(new_record)) => match old_record.key().cmp(&new_record.key()) {
+            std::cmp::Ordering::Less => old.next(),
+            std::cmp::Ordering::Greater => new.next(),
+            std::cmp::Ordering::Equal => {
+                old.next();
+                new.next()
+            }
+        },
+        (Some(_), None) => old.next(),
+        (None, _) => new.next(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stamp(inode: u64) -> FileStamp {
+        FileStamp { device: 7, inode, size_bytes: inode * 3, mtime_ns: 11, ctime_ns: 12 }
+    }
+
+    fn digest(inode: u64) -> Md5Digest {
+        u128::from(inode).to_be_bytes()
+    }
+
+    fn memo_with(dir: &Path, inodes: impl Iterator<Item = u64>) -> Memo {
+        let memo = Memo::new(dir);
+        memo.begin_reading();
+        for inode in inodes {
+            memo.record(&stamp(inode), Flavour::Md5, digest(inode));
+        }
+        memo
+    }
+
+    #[test]
+    fn memo_returns_what_was_saved_for_the_same_stamp_only() {
+        let folder = tempfile::tempdir().unwrap();
+        memo_with(folder.path(), 0..100).save();
+        let memo = Memo::new(folder.path());
+        for inode in 0..100 {
+            assert_eq!(memo.get(&stamp(inode), Flavour::Md5), Some(digest(inode)));
+        }
+        assert_eq!(memo.get(&stamp(100), Flavour::Md5), None);
+        assert_eq!(memo.get(&stamp(5), Flavour::Md5Dos2Unix), None);
+        for changed in [
+            FileStamp { size_bytes: 1, ..stamp(5) },
+            FileStamp { mtime_ns: 1, ..stamp(5) },
+            FileStamp { ctime_ns: 1, ..stamp(5) },
+            FileStamp { device: 1, ..stamp(5) },
+        ] {
+            assert_eq!(memo.get(&changed, Flavour::Md5), None);
+        }
+    }
+
+    #[test]
+    fn memo_of_many_rounds_keeps_the_newest() {
+        let folder = tempfile::tempdir().unwrap();
+        memo_with(folder.path(), 0..10_000).save();
+        memo_with(folder.path(), (0..20_000).step_by(7)).save();
+        let memo = Memo::new(folder.path());
+        memo.begin_reading();
+        let newer = FileStamp { mtime_ns: 99, ..stamp(7) };
+        memo.record(&newer, Flavour::Md5, [1; 16]);
+        memo.save();
+        let memo = Memo::new(folder.path());
+        assert_eq!(memo.get(&newer, Flavour::Md5), Some([1; 16]));
+        assert_eq!(memo.get(&stamp(7), Flavour::Md5), None);
+        assert_eq!(memo.get(&stamp(9999), Flavour::Md5), Some(digest(9999)));
+        assert_eq!(memo.get(&stamp(19_999), Flavour::Md5), Some(digest(19_999)));
+        memo_with(folder.path(), 30_000..40_000).save();
+        assert!(!folder.path().join(RECENT).exists());
+        let memo = Memo::new(folder.path());
+        assert_eq!(memo.get(&newer, Flavour::Md5), Some([1; 16]));
+        assert_eq!(memo.get(&stamp(9999), Flavour::Md5), Some(digest(9999)));
+        assert_eq!(memo.get(&stamp(39_999), Flavour::Md5), Some(digest(39_999)));
+    }
+
+    #[test]
+    fn memo_that_is_damaged_anywhere_is_never_trusted() {
+        let folder = tempfile::tempdir().unwrap();
+        memo_with(folder.path(), 0..50).save();
+        let path = folder.path().join(RECENT);
+        let whole = fs_err::read(&path).unwrap();
+        for at in 0..whole.len() {
+            // Bytes 12 to 15 of the header are not used.
+            if (12..16).contains(&at) {
+                continue;
+            }
+            let mut damaged = whole.clone();
+            damaged[at] ^= 0x40;
+            fs_err::write(&path, &damaged).unwrap();
+            assert_eq!(Table::read(&path).len(), 0, "byte {at}");
+        }
+        for len in [0, 1, 31, 32, 64, whole.len() - 1] {
+            fs_err::write(&path, &whole[..len]).unwrap();
+            assert_eq!(Table::read(&path).len(), 0, "cut at {len}");
+        }
+        memo_with(folder.path(), 0..2).save();
+        assert_eq!(Table::read(&path).len(), 2);
+    }
+
+    #[test]
+    fn memo_written_by_many_at_once_loses_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for part in 0..8 {
+                let dir = folder.path();
+                scope.spawn(move || memo_with(dir, part * 1000..part * 1000 + 1000).save());
+            }
+        });
+        let memo = Memo::new(folder.path());
+        assert!((0..8000).all(|inode| memo.get(&stamp(inode), Flavour::Md5) == Some(digest(inode))));
+    }
+
+    #[test]
+    fn memo_of_a_fresh_file_is_not_trusted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let memo = Memo::new(folder.path().join("state"));
+        fs_err::write(&path, "x").unwrap();
+        memo.begin_reading();
+        let stamp = FileStamp::of(&fs_err::metadata(&path).unwrap());
+        memo.record(&stamp, Flavour::Md5, [1; 16]);
+        memo.save();
+        assert_eq!(Memo::new(memo.dir()).get(&stamp, Flavour::Md5), None);
+    }
+}
