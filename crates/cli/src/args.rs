@@ -64,6 +64,13 @@ impl GlobalArgs {
 /// The commands, named as in DVC.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    Init(command::init::InitArgs),
+    Add(command::add::AddArgs),
+    Push(command::transfer::PushArgs),
+    Fetch(command::transfer::FetchArgs),
+    Pull(command::transfer::PullArgs),
+    Checkout(command::checkout::CheckoutArgs),
+    Status(command::status::StatusArgs),
     Remote(command::remote::RemoteArgs),
     Config(command::config::ConfigArgs),
     Cache(command::cache::CacheArgs),

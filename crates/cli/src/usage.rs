@@ -3,11 +3,11 @@
 
 use std::ffi::OsString;
 
-use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory};
 
 use crate::args::Cli;
+use crate::command::unsupported;
 use crate::command_error::CommandError;
 
 /// Commands of DVC that are not about moving data, or not yet here.
@@ -74,12 +74,9 @@ pub(crate) fn explain(error: &clap::Error, args: &[OsString], columns: Option<us
     if let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidSubcommand)
         && DVC_ONLY.contains(&name.as_str())
     {
-        let words: Vec<_> = command.get_name_words().collect();
-        let path = words.join(" ");
-        let error = CommandError::usage(format!(
-            "haul has no `{path}{name}`: run `dvc {path}{name}`, which works in the same repository"
-        ));
-        return Usage { help: None, error: Some(error) };
+        let parent = command.get_bin_name().unwrap_or_default().split_once(' ');
+        let path = parent.map_or_else(|| name.clone(), |(_, parent)| format!("{parent} {name}"));
+        return Usage { help: None, error: Some(unsupported(&path)) };
     }
     let message = describe(error, command, is_root);
     let mut explained = CommandError::usage(message);
@@ -97,18 +94,6 @@ pub(crate) fn help_for(args: &[OsString], columns: Option<usize>) -> String {
     }
     root.build();
     innermost(&mut root, args).0.render_help().to_string()
-}
-
-trait NameWords {
-    /// Returns the names above and of a command without the program's, each followed by a blank.
-    fn get_name_words(&self) -> std::vec::IntoIter<String>;
-}
-
-impl NameWords for Command {
-    fn get_name_words(&self) -> std::vec::IntoIter<String> {
-        let words = self.get_bin_name().unwrap_or_default().split(' ').skip(1);
-        words.map(|word| format!("{word} ")).collect::<Vec<_>>().into_iter()
-    }
 }
 
 /// Finds the innermost command that `args` name.
@@ -196,7 +181,8 @@ fn describe(error: &clap::Error, command: &Command, is_root: bool) -> String {
                 }
                 _ => String::from("another argument"),
             };
-            format!("argument {argument}: not allowed with argument {other}")
+            // clap names them in the order of the command line, and Python's parser the later one first.
+            format!("argument {other}: not allowed with argument {argument}")
         }
         _ => {
             let text = error.render().to_string();
@@ -224,20 +210,17 @@ fn dvc_name(command: &Command, shown: &str) -> String {
             None => format!("--{long}"),
         };
     }
-    bare.trim_matches(['<', '>', '[', ']', '.']).to_owned()
+    bare.trim_matches(['<', '>', '[', ']', '.']).to_lowercase()
 }
 
 fn suggestion(error: &clap::Error) -> Option<String> {
     let texts = [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg, ContextKind::SuggestedValue];
     let similar = texts.into_iter().find_map(|kind| match error.get(kind)? {
         ContextValue::String(text) => Some(text.clone()),
-        ContextValue::Strings(texts) => texts.first().cloned(),
+        // The nearest one comes last.
+        ContextValue::Strings(texts) => texts.last().cloned(),
         ContextValue::StyledStr(text) => Some(text.to_string()),
         _ => None,
     });
-    let fixed = match error.get(ContextKind::Suggested) {
-        Some(ContextValue::StyledStrs(texts)) => texts.first().map(StyledStr::to_string),
-        _ => None,
-    };
-    similar.map(|text| format!("did you mean `{text}`?")).or(fixed)
+    similar.map(|text| format!("did you mean `{text}`?"))
 }

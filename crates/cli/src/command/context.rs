@@ -2,25 +2,32 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use haul_config::{ConfigPaths, ConfigStack, Edited, Env, Notice};
 use haul_repo::root::find_root;
+use haul_repo::{LockWait, Repo};
+use haul_storage::CancellationToken;
+use haul_storage::progress::Observer;
 
 use crate::args::GlobalArgs;
 use crate::command_error::CommandError;
-use crate::ui::Printer;
+use crate::interrupt::Interrupt;
+use crate::ui::{OutputFormat, Printer, Progress};
 
 /// The surroundings of a command.
 #[derive(Debug, Clone)]
 pub(crate) struct Context {
     env: Env,
     printer: Arc<Printer>,
-    wait_for_lock: bool,
+    lock_wait: LockWait,
+    interrupt: Interrupt,
 }
 
 impl Context {
     pub(crate) fn new(global: &GlobalArgs, env: Env, printer: Printer) -> Self {
-        Self { env, printer: Arc::new(printer), wait_for_lock: global.wait_for_lock }
+        let lock_wait = if global.wait_for_lock { LockWait::Forever } else { LockWait::Briefly };
+        Self { env, printer: Arc::new(printer), lock_wait, interrupt: Interrupt::default() }
     }
 
     /// Changes to the folder of `--cd`; fails if it is not there.
@@ -40,13 +47,63 @@ impl Context {
         &self.printer
     }
 
-    pub(crate) fn shared_printer(&self) -> &Arc<Printer> {
-        &self.printer
+    /// Returns the form of the output that a `--json` flag asks for, and remembers it for errors.
+    pub(crate) fn format(&self, json: bool) -> OutputFormat {
+        let format = OutputFormat::from_flag(json);
+        self.printer.set_format(format);
+        format
     }
 
-    /// Tells whether to wait for the lock of the repository for ever.
-    pub(crate) fn wait_for_lock(&self) -> bool {
-        self.wait_for_lock
+    /// Opens the repository around the working directory.
+    pub(crate) fn open_repo(&self) -> Result<Repo, CommandError> {
+        Ok(Repo::discover(&self.env)?)
+    }
+
+    /// Returns how long to wait for the lock of the repository.
+    pub(crate) fn lock_wait(&self) -> LockWait {
+        self.lock_wait
+    }
+
+    /// Returns the token that Ctrl-C cancels.
+    pub(crate) fn cancellation(&self) -> CancellationToken {
+        self.interrupt.token().clone()
+    }
+
+    /// Runs work that does not need the network, with its progress on display.
+    pub(crate) fn observe<T>(&self, work: impl FnOnce(&dyn Observer) -> T) -> T {
+        let progress = self.start_work();
+        let result = work(&progress);
+        progress.finish();
+        result
+    }
+
+    /// Runs work that waits for the network, with its progress on display.
+    ///
+    /// At Ctrl-C the work has two seconds to stop by itself; then it is dropped.
+    pub(crate) fn observe_async<T>(
+        &self,
+        work: impl AsyncFnOnce(&dyn Observer) -> haul_repo::Result<T>,
+    ) -> haul_repo::Result<T> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| haul_repo::Error::io("cannot start the threads of the network", error))?;
+        let progress = self.start_work();
+        let result = runtime.block_on(async {
+            tokio::select! {
+                result = work(&progress) => result,
+                () = self.interrupt.grace_is_over() => Err(haul_repo::Error::Interrupted),
+            }
+        });
+        progress.finish();
+        // A file operation that hangs (a dead network mount) must not keep the process.
+        runtime.shutdown_timeout(Duration::from_secs(1));
+        result
+    }
+
+    fn start_work(&self) -> Progress {
+        self.interrupt.watch(&self.printer);
+        Progress::start(&self.printer, self.env.var("CI").is_some())
     }
 
     /// Loads the configuration files of the repository around the working directory; outside of a repository

@@ -1,11 +1,17 @@
 //! The commands: one file per verb, one folder per noun.
 
+pub(crate) mod add;
 pub(crate) mod cache;
+pub(crate) mod checkout;
 pub(crate) mod config;
 mod context;
+pub(crate) mod init;
 mod level;
 pub(crate) mod remote;
 pub(crate) mod root;
+mod select;
+pub(crate) mod status;
+pub(crate) mod transfer;
 pub(crate) mod util;
 pub(crate) mod version;
 
@@ -62,6 +68,13 @@ pub(crate) fn run(
 
 fn dispatch(command: Command, context: &Context) -> CommandResult {
     match command {
+        Command::Init(args) => args.run(context),
+        Command::Add(args) => args.run(context),
+        Command::Push(args) => args.run(context),
+        Command::Fetch(args) => args.run(context),
+        Command::Pull(args) => args.run(context),
+        Command::Checkout(args) => args.run(context),
+        Command::Status(args) => args.run(context),
         Command::Remote(args) => args.run(context),
         Command::Config(args) => args.run(context),
         Command::Cache(args) => args.run(context),
@@ -69,6 +82,11 @@ fn dispatch(command: Command, context: &Context) -> CommandResult {
         Command::Version(args) => args.run(context),
         Command::Util(args) => args.run(context),
     }
+}
+
+/// Returns the error of a part of DVC that haul does not have.
+pub(crate) fn unsupported(what: &str) -> CommandError {
+    CommandError::usage(format!("haul has no `{what}`: run `dvc {what}`, which works in the same repository"))
 }
 
 /// Tells whether `-V` stands before the command, where it wins over anything that follows.

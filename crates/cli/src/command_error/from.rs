@@ -1,5 +1,7 @@
 //! From the errors of the libraries to words and codes.
 
+use std::error::Error as _;
+
 use haul_config::Error as ConfigError;
 use haul_repo::Error as RepoError;
 use haul_storage::{Error as StorageError, ErrorKind};
@@ -16,7 +18,7 @@ impl From<ConfigError> for CommandError {
             _ => ExitStatus::Configuration,
         };
         let mut made = Self::new(status, format!("{prefix}{error}"));
-        if let Some(source) = std::error::Error::source(&error) {
+        if let Some(source) = error.source() {
             made = made.caused_by(source);
         }
         for place in error.places() {
@@ -26,12 +28,23 @@ impl From<ConfigError> for CommandError {
     }
 }
 
+/// The codes are those of an error while a repository is opened; a [`Verb`](super::Verb) knows others.
 impl From<RepoError> for CommandError {
     fn from(error: RepoError) -> Self {
         match error {
+            _ if error.is_interrupted() => Self::interrupted(),
             RepoError::Storage(error) => error.into(),
+            RepoError::Config(error) => error.into(),
             RepoError::NotARepository(message) => Self::new(ExitStatus::NotARepository, message),
-            error => Self::unexpected("").caused_by(&error),
+            RepoError::Many(mut errors) => {
+                // All but one stand on lines of their own above the one that ends the command.
+                let last = errors.pop().map_or_else(|| Self::unexpected(""), Self::from);
+                errors.into_iter().fold(last, |made, error| made.with_detail(Self::from(error).text()))
+            }
+            error => {
+                let hint = error.hint();
+                Self::unexpected("").caused_by(&error).with_optional_hint(hint)
+            }
         }
     }
 }

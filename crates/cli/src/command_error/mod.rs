@@ -5,11 +5,14 @@
 //! opened, and 1 inside of `push`.
 
 mod from;
+mod verb;
 
 use std::error::Error as StdError;
 use std::io;
 
 use crate::exit::ExitStatus;
+
+pub(crate) use verb::Verb;
 
 /// An error on its way to the user.
 #[derive(Debug)]
@@ -86,12 +89,25 @@ impl CommandError {
             let text = error.to_string();
             // Some foreign errors repeat their source; twice the same text helps nobody.
             let is_repeated = self.causes.last().unwrap_or(&self.message).ends_with(&text);
-            if !text.is_empty() && !is_repeated {
+            if !is_repeated {
                 self.causes.push(text);
             }
             next = error.source();
         }
         self
+    }
+
+    /// Joins an error and its causes as DVC does.
+    pub(crate) fn chain(error: &(dyn StdError + 'static)) -> String {
+        Self::failure("").caused_by(error).text()
+    }
+
+    /// Puts a remark before the message.
+    #[must_use]
+    pub(crate) fn after(self, remark: &str) -> Self {
+        let message =
+            if self.message.is_empty() { remark.to_owned() } else { format!("{remark}: {}", self.message) };
+        Self { message, ..self }
     }
 
     /// Adds a fact that helps to find the place, such as the file and line of a value.
@@ -137,7 +153,8 @@ impl CommandError {
     #[must_use]
     pub(crate) fn while_trying(mut self, operation: &str) -> Self {
         if !self.is_silent && self.status != ExitStatus::Interrupted {
-            self.message = format!("{operation} - {}", self.message);
+            let text = std::mem::take(&mut self.causes);
+            self.message = format!("{operation} - {}", join(&self.message, &text));
         }
         self
     }
@@ -149,17 +166,8 @@ impl CommandError {
 
     /// Returns the message and its causes, joined as DVC joins them.
     pub(crate) fn text(&self) -> String {
-        let mut text = match self.status {
-            ExitStatus::Configuration => format!("configuration error - {}", self.message),
-            _ => self.message.clone(),
-        };
-        for cause in &self.causes {
-            if !text.is_empty() {
-                text.push_str(": ");
-            }
-            text.push_str(cause);
-        }
-        text
+        let text = join(&self.message, &self.causes);
+        if self.status == ExitStatus::Configuration { format!("configuration error - {text}") } else { text }
     }
 
     pub(crate) fn hints(&self) -> &[String] {
@@ -177,6 +185,11 @@ impl CommandError {
     pub(crate) fn is_silent(&self) -> bool {
         self.is_silent
     }
+}
+
+fn join(message: &str, causes: &[String]) -> String {
+    let texts = std::iter::once(message).chain(causes.iter().map(String::as_str));
+    texts.filter(|text| !text.is_empty()).collect::<Vec<_>>().join(": ")
 }
 
 #[cfg(test)]

@@ -8,5 +8,5 @@ mod stream;
 
 pub(crate) use message::{Colour, Message, OutputFormat, Page};
 pub(crate) use printer::{Printer, Verbosity};
-pub(crate) use progress::Progress;
+pub(crate) use progress::{Progress, human_bytes};
 pub use stream::{Captured, Stream, Ui};

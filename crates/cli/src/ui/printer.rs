@@ -3,9 +3,11 @@
 //! Data goes to stdout; errors, warnings, hints and progress go to stderr.
 
 use std::io::{self, BufRead, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use indicatif::MultiProgress;
+use serde::Serialize;
 
 use super::json;
 use super::message::{Colour, Message, OutputFormat, Page};
@@ -32,6 +34,7 @@ pub(crate) struct Printer {
     /// Progress bars to be moved out of the way of whatever is written.
     bars: Mutex<Option<MultiProgress>>,
     verbosity: Verbosity,
+    is_json: AtomicBool,
     stdout_colours: bool,
     stderr_colours: bool,
     stderr_is_terminal: bool,
@@ -51,6 +54,7 @@ impl Printer {
             stdin: Mutex::new(ui.stdin),
             bars: Mutex::new(None),
             verbosity: Verbosity::Normal,
+            is_json: AtomicBool::new(false),
         }
     }
 
@@ -59,16 +63,17 @@ impl Printer {
         self.verbosity = verbosity;
     }
 
+    /// Sets the form of the output, so that an error can have it, too.
+    pub(crate) fn set_format(&self, format: OutputFormat) {
+        self.is_json.store(format == OutputFormat::Json, Ordering::Relaxed);
+    }
+
     pub(crate) fn verbosity(&self) -> Verbosity {
         self.verbosity
     }
 
     pub(crate) fn is_quiet(&self) -> bool {
         self.verbosity == Verbosity::Quiet
-    }
-
-    pub(crate) fn stdout_is_terminal(&self) -> bool {
-        self.stdout_is_terminal
     }
 
     pub(crate) fn stderr_is_terminal(&self) -> bool {
@@ -134,6 +139,10 @@ impl Printer {
 
     /// Writes an error with its causes and hints to stderr.
     pub(crate) fn error(&self, error: &CommandError) {
+        if self.is_json.load(Ordering::Relaxed) && !error.is_silent() {
+            // If stdout fails now, stderr still has the error.
+            self.show(&ErrorMessage::new(error), OutputFormat::Json).ok();
+        }
         // What was said before the error has to stand before it where both streams meet.
         lock(&self.stdout).writer.flush().ok();
         if error.is_silent() {
@@ -221,6 +230,43 @@ impl Printer {
 impl std::fmt::Debug for Printer {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Printer").field("verbosity", &self.verbosity).finish_non_exhaustive()
+    }
+}
+
+/// The last object of a JSON output that ends with an error.
+///
+/// Deviation: DVC leaves stdout empty.
+#[derive(Serialize)]
+struct ErrorMessage<'error> {
+    error: ErrorObject<'error>,
+}
+
+#[derive(Serialize)]
+struct ErrorObject<'error> {
+    message: String,
+    exit_code: u8,
+    details: &'error [String],
+    notes: &'error [String],
+    hints: &'error [String],
+}
+
+impl<'error> ErrorMessage<'error> {
+    fn new(error: &'error CommandError) -> Self {
+        Self {
+            error: ErrorObject {
+                message: error.text(),
+                exit_code: error.status().code(),
+                details: error.details(),
+                notes: error.notes(),
+                hints: error.hints(),
+            },
+        }
+    }
+}
+
+impl Message for ErrorMessage<'_> {
+    fn text(&self, page: &mut Page) {
+        page.line(&self.error.message);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Progress of long work: bars on a terminal, now and then a line in continuous integration.
 
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -49,7 +49,6 @@ struct Counters {
 #[derive(Debug)]
 struct Shared {
     counters: [Counters; PHASES.len()],
-    has_warned: AtomicBool,
 }
 
 /// The observer of one command; it stops drawing when it is dropped.
@@ -72,7 +71,7 @@ impl Progress {
             Verbosity::Normal if in_ci => Sink::Lines,
             _ => Sink::Nowhere,
         };
-        let shared = Arc::new(Shared { counters: Default::default(), has_warned: AtomicBool::new(false) });
+        let shared = Arc::new(Shared { counters: Default::default() });
         let display = (sink != Sink::Nowhere).then(|| spawn_display(sink, printer, &shared)).flatten();
         Self { shared, printer: Arc::clone(printer), display: Mutex::new(display) }
     }
@@ -84,11 +83,6 @@ impl Progress {
             drop(stop);
             thread.join().ok();
         }
-    }
-
-    /// Tells whether a warning was printed.
-    pub(crate) fn has_warned(&self) -> bool {
-        self.shared.has_warned.load(Ordering::Relaxed)
     }
 }
 
@@ -115,10 +109,7 @@ impl Observer for Progress {
             Event::Finished { phase, n_objects } => {
                 self.counters(phase).n_finished.fetch_add(n_objects, Ordering::Relaxed);
             }
-            Event::Warning(text) => {
-                self.shared.has_warned.store(true, Ordering::Relaxed);
-                self.printer.warning(text);
-            }
+            Event::Warning(text) => self.printer.warning(text),
             _ => {}
         }
     }

@@ -19,7 +19,7 @@ mod status;
 pub use add::{AddOptions, AddReport, AddedTarget, add};
 pub use checkout::{CheckoutOptions, CheckoutReport, CheckoutStats, FailedOut, OutChange, checkout};
 pub use cloud_status::{CloudState, CloudStatusEntry, CloudStatusOptions, CloudStatusReport, cloud_status};
-pub use fetch::{FetchOptions, FetchReport, fetch};
+pub use fetch::{FetchOptions, FetchReport, RemoteFetch, fetch};
 pub use pull::{PullOptions, PullReport, pull};
 pub use push::{PushOptions, PushReport, RemotePush, push};
 pub use status::{EntryState, EntryStatus, StageStatus, StatusOptions, StatusReport, status};

@@ -1,0 +1,212 @@
+//! `haul add`.
+
+use clap::Args;
+use haul_repo::ops::{self, AddOptions, AddReport, Failure};
+use serde::Serialize;
+
+use super::{CommandResult, Context, unsupported};
+use crate::command_error::{CommandError, Verb};
+use crate::exit::ExitStatus;
+use crate::ui::{Message, Page};
+
+/// Track files and folders
+#[derive(Debug, Args)]
+pub(crate) struct AddArgs {
+    /// Record the hashes without storing the data
+    #[arg(long)]
+    no_commit: bool,
+    /// Targets are shell patterns
+    #[arg(long)]
+    glob: bool,
+    /// Put the data at another path (not supported)
+    #[arg(short, long, value_name = "path", hide = true)]
+    out: Option<String>,
+    /// Send the data to a remote without storing it here (not supported)
+    #[arg(long, hide = true)]
+    to_remote: bool,
+    /// The remote of --to-remote
+    #[arg(short, long, value_name = "name", hide = true)]
+    remote: Option<String>,
+    /// Number of transfers at once for --to-remote
+    #[arg(long, value_name = "number", hide = true)]
+    remote_jobs: Option<u32>,
+    /// Overwrite what --out names (without --out there is nothing to overwrite)
+    #[arg(short, long, hide = true)]
+    force: bool,
+    /// Leave the files as they are, instead of linking them from the cache
+    #[arg(long)]
+    no_relink: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Files and folders
+    #[arg(required = true)]
+    targets: Vec<String>,
+}
+
+impl AddArgs {
+    pub(crate) fn run(self, context: &Context) -> CommandResult {
+        let format = context.format(self.json);
+        self.check()?;
+        let repo = context.open_repo()?;
+        let options = AddOptions {
+            targets: self.targets,
+            glob: self.glob,
+            no_commit: self.no_commit,
+            no_relink: self.no_relink,
+            wait: context.lock_wait(),
+            cancel: context.cancellation(),
+        };
+        let report = context
+            .observe(|observer| ops::add(&repo, &options, observer))
+            .map_err(|error| Verb::ADD.error(error))?;
+        for warning in &report.warnings {
+            context.printer().warning(warning);
+        }
+        if !report.link_failures.is_empty() {
+            context.printer().note(&link_failure_text(&report, &repo));
+        }
+        let hint = git_hint(&report, &repo);
+        context.printer().show(&Added::new(&report, &repo, hint), format)?;
+        fail(report.failed)
+    }
+
+    /// Refuses what DVC refuses, and then what is not there.
+    fn check(&self) -> Result<(), CommandError> {
+        let invalid =
+            |option: &str, with: &str| Err(Verb::ADD.failure(format!("{option} can't be used {with}")));
+        if self.to_remote || self.out.is_some() {
+            let with = if self.to_remote { "with --to-remote" } else { "with --out" };
+            if self.targets.len() != 1 {
+                return invalid("multiple targets", with);
+            } else if self.glob {
+                return invalid("--glob option", with);
+            } else if self.no_commit {
+                return invalid("--no-commit option", with);
+            }
+            return Err(unsupported(if self.to_remote { "add --to-remote" } else { "add --out" }));
+        }
+        if self.remote.is_some() {
+            return invalid("--remote", "without --to-remote");
+        }
+        if self.remote_jobs.is_some() {
+            return invalid("--remote-jobs", "without --to-remote");
+        }
+        Ok(())
+    }
+}
+
+/// Ends with the failures of single targets, if there are any.
+fn fail(mut failed: Vec<Failure>) -> CommandResult {
+    let Some(last) = failed.pop() else { return Ok(ExitStatus::Success) };
+    let error = Verb::ADD.error(last.error);
+    Err(failed.into_iter().fold(error, |error, failure| {
+        let other = Verb::ADD.error(failure.error);
+        error.with_detail(other.text())
+    }))
+}
+
+#[derive(Debug, Serialize)]
+struct Added {
+    added: Vec<AddedLine>,
+    failed: Vec<FailedLine>,
+    #[serde(skip)]
+    git_hint: String,
+}
+
+#[derive(Debug, Serialize)]
+struct AddedLine {
+    target: String,
+    metafile: String,
+    md5: String,
+    size: u64,
+    nfiles: u64,
+    stored: u64,
+    changed: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct FailedLine {
+    target: String,
+    error: String,
+}
+
+impl Added {
+    fn new(report: &AddReport, repo: &haul_repo::Repo, git_hint: String) -> Self {
+        let added = report.added.iter().map(|added| AddedLine {
+            target: added.target.clone(),
+            metafile: repo.display_path(&added.metafile),
+            md5: added.oid.to_string(),
+            size: added.size_bytes,
+            nfiles: added.n_files,
+            stored: added.n_stored,
+            changed: added.is_changed,
+        });
+        let failed = report
+            .failed
+            .iter()
+            .map(|failure| FailedLine { target: failure.subject.clone(), error: failure.error.to_string() });
+        Self { added: added.collect(), failed: failed.collect(), git_hint }
+    }
+}
+
+impl Message for Added {
+    fn text(&self, page: &mut Page) {
+        if !self.git_hint.is_empty() {
+            page.line(&self.git_hint);
+        }
+    }
+}
+
+/// Says which files Git should know, unless Git knows them already or there is no Git.
+fn git_hint(report: &AddReport, repo: &haul_repo::Repo) -> String {
+    if report.is_staged || report.files_to_track.is_empty() || repo.git().is_none() {
+        return String::new();
+    }
+    let files: Vec<String> =
+        report.files_to_track.iter().map(|path| shell_quoted(&repo.display_path(path))).collect();
+    format!(
+        "\nTo track the changes with git, run:\n\n\tgit add {}\n\n\
+         To enable auto staging, run:\n\n\thaul config core.autostage true",
+        files.join(" ")
+    )
+}
+
+fn link_failure_text(report: &AddReport, repo: &haul_repo::Repo) -> String {
+    let files: Vec<String> =
+        report.link_failures.iter().map(|path| shell_quoted(&repo.display_path(path))).collect();
+    format!(
+        "\nSome targets could not be linked from cache to workspace.\n\
+         See <https://dvc.org/doc/user-guide/troubleshooting#cache-types> for more information.\n\
+         To re-link these targets, reconfigure cache types and then run:\n\n\thaul checkout {}",
+        files.join(" ")
+    )
+}
+
+/// Quotes a word for a POSIX shell, if it needs that.
+fn shell_quoted(word: &str) -> String {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "@%+=:,./-_".contains(character);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r#"'"'"'"#))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shell_quotes_as_python_does() {
+        for (word, quoted) in [
+            ("a/b.dvc", "a/b.dvc"),
+            ("f [x].dvc", "'f [x].dvc'"),
+            ("it's", r#"'it'"'"'s'"#),
+            ("ünï", "'ünï'"),
+            ("", "''"),
+        ] {
+            assert_eq!(shell_quoted(word), quoted);
+        }
+    }
+}

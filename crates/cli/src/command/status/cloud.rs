@@ -1,0 +1,65 @@
+//! The cache beside a remote.
+
+use haul_repo::Repo;
+use haul_repo::ops::{self, CloudStatusEntry, CloudStatusOptions};
+use serde::ser::{Serialize, Serializer};
+
+use super::column;
+use crate::command::{CommandResult, Context};
+use crate::command_error::{CommandError, Verb};
+use crate::exit::ExitStatus;
+use crate::ui::{Message, OutputFormat, Page};
+
+pub(super) fn run(
+    context: &Context,
+    repo: &Repo,
+    options: &CloudStatusOptions,
+    format: OutputFormat,
+) -> CommandResult {
+    let report = context
+        .observe_async(async |observer| ops::cloud_status(repo, options, observer).await)
+        .map_err(|error| Verb::STATUS.error(error))?;
+    for warning in &report.warnings {
+        context.printer().warning(warning);
+    }
+    for (path, oid) in &report.damaged {
+        context.printer().warning(&format!(
+            "the object of `{path}` on remote `{}` is damaged (md5: {oid}): the next push replaces it",
+            report.remote
+        ));
+    }
+    let is_changed = !report.entries.is_empty();
+    let status = CloudStatus { remote: report.remote, entries: report.entries };
+    context.printer().show(&status, format)?;
+    let mut failed = report.failed;
+    if let Some(last) = failed.pop() {
+        let error = Verb::STATUS.error(last.error);
+        let subjects = failed.into_iter().map(|failure| CommandError::chain(&failure.error));
+        return Err(subjects.fold(error, CommandError::with_detail));
+    }
+    let is_failure = is_changed && context.printer().is_quiet() && format == OutputFormat::Text;
+    Ok(if is_failure { ExitStatus::Failure } else { ExitStatus::Success })
+}
+
+struct CloudStatus {
+    remote: String,
+    entries: Vec<CloudStatusEntry>,
+}
+
+impl Message for CloudStatus {
+    fn text(&self, page: &mut Page) {
+        if self.entries.is_empty() {
+            page.line(format_args!("Cache and remote '{}' are in sync.", self.remote));
+        }
+        for CloudStatusEntry { path, state, .. } in &self.entries {
+            page.line(format_args!("\t{}{path}", column(state.as_str())));
+        }
+    }
+}
+
+/// DVC's shape: `{"d/new": "new", "d": "new"}`.
+impl Serialize for CloudStatus {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.entries.iter().map(|entry| (&entry.path, entry.state.as_str())))
+    }
+}

@@ -1,0 +1,72 @@
+//! `haul fetch`.
+
+use clap::Args;
+use haul_repo::ops::{self, FetchOptions, FetchReport};
+
+use super::message::Transferred;
+use super::{Direction, RemoteTransfer, ReportArgs, check, warn_of_missing};
+use crate::command::select::{RemoteArgs, RevisionArgs, RunCacheArgs, SelectArgs};
+use crate::command::{CommandResult, Context, unsupported};
+use crate::command_error::Verb;
+use crate::exit::ExitStatus;
+
+/// Get tracked data from a remote into the cache
+#[derive(Debug, Args)]
+pub(crate) struct FetchArgs {
+    #[command(flatten)]
+    remote: RemoteArgs,
+    #[command(flatten)]
+    revisions: RevisionArgs,
+    #[command(flatten)]
+    run_cache: RunCacheArgs,
+    /// Pass over files and folders of this size or more
+    #[arg(long, value_name = "bytes")]
+    max_size: Option<u64>,
+    /// Only metrics or plots (not supported)
+    #[arg(long = "type", value_parser = ["metrics", "plots"], hide = true)]
+    types: Vec<String>,
+    #[command(flatten)]
+    report: ReportArgs,
+    #[command(flatten)]
+    select: SelectArgs,
+}
+
+impl FetchArgs {
+    pub(crate) fn run(self, context: &Context) -> CommandResult {
+        let format = context.format(self.report.json);
+        self.run_cache.check("fetch")?;
+        if !self.types.is_empty() {
+            return Err(unsupported("fetch --type"));
+        }
+        let repo = context.open_repo()?;
+        let options = FetchOptions {
+            revisions: self.revisions.set(),
+            remote: self.remote.name(),
+            jobs: self.remote.n_jobs(),
+            mode: self.report.mode(),
+            max_size_bytes: self.max_size,
+            select: self.select.into_options(false),
+            cancel: context.cancellation(),
+        };
+        let report = context
+            .observe_async(async |observer| ops::fetch(&repo, &options, observer).await)
+            .map_err(|error| Verb::FETCH.error(error))?;
+        for warning in &report.warnings {
+            context.printer().warning(warning);
+        }
+        let FetchReport { remotes, failed, .. } = report;
+        let transfers = transfers(remotes);
+        warn_of_missing(context.printer(), &transfers);
+        let message = Transferred::new(Direction::Down, self.report.dry_run, &transfers, &failed, None);
+        context.printer().show(&message, format)?;
+        check(Verb::FETCH, Direction::Down, &transfers, failed)?;
+        Ok(ExitStatus::Success)
+    }
+}
+
+pub(super) fn transfers(remotes: Vec<ops::RemoteFetch>) -> Vec<RemoteTransfer> {
+    remotes
+        .into_iter()
+        .map(|one| RemoteTransfer { remote: one.remote, location: one.location, report: one.transfer })
+        .collect()
+}

@@ -1,0 +1,138 @@
+//! `haul push`, `haul fetch` and `haul pull`.
+
+mod fetch;
+mod message;
+mod pull;
+mod push;
+
+use clap::Args;
+use haul_repo::ops::Failure;
+use haul_storage::transfer::{TransferMode, TransferReport};
+
+pub(crate) use fetch::FetchArgs;
+pub(crate) use pull::PullArgs;
+pub(crate) use push::PushArgs;
+
+use crate::command_error::{CommandError, Verb};
+use crate::ui::Printer;
+
+/// Lines of single objects that are printed; JSON has them all.
+const MAX_LINES: usize = 50;
+
+/// Flags of haul that all transfers share.
+#[derive(Debug, Clone, Copy, Args)]
+struct ReportArgs {
+    /// Only show what would be moved
+    #[arg(long)]
+    dry_run: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl ReportArgs {
+    fn mode(self) -> TransferMode {
+        if self.dry_run { TransferMode::DryRun } else { TransferMode::Execute }
+    }
+}
+
+/// Which way objects go, with DVC's words for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Up,
+    Down,
+}
+
+impl Direction {
+    fn participle(self) -> &'static str {
+        match self {
+            Self::Up => "pushed",
+            Self::Down => "fetched",
+        }
+    }
+
+    fn failure(self) -> &'static str {
+        match self {
+            Self::Up => "failed to upload",
+            Self::Down => "failed to download",
+        }
+    }
+}
+
+/// What went between the cache and one remote.
+struct RemoteTransfer {
+    remote: String,
+    location: String,
+    report: TransferReport,
+}
+
+/// Warns of objects that exist nowhere, in DVC's words.
+fn warn_of_missing(printer: &Printer, transfers: &[RemoteTransfer]) {
+    let missing: Vec<_> = transfers.iter().flat_map(|transfer| &transfer.report.missing).collect();
+    if missing.is_empty() {
+        return;
+    }
+    let lines: Vec<String> =
+        missing.iter().take(MAX_LINES).map(|object| format!("md5: {}", object.oid)).collect();
+    let more = more(missing.len());
+    printer.warning(&format!(
+        "Some of the cache files do not exist neither locally nor on remote. Missing cache files:\n{}{more}",
+        lines.join("\n")
+    ));
+}
+
+/// Returns the error of a transfer that is not complete.
+///
+/// Deviation: objects that exist nowhere are an error; DVC warns and ends with 0, and the colleague who pulls
+/// is the first to notice.
+fn check(
+    verb: Verb,
+    direction: Direction,
+    transfers: &[RemoteTransfer],
+    failed: Vec<Failure>,
+) -> Result<(), CommandError> {
+    if transfers.iter().any(|transfer| transfer.report.is_interrupted) {
+        return Err(CommandError::interrupted());
+    }
+    let reports = || transfers.iter().map(|transfer| &transfer.report);
+    let n_missing: usize = reports().map(|report| report.missing.len()).sum();
+    let n_failed: usize = reports().map(|report| report.failed.len()).sum();
+    let n_held_back: usize = reports().map(|report| report.held_back.len()).sum();
+    let n_not_tried: u64 = reports().map(|report| report.n_not_tried).sum();
+    let n_unmoved = u64::try_from(n_failed + n_held_back).unwrap_or(u64::MAX).saturating_add(n_not_tried);
+    let message = if n_unmoved > 0 {
+        // DVC counts the manifests it held back among the failures.
+        format!("{n_unmoved} file{} {}", if n_unmoved == 1 { "" } else { "s" }, direction.failure())
+    } else if n_missing > 0 {
+        let (objects, are) = if n_missing == 1 { ("object", "is") } else { ("objects", "are") };
+        format!("{n_missing} {objects} {are} neither in the cache nor on the remote")
+    } else if let Some(last) = failed.last() {
+        CommandError::chain(&last.error)
+    } else {
+        return Ok(());
+    };
+    let mut error = verb.failure(message);
+    for object in reports().flat_map(|report| &report.failed).take(MAX_LINES) {
+        let reason = CommandError::chain(&object.error);
+        error =
+            error.with_detail(format!("failed to transfer '{}' ({}) - {reason}", object.oid, object.path));
+    }
+    if n_failed > MAX_LINES {
+        error = error.with_detail(format!("failed to transfer{}", more(n_failed)));
+    }
+    // What is in the message itself needs no line of its own.
+    let n_told = failed.len() - usize::from(n_unmoved == 0 && n_missing == 0);
+    for failure in &failed[..n_told] {
+        error = error.with_detail(CommandError::chain(&failure.error));
+    }
+    let hint = reports().flat_map(|report| &report.failed).find_map(|object| object.error.hint());
+    let hint = hint.map(str::to_owned).or_else(|| failed.iter().find_map(|failure| failure.error.hint()));
+    Err(error.with_optional_hint(hint))
+}
+
+fn more(n_objects: usize) -> String {
+    match n_objects.checked_sub(MAX_LINES) {
+        None | Some(0) => String::new(),
+        Some(n_more) => format!("\n… and {n_more} more (--json lists them all)"),
+    }
+}

@@ -1,0 +1,88 @@
+//! `haul pull`.
+
+use clap::Args;
+use haul_repo::ops::{self, FetchOptions, FetchReport, PullOptions};
+
+use super::fetch::transfers;
+use super::message::Transferred;
+use super::{Direction, ReportArgs, check, warn_of_missing};
+use crate::command::checkout::{self, Changes};
+use crate::command::select::{RemoteArgs, RevisionArgs, RunCacheArgs, SelectArgs};
+use crate::command::{CommandResult, Context};
+use crate::command_error::Verb;
+use crate::exit::ExitStatus;
+
+/// Get tracked data from a remote and write it into the workspace
+#[derive(Debug, Args)]
+pub(crate) struct PullArgs {
+    #[command(flatten)]
+    remote: RemoteArgs,
+    #[command(flatten)]
+    revisions: RevisionArgs,
+    #[command(flatten)]
+    run_cache: RunCacheArgs,
+    /// Overwrite and remove files whose content is nowhere else
+    #[arg(short, long)]
+    force: bool,
+    /// Targets are shell patterns
+    #[arg(long)]
+    glob: bool,
+    /// Do not fail because of data that exists nowhere
+    #[arg(long)]
+    allow_missing: bool,
+    #[command(flatten)]
+    report: ReportArgs,
+    #[command(flatten)]
+    select: SelectArgs,
+}
+
+impl PullArgs {
+    pub(crate) fn run(self, context: &Context) -> CommandResult {
+        let format = context.format(self.report.json);
+        self.run_cache.check("pull")?;
+        let repo = context.open_repo()?;
+        let options = PullOptions {
+            fetch: FetchOptions {
+                revisions: self.revisions.set(),
+                remote: self.remote.name(),
+                jobs: self.remote.n_jobs(),
+                mode: self.report.mode(),
+                max_size_bytes: None,
+                select: self.select.into_options(self.glob),
+                cancel: context.cancellation(),
+            },
+            force: self.force,
+            allow_missing: self.allow_missing,
+            wait: context.lock_wait(),
+        };
+        let report = context
+            .observe_async(async |observer| ops::pull(&repo, &options, observer).await)
+            .map_err(|error| Verb::PULL.error(error))?;
+        let FetchReport { remotes, failed, warnings } = report.fetch;
+        let checkout_warnings = report.checkout.iter().flat_map(|checkout| &checkout.warnings);
+        for warning in warnings.iter().chain(checkout_warnings) {
+            context.printer().warning(warning);
+        }
+        let transfers = transfers(remotes);
+        warn_of_missing(context.printer(), &transfers);
+        let changes = report.checkout.as_ref().map(Changes::new);
+        let message = Transferred::new(Direction::Down, self.report.dry_run, &transfers, &failed, changes);
+        context.printer().show(&message, format)?;
+        // What the workspace lacks says more than what the cache lacks.
+        if let Some(checkout) = &report.checkout {
+            checkout::check(checkout, Verb::PULL)?;
+        }
+        if !(self.allow_missing && only_missing(&transfers) && failed.is_empty()) {
+            check(Verb::PULL, Direction::Down, &transfers, failed)?;
+        }
+        Ok(ExitStatus::Success)
+    }
+}
+
+/// Tells whether nothing went wrong but that some objects exist nowhere.
+fn only_missing(transfers: &[super::RemoteTransfer]) -> bool {
+    transfers.iter().all(|transfer| {
+        let report = &transfer.report;
+        report.failed.is_empty() && report.n_not_tried == 0 && !report.is_interrupted
+    })
+}

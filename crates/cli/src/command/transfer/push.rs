@@ -1,0 +1,66 @@
+//! `haul push`.
+
+use clap::Args;
+use haul_repo::ops::{self, PushOptions};
+
+use super::message::Transferred;
+use super::{Direction, RemoteTransfer, ReportArgs, check, warn_of_missing};
+use crate::command::select::{RemoteArgs, RevisionArgs, RunCacheArgs, SelectArgs};
+use crate::command::{CommandResult, Context};
+use crate::command_error::Verb;
+use crate::exit::ExitStatus;
+
+/// Send tracked data from the cache to a remote
+#[derive(Debug, Args)]
+pub(crate) struct PushArgs {
+    #[command(flatten)]
+    remote: RemoteArgs,
+    #[command(flatten)]
+    revisions: RevisionArgs,
+    #[command(flatten)]
+    run_cache: RunCacheArgs,
+    /// Targets are shell patterns
+    #[arg(long)]
+    glob: bool,
+    /// Believe that a folder's files are on the remote if its list is, as DVC does: fewer requests, but what
+    /// is missing stays missing
+    #[arg(long)]
+    trust_dir: bool,
+    #[command(flatten)]
+    report: ReportArgs,
+    #[command(flatten)]
+    select: SelectArgs,
+}
+
+impl PushArgs {
+    pub(crate) fn run(self, context: &Context) -> CommandResult {
+        let format = context.format(self.report.json);
+        self.run_cache.check("push")?;
+        let repo = context.open_repo()?;
+        let options = PushOptions {
+            revisions: self.revisions.set(),
+            remote: self.remote.name(),
+            jobs: self.remote.n_jobs(),
+            mode: self.report.mode(),
+            trust_dir: self.trust_dir,
+            select: self.select.into_options(self.glob),
+            cancel: context.cancellation(),
+        };
+        let report = context
+            .observe_async(async |observer| ops::push(&repo, &options, observer).await)
+            .map_err(|error| Verb::PUSH.error(error))?;
+        for warning in &report.warnings {
+            context.printer().warning(warning);
+        }
+        let transfers: Vec<RemoteTransfer> = report
+            .remotes
+            .into_iter()
+            .map(|one| RemoteTransfer { remote: one.remote, location: one.location, report: one.transfer })
+            .collect();
+        warn_of_missing(context.printer(), &transfers);
+        let message = Transferred::new(Direction::Up, self.report.dry_run, &transfers, &report.failed, None);
+        context.printer().show(&message, format)?;
+        check(Verb::PUSH, Direction::Up, &transfers, report.failed)?;
+        Ok(ExitStatus::Success)
+    }
+}
