@@ -1,58 +1,224 @@
 //! The sources in order.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use haul_config::{Env, Secret};
 
-use crate::{Clock, CredentialRequest, Credentials, HttpClient, ProvideCredentials, Result, Trace};
+use crate::cache::{CredentialCache, Fetch};
+use crate::identity::CallerIdentity;
+use crate::profile::AwsFiles;
+use crate::source::{
+    Context, Stop, Verdict, Walk, assume_role, config_file, container, env, explicit, instance, login,
+    process, shared_credentials, sso, web_identity,
+};
+use crate::{
+    Answer, Clock, CredentialRequest, Credentials, Error, HttpClient, ProvideCredentials, Result, SourceName,
+    SystemClock, Trace, identity,
+};
 
 /// Asks a person for the code of an MFA device.
 pub trait PromptMfa: std::fmt::Debug + Send + Sync {
     /// Returns the code of the device `serial`, or `None` if there is nobody to ask (no terminal).
+    ///
+    /// May block: it is called off the threads that serve other tasks.
     fn code(&self, serial: &str) -> std::io::Result<Option<Secret>>;
 }
 
-/// Finds credentials as botocore would, keeps them, and renews them before they end.
+/// Finds credentials as botocore would, keeps them, and renews them five minutes before they end.
+///
+/// The order is botocore's: keys of the remote, environment (unless the remote names a profile), assume role, web
+/// identity, SSO, shared credentials file, credential process, config file, container, instance metadata.
+///
+/// Deviation: botocore also reads `AWS_CREDENTIAL_FILE` and boto 2's files, both older than the shared files.
 #[derive(Debug)]
 pub struct CredentialChain {
-    _private: (),
+    walker: Walker,
+    cache: CredentialCache,
+}
+
+/// The part that asks the sources.
+#[derive(Debug)]
+struct Walker {
+    context: Context,
+    trace: Mutex<Trace>,
 }
 
 impl CredentialChain {
     /// Makes a chain; nothing is read or asked before the first [`ProvideCredentials::credentials`].
     pub fn new(request: CredentialRequest, env: Env, http: Arc<dyn HttpClient>) -> Self {
-        let _ = (request, env, http);
-        Self { _private: () }
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let context =
+            Context { request, env, http, clock: Arc::clone(&clock), prompt: None, process_timeout: None };
+        Self {
+            walker: Walker { context, trace: Mutex::new(Trace::default()) },
+            cache: CredentialCache::new(clock),
+        }
     }
 
     /// Lets a person be asked for MFA codes; without it, profiles with `mfa_serial` fail unless a session is cached.
     #[must_use]
-    pub fn with_mfa_prompt(self, prompt: Arc<dyn PromptMfa>) -> Self {
-        let _ = prompt;
+    pub fn with_mfa_prompt(mut self, prompt: Arc<dyn PromptMfa>) -> Self {
+        self.walker.context.prompt = Some(prompt);
+        self
+    }
+
+    /// Replaces the two minutes a `credential_process` may take.
+    #[must_use]
+    pub fn with_process_timeout(mut self, timeout: Duration) -> Self {
+        self.walker.context.process_timeout = Some(timeout);
         self
     }
 
     /// Replaces the clock of the system.
     #[must_use]
-    pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
-        let _ = clock;
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.walker.context.clock = Arc::clone(&clock);
+        self.cache = CredentialCache::new(clock);
         self
     }
 
     /// Returns what the sources said when last asked; empty before the first time.
     pub fn trace(&self) -> Trace {
-        Trace::default()
+        self.walker.trace.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Asks STS whose credentials these are.
+    ///
+    /// `None` if requests are not signed. Servers that are not AWS often have no STS: then this fails.
+    pub async fn caller_identity(&self) -> Result<Option<CallerIdentity>> {
+        let Some(credentials) = self.credentials().await? else { return Ok(None) };
+        let context = &self.walker.context;
+        let files = AwsFiles::load(&context.request, &context.env)?;
+        let walk = Walk { context, files: &files };
+        match identity::ask(walk, &credentials).await {
+            Ok(identity) => Ok(Some(identity)),
+            Err(stop) => Err(stopped(credentials.source, stop, self.trace())),
+        }
     }
 }
 
 #[async_trait]
 impl ProvideCredentials for CredentialChain {
     async fn credentials(&self) -> Result<Option<Arc<Credentials>>> {
-        unimplemented!("asks the sources in order")
+        if self.walker.context.request.anonymous {
+            let mut trace = Trace::default();
+            trace.push(
+                SourceName::Anonymous,
+                Answer::Found("the remote has `allow_anonymous_login`".to_owned()),
+            );
+            *self.walker.trace.lock().unwrap_or_else(PoisonError::into_inner) = trace;
+            return Ok(None);
+        }
+        self.cache.get(&self.walker).await.map(Some)
     }
 
     fn invalidate(&self, used: &Credentials) {
-        let _ = used;
+        self.cache.invalidate(used);
     }
+}
+
+#[async_trait]
+impl Fetch for Walker {
+    async fn fetch(&self) -> Result<Credentials> {
+        let (result, trace) = walk(&self.context).await;
+        tracing::debug!(target: "haul_auth", "credentials:\n{trace}");
+        *self.trace.lock().unwrap_or_else(PoisonError::into_inner) = trace;
+        result
+    }
+}
+
+/// Asks the sources in order; the first answer wins, a broken source ends the walk.
+async fn walk(context: &Context) -> (Result<Credentials>, Trace) {
+    let mut trace = Trace::default();
+    if let Some(result) = note(&mut trace, SourceName::Explicit, explicit::load(&context.request)) {
+        return (result, trace);
+    }
+    let files = match AwsFiles::load(&context.request, &context.env) {
+        Ok(files) => files,
+        Err(error) => return (Err(error), trace),
+    };
+    let walk = Walk { context, files: &files };
+    let result = ask_all(walk, &mut trace).await;
+    let result = result.unwrap_or_else(|| Err(Error::NoCredentials { trace: trace.clone() }));
+    (result, trace)
+}
+
+async fn ask_all(walk: Walk<'_>, trace: &mut Trace) -> Option<Result<Credentials>> {
+    let in_env = if walk.files.is_explicit() {
+        Verdict::next("the remote names a profile, so the environment does not count")
+    } else {
+        env::load(walk)
+    };
+    if let Some(result) = note(trace, SourceName::Environment, in_env) {
+        return Some(result);
+    }
+    let profile = walk.files.active().value.as_str();
+    let role = assume_role::load(walk, profile).await;
+    if let Some(result) = note(trace, SourceName::AssumeRole, role) {
+        return Some(result);
+    }
+    let in_profile = ask_profile(walk, profile, walk.files.is_explicit(), trace).await;
+    if in_profile.is_some() {
+        return in_profile;
+    }
+    if let Some(result) = note(trace, SourceName::Container, container::load(walk).await) {
+        return Some(result);
+    }
+    note(trace, SourceName::InstanceMetadata, instance::load(walk).await)
+}
+
+/// Asks the sources that stand in a profile; they also serve as the source of an assumed role.
+pub(crate) async fn ask_profile(
+    walk: Walk<'_>,
+    profile: &str,
+    ignore_env: bool,
+    trace: &mut Trace,
+) -> Option<Result<Credentials>> {
+    let identity = web_identity::load(walk, profile, ignore_env).await;
+    if let Some(result) = note(trace, SourceName::WebIdentity, identity) {
+        return Some(result);
+    }
+    if let Some(result) = note(trace, SourceName::Sso, sso::load(walk, profile).await) {
+        return Some(result);
+    }
+    let shared = shared_credentials::load(walk, profile);
+    if let Some(result) = note(trace, SourceName::SharedCredentials, shared) {
+        return Some(result);
+    }
+    if let Some(result) = note(trace, SourceName::Login, login::load(walk, profile)) {
+        return Some(result);
+    }
+    if let Some(result) = note(trace, SourceName::Process, process::load(walk, profile).await) {
+        return Some(result);
+    }
+    note(trace, SourceName::ConfigFile, config_file::load(walk, profile))
+}
+
+/// Writes an answer down; `None` means: ask the next source.
+fn note(
+    trace: &mut Trace,
+    name: SourceName,
+    verdict: std::result::Result<Verdict, Stop>,
+) -> Option<Result<Credentials>> {
+    match verdict {
+        Ok(Verdict::Continue(why)) => {
+            trace.push(name, Answer::Continue(why));
+            None
+        }
+        Ok(Verdict::Found(credentials, from)) => {
+            trace.push(name, Answer::Found(from));
+            Some(Ok(credentials))
+        }
+        Err(stop) => {
+            trace.push(name, Answer::Stop(stop.message.clone()));
+            Some(Err(stopped(name, stop, trace.clone())))
+        }
+    }
+}
+
+fn stopped(name: SourceName, stop: Stop, trace: Trace) -> Error {
+    let Stop { message, hint, transient, source } = stop;
+    Error::Source { name, message, hint, transient, trace, source }
 }

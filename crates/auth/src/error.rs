@@ -4,6 +4,7 @@
 //! repeats the source, which the command line prints as a chain; secrets never enter an error.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use haul_config::Origin;
 
@@ -13,7 +14,9 @@ use crate::{SourceName, Trace};
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// An error of this crate.
-#[derive(Debug, thiserror::Error)]
+///
+/// It can be cloned because all who wait for the same credentials get the same error.
+#[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// No source had credentials.
@@ -36,22 +39,11 @@ pub enum Error {
         /// What every source asked so far said, this one last.
         trace: Trace,
         /// The cause.
-        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+        source: Option<Arc<dyn std::error::Error + Send + Sync>>,
     },
     /// A profile that is asked for is in neither file.
-    #[error("the AWS profile `{profile}` ({origin}) is in neither `{}` nor `{}`", config_file.display(), credentials_file.display())]
-    ProfileNotFound {
-        /// The profile.
-        profile: String,
-        /// Who asks for it.
-        origin: Origin,
-        /// The AWS config file.
-        config_file: PathBuf,
-        /// The AWS credentials file.
-        credentials_file: PathBuf,
-        /// The profile of the files whose name is nearest.
-        nearest: Option<String>,
-    },
+    #[error(transparent)]
+    ProfileNotFound(Box<ProfileNotFound>),
     /// An AWS file is not in the format of these files.
     #[error("`{}`{}: {message}", path.display(), line.map(|line| format!(" line {line}")).unwrap_or_default())]
     Parse {
@@ -68,20 +60,47 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// The cause.
-        source: std::io::Error,
+        source: Arc<std::io::Error>,
     },
     /// A setting has a value that cannot be used.
-    #[error("`{key}` ({origin}) is `{value}`; expected {expected}")]
-    InvalidValue {
-        /// The key or variable.
-        key: String,
-        /// Its value.
-        value: String,
-        /// Where it stands.
-        origin: Origin,
-        /// What it may be.
-        expected: String,
-    },
+    #[error(transparent)]
+    InvalidValue(Box<InvalidValue>),
+}
+
+/// A profile that is asked for is in neither file.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the AWS profile `{profile}` ({origin}) is in neither `{}` nor `{}`", config_file.display(), credentials_file.display())]
+pub struct ProfileNotFound {
+    /// The profile.
+    pub profile: String,
+    /// Who asks for it.
+    pub origin: Origin,
+    /// The AWS config file.
+    pub config_file: PathBuf,
+    /// The AWS credentials file.
+    pub credentials_file: PathBuf,
+    /// The profile of the files whose name is nearest.
+    pub nearest: Option<String>,
+}
+
+/// A setting has a value that cannot be used.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("`{key}` ({origin}) is `{value}`; expected {expected}")]
+pub struct InvalidValue {
+    /// The key or variable.
+    pub key: String,
+    /// Its value.
+    pub value: String,
+    /// Where it stands.
+    pub origin: Origin,
+    /// What it may be.
+    pub expected: String,
+}
+
+impl From<InvalidValue> for Error {
+    fn from(error: InvalidValue) -> Self {
+        Self::InvalidValue(Box::new(error))
+    }
 }
 
 impl Error {
@@ -94,10 +113,10 @@ impl Error {
                     .to_owned(),
             ),
             Self::Source { hint, .. } => hint.clone(),
-            Self::ProfileNotFound { nearest, .. } => {
-                nearest.as_ref().map(|nearest| format!("did you mean the profile `{nearest}`?"))
+            Self::ProfileNotFound(error) => {
+                error.nearest.as_ref().map(|nearest| format!("did you mean the profile `{nearest}`?"))
             }
-            Self::Parse { .. } | Self::Read { .. } | Self::InvalidValue { .. } => None,
+            Self::Parse { .. } | Self::Read { .. } | Self::InvalidValue(_) => None,
         }
     }
 

@@ -20,6 +20,8 @@ pub enum SourceName {
     Sso,
     /// The shared credentials file.
     SharedCredentials,
+    /// `aws login`.
+    Login,
     /// `credential_process` of a profile.
     Process,
     /// The AWS config file.
@@ -41,6 +43,7 @@ impl SourceName {
             Self::WebIdentity => "assume-role-with-web-identity",
             Self::Sso => "sso",
             Self::SharedCredentials => "shared-credentials-file",
+            Self::Login => "login",
             Self::Process => "custom-process",
             Self::ConfigFile => "config-file",
             Self::Container => "container-role",
@@ -59,6 +62,7 @@ impl fmt::Display for SourceName {
             Self::WebIdentity => "web identity",
             Self::Sso => "SSO",
             Self::SharedCredentials => "shared credentials file",
+            Self::Login => "login session",
             Self::Process => "credential process",
             Self::ConfigFile => "config file",
             Self::Container => "container",

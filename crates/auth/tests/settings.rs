@@ -1,5 +1,7 @@
 //! Region, endpoint and the `s3 =` block, from files and environment.
 
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 use haul_auth::{AddressingStyle, AwsSettings, ChecksumMode, CredentialRequest, Error, RetryMode};
 use haul_config::{Env, Located, Origin};
 

@@ -4,7 +4,9 @@
 
 #![warn(missing_docs)]
 
+mod adapter;
 mod cache;
+mod counting;
 mod error;
 mod folder;
 pub mod hash;
@@ -13,14 +15,18 @@ mod oid;
 pub mod progress;
 mod remote;
 mod store;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod transfer;
 
+pub use adapter::ObjectStoreAdapter;
 pub use cache::{Cache, CacheOptions, CacheSharing, CachedObject, Durability, StoreMode, StoredFile};
+pub use counting::CountingStore;
 pub use error::{Error, ErrorKind, Result, ServerReply};
 pub use folder::FolderStore;
 pub use layout::Layout;
 pub use oid::{InvalidOid, Md5Digest, Oid, OidKind};
-pub use remote::RemoteOdb;
+pub use remote::{Presence, RemoteOdb};
 pub use store::{
     Body, Download, ListFrom, ListPage, ObjectInfo, RemoteStore, StoreLimits, Uploaded, UploadedPart,
 };

@@ -9,9 +9,11 @@ mod path;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use haul_config::{Env, Located, Origin};
 
+use crate::error::{InvalidValue, ProfileNotFound};
 use crate::{CredentialRequest, Error, Result, shell_words};
 use ini::{Ini, Value};
 
@@ -94,13 +96,13 @@ impl AwsFiles {
 
         let active = active_profile(request, env);
         if active.origin != Origin::Default && !profiles.contains_key(&active.value) {
-            return Err(Error::ProfileNotFound {
+            return Err(Error::ProfileNotFound(Box::new(ProfileNotFound {
                 nearest: nearest(&active.value, profiles.keys()),
                 profile: active.value,
                 origin: active.origin,
                 config_file: config_file.path,
                 credentials_file: credentials_file.path,
-            });
+            })));
         }
         Ok(Self {
             config_file,
@@ -189,12 +191,13 @@ impl Profile {
         let Some(entry) = self.entries.get(key) else { return Ok(None) };
         match &entry.value {
             Value::Text(text) => Ok(Some(Located::new(text, entry.origin.clone()))),
-            Value::Block(_) => Err(Error::InvalidValue {
+            Value::Block(_) => Err(InvalidValue {
                 key: key.to_owned(),
                 value: "an indented block".to_owned(),
                 origin: entry.origin.clone(),
                 expected: "a single value on the same line".to_owned(),
-            }),
+            }
+            .into()),
         }
     }
 
@@ -212,13 +215,14 @@ impl Profile {
         match &entry.value {
             Value::Block(block) => Ok(Some(Located::new(block, entry.origin.clone()))),
             Value::Text(text) if text.is_empty() => Ok(None),
-            Value::Text(text) => Err(Error::InvalidValue {
+            Value::Text(text) => Err(InvalidValue {
                 key: key.to_owned(),
                 value: text.clone(),
                 origin: entry.origin.clone(),
                 expected: "nothing on this line and an indented block of `key = value` lines below"
                     .to_owned(),
-            }),
+            }
+            .into()),
         }
     }
 
@@ -259,7 +263,7 @@ fn read(path: PathBuf) -> Result<(AwsFile, Ini)> {
         Err(error) if error.kind() == io::ErrorKind::InvalidData => {
             return Err(Error::Parse { path, line: None, message: "the file is not UTF-8".to_owned() });
         }
-        Err(source) => return Err(Error::Read { path, source }),
+        Err(source) => return Err(Error::Read { path, source: Arc::new(source) }),
     };
     match ini::parse(&text) {
         Ok(ini) => Ok((AwsFile { path, exists: true }, ini)),

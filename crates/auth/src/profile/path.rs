@@ -19,15 +19,14 @@ fn variables(text: &str, env: &Env) -> String {
     while let Some(start) = rest.find('$') {
         expanded.push_str(&rest[..start]);
         let after = &rest[start + 1..];
-        let (name, length) = match after.strip_prefix('{').and_then(|inner| inner.split_once('}')) {
-            Some((name, _)) => (name, name.len() + 2),
-            None => {
-                let length = after
-                    .find(|character: char| !(character.is_ascii_alphanumeric() || character == '_'))
-                    .unwrap_or(after.len());
+        let (name, length) =
+            if let Some((name, _)) = after.strip_prefix('{').and_then(|inner| inner.split_once('}')) {
+                (name, name.len() + 2)
+            } else {
+                let is_other = |character: char| !(character.is_ascii_alphanumeric() || character == '_');
+                let length = after.find(is_other).unwrap_or(after.len());
                 (&after[..length], length)
-            }
-        };
+            };
         match env.var(name).filter(|_| !name.is_empty()) {
             Some(value) => expanded.push_str(value),
             None => expanded.push_str(&rest[start..=start + length]),

@@ -3,7 +3,8 @@
 use haul_config::Located;
 
 use super::{Reader, parse};
-use crate::{Error, Result};
+use crate::Result;
+use crate::error::InvalidValue;
 
 /// A service whose endpoint can be set on its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +55,7 @@ fn of_services_section(service: Service, reader: &Reader<'_>) -> Result<Option<L
     let Some(profile) = reader.profile() else { return Ok(None) };
     let Some(name) = profile.text("services")? else { return Ok(None) };
     let Some(section) = reader.files.services(name.value) else {
-        return Err(Error::InvalidValue {
+        return Err(InvalidValue {
             key: "services".to_owned(),
             value: name.value.to_owned(),
             origin: name.origin,
@@ -63,7 +64,8 @@ fn of_services_section(service: Service, reader: &Reader<'_>) -> Result<Option<L
                 name.value,
                 reader.files.config_file().path.display()
             ),
-        });
+        }
+        .into());
     };
     let Some(block) = section.block(service.id())? else { return Ok(None) };
     let url = block.value.get("endpoint_url").filter(|url| !url.is_empty());

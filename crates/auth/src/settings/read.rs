@@ -5,8 +5,9 @@ use std::path::Path;
 use haul_config::{Env, Located, Origin};
 
 use super::{AwsSettings, S3Settings, Service, endpoint_url, parse};
+use crate::error::InvalidValue;
 use crate::profile::{AwsFiles, Profile, expand};
-use crate::{CredentialRequest, Error, Result};
+use crate::{CredentialRequest, Result};
 
 impl AwsSettings {
     /// Reads the settings that apply to `request` in `env`.
@@ -113,12 +114,13 @@ impl<'a> Reader<'a> {
 fn parsed<T>(key: &str, found: Located<&str>, parse: Parse<T>) -> Result<Located<T>> {
     match parse(found.value.trim()) {
         Ok(value) => Ok(Located::new(value, found.origin)),
-        Err(expected) => Err(Error::InvalidValue {
+        Err(expected) => Err(InvalidValue {
             key: key.to_owned(),
             value: found.value.to_owned(),
             origin: found.origin,
             expected: expected.to_owned(),
-        }),
+        }
+        .into()),
     }
 }
 

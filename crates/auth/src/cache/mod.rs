@@ -1,0 +1,147 @@
+//! Keeps credentials, and renews them once for all who need them.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use async_trait::async_trait;
+
+use crate::{Clock, Credentials, Result};
+
+/// Credentials with less time left are renewed while they still work.
+const REFRESH_AHEAD: Duration = Duration::from_mins(5);
+/// With less time left nobody uses them: a request signed now must still be good when the server looks at it.
+const LAST_CALL: Duration = Duration::from_secs(10);
+/// The pause after a renewal ahead of time that failed.
+const RETRY_PAUSE: Duration = Duration::from_secs(30);
+
+/// Gets credentials from wherever they come from.
+#[async_trait]
+pub(crate) trait Fetch: fmt::Debug + Send + Sync {
+    async fn fetch(&self) -> Result<Credentials>;
+}
+
+/// The credentials in use.
+#[derive(Debug)]
+pub(crate) struct CredentialCache {
+    clock: Arc<dyn Clock>,
+    state: Mutex<State>,
+    /// Held by the one who fetches.
+    fetching: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    current: Option<Arc<Credentials>>,
+    /// The server called `current` expired, whatever its own end.
+    is_refused: bool,
+    /// Do not renew ahead of time before.
+    pause_until: Option<SystemTime>,
+    /// Counts fetches that are over, so that who waited for one can tell.
+    n_fetches: u64,
+    /// How the last one ended, if it failed.
+    failure: Option<crate::Error>,
+}
+
+enum Freshness {
+    Good(Arc<Credentials>),
+    Renew(Arc<Credentials>),
+    Needed,
+}
+
+impl CredentialCache {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, state: Mutex::default(), fetching: tokio::sync::Mutex::new(()) }
+    }
+
+    /// Returns credentials that are good, with one fetch however many ask.
+    pub(crate) async fn get(&self, from: &dyn Fetch) -> Result<Arc<Credentials>> {
+        let (freshness, n_fetches) = self.look();
+        match freshness {
+            Freshness::Good(credentials) => Ok(credentials),
+            Freshness::Renew(credentials) => {
+                let Ok(_turn) = self.fetching.try_lock() else { return Ok(credentials) };
+                // Somebody may have been done between the look and the turn.
+                if let (Freshness::Good(credentials), _) = self.look() {
+                    return Ok(credentials);
+                }
+                match self.fetch(from).await {
+                    Ok(renewed) => Ok(renewed),
+                    Err(error) => {
+                        tracing::warn!(%error, "credentials could not be renewed ahead of time; trying again");
+                        self.state().pause_until = Some(self.clock.now() + RETRY_PAUSE);
+                        Ok(credentials)
+                    }
+                }
+            }
+            Freshness::Needed => {
+                let _turn = self.fetching.lock().await;
+                match self.look() {
+                    (Freshness::Good(credentials) | Freshness::Renew(credentials), _) => Ok(credentials),
+                    (Freshness::Needed, now_fetched) => {
+                        // Who waited for a fetch that failed shares its error instead of repeating it.
+                        let failure = self.state().failure.clone().filter(|_| now_fetched != n_fetches);
+                        match failure {
+                            Some(error) => Err(error),
+                            None => self.fetch(from).await,
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Makes the next [`Self::get`] fetch, unless others than `used` are current by now.
+    pub(crate) fn invalidate(&self, used: &Credentials) {
+        let mut state = self.state();
+        if state.current.as_deref() == Some(used) {
+            state.is_refused = true;
+        }
+    }
+
+    fn look(&self) -> (Freshness, u64) {
+        let now = self.clock.now();
+        let state = self.state();
+        let freshness = match &state.current {
+            Some(current) if !state.is_refused => match current.expires_at {
+                Some(end) if end <= now + LAST_CALL => Freshness::Needed,
+                Some(end)
+                    if end <= now + REFRESH_AHEAD && state.pause_until.is_none_or(|until| until <= now) =>
+                {
+                    Freshness::Renew(Arc::clone(current))
+                }
+                _ => Freshness::Good(Arc::clone(current)),
+            },
+            _ => Freshness::Needed,
+        };
+        (freshness, state.n_fetches)
+    }
+
+    async fn fetch(&self, from: &dyn Fetch) -> Result<Arc<Credentials>> {
+        let result = from.fetch().await;
+        let mut state = self.state();
+        state.n_fetches += 1;
+        match result {
+            Ok(credentials) => {
+                let credentials = Arc::new(credentials);
+                state.current = Some(Arc::clone(&credentials));
+                state.is_refused = false;
+                state.failure = None;
+                // A source that hands out keys with little time left is not asked again for each request.
+                state.pause_until = Some(self.clock.now() + RETRY_PAUSE);
+                Ok(credentials)
+            }
+            Err(error) => {
+                state.failure = Some(error.clone());
+                Err(error)
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,39 @@
+//! The reply of the metadata services of containers and instances.
+
+use std::time::SystemTime;
+
+use serde::Deserialize;
+
+use super::Stop;
+use crate::{Credentials, SourceName, time};
+
+/// Keys, or an error that comes with status 200.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Reply {
+    access_key_id: Option<String>,
+    secret_access_key: Option<String>,
+    token: Option<String>,
+    expiration: Option<String>,
+    account_id: Option<String>,
+    pub(super) code: Option<String>,
+    pub(super) message: Option<String>,
+}
+
+impl Reply {
+    /// Makes credentials of `source`; `None` if a part is missing.
+    pub(super) fn into_credentials(self, source: SourceName) -> Result<Option<Credentials>, Stop> {
+        let (Some(id), Some(secret), Some(token), Some(expiration)) =
+            (self.access_key_id, self.secret_access_key, self.token, self.expiration)
+        else {
+            return Ok(None);
+        };
+        let expires_at: SystemTime = time::parse(&expiration)
+            .ok_or_else(|| Stop::new(format!("the `Expiration` of the reply is no time: `{expiration}`")))?;
+        let credentials = Credentials::new(id, secret, source)
+            .with_session_token(Some(token))
+            .with_expiry(Some(expires_at))
+            .with_account_id(self.account_id);
+        Ok(Some(credentials))
+    }
+}

@@ -1,0 +1,140 @@
+//! A store that counts what passes through it.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use async_trait::async_trait;
+use futures::StreamExt as _;
+
+use crate::transfer::RequestCounts;
+use crate::{
+    Body, Download, Error, ListFrom, ListPage, Md5Digest, ObjectInfo, RemoteStore, Result, StoreLimits,
+    Uploaded, UploadedPart,
+};
+
+/// Counts calls and body bytes on their way to another store. A call counts once, however often the other store
+/// repeats its request.
+#[derive(Debug, Clone)]
+pub struct CountingStore {
+    inner: Arc<dyn RemoteStore>,
+    counts: Arc<Counts>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    list: AtomicU64,
+    head: AtomicU64,
+    get: AtomicU64,
+    put: AtomicU64,
+    multipart: AtomicU64,
+    delete: AtomicU64,
+    sent_bytes: AtomicU64,
+    received_bytes: AtomicU64,
+}
+
+impl CountingStore {
+    /// Counts from zero.
+    pub fn new(inner: Arc<dyn RemoteStore>) -> Self {
+        Self { inner, counts: Arc::default() }
+    }
+
+    /// Returns what passed so far.
+    pub fn counts(&self) -> RequestCounts {
+        let counts = &self.counts;
+        RequestCounts {
+            list: counts.list.load(Relaxed),
+            head: counts.head.load(Relaxed),
+            get: counts.get.load(Relaxed),
+            put: counts.put.load(Relaxed),
+            multipart: counts.multipart.load(Relaxed),
+            delete: counts.delete.load(Relaxed),
+            sent_bytes: counts.sent_bytes.load(Relaxed),
+            received_bytes: counts.received_bytes.load(Relaxed),
+        }
+    }
+
+    /// Returns the store behind.
+    pub fn inner(&self) -> &Arc<dyn RemoteStore> {
+        &self.inner
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl RemoteStore for CountingStore {
+    fn location(&self) -> &str {
+        self.inner.location()
+    }
+
+    fn limits(&self) -> StoreLimits {
+        self.inner.limits()
+    }
+
+    async fn list_page(&self, prefix: &str, from: &ListFrom) -> Result<ListPage> {
+        self.counts.list.fetch_add(1, Relaxed);
+        self.inner.list_page(prefix, from).await
+    }
+
+    async fn head(&self, key: &str) -> Result<Option<ObjectInfo>> {
+        self.counts.head.fetch_add(1, Relaxed);
+        self.inner.head(key).await
+    }
+
+    async fn get(&self, key: &str, range: Option<Range<u64>>, if_match: Option<&str>) -> Result<Download> {
+        self.counts.get.fetch_add(1, Relaxed);
+        let mut download = self.inner.get(key, range, if_match).await?;
+        let counts = Arc::clone(&self.counts);
+        let count = move |chunk: &Result<bytes::Bytes>| {
+            if let Ok(bytes) = chunk {
+                counts.received_bytes.fetch_add(bytes.len() as u64, Relaxed);
+            }
+        };
+        download.stream = download.stream.inspect(count).boxed();
+        Ok(download)
+    }
+
+    async fn put(&self, key: &str, body: &Body, md5: Option<&Md5Digest>) -> Result<Uploaded> {
+        self.counts.put.fetch_add(1, Relaxed);
+        let uploaded = self.inner.put(key, body, md5).await?;
+        self.counts.sent_bytes.fetch_add(body.len_bytes(), Relaxed);
+        Ok(uploaded)
+    }
+
+    async fn create_multipart(&self, key: &str) -> Result<String> {
+        self.counts.multipart.fetch_add(1, Relaxed);
+        self.inner.create_multipart(key).await
+    }
+
+    async fn put_part(&self, key: &str, upload_id: &str, number: u32, body: &Body) -> Result<UploadedPart> {
+        self.counts.multipart.fetch_add(1, Relaxed);
+        let part = self.inner.put_part(key, upload_id, number, body).await?;
+        self.counts.sent_bytes.fetch_add(body.len_bytes(), Relaxed);
+        Ok(part)
+    }
+
+    async fn list_parts(&self, key: &str, upload_id: &str) -> Result<Option<Vec<UploadedPart>>> {
+        self.counts.multipart.fetch_add(1, Relaxed);
+        self.inner.list_parts(key, upload_id).await
+    }
+
+    async fn complete_multipart(
+        &self,
+        key: &str,
+        upload_id: &str,
+        parts: &[UploadedPart],
+    ) -> Result<Uploaded> {
+        self.counts.multipart.fetch_add(1, Relaxed);
+        self.inner.complete_multipart(key, upload_id, parts).await
+    }
+
+    async fn abort_multipart(&self, key: &str, upload_id: &str) -> Result<()> {
+        self.counts.multipart.fetch_add(1, Relaxed);
+        self.inner.abort_multipart(key, upload_id).await
+    }
+
+    async fn delete(&self, keys: &[String]) -> Result<Vec<(String, Error)>> {
+        self.counts.delete.fetch_add(1, Relaxed);
+        self.inner.delete(keys).await
+    }
+}

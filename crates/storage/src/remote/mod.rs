@@ -1,0 +1,172 @@
+//! Objects on a remote.
+
+mod query;
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt as _;
+
+pub(crate) use query::{Answer, Query};
+
+use crate::hash::{self, is_named};
+use crate::transfer::RequestCounts;
+use crate::{CountingStore, Error, ErrorKind, Layout, Oid, RemoteStore, Result};
+
+/// How often an object is got before its damage is believed.
+const ATTEMPTS: u32 = 3;
+
+/// What a remote knows of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// It is there, as far as size and entity tag can tell.
+    Present {
+        /// Size in bytes.
+        size_bytes: u64,
+    },
+    /// It is not there.
+    Absent,
+    /// Something is there under its name that has another size or MD5.
+    Damaged {
+        /// Its size in bytes.
+        size_bytes: u64,
+    },
+    /// The store does not say: it may not be listed, and hides what is missing behind "access denied".
+    Unknown,
+}
+
+/// An object database on a remote: DVC's layouts over any [`RemoteStore`].
+#[derive(Debug, Clone)]
+pub struct RemoteOdb {
+    store: Arc<CountingStore>,
+}
+
+impl RemoteOdb {
+    /// Most bytes a directory manifest may have: some ten million entries.
+    pub const MAX_MANIFEST_BYTES: u64 = 1 << 30;
+
+    /// Makes the database of the store.
+    pub fn new(store: Arc<dyn RemoteStore>) -> Self {
+        Self { store: Arc::new(CountingStore::new(store)) }
+    }
+
+    /// Names the remote for messages.
+    pub fn location(&self) -> &str {
+        self.store.location()
+    }
+
+    /// Returns the store; calls through it are counted.
+    pub fn store(&self) -> &CountingStore {
+        &self.store
+    }
+
+    pub(crate) fn shared_store(&self) -> Arc<CountingStore> {
+        Arc::clone(&self.store)
+    }
+
+    /// Returns what was asked of the store so far.
+    pub fn requests(&self) -> RequestCounts {
+        self.store.counts()
+    }
+
+    /// Looks for objects, with as few requests as it takes and at most `jobs` at once; the answers are in the order
+    /// of `oids`. A size is checked where the caller knows one, an entity tag where it is an MD5.
+    pub async fn look_up(&self, oids: &[(Layout, Oid, Option<u64>)], jobs: usize) -> Result<Vec<Presence>> {
+        let mut answers = vec![Presence::Absent; oids.len()];
+        let mut order: Vec<usize> = (0..oids.len()).collect();
+        order.sort_unstable_by_key(|&index| (oids[index].0, oids[index].1));
+        let wanted = order.iter().map(|&index| (oids[index].0, oids[index].1)).collect();
+        let (sender, mut receiver) = tokio::sync::mpsc::channel(64);
+        let query = Query::new(self.shared_store(), wanted, jobs);
+        let collect = async {
+            while let Some(batch) = receiver.recv().await {
+                for Answer { position, found } in batch {
+                    let (layout, oid, size_bytes) = &oids[order[position]];
+                    answers[order[position]] = self.judge(*layout, oid, *size_bytes, &found);
+                }
+            }
+        };
+        let (asked, ()) = futures::join!(query.run(sender), collect);
+        asked?;
+        Ok(answers)
+    }
+
+    /// Tells what a listing entry or HEAD says of the object.
+    pub(crate) fn judge(
+        &self,
+        layout: Layout,
+        oid: &Oid,
+        size_bytes: Option<u64>,
+        found: &query::Found,
+    ) -> Presence {
+        let info = match found {
+            query::Found::Info { size_bytes, etag } => (*size_bytes, *etag),
+            query::Found::Absent => return Presence::Absent,
+            query::Found::Unknown => return Presence::Unknown,
+        };
+        let has_wrong_size = size_bytes.is_some_and(|expected| expected != info.0);
+        // A legacy file may be named by the hash of its text, which is not that of its bytes.
+        let is_named_by_bytes = layout == Layout::Current || oid.is_dir();
+        let has_wrong_md5 = is_named_by_bytes && info.1.is_some_and(|md5| md5 != *oid.digest());
+        if has_wrong_size || has_wrong_md5 {
+            return Presence::Damaged { size_bytes: info.0 };
+        }
+        Presence::Present { size_bytes: info.0 }
+    }
+
+    /// Gets a whole object into memory, as a directory manifest; `None` if the remote does not have it.
+    ///
+    /// The bytes are right: their MD5 is the object's name. An object of more than `max_bytes`, or one that has other
+    /// bytes each time, is [`ErrorKind::Corrupt`].
+    pub async fn fetch_object(&self, layout: Layout, oid: &Oid, max_bytes: u64) -> Result<Option<Bytes>> {
+        let key = layout.object_path(oid);
+        let mut attempt = 1;
+        loop {
+            let got = self.get_whole(&key, max_bytes).await.and_then(|bytes| {
+                if is_named(layout, oid, &bytes, &hash::md5(&bytes)) {
+                    return Ok(bytes);
+                }
+                Err(wrong_bytes(self.location(), &key))
+            });
+            match got {
+                Ok(bytes) => return Ok(Some(bytes)),
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+                Err(error) if error.kind() == ErrorKind::Corrupt && attempt < ATTEMPTS => attempt += 1,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    async fn get_whole(&self, key: &str, max_bytes: u64) -> Result<Bytes> {
+        let mut download = self.store.get(key, None, None).await?;
+        if download.size_bytes > max_bytes {
+            let message = format!(
+                "`{key}` in `{}` has {} bytes, more than the {max_bytes} expected",
+                self.location(),
+                download.size_bytes
+            );
+            return Err(Error::new(ErrorKind::Corrupt, message));
+        }
+        // Grows with what arrives, not with what the server announces.
+        let mut bytes = BytesMut::new();
+        while let Some(chunk) = download.stream.next().await {
+            bytes.extend_from_slice(&chunk?);
+            if bytes.len() as u64 > download.size_bytes {
+                break;
+            }
+        }
+        if bytes.len() as u64 == download.size_bytes {
+            Ok(bytes.freeze())
+        } else {
+            Err(wrong_bytes(self.location(), key))
+        }
+    }
+}
+
+/// The error for an object that is not what its name says.
+pub(crate) fn wrong_bytes(location: &str, key: &str) -> Error {
+    let message =
+        format!("`{key}` in `{location}` is damaged: its bytes do not have the MD5 that it is named by");
+    Error::new(ErrorKind::Corrupt, message)
+        .with_hint("run `haul push` where the data is good: it sends damaged objects again")
+}

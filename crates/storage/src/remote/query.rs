@@ -1,0 +1,230 @@
+//! Which of the wanted objects a remote has, by skip-listing.
+//!
+//! The wanted names are sorted. A listing that starts just before the first one proves or disproves every wanted
+//! name up to the last key of its page; the next page starts just before the next wanted name, so keys between
+//! that nobody asked for cost nothing. That takes no more requests than a HEAD for each name, and no more than a
+//! full listing, and several partitions of the names go side by side. Where HEADs are fewer than pages, or the
+//! store may not be listed, HEADs are sent.
+
+use std::sync::Arc;
+
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use tokio::sync::mpsc::Sender;
+
+use crate::{
+    CountingStore, Error, ErrorKind, Layout, ListFrom, ListPage, Md5Digest, ObjectInfo, Oid, RemoteStore,
+    Result,
+};
+
+/// So few names are asked for one by one: it takes no more requests than a first page may, and smaller replies.
+const FEW: usize = 4;
+/// Most partitions that are listed at once. A page is work for a server; many at once only queue up there.
+const MAX_PARTITIONS: usize = 16;
+/// Most pages that may go by without a wanted name in their span. More is a listing that never ends.
+const MAX_IDLE_PAGES: u32 = 100;
+
+/// What is under a wanted name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    Info {
+        size_bytes: u64,
+        /// The MD5 that the entity tag tells, if it does.
+        etag: Option<Md5Digest>,
+    },
+    Absent,
+    Unknown,
+}
+
+/// What is under the wanted name at a position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) position: usize,
+    pub(crate) found: Found,
+}
+
+/// A question about many objects.
+#[derive(Debug)]
+pub(crate) struct Query {
+    store: Arc<CountingStore>,
+    wanted: Vec<(Layout, Oid)>,
+    jobs: usize,
+}
+
+impl Query {
+    /// Asks for `wanted`, which is sorted and names nothing twice.
+    pub(crate) fn new(store: Arc<CountingStore>, wanted: Vec<(Layout, Oid)>, jobs: usize) -> Self {
+        debug_assert!(wanted.is_sorted());
+        Self { store, wanted, jobs: jobs.max(1) }
+    }
+
+    /// Sends the answers as they come, each position once. Ends early, without an error, when nobody listens any more.
+    pub(crate) async fn run(&self, answers: Sender<Vec<Answer>>) -> Result<()> {
+        let n_current = self.wanted.partition_point(|(layout, _)| *layout == Layout::Current);
+        for range in [0..n_current, n_current..self.wanted.len()] {
+            if !range.is_empty() {
+                self.run_layout(range, &answers).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn run_layout(&self, range: std::ops::Range<usize>, answers: &Sender<Vec<Answer>>) -> Result<()> {
+        if range.len() <= FEW {
+            return self.head_each(range, answers).await;
+        }
+        let first = match self.page_before(range.start).await {
+            Ok(page) => page,
+            Err(error) if matches!(error.kind(), ErrorKind::Denied | ErrorKind::Unsupported) => {
+                tracing::debug!(%error, "asking for each object, as the remote may not be listed");
+                return self.head_each(range, answers).await;
+            }
+            Err(error) => return Err(error),
+        };
+        let Some(rest) = self.resolve(range.clone(), &first, answers).await? else {
+            return self.head_each(range, answers).await;
+        };
+        if rest.is_empty() {
+            return Ok(());
+        }
+        let pages = self.estimate_pages(range.start, &first);
+        if pages.is_some_and(|pages| rest.len() as u64 <= pages) {
+            return self.head_each(rest, answers).await;
+        }
+        let most = self.jobs.min(MAX_PARTITIONS);
+        let n_partitions = pages.map_or(most, |pages| usize::try_from(pages).unwrap_or(most).clamp(1, most));
+        let step = rest.len().div_ceil(n_partitions);
+        let partitions = rest.clone().step_by(step).map(|start| start..(start + step).min(rest.end));
+        stream::iter(partitions)
+            .map(|partition| self.list_partition(partition, answers))
+            .buffer_unordered(n_partitions)
+            .try_collect::<()>()
+            .await
+    }
+
+    /// Lists from wanted name to wanted name until all in `range` are proved or disproved.
+    async fn list_partition(
+        &self,
+        mut range: std::ops::Range<usize>,
+        answers: &Sender<Vec<Answer>>,
+    ) -> Result<()> {
+        let mut from = None;
+        let mut n_idle = 0;
+        while !range.is_empty() {
+            let page = match from.take() {
+                None => self.page_before(range.start).await?,
+                Some(from) => self.list(range.start, &from).await?,
+            };
+            let Some(rest) = self.resolve(range.clone(), &page, answers).await? else {
+                return self.head_each(range, answers).await;
+            };
+            if rest.start == range.start {
+                // Nothing wanted in the span: an empty page before the end, or keys that sort just before a wanted one.
+                from = page.next;
+                n_idle += 1;
+                if n_idle > MAX_IDLE_PAGES {
+                    let message =
+                        format!("the listing of `{}` does not come to an end", self.store.location());
+                    return Err(Error::new(ErrorKind::Corrupt, message));
+                }
+            } else {
+                n_idle = 0;
+            }
+            range = rest;
+        }
+        Ok(())
+    }
+
+    /// Sends the answers that the page gives and returns the rest of `range`; `None` if the page is out of order.
+    async fn resolve(
+        &self,
+        range: std::ops::Range<usize>,
+        page: &ListPage,
+        answers: &Sender<Vec<Answer>>,
+    ) -> Result<Option<std::ops::Range<usize>>> {
+        if !page.objects.is_sorted_by(|one, other| one.key < other.key) {
+            // As S3 directory buckets do, and servers that sort by something else than the bytes.
+            tracing::debug!("asking for each object, as the remote does not list in order");
+            return Ok(None);
+        }
+        if page.is_truncated && page.next.is_none() {
+            let message =
+                format!("the listing of `{}` is cut: it does not say where to go on", self.store.location());
+            return Err(Error::new(ErrorKind::Corrupt, message));
+        }
+        let last = page.objects.last().map(|object| object.key.as_str());
+        let mut objects = page.objects.iter().peekable();
+        let mut batch = Vec::new();
+        let mut position = range.start;
+        while position < range.end {
+            let key = self.key(position);
+            while objects.next_if(|object| object.key < key).is_some() {}
+            let found = match objects.peek() {
+                Some(object) if object.key == key => self.found(object),
+                _ if page.is_truncated && last.is_none_or(|last| last < key.as_str()) => break,
+                _ => Found::Absent,
+            };
+            batch.push(Answer { position, found });
+            position += 1;
+        }
+        if !batch.is_empty() && answers.send(batch).await.is_err() {
+            return Ok(Some(range.end..range.end));
+        }
+        Ok(Some(position..range.end))
+    }
+
+    async fn head_each(&self, range: std::ops::Range<usize>, answers: &Sender<Vec<Answer>>) -> Result<()> {
+        stream::iter(range)
+            .map(|position| async move {
+                let found = match self.store.head(&self.key(position)).await {
+                    Ok(Some(info)) => self.found(&info),
+                    Ok(None) => Found::Absent,
+                    Err(error) if error.kind() == ErrorKind::Denied => Found::Unknown,
+                    Err(error) => return Err(error),
+                };
+                // Nobody listens any more: the transfer was stopped.
+                let _stopped: Result<(), _> = answers.send(vec![Answer { position, found }]).await;
+                Ok(())
+            })
+            .buffer_unordered(self.jobs)
+            .try_collect::<()>()
+            .await
+    }
+
+    fn found(&self, info: &ObjectInfo) -> Found {
+        let mut md5 = Md5Digest::default();
+        let is_md5 = self.store.limits().etag_is_md5
+            && info.etag.as_ref().is_some_and(|etag| hex::decode_to_slice(etag, &mut md5).is_ok());
+        Found::Info { size_bytes: info.size_bytes, etag: is_md5.then_some(md5) }
+    }
+
+    async fn page_before(&self, position: usize) -> Result<ListPage> {
+        // The name without its last character sorts before it, and next to nothing lies between.
+        let mut key = self.key(position);
+        key.pop();
+        self.list(position, &ListFrom::AfterKey(key)).await
+    }
+
+    async fn list(&self, position: usize, from: &ListFrom) -> Result<ListPage> {
+        self.store.list_page(self.wanted[position].0.folder(), from).await
+    }
+
+    fn key(&self, position: usize) -> String {
+        let (layout, oid) = &self.wanted[position];
+        layout.object_path(oid)
+    }
+
+    /// Guesses, from the first page, how many more pages the listing has; digests are spread evenly.
+    fn estimate_pages(&self, start: usize, page: &ListPage) -> Option<u64> {
+        let (layout, first) = &self.wanted[start];
+        let last = page.objects.iter().rev().find_map(|object| layout.parse_path(&object.key))?;
+        let (first, last) = (leading(first), leading(&last));
+        let span = last.checked_sub(first).filter(|span| *span > 0)?;
+        Some((u64::from(u32::MAX) - last).div_ceil(span))
+    }
+}
+
+/// Returns the first four bytes of a digest: where it lies among all.
+fn leading(oid: &Oid) -> u64 {
+    let [a, b, c, d, ..] = *oid.digest();
+    u64::from(u32::from_be_bytes([a, b, c, d]))
+}
