@@ -12,8 +12,10 @@ mod folder;
 pub mod hash;
 mod layout;
 mod oid;
+mod open;
 pub mod progress;
 mod remote;
+pub mod s3;
 mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -26,6 +28,7 @@ pub use error::{Error, ErrorKind, Result, ServerReply};
 pub use folder::FolderStore;
 pub use layout::Layout;
 pub use oid::{InvalidOid, Md5Digest, Oid, OidKind};
+pub use open::{S3Connection, connect_s3, open_remote, open_remote_with};
 pub use remote::{Presence, RemoteOdb};
 pub use store::{
     Body, Download, ListFrom, ListPage, ObjectInfo, RemoteStore, StoreLimits, Uploaded, UploadedPart,

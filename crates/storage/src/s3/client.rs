@@ -1,0 +1,358 @@
+//! The one way to the server: headers by operation, signature, attempt, judgement, and again.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use haul_auth::{Clock, Credentials, ProvideCredentials};
+use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
+use http::{Method, StatusCode};
+
+use super::describe::{Subject, describe};
+use super::endpoint::{Endpoint, Query};
+use super::failure::{Failure, ServerFailure};
+use super::op::{Op, OpHeaders};
+use super::options::{Checksums, PayloadSigning, S3Options};
+use super::payload::{Payload, PayloadDigests};
+use super::retry::{Attempts, Health, Next};
+use super::sign::{EMPTY_SHA256, Signer, UNSIGNED_PAYLOAD};
+use super::transport::{Reply, Request, Transport, TransportError};
+use crate::{Error, ErrorKind, Result};
+
+/// Nobody explains an error in more bytes.
+const MAX_ERROR_BYTES: usize = 64 << 10;
+/// A thousand keys of a kilobyte each, three bytes per encoded one, and room around them.
+pub(crate) const MAX_REPLY_BYTES: usize = 16 << 20;
+
+/// One call of an operation; sent as often as it takes.
+#[derive(Debug, Clone)]
+pub(crate) struct Call<'a> {
+    pub op: Op,
+    pub method: Method,
+    /// The whole key; `None` for the bucket.
+    pub key: Option<&'a str>,
+    pub query: Query,
+    /// Headers beyond those of the operation.
+    pub headers: HeaderMap,
+    pub payload: Payload,
+    pub expect: Expect,
+}
+
+/// What a good reply's body is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expect {
+    /// Nothing of interest; read to its end, so that the connection can be used again.
+    Nothing,
+    /// XML, read whole before the call counts as a success: a server may send "200 OK" and an error behind it, and
+    /// Ceph goes on deleting for as long as it writes its reply.
+    Xml,
+    /// An object.
+    Object,
+}
+
+impl<'a> Call<'a> {
+    pub(crate) fn new(op: Op, method: Method, key: Option<&'a str>) -> Self {
+        Self {
+            op,
+            method,
+            key,
+            query: Query::default(),
+            headers: HeaderMap::new(),
+            payload: Payload::empty(),
+            expect: Expect::Nothing,
+        }
+    }
+}
+
+/// A good reply.
+pub(crate) struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    /// The body of a reply that was read whole.
+    pub body: Bytes,
+    /// The body of an object.
+    pub stream: Option<BoxStream<'static, Result<Bytes, TransportError>>>,
+    /// Attempts that failed before this one.
+    pub n_failed: u32,
+}
+
+impl Answer {
+    /// Returns a header as text.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+/// Speaks to one bucket.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub options: S3Options,
+    transport: Arc<dyn Transport>,
+    credentials: Arc<dyn ProvideCredentials>,
+    clock: Arc<dyn Clock>,
+    /// Changes when the server names another region.
+    endpoint: RwLock<Arc<Endpoint>>,
+    headers: OpHeaders,
+    signer: Signer,
+    health: Health,
+    /// What to add to our clock to have the server's, in seconds.
+    clock_skew: AtomicI64,
+    /// Set once the server has taken our credentials.
+    pub is_accepted: AtomicBool,
+}
+
+impl Client {
+    pub(crate) fn new(
+        options: S3Options,
+        transport: Arc<dyn Transport>,
+        credentials: Arc<dyn ProvideCredentials>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self> {
+        let endpoint = RwLock::new(Arc::new(Endpoint::resolve(&options)?));
+        let headers = OpHeaders::new(&options)?;
+        Ok(Self {
+            options,
+            transport,
+            credentials,
+            clock,
+            endpoint,
+            headers,
+            signer: Signer::default(),
+            health: Health::default(),
+            clock_skew: AtomicI64::new(0),
+            is_accepted: AtomicBool::new(false),
+        })
+    }
+
+    /// Sends a call until it succeeds or is given up.
+    pub(crate) async fn send(&self, call: &Call<'_>) -> Result<Answer> {
+        self.send_from(call, &mut Attempts::new(&self.options.retry)).await
+    }
+
+    /// Sends a call that goes on where an earlier one broke off, within the budget of both.
+    pub(crate) async fn send_from(&self, call: &Call<'_>, attempts: &mut Attempts<'_>) -> Result<Answer> {
+        if self.health.is_given_up() {
+            let failure =
+                Error::new(ErrorKind::Network, "the server did not answer the calls before this one");
+            return Err(self.describe(call, Failure::Local(failure), 0));
+        }
+        let digests = match self.digests(call).await {
+            Ok(digests) => digests,
+            Err(error) => return Err(self.describe(call, Failure::Local(error), 0)),
+        };
+        loop {
+            let mut used = None;
+            let failure = match self.attempt(call, &digests, &mut used).await {
+                Ok(mut answer) => {
+                    self.note_success();
+                    answer.n_failed = attempts.count();
+                    return Ok(answer);
+                }
+                Err(failure) => failure,
+            };
+            if matches!(failure, Failure::Server(_)) {
+                self.health.note_answer();
+            }
+            match self.recover(call, failure, attempts, used.as_deref()).await {
+                Ok(()) => {}
+                Err(failure) => return Err(self.describe(call, failure, attempts.count())),
+            }
+        }
+    }
+
+    /// Waits, or repairs what can be repaired, before the next attempt; gives the failure back if there is none.
+    pub(crate) async fn recover(
+        &self,
+        call: &Call<'_>,
+        failure: Failure,
+        attempts: &mut Attempts<'_>,
+        used: Option<&Credentials>,
+    ) -> Result<(), Failure> {
+        let next = attempts.next(&failure, &self.health);
+        tracing::debug!(op = %call.op, key = call.key, attempt = attempts.count(), ?failure, ?next, "attempt failed");
+        match next {
+            Next::Wait(delay) => tokio::time::sleep(delay).await,
+            Next::RefreshCredentials => match used {
+                Some(used) => self.credentials.invalidate(used),
+                None => return Err(failure),
+            },
+            Next::SetClock => match &failure {
+                Failure::Server(ServerFailure { date: Some(date), .. }) => self.set_clock(*date),
+                _ => return Err(failure),
+            },
+            Next::ChangeRegion(region) => {
+                let mut endpoint = self.endpoint.write().unwrap_or_else(PoisonError::into_inner);
+                if endpoint.region() != region {
+                    tracing::debug!(from = endpoint.region(), to = region, "the server names another region");
+                    *endpoint = Arc::new(endpoint.in_region(&region));
+                }
+            }
+            Next::GiveUp => {
+                if matches!(failure.transport_kind(), Some(kind) if kind.is_no_answer()) {
+                    self.health.note_given_up();
+                }
+                return Err(failure);
+            }
+        }
+        Ok(())
+    }
+
+    async fn attempt(
+        &self,
+        call: &Call<'_>,
+        digests: &PayloadDigests,
+        used: &mut Option<Arc<Credentials>>,
+    ) -> Result<Answer, Failure> {
+        let endpoint = self.endpoint();
+        let target = match call.key {
+            Some(key) => endpoint.object(key, call.query.clone())?,
+            None => endpoint.bucket(call.query.clone()),
+        };
+        let mut headers = call.headers.clone();
+        self.headers.apply(call.op, &mut headers);
+        if let Some(crc32) = digests.crc32 {
+            let value =
+                HeaderValue::from_str(&BASE64.encode(crc32.to_be_bytes())).expect("base64 is plain ASCII");
+            headers.insert(HeaderName::from_static("x-amz-checksum-crc32"), value);
+            headers.insert(
+                HeaderName::from_static("x-amz-sdk-checksum-algorithm"),
+                HeaderValue::from_static("CRC32"),
+            );
+        }
+        if call.payload.len_bytes() > 0 || matches!(call.method, Method::PUT | Method::POST) {
+            headers.insert(CONTENT_LENGTH, call.payload.len_bytes().into());
+        }
+        *used = self.credentials.credentials().await.map_err(credentials_error)?;
+        if let Some(credentials) = used {
+            let hash = match &digests.sha256 {
+                Some(sha256) => sha256,
+                None if call.payload.len_bytes() == 0 => EMPTY_SHA256,
+                None => UNSIGNED_PAYLOAD,
+            };
+            let now = self.now();
+            self.signer
+                .sign(&call.method, &target, &mut headers, hash, credentials, endpoint.region(), now)
+                .map_err(|source| {
+                    Error::new(ErrorKind::Unauthenticated, "cannot sign the request").with_source(source)
+                })?;
+        }
+        let request = Request {
+            method: call.method.clone(),
+            url: target.url(),
+            headers,
+            payload: call.payload.clone(),
+        };
+        tracing::trace!(op = %call.op, method = %request.method, url = request.url, "request");
+        let reply = self.transport.send(request, self.options.read_timeout.value).await?;
+        tracing::debug!(op = %call.op, key = call.key, status = reply.status.as_u16(), "reply");
+        if !reply.status.is_success() {
+            return Err(self.server_failure(reply, &endpoint).await);
+        }
+        finish(call.expect, reply, &endpoint).await
+    }
+
+    async fn server_failure(&self, reply: Reply, endpoint: &Endpoint) -> Failure {
+        let (status, headers) = (reply.status.as_u16(), reply.headers.clone());
+        // A broken or endless explanation is none; the status says enough.
+        let body = reply.read_body(MAX_ERROR_BYTES).await.unwrap_or_default();
+        Failure::Server(ServerFailure::new(status, &headers, &body, endpoint.region()))
+    }
+
+    /// Computes what the headers have to say about the body.
+    async fn digests(&self, call: &Call<'_>) -> Result<PayloadDigests> {
+        if call.payload.len_bytes() == 0 && call.op != Op::Put {
+            return Ok(PayloadDigests::default());
+        }
+        let sha256 = match self.options.payload_signing {
+            PayloadSigning::Always => true,
+            PayloadSigning::Never => false,
+            PayloadSigning::Auto => !self.endpoint().is_tls(),
+        };
+        let crc32 =
+            self.options.checksums == Checksums::WhenSupported && matches!(call.op, Op::Put | Op::UploadPart);
+        call.payload.digests(sha256, crc32).await
+    }
+
+    /// Makes the error of a call that was given up.
+    pub(crate) fn describe(&self, call: &Call<'_>, failure: Failure, n_attempts: u32) -> Error {
+        let subject = Subject {
+            op: call.op,
+            key: call.key,
+            options: &self.options,
+            endpoint: &self.endpoint(),
+            n_attempts,
+        };
+        describe(&subject, failure)
+    }
+
+    /// Makes the error of a reply that cannot be.
+    pub(crate) fn malformed(&self, call: &Call<'_>, failure: impl Into<Failure>) -> Error {
+        self.describe(call, failure.into(), 1)
+    }
+
+    pub(crate) fn endpoint(&self) -> Arc<Endpoint> {
+        Arc::clone(&self.endpoint.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn note_success(&self) {
+        self.health.note_answer();
+        self.is_accepted.store(true, Ordering::Relaxed);
+    }
+
+    fn now(&self) -> SystemTime {
+        let skew = self.clock_skew.load(Ordering::Relaxed);
+        let seconds = Duration::from_secs(skew.unsigned_abs());
+        let now = self.clock.now();
+        if skew < 0 { now - seconds } else { now + seconds }
+    }
+
+    fn set_clock(&self, server: SystemTime) {
+        let now = self.clock.now();
+        let skew = match server.duration_since(now) {
+            Ok(ahead) => i64::try_from(ahead.as_secs()).unwrap_or(0),
+            Err(behind) => -i64::try_from(behind.duration().as_secs()).unwrap_or(0),
+        };
+        tracing::warn!(
+            seconds = skew,
+            "this machine's clock differs from the server's; requests are dated by the server's"
+        );
+        self.clock_skew.store(skew, Ordering::Relaxed);
+    }
+}
+
+async fn finish(expect: Expect, reply: Reply, endpoint: &Endpoint) -> Result<Answer, Failure> {
+    let (status, headers) = (reply.status, reply.headers.clone());
+    let mut answer = Answer { status, headers, body: Bytes::new(), stream: None, n_failed: 0 };
+    match expect {
+        Expect::Object => answer.stream = Some(reply.body),
+        Expect::Nothing => {
+            reply.read_body(MAX_ERROR_BYTES).await?;
+        }
+        Expect::Xml => {
+            answer.body = reply.read_body(MAX_REPLY_BYTES).await?;
+            // Keep-alive blanks may come first; then there is `<Error>` at the root.
+            if answer.body.windows(6).take(4096).any(|window| window == b"<Error") {
+                let failure =
+                    ServerFailure::new(status.as_u16(), &answer.headers, &answer.body, endpoint.region());
+                if failure.reply.code.is_some() {
+                    return Err(Failure::Server(failure));
+                }
+            }
+        }
+    }
+    Ok(answer)
+}
+
+fn credentials_error(error: haul_auth::Error) -> Failure {
+    let kind = if error.is_transient() { ErrorKind::Network } else { ErrorKind::Unauthenticated };
+    let hint = error.hint();
+    let mut wrapped = Error::new(kind, "no usable credentials").with_source(error);
+    if let Some(hint) = hint {
+        wrapped = wrapped.with_hint(hint);
+    }
+    Failure::Local(wrapped)
+}

@@ -1,0 +1,323 @@
+//! Failures in the words of the user: what failed, on what, why, and what to type.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use haul_config::Located;
+
+use super::endpoint::Endpoint;
+use super::failure::{Failure, ServerFailure};
+use super::op::Op;
+use super::options::{S3Options, ServerTrust, from_origin};
+use super::transport::{TransportError, TransportErrorKind};
+use crate::{Error, ErrorKind};
+
+/// What a call was about.
+#[derive(Debug)]
+pub(crate) struct Subject<'a> {
+    pub op: Op,
+    pub key: Option<&'a str>,
+    pub options: &'a S3Options,
+    pub endpoint: &'a Endpoint,
+    pub n_attempts: u32,
+}
+
+impl Subject<'_> {
+    /// Returns the subject of the message, as ``cannot get `s3://bucket/key` ``.
+    fn action(&self) -> String {
+        let bucket = &self.options.bucket;
+        match self.key {
+            Some(key) => format!("cannot {} `s3://{bucket}/{key}`", self.op.verb()),
+            None => format!("cannot {} `s3://{bucket}`", self.op.verb()),
+        }
+    }
+
+    /// Returns a command that sets an option of the remote.
+    fn modify(&self, rest: &str) -> String {
+        format!("`haul remote modify {} {rest}`", self.options.name_in_commands())
+    }
+}
+
+/// Turns the failure of a call that was given up into an error.
+pub(crate) fn describe(subject: &Subject<'_>, failure: Failure) -> Error {
+    match failure {
+        Failure::Local(error) => {
+            let mut outer = Error::new(error.kind(), subject.action());
+            if let Some(hint) = error.hint() {
+                outer = outer.with_hint(hint.to_owned());
+            }
+            outer.with_source(error)
+        }
+        Failure::Malformed(malformed) => Error::new(
+            ErrorKind::Corrupt,
+            format!("{}: `{}` gave a malformed reply", subject.action(), subject.endpoint.origin()),
+        )
+        .with_source(malformed)
+        .with_hint(format!("is this an S3 server? Set it with {}", subject.modify("endpointurl URL"))),
+        Failure::Transport(error) => describe_transport(subject, error),
+        Failure::Server(failure) => describe_server(subject, failure),
+    }
+}
+
+fn describe_transport(subject: &Subject<'_>, error: TransportError) -> Error {
+    let action = subject.action();
+    let server = subject.endpoint.origin();
+    let times =
+        if subject.n_attempts > 1 { format!(", tried {} times", subject.n_attempts) } else { String::new() };
+    match error.kind {
+        TransportErrorKind::ReadTimeout => {
+            let limit = &subject.options.read_timeout;
+            let message =
+                format!("{action}: `{server}` was silent for {}{times}", limit_text("read_timeout", limit));
+            Error::new(ErrorKind::Network, message).with_hint(longer(subject, "read_timeout", limit))
+        }
+        TransportErrorKind::ConnectTimeout => {
+            let limit = &subject.options.connect_timeout;
+            let message = format!(
+                "{action}: no connection to `{server}` in {}{times}",
+                limit_text("connect_timeout", limit)
+            );
+            Error::new(ErrorKind::Network, message).with_hint(longer(subject, "connect_timeout", limit))
+        }
+        TransportErrorKind::UnknownHost => {
+            Error::new(ErrorKind::Network, format!("{action}: the host of `{server}` is not known"))
+                .with_source(error)
+                .with_hint(format!(
+                    "check the network, or the endpoint: {}",
+                    subject.modify("endpointurl URL")
+                ))
+        }
+        TransportErrorKind::Unreachable => {
+            Error::new(ErrorKind::Network, format!("{action}: nobody answers at `{server}`{times}"))
+                .with_source(error)
+                .with_hint(format!(
+                    "is the server running? Its address is set with {}",
+                    subject.modify("endpointurl URL")
+                ))
+        }
+        TransportErrorKind::Tls => {
+            let hint = match &subject.options.trust {
+                ServerTrust::CaBundle(path) => format!(
+                    "the CA bundle `{}`{} does not certify this server; name another with {}",
+                    path.value.display(),
+                    from_origin(&path.origin),
+                    subject.modify("ssl_verify /path/to/ca.pem")
+                ),
+                ServerTrust::System | ServerTrust::Anyone => format!(
+                    "for a server with a private certificate authority type {}; for one without TLS use an `http://` endpoint",
+                    subject.modify("ssl_verify /path/to/ca.pem")
+                ),
+            };
+            Error::new(ErrorKind::Network, format!("{action}: no trusted connection to `{server}`"))
+                .with_source(error)
+                .with_hint(hint)
+        }
+        TransportErrorKind::Broken => {
+            Error::new(ErrorKind::Network, format!("{action}: the connection to `{server}` broke{times}"))
+                .with_source(error)
+        }
+        TransportErrorKind::Malformed | TransportErrorKind::TooLong => {
+            Error::new(ErrorKind::Corrupt, format!("{action}: `{server}` gave a malformed reply"))
+                .with_source(error)
+                .with_hint(format!("is this an S3 server? Set it with {}", subject.modify("endpointurl URL")))
+        }
+        TransportErrorKind::LocalFile => Error::new(ErrorKind::Io, action).with_source(error),
+    }
+}
+
+/// Writes a timeout with its option and place, as `2 s (read_timeout, from .dvc/config:5)`.
+fn limit_text(option: &str, limit: &Located<Duration>) -> String {
+    let mut text = format!("{} s (`{option}`", limit.value.as_secs_f64());
+    let _ = match &limit.origin {
+        haul_config::Origin::Default => write!(text, ", the default)"),
+        origin => write!(text, " from {origin})"),
+    };
+    text
+}
+
+fn longer(subject: &Subject<'_>, option: &str, limit: &Located<Duration>) -> String {
+    let more = (limit.value.as_secs() * 2).max(60);
+    format!(
+        "is the endpoint right? For a slow server wait longer: {}",
+        subject.modify(&format!("{option} {more}"))
+    )
+}
+
+fn describe_server(subject: &Subject<'_>, failure: ServerFailure) -> Error {
+    let (kind, hint) = judge(subject, &failure);
+    let mut message = subject.action();
+    if kind == ErrorKind::Throttled || (failure.reply.status >= 500 && subject.n_attempts > 1) {
+        let _ = write!(message, " after {} attempts", subject.n_attempts);
+    }
+    let error = Error::new(kind, message).with_reply(failure.reply);
+    match hint {
+        Some(hint) => error.with_hint(hint),
+        None => error,
+    }
+}
+
+fn judge(subject: &Subject<'_>, failure: &ServerFailure) -> (ErrorKind, Option<String>) {
+    let code = failure.reply.code.as_deref().unwrap_or_default();
+    let text = failure.reply.message.as_deref().unwrap_or_default();
+    let bucket = &subject.options.bucket;
+    if failure.is_throttling() {
+        let fewer = subject.modify("jobs 8");
+        return (
+            ErrorKind::Throttled,
+            Some(format!("the server is overloaded; use fewer connections: {fewer}")),
+        );
+    }
+    match code {
+        "NoSuchBucket" => {
+            let url = subject.modify("url s3://BUCKET/PREFIX");
+            return (
+                ErrorKind::NoSuchBucket,
+                Some(format!("create the bucket `{bucket}`, or set another: {url}")),
+            );
+        }
+        "NoSuchKey" | "NoSuchUpload" | "NoSuchVersion" => return (ErrorKind::NotFound, None),
+        "InvalidAccessKeyId"
+        | "SignatureDoesNotMatch"
+        | "InvalidToken"
+        | "InvalidTokenId"
+        | "ExpiredToken"
+        | "ExpiredTokenException"
+        | "TokenRefreshRequired"
+        | "AuthFailure" => {
+            let keys = format!(
+                "check the keys: `haul remote modify --local {0} access_key_id KEY` and \
+                 `haul remote modify --local {0} secret_access_key SECRET`, or the AWS profile",
+                subject.options.name_in_commands()
+            );
+            return (ErrorKind::Unauthenticated, Some(keys));
+        }
+        "RequestTimeTooSkewed" | "RequestExpired" => {
+            return (ErrorKind::Unauthenticated, Some("set this machine's clock".into()));
+        }
+        "BadDigest"
+        | "InvalidDigest"
+        | "XAmzContentSHA256Mismatch"
+        | "XAmzContentChecksumMismatch"
+        | "IncompleteBody" => {
+            return (ErrorKind::Corrupt, Some("the bytes changed on their way; try again".into()));
+        }
+        "PreconditionFailed" => return (ErrorKind::Precondition, None),
+        "NotImplemented" | "InvalidStorageClass" | "MethodNotAllowed" => {
+            return (
+                ErrorKind::Unsupported,
+                Some("this server does not know an option of the remote".into()),
+            );
+        }
+        "PermanentRedirect"
+        | "TemporaryRedirect"
+        | "IllegalLocationConstraintException"
+        | "AuthorizationHeaderMalformed" => return (ErrorKind::Config, Some(region_hint(subject, failure))),
+        "InvalidBucketName" => return (ErrorKind::Config, Some(subject.modify("url s3://BUCKET/PREFIX"))),
+        _ => {}
+    }
+    match failure.reply.status {
+        301 | 302 | 303 | 307 | 308 => (ErrorKind::Config, Some(region_hint(subject, failure))),
+        401 => (ErrorKind::Unauthenticated, None),
+        403 => (ErrorKind::Denied, Some(denied_hint(subject))),
+        404 if subject.key.is_none() => (ErrorKind::NoSuchBucket, None),
+        404 => (ErrorKind::NotFound, None),
+        400 if is_about_customer_key(text) => (
+            ErrorKind::Config,
+            Some(format!(
+                "the object is encrypted with another SSE-C key: {}",
+                subject.modify("sse_customer_key KEY")
+            )),
+        ),
+        405 | 501 => (ErrorKind::Unsupported, None),
+        412 => (ErrorKind::Precondition, None),
+        416 => (ErrorKind::Corrupt, Some("the object is shorter than its name says".into())),
+        _ => (ErrorKind::Server, None),
+    }
+}
+
+fn is_about_customer_key(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    text.contains("sse") || text.contains("server side encryption") || text.contains("server-side encryption")
+}
+
+fn denied_hint(subject: &Subject<'_>) -> String {
+    let bucket = &subject.options.bucket;
+    let resource = if subject.key.is_some() { format!("{bucket}/*") } else { bucket.clone() };
+    format!("the credentials need the right {} on `arn:aws:s3:::{resource}`", subject.op.permission())
+}
+
+fn region_hint(subject: &Subject<'_>, failure: &ServerFailure) -> String {
+    match (&failure.reply.region, &failure.endpoint) {
+        (Some(region), _) => {
+            format!("the bucket is in another region: {}", subject.modify(&format!("region {region}")))
+        }
+        (None, Some(endpoint)) => format!(
+            "the server points to `{endpoint}`, which is not followed with your credentials; if that is right, type {}",
+            subject.modify("endpointurl URL")
+        ),
+        (None, None) => format!("the bucket is in another region: {}", subject.modify("region REGION")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use haul_config::{Level, Origin};
+
+    fn describe_with(failure: Failure) -> Error {
+        let mut options = S3Options::new("data");
+        options.remote_name = Some("store".into());
+        options.endpoint_url = Some(Located::default_value("http://127.0.0.1:9000".into()));
+        options.read_timeout = Located::new(
+            Duration::from_secs(2),
+            Origin::File { level: Level::Repo, path: ".dvc/config".into(), line: 5 },
+        );
+        let endpoint = Endpoint::resolve(&options).unwrap();
+        let subject =
+            Subject { op: Op::Get, key: Some("a/b"), options: &options, endpoint: &endpoint, n_attempts: 5 };
+        describe(&subject, failure)
+    }
+
+    fn server(status: u16, code: &str) -> Error {
+        let mut failure = ServerFailure::default();
+        failure.reply.status = status;
+        failure.reply.code = (!code.is_empty()).then(|| code.to_owned());
+        describe_with(Failure::Server(failure))
+    }
+
+    #[test]
+    fn timeout_names_endpoint_option_value_and_place() {
+        let error =
+            describe_with(Failure::Transport(TransportError::new(TransportErrorKind::ReadTimeout, "x")));
+        assert_eq!(
+            error.to_string(),
+            "cannot get `s3://data/a/b`: `http://127.0.0.1:9000` was silent for 2 s (`read_timeout` from .dvc/config:5), \
+             tried 5 times"
+        );
+        assert!(error.hint().unwrap().contains("`haul remote modify store read_timeout 60`"));
+    }
+
+    #[test]
+    fn replies_get_the_kind_the_caller_can_act_on() {
+        for (status, code, kind) in [
+            (404, "NoSuchKey", ErrorKind::NotFound),
+            (404, "NoSuchBucket", ErrorKind::NoSuchBucket),
+            (403, "AccessDenied", ErrorKind::Denied),
+            (403, "", ErrorKind::Denied),
+            (403, "SignatureDoesNotMatch", ErrorKind::Unauthenticated),
+            (400, "ExpiredToken", ErrorKind::Unauthenticated),
+            (503, "SlowDown", ErrorKind::Throttled),
+            (429, "", ErrorKind::Throttled),
+            (500, "InternalError", ErrorKind::Server),
+            (400, "BadDigest", ErrorKind::Corrupt),
+            (412, "PreconditionFailed", ErrorKind::Precondition),
+            (501, "NotImplemented", ErrorKind::Unsupported),
+            (307, "", ErrorKind::Config),
+        ] {
+            assert_eq!(server(status, code).kind(), kind, "{status} {code}");
+        }
+        assert!(
+            server(403, "AccessDenied").hint().unwrap().contains("s3:GetObject on `arn:aws:s3:::data/*`")
+        );
+    }
+}

@@ -1,0 +1,252 @@
+//! GET, going on by range where a body breaks off.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::stream::{BoxStream, StreamExt};
+use http::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, HeaderValue, IF_MATCH, RANGE};
+use http::{Method, StatusCode};
+
+use super::client::{Answer, Call, Client, Expect};
+use super::failure::Failure;
+use super::op::Op;
+use super::replies::etag;
+use super::retry::Attempts;
+use super::transport::{TransportError, TransportErrorKind};
+use crate::{Error, ErrorKind, Result};
+
+/// An opened object.
+pub(crate) struct Opened {
+    /// Size of the whole object.
+    pub size_bytes: u64,
+    /// The bytes that will come.
+    pub range: Range<u64>,
+    pub etag: Option<String>,
+    pub headers: HeaderMap,
+    pub stream: BoxStream<'static, Result<Bytes>>,
+}
+
+/// What is asked for: all of it, or bytes from..to; a last position beyond the end is the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    All,
+    Bounded(Range<u64>),
+    From(u64),
+    Last(u64),
+}
+
+impl Wanted {
+    fn header(&self) -> Option<String> {
+        match self {
+            Self::All => None,
+            Self::Bounded(range) => Some(format!("bytes={}-{}", range.start, range.end.saturating_sub(1))),
+            Self::From(start) => Some(format!("bytes={start}-")),
+            Self::Last(n_bytes) => Some(format!("bytes=-{n_bytes}")),
+        }
+    }
+}
+
+/// Opens an object. The stream goes on after broken connections as long as the object is the same.
+pub(crate) async fn open(
+    client: &Arc<Client>,
+    key: &str,
+    wanted: &Wanted,
+    conditions: HeaderMap,
+) -> Result<Opened> {
+    let call = get_call(key, wanted, conditions.clone());
+    let answer = client.send(&call).await?;
+    let (size_bytes, range) = extent(&answer, wanted)
+        .map_err(|problem| client.describe(&call, Failure::Transport(malformed(problem)), 1))?;
+    let etag_header = answer.headers.get(http::header::ETAG).cloned();
+    let state = State {
+        client: Arc::clone(client),
+        key: key.to_owned(),
+        conditions,
+        etag: etag_header.clone(),
+        size_bytes,
+        next: range.start,
+        end: range.end,
+        body: answer.stream,
+    };
+    Ok(Opened {
+        size_bytes,
+        range,
+        etag: etag_header.as_ref().and_then(|value| etag(value.to_str().ok()?)),
+        headers: answer.headers,
+        stream: futures::stream::unfold(Some(state), |state| async {
+            let mut state = state?;
+            match state.next_chunk().await {
+                Ok(Some(chunk)) => Some((Ok(chunk), Some(state))),
+                Ok(None) => None,
+                Err(error) => Some((Err(error), None)),
+            }
+        })
+        .boxed(),
+    })
+}
+
+fn get_call<'a>(key: &'a str, wanted: &Wanted, mut headers: HeaderMap) -> Call<'a> {
+    if let Some(range) = wanted.header() {
+        headers.insert(RANGE, HeaderValue::from_str(&range).expect("digits are plain ASCII"));
+    }
+    Call { headers, expect: Expect::Object, ..Call::new(Op::Get, Method::GET, Some(key)) }
+}
+
+fn malformed(problem: String) -> TransportError {
+    TransportError::new(TransportErrorKind::Malformed, problem)
+}
+
+/// Finds out which bytes of how many are coming, and whether these are the ones that were asked for.
+fn extent(answer: &Answer, wanted: &Wanted) -> Result<(u64, Range<u64>), String> {
+    let length: Option<u64> =
+        answer.header(CONTENT_LENGTH.as_str()).and_then(|text| text.trim().parse().ok());
+    if answer.status != StatusCode::PARTIAL_CONTENT {
+        let length = length.ok_or("the reply does not say how long the object is")?;
+        return match wanted {
+            Wanted::All => Ok((length, 0..length)),
+            Wanted::Bounded(range) if range.start == 0 && range.end >= length => Ok((length, 0..length)),
+            Wanted::From(0) => Ok((length, 0..length)),
+            Wanted::Last(n_bytes) if *n_bytes >= length => Ok((length, 0..length)),
+            _ => Err("the server ignores the range that was asked for".into()),
+        };
+    }
+    let text = answer.header(CONTENT_RANGE.as_str()).unwrap_or_default();
+    let (range, size_bytes) =
+        parse_content_range(text).ok_or_else(|| format!("the reply has the malformed range `{text}`"))?;
+    let expected = match wanted {
+        Wanted::All => return Err("the server sends a range that was not asked for".into()),
+        Wanted::Bounded(range) => range.start..range.end.min(size_bytes),
+        Wanted::From(start) => *start..size_bytes,
+        Wanted::Last(n_bytes) => size_bytes.saturating_sub(*n_bytes)..size_bytes,
+    };
+    if range != expected || length.is_some_and(|length| length != range.end - range.start) {
+        return Err(format!("the server sends bytes {range:?}, not {expected:?} as asked for"));
+    }
+    Ok((size_bytes, range))
+}
+
+/// Reads `bytes 0-9/100`.
+fn parse_content_range(text: &str) -> Option<(Range<u64>, u64)> {
+    let (range, size) = text.trim().strip_prefix("bytes ")?.split_once('/')?;
+    let (first, last) = range.split_once('-')?;
+    let (first, last, size): (u64, u64, u64) = (first.parse().ok()?, last.parse().ok()?, size.parse().ok()?);
+    (first <= last && last < size).then_some((first..last + 1, size))
+}
+
+struct State {
+    client: Arc<Client>,
+    key: String,
+    conditions: HeaderMap,
+    etag: Option<HeaderValue>,
+    size_bytes: u64,
+    /// The position of the next byte.
+    next: u64,
+    end: u64,
+    body: Option<BoxStream<'static, Result<Bytes, TransportError>>>,
+}
+
+impl State {
+    async fn next_chunk(&mut self) -> Result<Option<Bytes>> {
+        let failure = match self.read().await {
+            Ok(chunk) => return Ok(chunk),
+            Err(failure) => failure,
+        };
+        self.resume(failure).await
+    }
+
+    async fn read(&mut self) -> Result<Option<Bytes>, TransportError> {
+        let Some(body) = &mut self.body else { return Ok(None) };
+        loop {
+            return match body.next().await.transpose()? {
+                Some(chunk) if chunk.is_empty() => continue,
+                Some(chunk) if chunk.len() as u64 > self.end - self.next => {
+                    Err(malformed("the server sends more bytes than it announced".into()))
+                }
+                Some(chunk) => {
+                    self.next += chunk.len() as u64;
+                    Ok(Some(chunk))
+                }
+                None if self.next < self.end => {
+                    Err(TransportError::new(TransportErrorKind::Broken, "the object's body is cut off"))
+                }
+                None => Ok(None),
+            };
+        }
+    }
+
+    /// Asks for the rest, until some of it comes or the call is given up.
+    async fn resume(&mut self, mut error: TransportError) -> Result<Option<Bytes>> {
+        self.body = None;
+        let client = Arc::clone(&self.client);
+        let key = self.key.clone();
+        let mut conditions = self.conditions.clone();
+        if let Some(etag) = &self.etag {
+            conditions.insert(IF_MATCH, etag.clone());
+        }
+        let wanted = Wanted::Bounded(self.next..self.end);
+        let call = get_call(&key, &wanted, conditions);
+        let mut attempts = Attempts::new(&client.options.retry);
+        loop {
+            // Without a tag nobody knows whether the rest belongs to the same object.
+            if self.etag.is_none() {
+                return Err(client.describe(&call, Failure::Transport(error), attempts.count() + 1));
+            }
+            if let Err(failure) = client.recover(&call, Failure::Transport(error), &mut attempts, None).await
+            {
+                return Err(client.describe(&call, failure, attempts.count()));
+            }
+            tracing::debug!(key, from = self.next, "asking for the rest of the object");
+            let answer = client.send_from(&call, &mut attempts).await.map_err(changed)?;
+            let (size_bytes, _) = extent(&answer, &wanted)
+                .map_err(|problem| client.describe(&call, Failure::Transport(malformed(problem)), 1))?;
+            if size_bytes != self.size_bytes {
+                let problem = malformed("the object changed its size while it was being read".into());
+                return Err(client.describe(&call, Failure::Transport(problem), 1));
+            }
+            self.body = answer.stream;
+            match self.read().await {
+                Ok(chunk) => return Ok(chunk),
+                Err(next) => error = next,
+            }
+        }
+    }
+}
+
+fn changed(error: Error) -> Error {
+    if error.kind() != ErrorKind::Precondition {
+        return error;
+    }
+    Error::new(ErrorKind::Corrupt, "the object was replaced while it was being read").with_source(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, headers: &[(&'static str, &'static str)]) -> Answer {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (http::HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect();
+        let status = StatusCode::from_u16(status).unwrap();
+        Answer { status, headers, body: Bytes::new(), stream: None, n_failed: 0 }
+    }
+
+    #[test]
+    fn extent_is_what_was_asked_for_or_an_error() {
+        let whole = answer(200, &[("content-length", "10")]);
+        assert_eq!(extent(&whole, &Wanted::All), Ok((10, 0..10)));
+        assert_eq!(extent(&whole, &Wanted::Bounded(0..20)), Ok((10, 0..10)));
+        assert!(extent(&whole, &Wanted::Bounded(2..5)).is_err());
+        assert!(extent(&answer(200, &[]), &Wanted::All).is_err());
+        let part = answer(206, &[("content-range", "bytes 2-4/10"), ("content-length", "3")]);
+        assert_eq!(extent(&part, &Wanted::Bounded(2..5)), Ok((10, 2..5)));
+        for wanted in [Wanted::All, Wanted::Bounded(2..6), Wanted::Bounded(0..5), Wanted::From(2)] {
+            assert!(extent(&part, &wanted).is_err(), "{wanted:?}");
+        }
+        for text in ["bytes 5-4/10", "bytes 2-4/4", "bytes */10", "2-4/10", "bytes 2-4/*"] {
+            assert_eq!(parse_content_range(text), None, "{text}");
+        }
+    }
+}

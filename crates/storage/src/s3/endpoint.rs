@@ -1,0 +1,383 @@
+//! Where requests go: the server's host, and how bucket and key become a URL.
+//!
+//! Virtual-hosted and path style, dual-stack and accelerate endpoints:
+//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html>,
+//! <https://docs.aws.amazon.com/general/latest/gr/s3.html>.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use url::{Host, Url};
+
+use super::options::{AddressingStyle, S3Options, from_origin};
+use crate::{Error, ErrorKind, Result};
+
+/// The region that is signed for when nobody names one.
+pub(crate) const DEFAULT_REGION: &str = "us-east-1";
+
+/// Everything but the unreserved characters of RFC 3986, as the signature demands it.
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// The same, but a key's `/` stays.
+const KEY: &AsciiSet = &QUERY.remove(b'/');
+
+/// A server and the way to name a bucket on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Endpoint {
+    scheme: &'static str,
+    /// Host and port, without the default port, with the bucket if it goes there.
+    authority: String,
+    /// The path of the bucket: empty, or with a `/` at its start and none at its end.
+    bucket_path: String,
+    region: String,
+    aws: Option<AwsEndpoint>,
+}
+
+/// The parts an AWS endpoint is made of, to make it again for another region.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct AwsEndpoint {
+    bucket: String,
+    style: AddressingStyle,
+    accelerate: bool,
+    dualstack: bool,
+    fips: bool,
+}
+
+/// The place of one request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub scheme: &'static str,
+    pub authority: String,
+    /// The encoded path.
+    pub path: String,
+    pub query: Query,
+}
+
+impl Target {
+    /// Returns the URL.
+    pub(crate) fn url(&self) -> String {
+        let mut url = format!("{}://{}{}", self.scheme, self.authority, self.path);
+        self.query.append_to(&mut url);
+        url
+    }
+}
+
+/// A query: names in small letters, values encoded, sorted by name as the signature wants them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Query(Vec<(&'static str, String)>);
+
+impl Query {
+    /// Adds a parameter; `value` is raw.
+    pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
+        let place = self.0.partition_point(|(other, _)| *other < name);
+        self.0.insert(place, (name, utf8_percent_encode(value, QUERY).to_string()));
+        self
+    }
+
+    /// Returns the form that is signed: every name with a `=`.
+    pub(crate) fn canonical(&self) -> String {
+        let mut text = String::new();
+        for (index, (name, value)) in self.0.iter().enumerate() {
+            let _ = write!(text, "{}{name}={value}", if index == 0 { "" } else { "&" });
+        }
+        text
+    }
+
+    fn append_to(&self, url: &mut String) {
+        for (index, (name, value)) in self.0.iter().enumerate() {
+            let mark = if index == 0 { '?' } else { '&' };
+            let _ = if value.is_empty() {
+                write!(url, "{mark}{name}")
+            } else {
+                write!(url, "{mark}{name}={value}")
+            };
+        }
+    }
+}
+
+impl Endpoint {
+    /// Finds the endpoint of a bucket.
+    pub(crate) fn resolve(options: &S3Options) -> Result<Self> {
+        let region = options.region.as_ref().map_or(DEFAULT_REGION, |region| &region.value);
+        match &options.endpoint_url {
+            Some(url) => Self::custom(options, &url.value, region).map_err(|(problem, hint)| {
+                let message = format!("endpoint `{}`{} {problem}", url.value, from_origin(&url.origin));
+                Error::new(ErrorKind::Config, message)
+                    .with_hint(hint.replace("NAME", options.name_in_commands()))
+            }),
+            None => Self::aws(options, region),
+        }
+    }
+
+    fn custom(options: &S3Options, text: &str, region: &str) -> Result<Self, (String, String)> {
+        let how = || "set it with `haul remote modify NAME endpointurl https://HOST:PORT`".to_owned();
+        // `localhost:9000` parses as a URL with the scheme `localhost`.
+        if !text.contains("://") {
+            return Err((
+                "has no scheme".into(),
+                format!(
+                    "write `haul remote modify NAME endpointurl http://{text}`, or `https://{text}` for TLS"
+                ),
+            ));
+        }
+        let url = Url::parse(text).map_err(|error| (format!("is not a URL: {error}"), how()))?;
+        let scheme = match url.scheme() {
+            "http" => "http",
+            "https" => "https",
+            other => return Err((format!("has the scheme `{other}`, expected `http` or `https`"), how())),
+        };
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err((
+                "holds a user name or password".into(),
+                "credentials go into `haul remote modify --local NAME access_key_id …`".into(),
+            ));
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(("has a query or fragment".into(), how()));
+        }
+        let Some(host) = url.host() else { return Err(("has no host".into(), how())) };
+        let base_path = url.path().trim_end_matches('/');
+        let is_name = matches!(host, Host::Domain(_));
+        let virtual_hosted = match options.addressing {
+            AddressingStyle::Virtual if !is_name => {
+                return Err((
+                    "is an IP address, which cannot carry the bucket's name in front".into(),
+                    "use a host name, or `addressing_style = path`".into(),
+                ));
+            }
+            AddressingStyle::Virtual => true,
+            AddressingStyle::Path | AddressingStyle::Auto => false,
+        };
+        let host = host.to_string();
+        let port = url.port().map_or(String::new(), |port| format!(":{port}"));
+        let (authority, bucket_path) = if virtual_hosted {
+            (format!("{}.{host}{port}", options.bucket), base_path.to_owned())
+        } else {
+            (format!("{host}{port}"), format!("{base_path}/{}", encode_key(&options.bucket)))
+        };
+        Ok(Self { scheme, authority, bucket_path, region: region.to_owned(), aws: None })
+    }
+
+    fn aws(options: &S3Options, region: &str) -> Result<Self> {
+        let bucket = &options.bucket;
+        let fits_host = is_host_label(bucket);
+        let style = match options.addressing {
+            AddressingStyle::Path => AddressingStyle::Path,
+            // A certificate for `*.s3.amazonaws.com` does not cover names with more dots.
+            AddressingStyle::Auto if !fits_host || (options.use_ssl && bucket.contains('.')) => {
+                AddressingStyle::Path
+            }
+            AddressingStyle::Auto | AddressingStyle::Virtual => AddressingStyle::Virtual,
+        };
+        if options.accelerate && options.fips {
+            let message = "`use_accelerate_endpoint` and `use_fips_endpoint` exclude each other";
+            return Err(
+                Error::new(ErrorKind::Config, message).with_hint("turn one of them off in the AWS settings")
+            );
+        }
+        if options.accelerate && (style == AddressingStyle::Path || bucket.contains('.')) {
+            let message = format!("bucket `{bucket}` cannot be reached through S3 Transfer Acceleration");
+            return Err(Error::new(ErrorKind::Config, message)
+                .with_hint("it needs virtual-hosted addressing and a bucket name without dots"));
+        }
+        let aws = AwsEndpoint {
+            bucket: bucket.clone(),
+            style,
+            accelerate: options.accelerate,
+            dualstack: options.dualstack,
+            fips: options.fips,
+        };
+        let scheme = if options.use_ssl { "https" } else { "http" };
+        Ok(Self::on_aws(scheme, aws, region))
+    }
+
+    fn on_aws(scheme: &'static str, aws: AwsEndpoint, region: &str) -> Self {
+        let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+        let service = if aws.fips { "s3-fips" } else { "s3" };
+        let host = match (aws.accelerate, aws.dualstack) {
+            (true, true) => "s3-accelerate.dualstack.amazonaws.com".to_owned(),
+            (true, false) => "s3-accelerate.amazonaws.com".to_owned(),
+            (false, true) => format!("{service}.dualstack.{region}.{suffix}"),
+            (false, false) => format!("{service}.{region}.{suffix}"),
+        };
+        let (authority, bucket_path) = match aws.style {
+            AddressingStyle::Path => (host, format!("/{}", encode_key(&aws.bucket))),
+            AddressingStyle::Auto | AddressingStyle::Virtual => {
+                (format!("{}.{host}", aws.bucket), String::new())
+            }
+        };
+        Self { scheme, authority, bucket_path, region: region.to_owned(), aws: Some(aws) }
+    }
+
+    /// Returns the same bucket in another region: on AWS another host, elsewhere only another signature.
+    pub(crate) fn in_region(&self, region: &str) -> Self {
+        match &self.aws {
+            Some(aws) => Self::on_aws(self.scheme, aws.clone(), region),
+            None => Self { region: region.to_owned(), ..self.clone() },
+        }
+    }
+
+    /// Returns the region to sign for.
+    pub(crate) fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// Tells whether requests are encrypted on their way.
+    pub(crate) fn is_tls(&self) -> bool {
+        self.scheme == "https"
+    }
+
+    /// Returns the server as a user would name it, as `https://minio.example.org:9000`.
+    pub(crate) fn origin(&self) -> String {
+        format!("{}://{}", self.scheme, self.authority)
+    }
+
+    /// Returns the place of the bucket itself.
+    pub(crate) fn bucket(&self, query: Query) -> Target {
+        let path = if self.bucket_path.is_empty() { "/".to_owned() } else { self.bucket_path.clone() };
+        Target { scheme: self.scheme, authority: self.authority.clone(), path, query }
+    }
+
+    /// Returns the place of an object.
+    ///
+    /// Keys with `.` or `..` between slashes are refused: HTTP clients and proxies resolve them like a file
+    /// system, so that the request would reach another object than the signature names.
+    pub(crate) fn object(&self, key: &str, query: Query) -> Result<Target> {
+        if key.is_empty() {
+            return Err(Error::new(ErrorKind::Config, "an object's key cannot be empty"));
+        }
+        if key.split('/').any(|segment| segment == "." || segment == "..") {
+            let message =
+                format!("key `{key}` has a `.` or `..` between slashes, which cannot be sent over HTTP");
+            return Err(Error::new(ErrorKind::Config, message)
+                .with_hint("use a remote URL without `.` and `..`: they are not resolved in S3 keys"));
+        }
+        let path = format!("{}/{}", self.bucket_path, encode_key(key));
+        Ok(Target { scheme: self.scheme, authority: self.authority.clone(), path, query })
+    }
+}
+
+/// Encodes a key for a URL's path.
+pub(crate) fn encode_key(key: &str) -> Cow<'_, str> {
+    utf8_percent_encode(key, KEY).into()
+}
+
+/// Tells whether the bucket's name can be the start of a host name.
+fn is_host_label(bucket: &str) -> bool {
+    (3..=63).contains(&bucket.len())
+        && bucket.split('.').all(|label| {
+            !label.is_empty()
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+                && label
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use haul_config::Located;
+
+    fn options(bucket: &str, endpoint: Option<&str>) -> S3Options {
+        let mut options = S3Options::new(bucket);
+        options.endpoint_url = endpoint.map(|url| Located::default_value(url.to_owned()));
+        options
+    }
+
+    fn url(options: &S3Options, key: &str) -> String {
+        Endpoint::resolve(options).unwrap().object(key, Query::default()).unwrap().url()
+    }
+
+    #[test]
+    fn aws_bucket_goes_into_the_host_unless_it_has_dots() {
+        let mut options = options("bucket", None);
+        assert_eq!(url(&options, "a/b"), "https://bucket.s3.us-east-1.amazonaws.com/a/b");
+        options.region = Some(Located::default_value("cn-north-1".into()));
+        assert_eq!(url(&options, "k"), "https://bucket.s3.cn-north-1.amazonaws.com.cn/k");
+        options.region = Some(Located::default_value("eu-west-3".into()));
+        options.dualstack = true;
+        assert_eq!(url(&options, "k"), "https://bucket.s3.dualstack.eu-west-3.amazonaws.com/k");
+        options.fips = true;
+        assert_eq!(url(&options, "k"), "https://bucket.s3-fips.dualstack.eu-west-3.amazonaws.com/k");
+        options.accelerate = true;
+        assert_eq!(Endpoint::resolve(&options).unwrap_err().kind(), ErrorKind::Config);
+        options.fips = false;
+        assert_eq!(url(&options, "k"), "https://bucket.s3-accelerate.dualstack.amazonaws.com/k");
+        options.bucket = "dotted.bucket".into();
+        assert_eq!(Endpoint::resolve(&options).unwrap_err().kind(), ErrorKind::Config);
+        options.accelerate = false;
+        options.dualstack = false;
+        assert_eq!(url(&options, "k"), "https://s3.eu-west-3.amazonaws.com/dotted.bucket/k");
+    }
+
+    #[test]
+    fn custom_endpoint_is_path_style_unless_told() {
+        for (endpoint, expected) in [
+            ("http://localhost:9000", "http://localhost:9000/bucket/k"),
+            ("http://localhost:80/", "http://localhost/bucket/k"),
+            ("https://[::1]:9000", "https://[::1]:9000/bucket/k"),
+            ("https://gate.example.org/s3/base/", "https://gate.example.org/s3/base/bucket/k"),
+        ] {
+            assert_eq!(url(&options("bucket", Some(endpoint)), "k"), expected);
+        }
+        let mut virtual_hosted = options("bucket", Some("http://localhost:9000/base"));
+        virtual_hosted.addressing = AddressingStyle::Virtual;
+        assert_eq!(url(&virtual_hosted, "k"), "http://bucket.localhost:9000/base/k");
+        virtual_hosted.endpoint_url = Some(Located::default_value("http://127.0.0.1:9000".into()));
+        assert_eq!(Endpoint::resolve(&virtual_hosted).unwrap_err().kind(), ErrorKind::Config);
+    }
+
+    #[test]
+    fn malformed_endpoint_is_refused_with_a_command() {
+        for endpoint in ["localhost:9000", "ftp://host", "http://", "https://user:pw@host", "http://h/?x=1"] {
+            let error = Endpoint::resolve(&options("bucket", Some(endpoint))).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Config, "{endpoint}");
+            assert!(error.hint().is_some(), "{endpoint}");
+        }
+    }
+
+    #[test]
+    fn keys_are_encoded_byte_by_byte() {
+        let endpoint = Endpoint::resolve(&options("bucket", Some("http://h"))).unwrap();
+        let path = |key: &str| endpoint.object(key, Query::default()).unwrap().path;
+        assert_eq!(path("a~*é+ %/b"), "/bucket/a~%2A%C3%A9%2B%20%25/b");
+        assert_eq!(path("/a//b"), "/bucket//a//b");
+        assert_eq!(path("a..b/...c/?#'()!"), "/bucket/a..b/...c/%3F%23%27%28%29%21");
+        for key in ["a/../b", ".", "..", "./x", "x/."] {
+            assert_eq!(
+                endpoint.object(key, Query::default()).unwrap_err().kind(),
+                ErrorKind::Config,
+                "{key}"
+            );
+        }
+    }
+
+    #[test]
+    fn url_crate_leaves_our_urls_alone() {
+        let endpoint = Endpoint::resolve(&options("bucket", Some("http://h"))).unwrap();
+        let query = Query::default().with("prefix", "a b/é'\"<>").with("list-type", "2");
+        for key in ["a//b", "/x", "%2e%2e/x", "a\\b", "a\tb\nc", "|^`{}", "x~é*+%20"] {
+            let url = endpoint.object(key, query.clone()).unwrap().url();
+            assert_eq!(Url::parse(&url).unwrap().as_str(), url, "{key:?}");
+        }
+    }
+
+    #[test]
+    fn query_is_sorted_and_empty_values_have_no_sign_on_the_wire() {
+        let query = Query::default().with("uploads", "").with("prefix", "a/b c");
+        assert_eq!(query.canonical(), "prefix=a%2Fb%20c&uploads=");
+        let endpoint = Endpoint::resolve(&options("bucket", Some("http://h"))).unwrap();
+        assert_eq!(endpoint.bucket(query).url(), "http://h/bucket?prefix=a%2Fb%20c&uploads");
+    }
+
+    #[test]
+    fn another_region_is_another_host_on_aws_only() {
+        let aws = Endpoint::resolve(&options("bucket", None)).unwrap().in_region("eu-central-1");
+        assert_eq!(aws.origin(), "https://bucket.s3.eu-central-1.amazonaws.com");
+        let custom =
+            Endpoint::resolve(&options("bucket", Some("http://h"))).unwrap().in_region("eu-central-1");
+        assert_eq!((custom.origin().as_str(), custom.region()), ("http://h", "eu-central-1"));
+    }
+}

@@ -1,0 +1,227 @@
+//! A failed attempt, and what it means.
+
+use std::time::{Duration, SystemTime};
+
+use http::HeaderMap;
+use http::header::{DATE, RETRY_AFTER};
+
+use super::replies::{ErrorReply, shown};
+use super::transport::{TransportError, TransportErrorKind};
+use super::xml::MalformedXml;
+use crate::{Error, ServerReply};
+
+/// Why an attempt failed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// There was no (whole) reply.
+    Transport(TransportError),
+    /// The server said no.
+    Server(ServerFailure),
+    /// The server said yes, in a way that cannot be.
+    Malformed(MalformedXml),
+    /// Nothing was sent: credentials, a local file, a key that cannot be sent.
+    Local(Error),
+}
+
+/// What the server said, and to what.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ServerFailure {
+    pub reply: ServerReply,
+    pub retry_after: Option<Duration>,
+    /// Where it sent us.
+    pub endpoint: Option<String>,
+    /// Its clock.
+    pub date: Option<SystemTime>,
+    /// The region the request was signed for.
+    pub signed_region: String,
+}
+
+/// What a failure means for the next attempt.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum FailureClass {
+    /// The same request may well succeed later.
+    Transient,
+    /// Other credentials are needed.
+    Expired,
+    /// The request was dated by a clock that is wrong.
+    ClockSkew,
+    /// The bucket is in another region.
+    WrongRegion(String),
+    /// The answer is final.
+    Final,
+}
+
+impl ServerFailure {
+    /// Reads a failed reply.
+    pub(crate) fn new(status: u16, headers: &HeaderMap, body: &[u8], signed_region: &str) -> Self {
+        let error = ErrorReply::parse(body).unwrap_or_default();
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).and_then(shown);
+        Self {
+            reply: ServerReply {
+                status,
+                code: error.code,
+                message: error.message,
+                request_id: header("x-amz-request-id").or(error.request_id),
+                region: header("x-amz-bucket-region").or(error.region).filter(|region| is_region(region)),
+            },
+            retry_after: headers.get(RETRY_AFTER).and_then(|value| parse_retry_after(value.to_str().ok()?)),
+            endpoint: error.endpoint.or_else(|| header("location")),
+            date: headers.get(DATE).and_then(|value| httpdate::parse_http_date(value.to_str().ok()?).ok()),
+            signed_region: signed_region.to_owned(),
+        }
+    }
+
+    fn class(&self) -> FailureClass {
+        let code = self.reply.code.as_deref().unwrap_or_default();
+        if let Some(region) = &self.reply.region
+            && *region != self.signed_region
+            && matches!(self.reply.status, 301 | 307 | 400 | 403)
+            && (self.reply.status != 403 || !matches!(code, "AccessDenied" | "InvalidAccessKeyId"))
+        {
+            return FailureClass::WrongRegion(region.clone());
+        }
+        match code {
+            "ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired" => {
+                return FailureClass::Expired;
+            }
+            "RequestTimeTooSkewed" | "RequestExpired" => return FailureClass::ClockSkew,
+            // Some servers say these under a status that means something else, 200 included.
+            "SlowDown"
+            | "SlowDownRead"
+            | "SlowDownWrite"
+            | "ServiceUnavailable"
+            | "Throttling"
+            | "ThrottlingException"
+            | "RequestThrottled"
+            | "RequestLimitExceeded"
+            | "TooManyRequests"
+            | "InternalError"
+            | "RequestTimeout"
+            | "XMinioServerNotInitialized" => return FailureClass::Transient,
+            _ => {}
+        }
+        match self.reply.status {
+            408 | 429 | 500 | 502 | 503 | 504 | 509 => FailureClass::Transient,
+            _ => FailureClass::Final,
+        }
+    }
+
+    /// Tells whether the server asked for fewer requests.
+    pub(crate) fn is_throttling(&self) -> bool {
+        let code = self.reply.code.as_deref().unwrap_or_default();
+        matches!(self.reply.status, 429 | 503 | 509)
+            || code.starts_with("SlowDown")
+            || code.starts_with("Throttling")
+            || matches!(code, "RequestThrottled" | "RequestLimitExceeded" | "TooManyRequests")
+    }
+}
+
+impl Failure {
+    pub(crate) fn class(&self) -> FailureClass {
+        match self {
+            Self::Transport(error) => match error.kind {
+                TransportErrorKind::Tls
+                | TransportErrorKind::Malformed
+                | TransportErrorKind::TooLong
+                | TransportErrorKind::LocalFile => FailureClass::Final,
+                _ => FailureClass::Transient,
+            },
+            Self::Server(failure) => failure.class(),
+            Self::Malformed(_) | Self::Local(_) => FailureClass::Final,
+        }
+    }
+
+    pub(crate) fn transport_kind(&self) -> Option<TransportErrorKind> {
+        match self {
+            Self::Transport(error) => Some(error.kind),
+            _ => None,
+        }
+    }
+
+    /// Returns how long the server wants us to wait.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Server(failure) => failure.retry_after,
+            _ => None,
+        }
+    }
+}
+
+impl From<TransportError> for Failure {
+    fn from(error: TransportError) -> Self {
+        Self::Transport(error)
+    }
+}
+
+impl From<MalformedXml> for Failure {
+    fn from(error: MalformedXml) -> Self {
+        Self::Malformed(error)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Local(error)
+    }
+}
+
+/// Tells whether a text can be a region; it ends up in a host name.
+fn is_region(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= 40
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && !text.starts_with('-')
+}
+
+/// Reads seconds; the other form, a date, is used by no S3 server.
+fn parse_retry_after(text: &str) -> Option<Duration> {
+    text.trim().parse().ok().map(Duration::from_secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn failure(status: u16, headers: &[(&'static str, &'static str)], body: &str) -> ServerFailure {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (http::HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect();
+        ServerFailure::new(status, &headers, body.as_bytes(), "us-east-1")
+    }
+
+    #[test]
+    fn wrong_region_is_read_from_header_and_body() {
+        let region = FailureClass::WrongRegion("eu-west-3".into());
+        assert_eq!(failure(301, &[("x-amz-bucket-region", "eu-west-3")], "").class(), region);
+        let body = "<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-west-3</Region></Error>";
+        assert_eq!(failure(400, &[], body).class(), region);
+        assert_eq!(failure(400, &[("x-amz-bucket-region", "us-east-1")], "").class(), FailureClass::Final);
+        assert_eq!(
+            failure(301, &[("x-amz-bucket-region", "evil.example.org/")], "").class(),
+            FailureClass::Final
+        );
+        let denied = "<Error><Code>AccessDenied</Code></Error>";
+        assert_eq!(
+            failure(403, &[("x-amz-bucket-region", "eu-west-3")], denied).class(),
+            FailureClass::Final
+        );
+    }
+
+    #[test]
+    fn redirect_without_region_is_final() {
+        let moved = failure(307, &[("location", "http://evil.example.org/")], "");
+        assert_eq!(moved.class(), FailureClass::Final);
+        assert_eq!(moved.endpoint.as_deref(), Some("http://evil.example.org/"));
+    }
+
+    #[test]
+    fn details_are_kept() {
+        let body = "<Error><Code>SlowDown</Code><Message>calm</Message><RequestId>r1</RequestId></Error>";
+        let slow = failure(503, &[("retry-after", "3")], body);
+        assert_eq!(slow.retry_after, Some(Duration::from_secs(3)));
+        assert_eq!(slow.reply.request_id.as_deref(), Some("r1"));
+        assert!(slow.is_throttling());
+    }
+}

@@ -1,0 +1,348 @@
+//! The network: reqwest, set up for S3.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io::ErrorKind as IoErrorKind;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::{BoxStream, StreamExt};
+use haul_auth::HttpClient;
+use haul_auth::http::{HttpError, HttpErrorKind, ProxyUse, SendOptions};
+use haul_config::Located;
+use http::Method;
+use http_body_util::BodyExt;
+use reqwest::{Certificate, NoProxy, Proxy};
+
+use super::options::{ProxySettings, ServerTrust, from_origin};
+use super::payload::LocalFileError;
+use super::throttle::Throttle;
+use super::transport::{Reply, Request, Transport, TransportError, TransportErrorKind};
+use super::watch::{Watch, WatchConnects};
+use crate::{Error, ErrorKind, Result};
+
+/// What a client is built from; clients with equal settings can be shared.
+#[derive(Debug, Clone)]
+pub struct HttpSettings {
+    /// Whom to believe to be the server.
+    pub trust: ServerTrust,
+    /// How proxies are chosen.
+    pub proxy: ProxySettings,
+    /// How long a connection may take, name look-up and TLS included.
+    pub connect_timeout: Duration,
+}
+
+/// Builds a client: HTTP/1.1, no redirects, no cookies, no decompression, no retries of its own.
+///
+/// HTTP/2 would send everything over one connection, which is slow where many small objects move.
+fn build(settings: &HttpSettings, uses_tls: bool, uses_proxies: bool) -> Result<reqwest::Client> {
+    // Somebody else may have chosen a provider for this process; either will do.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let mut builder = reqwest::Client::builder()
+        .http1_only()
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .tcp_nodelay(true)
+        .tcp_keepalive(Duration::from_secs(60))
+        .pool_idle_timeout(Duration::from_secs(55))
+        .connect_timeout(settings.connect_timeout)
+        .connector_layer(WatchConnects)
+        .user_agent(concat!("haul/", env!("CARGO_PKG_VERSION")))
+        .no_proxy();
+    builder = match &settings.trust {
+        ServerTrust::Anyone => builder.tls_certs_only([]).tls_danger_accept_invalid_certs(true),
+        ServerTrust::CaBundle(path) => builder.tls_certs_only(read_bundle(path)?),
+        // Loading the system's certificates takes tens of milliseconds and fails on machines that have none.
+        ServerTrust::System if !uses_tls => builder.tls_certs_only([]),
+        ServerTrust::System => builder,
+    };
+    let no_proxy = settings.proxy.no_proxy.as_deref().and_then(NoProxy::from_string);
+    for (scheme, address) in [("http", &settings.proxy.http), ("https", &settings.proxy.https)] {
+        if let Some(address) = address.as_ref().filter(|_| uses_proxies) {
+            let address = address.expose();
+            let proxy = if scheme == "http" { Proxy::http(address) } else { Proxy::https(address) };
+            // The cause would show the address, which may hold a password.
+            let proxy = proxy.map_err(|_| {
+                Error::new(ErrorKind::Config, format!("the proxy for {scheme} is not a URL"))
+                    .with_hint(format!("check the environment variables {scheme}_proxy and all_proxy"))
+            })?;
+            builder = builder.proxy(proxy.no_proxy(no_proxy.clone()));
+        }
+    }
+    builder.build().map_err(|source| {
+        Error::new(ErrorKind::Config, "cannot set up TLS")
+            .with_source(source)
+            .with_hint("install the system's CA certificates, or name a bundle with `haul remote modify NAME ssl_verify /path/to/ca.pem`")
+    })
+}
+
+fn read_bundle(path: &Located<std::path::PathBuf>) -> Result<Vec<Certificate>> {
+    let shown = format!("CA bundle `{}`{}", path.value.display(), from_origin(&path.origin));
+    let hint = "name a PEM file with `haul remote modify NAME ssl_verify /path/to/ca.pem`";
+    let pem = fs_err::read(&path.value).map_err(|source| {
+        Error::new(ErrorKind::Config, format!("cannot read the {shown}")).with_source(source).with_hint(hint)
+    })?;
+    let certificates = Certificate::from_pem_bundle(&pem).map_err(|source| {
+        Error::new(ErrorKind::Config, format!("the {shown} is malformed")).with_source(source).with_hint(hint)
+    })?;
+    if certificates.is_empty() {
+        return Err(
+            Error::new(ErrorKind::Config, format!("the {shown} holds no certificate")).with_hint(hint)
+        );
+    }
+    Ok(certificates)
+}
+
+/// HTTP clients, made when they are first needed, and the way out for the credential chain.
+///
+/// Cheap to clone; all clones share their connections.
+#[derive(Clone)]
+pub struct Http {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    settings: HttpSettings,
+    for_http: OnceLock<reqwest::Client>,
+    for_https: OnceLock<reqwest::Client>,
+    /// Without proxies, for the metadata services of the machine itself, which speak plain HTTP.
+    direct: OnceLock<reqwest::Client>,
+}
+
+impl Http {
+    /// Takes the settings; clients are built on first use.
+    pub fn new(settings: HttpSettings) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                settings,
+                for_http: OnceLock::new(),
+                for_https: OnceLock::new(),
+                direct: OnceLock::new(),
+            }),
+        }
+    }
+
+    pub(crate) fn client(&self, uses_tls: bool) -> Result<reqwest::Client> {
+        let slot = if uses_tls { &self.inner.for_https } else { &self.inner.for_http };
+        self.get_or_build(slot, uses_tls, true)
+    }
+
+    fn get_or_build(
+        &self,
+        slot: &OnceLock<reqwest::Client>,
+        uses_tls: bool,
+        uses_proxies: bool,
+    ) -> Result<reqwest::Client> {
+        if let Some(client) = slot.get() {
+            return Ok(client.clone());
+        }
+        let client = build(&self.inner.settings, uses_tls, uses_proxies)?;
+        Ok(slot.get_or_init(|| client).clone())
+    }
+}
+
+impl fmt::Debug for Http {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Http").field("settings", &self.inner.settings).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl HttpClient for Http {
+    async fn send(
+        &self,
+        request: http::Request<Bytes>,
+        options: SendOptions,
+    ) -> Result<http::Response<Bytes>, HttpError> {
+        let host = request.uri().host().unwrap_or_default().to_owned();
+        let uses_tls = request.uri().scheme() == Some(&http::uri::Scheme::HTTPS);
+        let client = match options.proxy {
+            ProxyUse::Never if !uses_tls => self.get_or_build(&self.inner.direct, false, false),
+            ProxyUse::Never => build(&self.inner.settings, true, false),
+            ProxyUse::Environment => self.client(uses_tls),
+        };
+        let client = client.map_err(|error| {
+            HttpError::new(HttpErrorKind::Other, "cannot set up the HTTP client").with_source(error)
+        })?;
+        let (head, body) = request.into_parts();
+        let exchange = async {
+            let reply = client
+                .request(head.method, head.uri.to_string())
+                .headers(head.headers)
+                .body(body)
+                .send()
+                .await
+                .map_err(classify)?;
+            let (head, body) = http::Response::<reqwest::Body>::from(reply).into_parts();
+            let reply = Reply {
+                status: head.status,
+                headers: head.headers,
+                body: receive(body, options.timeout, None),
+            };
+            let (status, headers) = (reply.status, reply.headers.clone());
+            let mut response = http::Response::new(reply.read_body(options.max_reply_bytes).await?);
+            *response.status_mut() = status;
+            *response.headers_mut() = headers;
+            Ok(response)
+        };
+        let outcome =
+            tokio::time::timeout(options.timeout, exchange).await.unwrap_or_else(|_| Err(read_timeout()));
+        outcome.map_err(|error: TransportError| {
+            let kind = match error.kind {
+                TransportErrorKind::UnknownHost
+                | TransportErrorKind::Unreachable
+                | TransportErrorKind::Tls => HttpErrorKind::Connect,
+                TransportErrorKind::ConnectTimeout | TransportErrorKind::ReadTimeout => {
+                    HttpErrorKind::Timeout
+                }
+                TransportErrorKind::TooLong => HttpErrorKind::TooLong,
+                TransportErrorKind::Broken
+                | TransportErrorKind::Malformed
+                | TransportErrorKind::LocalFile => HttpErrorKind::Other,
+            };
+            HttpError::new(kind, format!("cannot reach `{host}`")).with_source(error)
+        })
+    }
+}
+
+/// Sends requests with reqwest.
+#[derive(Clone)]
+pub(crate) struct HttpTransport {
+    client: reqwest::Client,
+    upload: Option<Arc<Throttle>>,
+    download: Option<Arc<Throttle>>,
+}
+
+/// Clients are never shown: their configuration may hold secrets.
+impl fmt::Debug for HttpTransport {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("HttpTransport").finish_non_exhaustive()
+    }
+}
+
+impl HttpTransport {
+    pub(crate) fn new(client: reqwest::Client, max_bandwidth: Option<u64>) -> Self {
+        let throttle = || max_bandwidth.map(|rate| Arc::new(Throttle::new(rate)));
+        Self { client, upload: throttle(), download: throttle() }
+    }
+}
+
+#[async_trait]
+impl Transport for HttpTransport {
+    async fn send(&self, request: Request, idle: Duration) -> Result<Reply, TransportError> {
+        let watch = Watch::new();
+        let body = match (request.payload.as_small(), &self.upload) {
+            (Some(bytes), None) => reqwest::Body::from(bytes.clone()),
+            _ => reqwest::Body::wrap(request.payload.to_http_body(Arc::clone(&watch), self.upload.clone())),
+        };
+        let is_head = request.method == Method::HEAD;
+        let exchange =
+            self.client.request(request.method, &request.url).headers(request.headers).body(body).send();
+        let reply = watch.guard(idle, exchange).await.ok_or_else(read_timeout)?.map_err(classify)?;
+        let (head, body) = http::Response::<reqwest::Body>::from(reply).into_parts();
+        let body = if is_head {
+            futures::stream::empty().boxed()
+        } else {
+            receive(body, idle, self.download.clone())
+        };
+        Ok(Reply { status: head.status, headers: head.headers, body })
+    }
+}
+
+fn receive(
+    body: reqwest::Body,
+    idle: Duration,
+    throttle: Option<Arc<Throttle>>,
+) -> BoxStream<'static, Result<Bytes, TransportError>> {
+    futures::stream::unfold(Some((body, throttle)), move |state| async move {
+        let (mut body, throttle) = state?;
+        loop {
+            let frame = match tokio::time::timeout(idle, body.frame()).await {
+                Err(_) => return Some((Err(read_timeout()), None)),
+                Ok(None) => return None,
+                Ok(Some(Err(error))) => return Some((Err(classify(error)), None)),
+                Ok(Some(Ok(frame))) => frame,
+            };
+            // Trailers are of no use here.
+            if let Ok(chunk) = frame.into_data() {
+                if let Some(throttle) = &throttle {
+                    tokio::time::sleep_until(throttle.book(chunk.len())).await;
+                }
+                return Some((Ok(chunk), Some((body, throttle))));
+            }
+        }
+    })
+    .boxed()
+}
+
+fn read_timeout() -> TransportError {
+    TransportError::new(TransportErrorKind::ReadTimeout, "the server did not answer in time")
+}
+
+/// Finds out what went wrong: reqwest does not say.
+fn classify(error: reqwest::Error) -> TransportError {
+    // URLs are for the caller to show.
+    let error = error.without_url();
+    let mut kind = None;
+    let mut cause: Option<&(dyn StdError + 'static)> = Some(&error);
+    while let Some(current) = cause {
+        if current.is::<LocalFileError>() {
+            kind = Some(TransportErrorKind::LocalFile);
+            break;
+        }
+        if let Some(io) = current.downcast_ref::<std::io::Error>() {
+            // A TLS error travels inside an IO error.
+            if io.get_ref().is_some_and(<dyn StdError + Send + Sync>::is::<rustls::Error>) {
+                kind = Some(TransportErrorKind::Tls);
+                break;
+            }
+            if let Some(inner) = io.get_ref().filter(|inner| inner.is::<LocalFileError>()) {
+                let _ = inner;
+                kind = Some(TransportErrorKind::LocalFile);
+                break;
+            }
+            kind = Some(match io.kind() {
+                IoErrorKind::ConnectionRefused
+                | IoErrorKind::HostUnreachable
+                | IoErrorKind::NetworkUnreachable
+                | IoErrorKind::AddrNotAvailable => TransportErrorKind::Unreachable,
+                _ => TransportErrorKind::Broken,
+            });
+        } else if current.is::<rustls::Error>() {
+            kind = Some(TransportErrorKind::Tls);
+            break;
+        }
+        cause = current.source();
+    }
+    let (kind, message) = if kind == Some(TransportErrorKind::LocalFile) {
+        (TransportErrorKind::LocalFile, "a file to upload could not be read")
+    } else if kind == Some(TransportErrorKind::Tls) {
+        (TransportErrorKind::Tls, "the TLS connection failed")
+    } else if error.is_connect() && error.is_timeout() {
+        (TransportErrorKind::ConnectTimeout, "the connection could not be made in time")
+    } else if error.is_connect() && error.is_dns() {
+        (TransportErrorKind::UnknownHost, "the host is not known")
+    } else if error.is_connect() {
+        (TransportErrorKind::Unreachable, "the server cannot be reached")
+    } else if is_parse_error(&error) {
+        (TransportErrorKind::Malformed, "the reply is not HTTP")
+    } else {
+        (TransportErrorKind::Broken, "the connection broke")
+    };
+    TransportError::new(kind, message).with_source(error)
+}
+
+/// Tells whether the server did not speak HTTP.
+fn is_parse_error(error: &(dyn StdError + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(current) = cause {
+        if current.to_string().contains("invalid HTTP") {
+            return true;
+        }
+        cause = current.source();
+    }
+    false
+}

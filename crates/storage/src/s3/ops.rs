@@ -1,0 +1,318 @@
+//! One function per S3 call. Keys are whole.
+
+use std::fmt::Write;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use http::Method;
+use http::header::{ETAG, HeaderMap, HeaderName, HeaderValue};
+use md5::{Digest, Md5};
+
+use super::client::{Answer, Call, Client, Expect};
+use super::endpoint::Query;
+use super::op::{Op, copy_source};
+use super::payload::Payload;
+use super::replies::{PartsReply, etag, parse_create_multipart, parse_delete, parse_new_object};
+use super::xml::escape_into;
+use crate::{Error, ErrorKind, Md5Digest, Result, ServerReply, Uploaded, UploadedPart};
+
+/// Most keys that one DeleteObjects may name.
+const MAX_DELETE: usize = 1000;
+
+const CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");
+
+/// What HeadObject tells.
+#[derive(Debug)]
+pub(crate) struct HeadReply {
+    pub size_bytes: u64,
+    pub etag: Option<String>,
+    pub last_modified: Option<i64>,
+    pub headers: HeaderMap,
+}
+
+/// What PutObject answers.
+#[derive(Debug)]
+pub(crate) struct PutReply {
+    pub uploaded: Uploaded,
+    /// Tells that the server encrypted the object in a way that takes the MD5 out of its entity tag.
+    pub hides_md5: bool,
+}
+
+impl Client {
+    /// PutObject: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html>.
+    pub(crate) async fn put_object(
+        &self,
+        key: &str,
+        payload: Payload,
+        md5: Option<&Md5Digest>,
+        mut headers: HeaderMap,
+    ) -> Result<PutReply> {
+        if let Some(md5) = md5 {
+            headers.insert(CONTENT_MD5, base64_value(md5));
+        }
+        let answer =
+            self.send(&Call { headers, payload, ..Call::new(Op::Put, Method::PUT, Some(key)) }).await?;
+        let encryption = answer.header("x-amz-server-side-encryption");
+        let has_customer_key = answer.header("x-amz-server-side-encryption-customer-algorithm").is_some();
+        Ok(PutReply {
+            hides_md5: has_customer_key
+                || encryption.is_some_and(|encryption| encryption.starts_with("aws:kms")),
+            uploaded: uploaded(&answer),
+        })
+    }
+
+    /// HeadObject: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html>; `None` if it is not there.
+    pub(crate) async fn head_object(
+        &self,
+        key: &str,
+        headers: HeaderMap,
+        query: Query,
+    ) -> Result<Option<HeadReply>> {
+        let call = Call { headers, query, ..Call::new(Op::Head, Method::HEAD, Some(key)) };
+        let answer = match self.send(&call).await {
+            Ok(answer) => answer,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let size_bytes =
+            answer.header("content-length").and_then(|text| text.trim().parse().ok()).ok_or_else(|| {
+                self.malformed(&call, super::xml::MalformedXml("the reply has no Content-Length".into()))
+            })?;
+        Ok(Some(HeadReply {
+            size_bytes,
+            etag: answer.header("etag").and_then(etag),
+            last_modified: answer.header("last-modified").and_then(parse_http_date),
+            headers: answer.headers,
+        }))
+    }
+
+    /// CopyObject within the bucket: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html>.
+    pub(crate) async fn copy_object(&self, from: &str, to: &str) -> Result<Uploaded> {
+        let mut call = Call { expect: Expect::Xml, ..Call::new(Op::Copy, Method::PUT, Some(to)) };
+        let source = copy_source(&self.options.bucket, from)?;
+        call.headers.insert(HeaderName::from_static("x-amz-copy-source"), source);
+        let answer = self.send(&call).await?;
+        let etag = parse_new_object(&answer.body).map_err(|malformed| self.malformed(&call, malformed))?;
+        Ok(Uploaded { etag, ..uploaded(&answer) })
+    }
+
+    /// CreateMultipartUpload: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html>.
+    pub(crate) async fn create_upload(&self, key: &str, headers: HeaderMap) -> Result<String> {
+        let call = Call {
+            query: Query::default().with("uploads", ""),
+            headers,
+            expect: Expect::Xml,
+            ..Call::new(Op::CreateMultipart, Method::POST, Some(key))
+        };
+        let answer = self.send(&call).await?;
+        parse_create_multipart(&answer.body).map_err(|malformed| self.malformed(&call, malformed))
+    }
+
+    /// UploadPart: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPart.html>.
+    pub(crate) async fn upload_part(
+        &self,
+        key: &str,
+        id: &str,
+        number: u32,
+        payload: Payload,
+    ) -> Result<UploadedPart> {
+        let size_bytes = payload.len_bytes();
+        let call = Call {
+            query: Query::default().with("uploadId", id).with("partNumber", &number.to_string()),
+            payload,
+            ..Call::new(Op::UploadPart, Method::PUT, Some(key))
+        };
+        let answer = self.send(&call).await?;
+        let etag = answer.headers.get(ETAG).and_then(|value| value.to_str().ok()).ok_or_else(|| {
+            self.malformed(&call, super::xml::MalformedXml("the reply to a part has no ETag".into()))
+        })?;
+        Ok(UploadedPart { number, etag: etag.to_owned(), size_bytes })
+    }
+
+    /// ListParts, all pages: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListParts.html>.
+    pub(crate) async fn list_upload(&self, key: &str, id: &str) -> Result<Option<Vec<UploadedPart>>> {
+        let mut parts = Vec::new();
+        let mut marker: Option<u32> = None;
+        loop {
+            let mut query = Query::default().with("uploadId", id);
+            if let Some(marker) = marker {
+                query = query.with("part-number-marker", &marker.to_string());
+            }
+            let call =
+                Call { query, expect: Expect::Xml, ..Call::new(Op::ListParts, Method::GET, Some(key)) };
+            let answer = match self.send(&call).await {
+                Ok(answer) => answer,
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(error),
+            };
+            let mut page =
+                PartsReply::parse(&answer.body).map_err(|malformed| self.malformed(&call, malformed))?;
+            parts.append(&mut page.parts);
+            match page.next {
+                None => return Ok(Some(parts)),
+                Some(next) if marker.is_none_or(|marker| next > marker) => marker = Some(next),
+                Some(_) => {
+                    let malformed = super::xml::MalformedXml("the list of parts does not move on".into());
+                    return Err(self.malformed(&call, malformed));
+                }
+            }
+        }
+    }
+
+    /// CompleteMultipartUpload: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html>.
+    pub(crate) async fn complete_upload(
+        &self,
+        key: &str,
+        id: &str,
+        parts: &[UploadedPart],
+    ) -> Result<Uploaded> {
+        let mut xml =
+            String::from("<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
+        for part in parts {
+            let _ = write!(xml, "<Part><PartNumber>{}</PartNumber><ETag>", part.number);
+            escape_into(&mut xml, &part.etag);
+            xml.push_str("</ETag></Part>");
+        }
+        xml.push_str("</CompleteMultipartUpload>");
+        let call = Call {
+            query: Query::default().with("uploadId", id),
+            payload: Payload::bytes(xml),
+            expect: Expect::Xml,
+            ..Call::new(Op::CompleteMultipart, Method::POST, Some(key))
+        };
+        let answer = match self.send(&call).await {
+            Ok(answer) => answer,
+            Err(error) => return self.completed_before(key, parts, error).await,
+        };
+        let etag = parse_new_object(&answer.body).map_err(|malformed| self.malformed(&call, malformed))?;
+        Ok(Uploaded { etag, ..uploaded(&answer) })
+    }
+
+    /// Looks whether an upload that is "not known" was completed by an attempt whose reply got lost.
+    async fn completed_before(&self, key: &str, parts: &[UploadedPart], error: Error) -> Result<Uploaded> {
+        let is_unknown = error.reply().and_then(|reply| reply.code.as_deref()) == Some("NoSuchUpload");
+        if !is_unknown {
+            return Err(error);
+        }
+        let total_bytes: u64 = parts.iter().map(|part| part.size_bytes).sum();
+        match self.head_object(key, HeaderMap::new(), Query::default()).await {
+            Ok(Some(head)) if head.size_bytes == total_bytes => Ok(Uploaded {
+                etag: head.etag,
+                version_id: head
+                    .headers
+                    .get("x-amz-version-id")
+                    .and_then(|id| id.to_str().ok().map(str::to_owned)),
+            }),
+            _ => Err(error),
+        }
+    }
+
+    /// AbortMultipartUpload: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_AbortMultipartUpload.html>.
+    pub(crate) async fn abort_upload(&self, key: &str, id: &str) -> Result<()> {
+        let query = Query::default().with("uploadId", id);
+        match self.send(&Call { query, ..Call::new(Op::AbortMultipart, Method::DELETE, Some(key)) }).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// DeleteObjects: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html>.
+    ///
+    /// Returns the keys that are still there, with the reason. A key that was not there is not among them.
+    pub(crate) async fn delete_objects(&self, keys: &[String]) -> Result<Vec<(String, Error)>> {
+        let mut failed = Vec::new();
+        for chunk in keys.chunks(MAX_DELETE) {
+            match self.delete_chunk(chunk).await {
+                Ok(mut errors) => failed.append(&mut errors),
+                // A server without this call: one by one.
+                Err(error) if error.kind() == ErrorKind::Unsupported => {
+                    for key in chunk {
+                        if let Err(error) = self.delete_object(key).await {
+                            failed.push((key.clone(), error));
+                        }
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(failed)
+    }
+
+    async fn delete_chunk(&self, keys: &[String]) -> Result<Vec<(String, Error)>> {
+        let mut xml = String::from("<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
+        for key in keys {
+            xml.push_str("<Object><Key>");
+            escape_into(&mut xml, key);
+            xml.push_str("</Key></Object>");
+        }
+        xml.push_str("</Delete>");
+        let mut call = Call {
+            query: Query::default().with("delete", ""),
+            expect: Expect::Xml,
+            ..Call::new(Op::BulkDelete, Method::POST, None)
+        };
+        call.headers.insert(CONTENT_MD5, base64_value(&Md5::digest(xml.as_bytes())));
+        call.headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
+        call.payload = Payload::bytes(xml);
+        let answer = self.send(&call).await?;
+        let (deleted, errors) =
+            parse_delete(&answer.body).map_err(|malformed| self.malformed(&call, malformed))?;
+        let mut pending: std::collections::BTreeSet<&str> = keys.iter().map(String::as_str).collect();
+        for key in &deleted {
+            pending.remove(key.as_str());
+        }
+        let mut failed = Vec::new();
+        for error in errors {
+            // An error for a key that was not asked for is none of ours.
+            if !pending.remove(error.key.as_str()) || error.code.as_deref() == Some("NoSuchKey") {
+                continue;
+            }
+            let is_denied = error.code.as_deref() == Some("AccessDenied");
+            let kind = if is_denied { ErrorKind::Denied } else { ErrorKind::Server };
+            let message = format!("cannot delete `s3://{}/{}`", self.options.bucket, error.key);
+            let reply = ServerReply {
+                status: 200,
+                code: error.code,
+                message: error.message,
+                ..ServerReply::default()
+            };
+            failed.push((error.key, Error::new(kind, message).with_reply(reply)));
+        }
+        for key in pending {
+            let message = format!(
+                "cannot tell whether `s3://{}/{key}` was deleted: the server's reply does not name it",
+                self.options.bucket
+            );
+            failed.push((key.to_owned(), Error::new(ErrorKind::Corrupt, message)));
+        }
+        Ok(failed)
+    }
+
+    /// DeleteObject: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html>.
+    pub(crate) async fn delete_object(&self, key: &str) -> Result<()> {
+        match self.send(&Call::new(Op::Delete, Method::DELETE, Some(key))).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn uploaded(answer: &Answer) -> Uploaded {
+    Uploaded {
+        etag: answer.header("etag").and_then(etag),
+        version_id: answer.header("x-amz-version-id").map(str::to_owned),
+    }
+}
+
+fn base64_value(digest: &[u8]) -> HeaderValue {
+    HeaderValue::from_str(&BASE64.encode(digest)).expect("base64 is plain ASCII")
+}
+
+/// Reads the date of a header, in seconds since the Unix epoch.
+pub(crate) fn parse_http_date(text: &str) -> Option<i64> {
+    let time = httpdate::parse_http_date(text).ok()?;
+    let since = time.duration_since(std::time::UNIX_EPOCH).ok()?;
+    i64::try_from(since.as_secs()).ok()
+}

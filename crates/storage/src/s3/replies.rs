@@ -1,0 +1,351 @@
+//! What S3 answers, out of its XML.
+//!
+//! Formats: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html>.
+
+use chrono::DateTime;
+use percent_encoding::percent_decode_str;
+
+use super::xml::{MalformedXml, Tag, walk};
+use crate::UploadedPart;
+
+/// One object of a listing; the key is whole.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Listed {
+    pub key: String,
+    pub size_bytes: u64,
+    pub etag: Option<String>,
+    pub last_modified: Option<i64>,
+}
+
+/// A page of a bucket, of either listing call.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct ListReply {
+    pub objects: Vec<Listed>,
+    pub common_prefixes: Vec<String>,
+    pub is_truncated: bool,
+    pub next_marker: Option<String>,
+    pub next_continuation_token: Option<String>,
+}
+
+impl ListReply {
+    pub(crate) fn parse(xml: &[u8]) -> Result<Self, MalformedXml> {
+        let mut reply = Self::default();
+        let mut object = Listed::default();
+        let (mut has_key, mut has_size) = (false, false);
+        let mut is_url_encoded = false;
+        let mut is_truncated = None;
+        walk(xml, |path, text| {
+            match path {
+                [Tag::ListBucketResult, Tag::Contents, Tag::Key] => {
+                    text.clone_into(&mut object.key);
+                    has_key = true;
+                }
+                [Tag::ListBucketResult, Tag::Contents, Tag::Size] => {
+                    object.size_bytes = number(text)?;
+                    has_size = true;
+                }
+                [Tag::ListBucketResult, Tag::Contents, Tag::ETag] => object.etag = etag(text),
+                [Tag::ListBucketResult, Tag::Contents, Tag::LastModified] => {
+                    object.last_modified = timestamp(text)
+                }
+                [Tag::ListBucketResult, Tag::Contents] => {
+                    if !(has_key && has_size) {
+                        return Err(MalformedXml("an object of the listing has no key or no size".into()));
+                    }
+                    (has_key, has_size) = (false, false);
+                    reply.objects.push(std::mem::take(&mut object));
+                }
+                [Tag::ListBucketResult, Tag::CommonPrefixes, Tag::Prefix] => {
+                    reply.common_prefixes.push(text.to_owned());
+                }
+                [Tag::ListBucketResult, Tag::IsTruncated] => is_truncated = Some(boolean(text)?),
+                [Tag::ListBucketResult, Tag::NextMarker] => reply.next_marker = not_empty(text),
+                [Tag::ListBucketResult, Tag::NextContinuationToken] => {
+                    reply.next_continuation_token = not_empty(text);
+                }
+                [Tag::ListBucketResult, Tag::EncodingType] => {
+                    is_url_encoded = text.eq_ignore_ascii_case("url")
+                }
+                [Tag::ListBucketResult] | [Tag::ListBucketResult, ..] => {}
+                other => return Err(unexpected(other, "a listing")),
+            }
+            Ok(())
+        })?;
+        // Without it, nobody could tell the end of a listing from a page.
+        reply.is_truncated = is_truncated
+            .ok_or_else(|| MalformedXml("the listing does not say whether it is complete".into()))?;
+        if is_url_encoded {
+            for object in &mut reply.objects {
+                object.key = url_decode(&object.key)?;
+            }
+            for prefix in &mut reply.common_prefixes {
+                *prefix = url_decode(prefix)?;
+            }
+            // The token of a V2 listing is opaque and never encoded.
+            if let Some(marker) = &mut reply.next_marker {
+                *marker = url_decode(marker)?;
+            }
+        }
+        Ok(reply)
+    }
+}
+
+/// An object that could not be deleted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct DeleteError {
+    pub key: String,
+    pub code: Option<String>,
+    pub message: Option<String>,
+}
+
+/// Reads the reply to DeleteObjects: the keys that were deleted and those that were not.
+pub(crate) fn parse_delete(xml: &[u8]) -> Result<(Vec<String>, Vec<DeleteError>), MalformedXml> {
+    let (mut deleted, mut errors) = (Vec::new(), Vec::new());
+    let mut error = DeleteError::default();
+    walk(xml, |path, text| {
+        match path {
+            [Tag::DeleteResult, Tag::Deleted, Tag::Key] => deleted.push(text.to_owned()),
+            [Tag::DeleteResult, Tag::Error, Tag::Key] => text.clone_into(&mut error.key),
+            [Tag::DeleteResult, Tag::Error, Tag::Code] => error.code = not_empty(text),
+            [Tag::DeleteResult, Tag::Error, Tag::Message] => error.message = not_empty(text),
+            [Tag::DeleteResult, Tag::Error] => errors.push(std::mem::take(&mut error)),
+            [Tag::DeleteResult] | [Tag::DeleteResult, ..] => {}
+            other => return Err(unexpected(other, "the result of a deletion")),
+        }
+        Ok(())
+    })?;
+    Ok((deleted, errors))
+}
+
+/// Reads the reply to CreateMultipartUpload: the upload's id.
+pub(crate) fn parse_create_multipart(xml: &[u8]) -> Result<String, MalformedXml> {
+    let mut id = None;
+    walk(xml, |path, text| {
+        match path {
+            [Tag::InitiateMultipartUploadResult, Tag::UploadId] => id = not_empty(text),
+            [Tag::InitiateMultipartUploadResult, ..] => {}
+            other => return Err(unexpected(other, "the start of an upload")),
+        }
+        Ok(())
+    })?;
+    id.ok_or_else(|| MalformedXml("the reply names no upload id".into()))
+}
+
+/// Reads the reply to CompleteMultipartUpload or CopyObject: the new object's entity tag.
+pub(crate) fn parse_new_object(xml: &[u8]) -> Result<Option<String>, MalformedXml> {
+    let mut found = None;
+    walk(xml, |path, text| {
+        match path {
+            [Tag::CompleteMultipartUploadResult | Tag::CopyObjectResult, Tag::ETag] => found = etag(text),
+            [Tag::CompleteMultipartUploadResult | Tag::CopyObjectResult, ..] => {}
+            other => return Err(unexpected(other, "a new object")),
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// A page of the parts of an upload.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct PartsReply {
+    pub parts: Vec<UploadedPart>,
+    /// The part number after which the next page starts.
+    pub next: Option<u32>,
+}
+
+impl PartsReply {
+    pub(crate) fn parse(xml: &[u8]) -> Result<Self, MalformedXml> {
+        let mut reply = Self::default();
+        let mut part = UploadedPart { number: 0, etag: String::new(), size_bytes: 0 };
+        let (mut is_truncated, mut marker) = (false, None);
+        walk(xml, |path, text| {
+            match path {
+                [Tag::ListPartsResult, Tag::Part, Tag::PartNumber] => part.number = number(text)?,
+                [Tag::ListPartsResult, Tag::Part, Tag::ETag] => text.clone_into(&mut part.etag),
+                [Tag::ListPartsResult, Tag::Part, Tag::Size] => part.size_bytes = number(text)?,
+                [Tag::ListPartsResult, Tag::Part] => {
+                    let empty = UploadedPart { number: 0, etag: String::new(), size_bytes: 0 };
+                    reply.parts.push(std::mem::replace(&mut part, empty));
+                }
+                [Tag::ListPartsResult, Tag::IsTruncated] => is_truncated = boolean(text)?,
+                [Tag::ListPartsResult, Tag::NextPartNumberMarker] => {
+                    marker = not_empty(text).map(|text| number(&text)).transpose()?;
+                }
+                [Tag::ListPartsResult, ..] => {}
+                other => return Err(unexpected(other, "a list of parts")),
+            }
+            Ok(())
+        })?;
+        if is_truncated {
+            let next = marker.or_else(|| reply.parts.last().map(|part| part.number));
+            reply.next = Some(next.ok_or_else(|| MalformedXml("the list of parts does not move on".into()))?);
+        }
+        Ok(reply)
+    }
+}
+
+/// What an error reply says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct ErrorReply {
+    pub code: Option<String>,
+    pub message: Option<String>,
+    pub request_id: Option<String>,
+    pub region: Option<String>,
+    pub endpoint: Option<String>,
+}
+
+impl ErrorReply {
+    /// Reads an error; `None` if the body is not one.
+    pub(crate) fn parse(xml: &[u8]) -> Option<Self> {
+        let mut reply = Self::default();
+        let mut is_error = false;
+        walk(xml, |path, text| {
+            match path {
+                [Tag::Error, Tag::Code] => reply.code = shown(text),
+                [Tag::Error, Tag::Message] => reply.message = shown(text),
+                [Tag::Error, Tag::RequestId] => reply.request_id = shown(text),
+                [Tag::Error, Tag::Region] => reply.region = shown(text),
+                [Tag::Error, Tag::Endpoint] => reply.endpoint = shown(text),
+                [Tag::Error] => is_error = true,
+                _ => {}
+            }
+            Ok(())
+        })
+        .ok()?;
+        is_error.then_some(reply)
+    }
+}
+
+/// Cleans a text that a message will show: one line, not endless, nothing a terminal would obey.
+pub(crate) fn shown(text: &str) -> Option<String> {
+    const MAX_CHARS: usize = 400;
+    let words: Vec<&str> = text.split(|character: char| character.is_control() || character == ' ').collect();
+    let mut line: String =
+        words.iter().filter(|word| !word.is_empty()).copied().collect::<Vec<_>>().join(" ");
+    if let Some((end, _)) = line.char_indices().nth(MAX_CHARS) {
+        line.truncate(end);
+        line.push('…');
+    }
+    not_empty(&line)
+}
+
+/// Takes the quotes off an entity tag; an empty one is none.
+pub(crate) fn etag(text: &str) -> Option<String> {
+    not_empty(text.trim().trim_start_matches("W/").trim_matches('"'))
+}
+
+fn not_empty(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn number<N: std::str::FromStr>(text: &str) -> Result<N, MalformedXml> {
+    text.trim()
+        .parse()
+        .map_err(|_| MalformedXml(format!("`{}` is not a number", shown(text).unwrap_or_default())))
+}
+
+fn boolean(text: &str) -> Result<bool, MalformedXml> {
+    match text.trim() {
+        yes if yes.eq_ignore_ascii_case("true") => Ok(true),
+        no if no.eq_ignore_ascii_case("false") => Ok(false),
+        other => {
+            Err(MalformedXml(format!("`{}` is neither `true` nor `false`", shown(other).unwrap_or_default())))
+        }
+    }
+}
+
+fn timestamp(text: &str) -> Option<i64> {
+    DateTime::parse_from_rfc3339(text.trim()).ok().map(|time| time.timestamp())
+}
+
+/// Decodes a key as `encoding-type=url` has it: a form, where `+` is a blank.
+fn url_decode(text: &str) -> Result<String, MalformedXml> {
+    if !text.contains(['%', '+']) {
+        return Ok(text.to_owned());
+    }
+    let text = text.replace('+', " ");
+    let decoded = percent_decode_str(&text).decode_utf8();
+    decoded.map(Into::into).map_err(|_| MalformedXml("a key of the listing is not UTF-8".into()))
+}
+
+fn unexpected(path: &[Tag], expected: &str) -> MalformedXml {
+    MalformedXml(format!("the reply is not {expected} (`{:?}`)", path.first().unwrap_or(&Tag::Other)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listing(inner: &str) -> Result<ListReply, MalformedXml> {
+        ListReply::parse(
+            format!("<ListBucketResult xmlns='http://s3/'>{inner}</ListBucketResult>").as_bytes(),
+        )
+    }
+
+    const OBJECT: &str = "<Contents><Key>a%2Fb+c</Key><LastModified>2026-11-22T10:00:00.000Z</LastModified>\
+        <ETag>&quot;d41d8cd98f00b204e9800998ecf8427e&quot;</ETag><Size>7</Size></Contents>";
+
+    #[test]
+    fn keys_are_decoded_only_if_the_reply_says_so() {
+        let encoded =
+            listing(&format!("{OBJECT}<IsTruncated>false</IsTruncated><EncodingType>url</EncodingType>"));
+        let object = encoded.unwrap().objects.remove(0);
+        assert_eq!((object.key.as_str(), object.size_bytes), ("a/b c", 7));
+        assert_eq!(object.etag.as_deref(), Some("d41d8cd98f00b204e9800998ecf8427e"));
+        assert_eq!(object.last_modified, Some(1_795_341_600));
+        let raw = listing(&format!("{OBJECT}<IsTruncated>false</IsTruncated>")).unwrap();
+        assert_eq!(raw.objects[0].key, "a%2Fb+c");
+    }
+
+    #[test]
+    fn continuation_token_is_never_decoded() {
+        let reply = listing(
+            "<EncodingType>url</EncodingType><IsTruncated>true</IsTruncated><NextMarker>a%2B</NextMarker>\
+             <NextContinuationToken>x%2B+</NextContinuationToken>",
+        )
+        .unwrap();
+        assert_eq!(reply.next_continuation_token.as_deref(), Some("x%2B+"));
+        assert_eq!(reply.next_marker.as_deref(), Some("a+"));
+    }
+
+    #[test]
+    fn listing_with_holes_is_malformed() {
+        for inner in [
+            "",
+            "<IsTruncated>maybe</IsTruncated>",
+            "<Contents><Key>a</Key></Contents><IsTruncated>false</IsTruncated>",
+            "<Contents><Size>1</Size></Contents><IsTruncated>false</IsTruncated>",
+            "<Contents><Key>a</Key><Size>-1</Size></Contents><IsTruncated>false</IsTruncated>",
+            "<Contents><Key>%ff</Key><Size>1</Size></Contents><IsTruncated>false</IsTruncated><EncodingType>url</EncodingType>",
+        ] {
+            assert!(listing(inner).is_err(), "{inner}");
+        }
+        assert!(ListReply::parse(b"<html><body>hello</body></html>").is_err());
+    }
+
+    #[test]
+    fn deletion_names_what_failed() {
+        let xml = b"<DeleteResult><Deleted><Key>a</Key></Deleted><Error><Key>b</Key><Code>AccessDenied</Code></Error>\
+                    <Deleted><Key>c</Key></Deleted></DeleteResult>";
+        let (deleted, errors) = parse_delete(xml).unwrap();
+        assert_eq!(deleted, ["a", "c"]);
+        assert_eq!((errors[0].key.as_str(), errors[0].code.as_deref()), ("b", Some("AccessDenied")));
+    }
+
+    #[test]
+    fn parts_are_paged_by_number() {
+        let xml = b"<ListPartsResult><Part><PartNumber>2</PartNumber><ETag>\"x\"</ETag><Size>5</Size></Part>\
+                    <IsTruncated>true</IsTruncated></ListPartsResult>";
+        let reply = PartsReply::parse(xml).unwrap();
+        assert_eq!((reply.parts[0].number, reply.parts[0].size_bytes, reply.next), (2, 5, Some(2)));
+    }
+
+    #[test]
+    fn error_text_is_fit_to_be_shown() {
+        let reply =
+            ErrorReply::parse(b"<Error><Code>Bad</Code><Message>a\x1b[31m\n b</Message></Error>").unwrap();
+        assert_eq!(reply.message.as_deref(), Some("a [31m b"));
+        assert_eq!(ErrorReply::parse(b"<html/>"), None);
+        assert!(shown(&"x".repeat(10_000)).unwrap().len() < 500);
+    }
+}

@@ -1,0 +1,117 @@
+//! From configuration to [`S3Options`].
+
+use haul_auth::{AwsSettings, ChecksumMode, RetryMode};
+use haul_config::{Env, Located, Remote, S3Remote, SslVerify};
+
+use super::options::{
+    AddressingStyle, Checksums, CustomerKey, ListApi, ObjectSettings, PayloadSigning, ProxySettings,
+    S3Options, ServerTrust,
+};
+use crate::Result;
+
+impl S3Options {
+    /// Combines the options of a remote with the settings of the AWS files and the environment.
+    ///
+    /// An option of the remote wins over everything else. Of the AWS settings, `response_checksum_validation` needs
+    /// no counterpart: downloads are compared with the MD5 that names them.
+    pub fn resolve(remote: &Remote, s3: &S3Remote, settings: &AwsSettings, env: &Env) -> Result<Self> {
+        let block = &settings.s3;
+        let defaults = Self::new(&s3.bucket);
+        let mut retry = defaults.retry.clone();
+        retry.max_attempts = max_attempts(settings);
+        let is_on = |flag: &Option<Located<bool>>| flag.as_ref().is_some_and(|flag| flag.value);
+        Ok(Self {
+            remote_name: Some(remote.name.clone()),
+            prefix: s3.prefix.clone(),
+            region: settings.region.clone(),
+            endpoint_url: settings.endpoint_url.clone(),
+            use_ssl: s3.use_ssl.as_ref().is_none_or(|use_ssl| use_ssl.value),
+            addressing: match block.addressing_style.as_ref().map(|style| style.value) {
+                None | Some(haul_auth::AddressingStyle::Auto) => AddressingStyle::Auto,
+                Some(haul_auth::AddressingStyle::Virtual) => AddressingStyle::Virtual,
+                Some(haul_auth::AddressingStyle::Path) => AddressingStyle::Path,
+            },
+            accelerate: is_on(&block.use_accelerate_endpoint),
+            dualstack: is_on(if block.use_dualstack_endpoint.is_some() {
+                &block.use_dualstack_endpoint
+            } else {
+                &settings.use_dualstack_endpoint
+            }),
+            fips: is_on(&settings.use_fips_endpoint),
+            trust: trust(s3, settings),
+            proxy: ProxySettings::from_env(env),
+            connect_timeout: s3.connect_timeout.clone().unwrap_or(defaults.connect_timeout),
+            read_timeout: s3.read_timeout.clone().unwrap_or(defaults.read_timeout),
+            list_api: if is_on(&s3.listobjects) { ListApi::V1 } else { ListApi::V2 },
+            object: object_settings(s3),
+            customer_key: customer_key(s3)?,
+            payload_signing: match block.payload_signing_enabled.as_ref().map(|signing| signing.value) {
+                None => PayloadSigning::Auto,
+                Some(true) => PayloadSigning::Always,
+                // As for the AWS CLI, which signs over http whatever this says.
+                Some(false) => PayloadSigning::Auto,
+            },
+            checksums: match settings.request_checksum_calculation.as_ref().map(|mode| mode.value) {
+                Some(ChecksumMode::WhenSupported) => Checksums::WhenSupported,
+                None | Some(ChecksumMode::WhenRequired) => Checksums::WhenRequired,
+            },
+            retry,
+            multipart_threshold_bytes: value_or(
+                &block.multipart_threshold,
+                defaults.multipart_threshold_bytes,
+            ),
+            part_size_bytes: value_or(&block.multipart_chunksize, defaults.part_size_bytes),
+            max_concurrency: block.max_concurrent_requests.as_ref().map(|limit| limit.value),
+            max_bandwidth: block.max_bandwidth.as_ref().map(|limit| limit.value),
+            bucket: defaults.bucket,
+        })
+    }
+}
+
+/// Returns the limit on attempts, if somebody set one. A mode alone implies the number botocore documents for it.
+///
+/// Source: <https://boto3.amazonaws.com/v1/documentation/api/latest/guide/retries.html>.
+fn max_attempts(settings: &AwsSettings) -> Option<u32> {
+    let implied = || {
+        settings.retry_mode.as_ref().map(|mode| match mode.value {
+            RetryMode::Legacy => 5,
+            RetryMode::Standard | RetryMode::Adaptive => 3,
+        })
+    };
+    settings.max_attempts.as_ref().map(|attempts| attempts.value).or_else(implied)
+}
+
+fn trust(s3: &S3Remote, settings: &AwsSettings) -> ServerTrust {
+    match &s3.ssl_verify {
+        Some(Located { value: SslVerify::Enabled, .. }) => ServerTrust::System,
+        Some(Located { value: SslVerify::Disabled, .. }) => ServerTrust::Anyone,
+        Some(Located { value: SslVerify::CaBundle(path), origin }) => {
+            ServerTrust::CaBundle(Located::new(path.clone(), origin.clone()))
+        }
+        None => settings.ca_bundle.clone().map_or(ServerTrust::System, ServerTrust::CaBundle),
+    }
+}
+
+fn object_settings(s3: &S3Remote) -> ObjectSettings {
+    let text = |option: &Option<Located<String>>| option.as_ref().map(|option| option.value.clone());
+    ObjectSettings {
+        acl: text(&s3.acl),
+        grant_read: text(&s3.grant_read),
+        grant_read_acp: text(&s3.grant_read_acp),
+        grant_write_acp: text(&s3.grant_write_acp),
+        grant_full_control: text(&s3.grant_full_control),
+        sse: s3.sse.as_ref().map(|sse| sse.value.as_str().to_owned()),
+        sse_kms_key_id: text(&s3.sse_kms_key_id),
+        storage_class: None,
+    }
+}
+
+fn customer_key(s3: &S3Remote) -> Result<Option<CustomerKey>> {
+    let Some(key) = &s3.sse_customer_key else { return Ok(None) };
+    let algorithm = s3.sse_customer_algorithm.as_ref().map_or("AES256", |algorithm| &algorithm.value);
+    CustomerKey::new(algorithm, key.value.expose()).map(Some)
+}
+
+fn value_or(value: &Option<Located<u64>>, default: u64) -> u64 {
+    value.as_ref().map_or(default, |value| value.value)
+}

@@ -1,0 +1,268 @@
+//! [`S3Store`]: a bucket below a prefix.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use async_trait::async_trait;
+use haul_auth::{Clock, ProvideCredentials, SystemClock};
+use http::header::{HeaderMap, HeaderValue, IF_MATCH};
+
+use super::client::Client;
+use super::download::{Wanted, open};
+use super::endpoint::{Endpoint, Query};
+use super::http_client::{Http, HttpTransport};
+use super::list::{ListRequest, list_page};
+use super::options::S3Options;
+use super::payload::Payload;
+use super::replies::etag;
+use super::transport::Transport;
+use crate::{
+    Body, Download, Error, ErrorKind, ListFrom, ListPage, Md5Digest, ObjectInfo, RemoteStore, Result,
+    StoreLimits, Uploaded, UploadedPart,
+};
+
+/// Most bytes of one PUT and of one part.
+const MAX_PUT_BYTES: u64 = 5 << 30;
+/// Fewest bytes of a part, but for the last.
+const MIN_PART_BYTES: u64 = 5 << 20;
+/// Most parts of an upload.
+const MAX_PARTS: u32 = 10_000;
+
+/// A bucket, or what lies below a prefix of it, on AWS or any other server that speaks S3.
+///
+/// Cheap to clone. It implements [`RemoteStore`] and the traits of `object_store`: `ObjectStore`,
+/// `MultipartStore` and `PaginatedListStore`, all with keys below the prefix.
+#[derive(Clone)]
+pub struct S3Store {
+    pub(crate) client: Arc<Client>,
+    location: String,
+    /// What all keys start with: empty, or with a `/` at its end.
+    key_prefix: String,
+    etags: Arc<EtagKnowledge>,
+}
+
+impl S3Store {
+    /// Makes a store; nothing is sent. `http` may be shared between stores and with the credential chain.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] for an endpoint, a CA bundle or an option that cannot be used.
+    pub fn new(options: S3Options, credentials: Arc<dyn ProvideCredentials>, http: &Http) -> Result<Self> {
+        let uses_tls = Endpoint::resolve(&options)?.is_tls();
+        let transport = HttpTransport::new(http.client(uses_tls)?, options.max_bandwidth);
+        Self::with_transport(options, credentials, Arc::new(transport), Arc::new(SystemClock))
+    }
+
+    pub(crate) fn with_transport(
+        options: S3Options,
+        credentials: Arc<dyn ProvideCredentials>,
+        transport: Arc<dyn Transport>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self> {
+        let location = options.location();
+        let key_prefix =
+            if options.prefix.is_empty() { String::new() } else { format!("{}/", options.prefix) };
+        let client = Arc::new(Client::new(options, transport, credentials, clock)?);
+        Ok(Self { client, location, key_prefix, etags: Arc::default() })
+    }
+
+    /// Returns the server that requests go to, as `https://minio.example.org:9000`.
+    pub fn endpoint(&self) -> String {
+        self.client.endpoint().origin()
+    }
+
+    /// Returns the region that requests are signed for; it follows what the server says.
+    pub fn region(&self) -> String {
+        self.client.endpoint().region().to_owned()
+    }
+
+    /// Returns the whole key of a key below the prefix.
+    pub(crate) fn full_key(&self, key: &str) -> String {
+        format!("{}{key}", self.key_prefix)
+    }
+
+    /// Returns what of a whole key lies below the prefix.
+    pub(crate) fn below_prefix<'a>(&self, key: &'a str) -> Option<&'a str> {
+        key.strip_prefix(&self.key_prefix)
+    }
+}
+
+impl fmt::Debug for S3Store {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("S3Store")
+            .field("location", &self.location)
+            .field("endpoint", &self.endpoint())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether the server's entity tags are MD5 digests: nearly all are, but only experience shows it.
+#[derive(Debug, Default)]
+struct EtagKnowledge(AtomicU8);
+
+impl EtagKnowledge {
+    const MD5: u8 = 1;
+    const OTHER: u8 = 2;
+
+    /// Takes the entity tag of an upload with the given digest. `false` means that the server holds other bytes.
+    ///
+    /// A first tag that differs says that this server has tags of its own kind; a later one, after tags that agreed,
+    /// that something went wrong. (The server has checked Content-MD5 on arrival as well.)
+    fn check(&self, etag: Option<&str>, md5: &Md5Digest) -> bool {
+        let Some(etag) = etag.filter(|etag| etag.len() == 32) else { return true };
+        if etag.eq_ignore_ascii_case(&hex::encode(md5)) {
+            self.0.store(Self::MD5, Ordering::Relaxed);
+            return true;
+        }
+        self.0.compare_exchange(0, Self::OTHER, Ordering::Relaxed, Ordering::Relaxed) != Err(Self::MD5)
+    }
+
+    fn may_be_md5(&self) -> bool {
+        self.0.load(Ordering::Relaxed) != Self::OTHER
+    }
+
+    fn note_other(&self) {
+        self.0.store(Self::OTHER, Ordering::Relaxed);
+    }
+}
+
+#[async_trait]
+impl RemoteStore for S3Store {
+    fn location(&self) -> &str {
+        &self.location
+    }
+
+    fn limits(&self) -> StoreLimits {
+        let options = &self.client.options;
+        StoreLimits {
+            multipart_threshold_bytes: options.multipart_threshold_bytes.min(MAX_PUT_BYTES),
+            part_size_bytes: options.part_size_bytes.clamp(MIN_PART_BYTES, MAX_PUT_BYTES),
+            max_parts: MAX_PARTS,
+            max_concurrency: options.max_concurrency,
+            etag_is_md5: options.customer_key.is_none()
+                && !options.object.hides_md5()
+                && self.etags.may_be_md5(),
+        }
+    }
+
+    async fn list_page(&self, prefix: &str, from: &ListFrom) -> Result<ListPage> {
+        let prefix = self.full_key(prefix);
+        let from = match from {
+            ListFrom::AfterKey(key) => ListFrom::AfterKey(self.full_key(key)),
+            other => other.clone(),
+        };
+        let request = ListRequest { prefix: &prefix, ..ListRequest::default() };
+        let page = list_page(&self.client, &request, &from).await?;
+        let objects = page.reply.objects.into_iter().filter_map(|object| {
+            Some(ObjectInfo {
+                key: self.below_prefix(&object.key)?.to_owned(),
+                size_bytes: object.size_bytes,
+                etag: object.etag,
+                last_modified: object.last_modified,
+            })
+        });
+        Ok(ListPage { objects: objects.collect(), is_truncated: page.next.is_some(), next: page.next })
+    }
+
+    async fn head(&self, key: &str) -> Result<Option<ObjectInfo>> {
+        let head = self.client.head_object(&self.full_key(key), HeaderMap::new(), Query::default()).await?;
+        Ok(head.map(|head| ObjectInfo {
+            key: key.to_owned(),
+            size_bytes: head.size_bytes,
+            etag: head.etag,
+            last_modified: head.last_modified,
+        }))
+    }
+
+    async fn get(&self, key: &str, range: Option<Range<u64>>, if_match: Option<&str>) -> Result<Download> {
+        let mut headers = HeaderMap::new();
+        if let Some(tag) = if_match {
+            let value = HeaderValue::from_str(&format!("\"{}\"", etag(tag).unwrap_or_default())).map_err(
+                |source| Error::new(ErrorKind::Config, "malformed entity tag").with_source(source),
+            )?;
+            headers.insert(IF_MATCH, value);
+        }
+        let wanted = match range {
+            None => Wanted::All,
+            Some(range) if range.is_empty() => {
+                return Err(Error::new(ErrorKind::Config, format!("no bytes of `{key}` are asked for")));
+            }
+            Some(range) => Wanted::Bounded(range),
+        };
+        let opened = open(&self.client, &self.full_key(key), &wanted, headers).await?;
+        Ok(Download { size_bytes: opened.size_bytes, etag: opened.etag, stream: opened.stream })
+    }
+
+    async fn put(&self, key: &str, body: &Body, md5: Option<&Md5Digest>) -> Result<Uploaded> {
+        let key = self.full_key(key);
+        let reply = self.client.put_object(&key, Payload::new(body), md5, HeaderMap::new()).await?;
+        let is_plain = self.client.options.customer_key.is_none() && !self.client.options.object.hides_md5();
+        if reply.hides_md5 && is_plain {
+            // The bucket encrypts by default.
+            self.etags.note_other();
+        } else if is_plain
+            && let Some(md5) = md5
+            && !self.etags.check(reply.uploaded.etag.as_deref(), md5)
+        {
+            let message = format!(
+                "the server stored other bytes than were sent as `s3://{}/{key}`",
+                self.client.options.bucket
+            );
+            return Err(Error::new(ErrorKind::Corrupt, message));
+        }
+        Ok(reply.uploaded)
+    }
+
+    async fn create_multipart(&self, key: &str) -> Result<String> {
+        self.client.create_upload(&self.full_key(key), HeaderMap::new()).await
+    }
+
+    async fn put_part(&self, key: &str, upload_id: &str, number: u32, body: &Body) -> Result<UploadedPart> {
+        self.client.upload_part(&self.full_key(key), upload_id, number, Payload::new(body)).await
+    }
+
+    async fn list_parts(&self, key: &str, upload_id: &str) -> Result<Option<Vec<UploadedPart>>> {
+        self.client.list_upload(&self.full_key(key), upload_id).await
+    }
+
+    async fn complete_multipart(
+        &self,
+        key: &str,
+        upload_id: &str,
+        parts: &[UploadedPart],
+    ) -> Result<Uploaded> {
+        self.client.complete_upload(&self.full_key(key), upload_id, parts).await
+    }
+
+    async fn abort_multipart(&self, key: &str, upload_id: &str) -> Result<()> {
+        self.client.abort_upload(&self.full_key(key), upload_id).await
+    }
+
+    async fn delete(&self, keys: &[String]) -> Result<Vec<(String, Error)>> {
+        let full: Vec<String> = keys.iter().map(|key| self.full_key(key)).collect();
+        let failed = self.client.delete_objects(&full).await?;
+        let below = |key: String| self.below_prefix(&key).map(str::to_owned).unwrap_or(key);
+        Ok(failed.into_iter().map(|(key, error)| (below(key), error)).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tag_that_differs_after_tags_that_agreed_is_damage() {
+        let md5 = [0x11; 16];
+        let agreeing = hex::encode(md5);
+        let other = "22".repeat(16);
+        let etags = EtagKnowledge::default();
+        assert!(etags.check(Some(&agreeing), &md5));
+        assert!(!etags.check(Some(&other), &md5));
+        let etags = EtagKnowledge::default();
+        assert!(etags.check(Some(&other), &md5) && etags.check(Some(&other), &md5));
+        assert!(!etags.may_be_md5());
+        assert!(etags.check(Some("abc-2"), &md5) && etags.check(None, &md5));
+    }
+}
