@@ -9,10 +9,13 @@
 //! | [`raw`] | an HTTP server that breaks rules which no S3 library would let us break |
 //! | [`environment`], [`command`] | a world of its own for each test, and `haul` in it |
 //! | [`dataset`], [`tree`] | data as people have it; trees compared byte for byte |
+//! | [`catalogue`], [`client`] | real S3 servers, started and stopped, and a bare client to look past the program |
 //! | [`tls`] | certificates of a private authority |
 //! | [`announce`] | how the server binaries tell that they are ready, and when they stop |
 
 pub mod announce;
+pub mod catalogue;
+pub mod client;
 pub mod command;
 pub mod dataset;
 pub mod embedded;

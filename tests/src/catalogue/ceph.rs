@@ -1,0 +1,167 @@
+//! Ceph's object gateway over one monitor and one storage daemon in memory. <https://docs.ceph.com/en/latest/radosgw/>
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::process::{Processes, free_ports, get_status};
+use super::{Backing, Start, Started};
+
+const CLUSTER: &str = "6a2f1c3e-0000-4000-8000-0000000000be";
+const STORE: &str = "6a2f1c3e-0000-4000-8000-0000000000b0";
+/// How many bytes of objects fit.
+const STORE_BYTES: u64 = 4 << 30;
+
+pub(super) fn start(start: &Start<'_>) -> Result<Started> {
+    // Gateway, its https, monitor; the storage daemon takes some of the rest.
+    let port = free_ports(30)?;
+    let folder = &start.folder;
+    let cluster = Cluster { start, configuration: folder.join("ceph.conf") };
+    fs_err::write(&cluster.configuration, cluster.configuration_text(port))?;
+    for name in ["run", "mon", "osd", "mgr"] {
+        fs_err::create_dir_all(folder.join(name))?;
+    }
+    let mut processes = Processes::new(folder);
+    cluster.start_monitor(&mut processes, port + 2)?;
+    cluster.start_storage(&mut processes)?;
+    processes.run(
+        cluster
+            .command("radosgw-admin")?
+            .args(["-n", "client.rgw", "user", "create", "--uid=owner", "--display-name=owner"])
+            .arg(format!("--access-key={}", start.access_key))
+            .arg(format!("--secret-key={}", start.secret_key)),
+    )?;
+    processes.spawn("rgw", cluster.command("radosgw")?.args(["-f", "-n", "client.rgw"]))?;
+    let url = start.url(if start.tls.is_some() { port + 1 } else { port });
+    let root = format!("{url}/");
+    processes.wait_until("ceph", Duration::from_secs(120), || {
+        get_status(&root, start.authority()).is_some_and(|status| status != 503)
+    })?;
+    let backing = Backing::Processes { _processes: processes };
+    Ok(Started { backing, endpoint: url, kms_key_id: Some("testkey-1".to_owned()), limited: None })
+}
+
+struct Cluster<'a> {
+    start: &'a Start<'a>,
+    configuration: PathBuf,
+}
+
+impl Cluster<'_> {
+    fn command(&self, name: &str) -> Result<Command> {
+        let mut command = Command::new(self.start.program(name)?);
+        command.arg("-c").arg(&self.configuration);
+        Ok(command)
+    }
+
+    fn start_monitor(&self, processes: &mut Processes, port: u16) -> Result<()> {
+        let folder = &self.start.folder;
+        let map = folder.join("monmap");
+        let mut make_map = Command::new(self.start.program("monmaptool")?);
+        make_map.args(["--create", "--clobber", "--fsid", CLUSTER]);
+        make_map.args(["--addv", "a", &format!("[v2:127.0.0.1:{port}]")]).arg(&map);
+        processes.run(&mut make_map)?;
+        // Nobody authenticates here, but the monitor wants a key of its own all the same.
+        fs_err::write(
+            folder.join("keyring"),
+            "[mon.]\n\tkey = AQAAAAAAAAAAABAAAAAAAAAAAAAAAAAAAAAAAA==\n\tcaps mon = \"allow *\"\n",
+        )?;
+        let mut make_store = self.command("ceph-mon")?;
+        make_store
+            .args(["--mkfs", "-i", "a", "--monmap"])
+            .arg(&map)
+            .arg("--keyring")
+            .arg(folder.join("keyring"));
+        processes.run(&mut make_store)?;
+        processes.spawn("mon", self.command("ceph-mon")?.args(["-f", "-i", "a"]))?;
+        let mut ask = self.client_command()?;
+        ask.args(["mon", "stat"]);
+        processes.wait_until("the monitor", Duration::from_secs(60), || {
+            ask.output().is_ok_and(|output| output.status.success())
+        })
+    }
+
+    fn start_storage(&self, processes: &mut Processes) -> Result<()> {
+        processes.run(self.client_command()?.args(["osd", "new", STORE, "0"]))?;
+        processes.run(self.command("ceph-osd")?.args(["-i", "0", "--mkfs", "--osd-uuid", STORE]))?;
+        processes.spawn("osd", self.command("ceph-osd")?.args(["-f", "-i", "0"]))?;
+        let mut ask = self.client_command()?;
+        ask.args(["osd", "stat"]);
+        processes.wait_until("the storage daemon", Duration::from_secs(60), || {
+            ask.output().is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains("1 up"))
+        })
+    }
+
+    fn client_command(&self) -> Result<Command> {
+        let mut command = self.command("ceph")?;
+        command.args(["--connect-timeout", "5"]);
+        Ok(command)
+    }
+
+    fn configuration_text(&self, port: u16) -> String {
+        let folder = self.start.folder.display();
+        let mut frontend = format!("beast endpoint=127.0.0.1:{port}");
+        if let Some(tls) = &self.start.tls {
+            let (certificate, key) = (tls.certificate.display(), tls.key.display());
+            frontend += &format!(
+                " ssl_endpoint=127.0.0.1:{} ssl_certificate={certificate} ssl_private_key={key}",
+                port + 1
+            );
+        }
+        let (monitor, first, last) = (port + 2, port + 3, port + 29);
+        format!(
+            "[global]
+fsid = {CLUSTER}
+mon host = v2:127.0.0.1:{monitor}
+auth cluster required = none
+auth service required = none
+auth client required = none
+public addr = 127.0.0.1
+cluster addr = 127.0.0.1
+ms bind ipv6 = false
+ms mon client mode = crc secure
+ms bind port min = {first}
+ms bind port max = {last}
+run dir = {folder}/run
+admin socket = {folder}/run/$name.asok
+pid file =
+log file = {folder}/$name.ceph.log
+crash dir = {folder}/run
+log to stderr = false
+err to stderr = true
+keyring = {folder}/keyring
+osd pool default size = 1
+osd pool default min size = 1
+osd pool default pg num = 8
+osd pool default pgp num = 8
+osd pool default pg autoscale mode = off
+osd crush chooseleaf type = 0
+mon allow pool size one = true
+mon max pg per osd = 1000
+[mon]
+mon data = {folder}/mon
+mon data avail crit = 1
+mon data avail warn = 2
+mon cluster log file = {folder}/cluster.log
+mon election timeout = 1
+[osd]
+osd data = {folder}/osd
+osd objectstore = memstore
+memstore device bytes = {STORE_BYTES}
+osd memory target = 1500000000
+osd scrub begin hour = 0
+osd scrub end hour = 0
+osd max object name len = 256
+osd max object namespace len = 64
+[client.rgw]
+rgw data = {folder}/run
+rgw frontends = {frontend}
+rgw crypt require ssl = false
+rgw crypt s3 kms backend = testing
+rgw crypt s3 kms encryption keys = testkey-1=YmluCmJvb3N0CmJvb3N0LWJ1aWxkCmNlcGguY29uZgo= testkey-2=aWIKTWFrZWZpbGUKbWFuCm91dApzcmMKVGVzdGluZwo=
+rgw enable usage log = false
+"
+        )
+    }
+}

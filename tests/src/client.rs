@@ -1,0 +1,148 @@
+//! A bare S3 client for the tests' own requests: make a bucket, look at an object past the program under test.
+
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result, ensure};
+use bytes::Bytes;
+use haul_auth::{Credentials, SignedPayload, SigningScope, SourceName, sign};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use tokio::runtime::Runtime;
+
+use crate::announce::Announcement;
+
+/// A client for one server, with the keys of who may do everything. It blocks.
+#[derive(Debug)]
+pub struct S3Client {
+    http: reqwest::Client,
+    runtime: Runtime,
+    endpoint: String,
+    region: String,
+    access_key: String,
+    secret_key: String,
+}
+
+/// A whole reply.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Reply {
+    /// Returns the value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// Returns the body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// Makes an error of a status that is not a success.
+    pub fn ok(self, what: &str) -> Result<Self> {
+        ensure!(self.status.is_success(), "{what}: {} {}", self.status, self.text());
+        Ok(self)
+    }
+}
+
+impl S3Client {
+    /// Makes a client for a server that has announced itself.
+    pub fn new(server: &Announcement) -> Result<Self> {
+        let authority = server.ca_bundle.as_deref().map(fs_err::read).transpose()?;
+        Ok(Self {
+            http: http_client(authority.as_deref())?,
+            runtime: tokio::runtime::Builder::new_current_thread().enable_all().build()?,
+            endpoint: server.endpoint.clone(),
+            region: server.region.clone(),
+            access_key: server.access_key.clone(),
+            secret_key: server.secret_key.clone(),
+        })
+    }
+
+    /// Sends a signed request. `target` is the path and the query, percent-encoded, with the slash at the start.
+    pub fn send(
+        &self,
+        method: &Method,
+        target: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Result<Reply> {
+        let body = body.into();
+        let url = format!("{}{target}", self.endpoint);
+        let mut signed = HeaderMap::new();
+        for (name, value) in headers {
+            signed.insert(HeaderName::from_bytes(name.as_bytes())?, HeaderValue::from_str(value)?);
+        }
+        let credentials = Credentials::new(&self.access_key, &self.secret_key, SourceName::Explicit);
+        let scope = SigningScope { service: "s3", region: &self.region, time: SystemTime::now() };
+        sign(method, &url, &mut signed, SignedPayload::Bytes(&body), scope, &credentials)?;
+        self.runtime.block_on(async {
+            let request = self.http.request(method.clone(), &url).headers(signed).body(body);
+            let reply = request.send().await.with_context(|| format!("{method} {url}"))?;
+            let (status, headers) = (reply.status(), reply.headers().clone());
+            Ok(Reply { status, headers, body: reply.bytes().await? })
+        })
+    }
+
+    /// Reads the headers of an object.
+    pub fn head(&self, bucket: &str, key: &str, headers: &[(&str, &str)]) -> Result<Reply> {
+        self.send(&Method::HEAD, &format!("/{bucket}/{key}"), headers, Bytes::new())
+    }
+
+    /// Reads an object.
+    pub fn get(&self, bucket: &str, key: &str, headers: &[(&str, &str)]) -> Result<Reply> {
+        self.send(&Method::GET, &format!("/{bucket}/{key}"), headers, Bytes::new())
+    }
+
+    /// Lists the keys under a prefix; there are at most 1000.
+    pub fn keys(&self, bucket: &str, prefix: &str) -> Result<Vec<String>> {
+        let reply = self
+            .send(&Method::GET, &format!("/{bucket}?list-type=2&prefix={prefix}"), &[], Bytes::new())?
+            .ok("the listing")?;
+        let text = reply.text();
+        ensure!(!text.contains("<IsTruncated>true</IsTruncated>"), "more than a page of keys under {prefix}");
+        let keys = text.split("<Key>").skip(1).filter_map(|rest| rest.split("</Key>").next());
+        Ok(keys.map(str::to_owned).collect())
+    }
+
+    /// Makes a bucket, or takes the one that is there.
+    pub fn make_bucket(&self, bucket: &str) -> Result<()> {
+        let reply = self.send(&Method::PUT, &format!("/{bucket}"), &[], Bytes::new())?;
+        ensure!(
+            reply.status.is_success() || reply.status == StatusCode::CONFLICT,
+            "cannot make the bucket {bucket}: {} {}",
+            reply.status,
+            reply.text()
+        );
+        Ok(())
+    }
+
+    /// Keeps old versions in a bucket from now on.
+    pub fn enable_versioning(&self, bucket: &str) -> Result<()> {
+        let body = "<VersioningConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Status>Enabled</Status></VersioningConfiguration>";
+        self.send(&Method::PUT, &format!("/{bucket}?versioning="), &[], body)?.ok("versioning")?;
+        Ok(())
+    }
+}
+
+/// Makes an HTTP client that trusts one authority, and nobody else.
+pub(crate) fn http_client(authority_pem: Option<&[u8]>) -> Result<reqwest::Client> {
+    // An error says that somebody was first, which is as well.
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let certificates = match authority_pem {
+        Some(pem) => reqwest::Certificate::from_pem_bundle(pem)?,
+        None => Vec::new(),
+    };
+    let client = reqwest::Client::builder()
+        .http1_only()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(Duration::from_secs(60))
+        .tls_certs_only(certificates);
+    Ok(client.build()?)
+}
