@@ -16,6 +16,7 @@
 
 #![warn(missing_docs)]
 
+mod atomic;
 pub mod checkout;
 mod error;
 pub mod git;

@@ -1,19 +1,112 @@
 //! Entries in `.gitignore` for what DVC tracks.
+//!
+//! The entry of `data/f.txt` is the line `/f.txt` in `data/.gitignore`, as DVC writes it.
 
 use std::path::{Path, PathBuf};
 
 use super::Git;
-use crate::Result;
+use crate::{Error, Result};
 
 /// Makes Git ignore `path` by an entry in the `.gitignore` beside it, unless it does already.
 /// Returns the file if it was changed.
+///
+/// # Errors
+///
+/// [`Error::NotUnicode`] for a name that is no text; [`Error::Io`] if the file cannot be written.
 pub fn ignore(git: &Git, path: &Path) -> Result<Option<PathBuf>> {
-    let _ = (git, path);
-    unimplemented!()
+    if git.is_ignored(path, false)? {
+        return Ok(None);
+    }
+    let (file, name) = place(path)?;
+    let mut text = read(&file)?.unwrap_or_default();
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text.push_str(&entry(name));
+    text.push('\n');
+    crate::atomic::write(&file, text.as_bytes())?;
+    git.forget_excludes();
+    Ok(Some(file))
 }
 
 /// Takes the entry of `path` out again; an empty file is deleted. Returns the file if it was changed.
+///
+/// Deviation: DVC compares with the unescaped name, and so never removes the entry of `f [x].txt`.
 pub fn unignore(git: &Git, path: &Path) -> Result<Option<PathBuf>> {
-    let _ = (git, path);
-    unimplemented!()
+    let (file, name) = place(path)?;
+    let Some(text) = read(&file)? else { return Ok(None) };
+    let (escaped, plain) = (entry(name), format!("/{name}"));
+    let is_entry = |line: &&str| {
+        let line = line.trim_end_matches(['\n', '\r']);
+        line == escaped || line.trim() == plain.trim() || line.trim() == escaped.trim()
+    };
+    let kept: String = text.split_inclusive('\n').filter(|line| !is_entry(line)).collect();
+    if kept.len() == text.len() {
+        return Ok(None);
+    }
+    if kept.is_empty() {
+        fs_err::remove_file(&file)
+            .map_err(|source| Error::io("cannot remove an empty `.gitignore`", source))?;
+    } else {
+        crate::atomic::write(&file, kept.as_bytes())?;
+    }
+    git.forget_excludes();
+    Ok(Some(file))
+}
+
+/// Returns the line that names a file and nothing else.
+///
+/// Deviation: DVC does not escape blanks at the end, which Git strips, so that Git does not ignore the file.
+fn entry(name: &str) -> String {
+    let mut line = String::from("/");
+    let n_trailing = name.len() - name.trim_end_matches(' ').len();
+    for (position, character) in name.char_indices() {
+        let is_trailing_blank = position >= name.len() - n_trailing;
+        if is_trailing_blank || matches!(character, '\\' | '[' | ']' | '!' | '*' | '#' | '?') {
+            line.push('\\');
+        }
+        line.push(character);
+    }
+    line
+}
+
+fn place(path: &Path) -> Result<(PathBuf, &str)> {
+    let name =
+        path.file_name().and_then(|name| name.to_str()).ok_or_else(|| Error::NotUnicode(path.to_owned()))?;
+    if name.contains('\n') {
+        return Err(Error::BadOut(format!(
+            "`{}` has a line break in its name, which `.gitignore` cannot express",
+            path.display()
+        )));
+    }
+    Ok((path.with_file_name(".gitignore"), name))
+}
+
+fn read(file: &Path) -> Result<Option<String>> {
+    match fs_err::read_to_string(file) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(Error::io("cannot read a `.gitignore`", source)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entry_is_escaped_as_by_dvc() {
+        for (name, expected) in [
+            ("#hash", "/\\#hash"),
+            ("!bang", "/\\!bang"),
+            ("sta*r", "/sta\\*r"),
+            ("qu?e", "/qu\\?e"),
+            ("back\\slash", "/back\\\\slash"),
+            ("f [x].txt", "/f \\[x\\].txt"),
+            ("ünï", "/ünï"),
+            ("tr  ", "/tr\\ \\ "),
+        ] {
+            assert_eq!(entry(name), expected);
+        }
+    }
 }

@@ -1,42 +1,48 @@
 //! What Git says about a path, without a `git` process.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
-use crate::Result;
+use gix::bstr::BString;
+use gix::index::entry::Mode;
+
+use crate::{Error, Result};
 
 pub mod gitignore;
+mod revision;
+mod stage;
+
+pub use revision::{Revision, RevisionSet};
 
 /// The Git repository around a DVC repository.
-#[derive(Debug)]
 pub struct Git {
+    repo: gix::ThreadSafeRepository,
     work_dir: PathBuf,
-}
-
-/// A commit to look at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Revision {
-    /// Its name for messages: a branch, a tag or a commit id.
-    pub name: String,
-    /// The commit id in hex.
-    pub commit: String,
-}
-
-/// Which revisions a command looks at besides the workspace.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct RevisionSet {
-    /// `--all-branches`.
-    pub all_branches: bool,
-    /// `--all-tags`.
-    pub all_tags: bool,
-    /// `--all-commits`.
-    pub all_commits: bool,
+    /// The patterns of the `.gitignore` files, read folder by folder as questions come.
+    excludes: Mutex<Option<gix::worktree::Stack>>,
 }
 
 impl Git {
     /// Opens the Git repository whose work tree holds `directory`.
     pub fn discover(directory: &Path) -> Result<Option<Self>> {
-        let _ = directory;
-        unimplemented!()
+        // Opening is cheaper than discovering, and by far most DVC repositories lie at the root of a Git one.
+        let is_root = directory.join(".git").exists();
+        let opened = if is_root {
+            gix::open(directory).map(gix::Repository::into_sync)
+        } else if directory.ancestors().any(|folder| folder.join(".git").exists()) {
+            gix::discover(directory).map(gix::Repository::into_sync)
+        } else {
+            return Ok(None);
+        };
+        let repo = opened.map_err(|source| {
+            Error::git(format!("cannot open the Git repository at `{}`", directory.display()), source)
+        })?;
+        let Some(work_dir) = repo.to_thread_local().workdir().map(Path::to_owned) else { return Ok(None) };
+        // Paths are compared as texts, so the root is spelled as the caller spells it.
+        let work_dir = if is_root { directory.to_owned() } else { spell_like(directory, &work_dir) };
+        Ok(Some(Self { repo, work_dir, excludes: Mutex::new(None) }))
     }
 
     /// Returns the root of the work tree.
@@ -46,25 +52,69 @@ impl Git {
 
     /// Tells whether `path`, or anything below it, is in the index.
     pub fn is_tracked(&self, path: &Path) -> Result<bool> {
-        let _ = path;
-        unimplemented!()
+        let Some(name) = self.name(path) else { return Ok(false) };
+        let repo = self.repo.to_thread_local();
+        let index =
+            repo.index_or_empty().map_err(|source| Error::git("cannot read the index of Git", source))?;
+        let folder = BString::from([name.as_slice(), b"/"].concat());
+        let is_below = index.prefixed_entries(folder.as_ref()).is_some_and(|entries| !entries.is_empty());
+        Ok(is_below || index.entry_range(name.as_ref()).is_some())
     }
 
-    /// Tells whether Git ignores `path`.
+    /// Tells whether the `.gitignore` files (and `info/exclude`, and `core.excludesFile`) name `path` or a
+    /// folder above it. Being tracked makes no difference.
     pub fn is_ignored(&self, path: &Path, is_dir: bool) -> Result<bool> {
-        let _ = (path, is_dir);
-        unimplemented!()
+        let Some(name) = self.name(path) else { return Ok(false) };
+        let repo = self.repo.to_thread_local();
+        let mut excludes = self.excludes.lock().unwrap_or_else(PoisonError::into_inner);
+        let failed = |source| Error::git("cannot read the ignore files of Git", source);
+        if excludes.is_none() {
+            let source = gix::worktree::stack::state::ignore::Source::WorktreeThenIdMappingIfNotSkipped;
+            let empty = gix::index::State::new(repo.object_hash());
+            *excludes = Some(repo.excludes(&empty, None, source).map_err(failed)?.detach());
+        }
+        let stack = excludes.as_mut().expect("just filled");
+        let mode = if is_dir { Mode::DIR } else { Mode::FILE };
+        let platform = stack
+            .at_path(&name, Some(mode), &repo.objects)
+            .map_err(|source| Error::git("cannot read the ignore files of Git", source))?;
+        Ok(platform.is_excluded())
     }
 
-    /// Writes files into the index, as `git add` does; paths that are gone are taken out.
-    pub fn stage(&self, paths: &[PathBuf]) -> Result<()> {
-        let _ = paths;
-        unimplemented!()
+    /// Forgets the `.gitignore` files read so far, because one was changed.
+    fn forget_excludes(&self) {
+        *self.excludes.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Lists the revisions of `set`, each commit once.
-    pub fn revisions(&self, set: RevisionSet) -> Result<Vec<Revision>> {
-        let _ = set;
-        unimplemented!()
+    /// Returns `path` as Git names it; `None` for what is outside of the work tree and for its root.
+    fn name(&self, path: &Path) -> Option<BString> {
+        let below = match path.strip_prefix(&self.work_dir) {
+            Ok(below) => below.to_owned(),
+            Err(_) => {
+                let folder = fs_err::canonicalize(path.parent()?).ok()?;
+                let root = fs_err::canonicalize(&self.work_dir).ok()?;
+                folder.join(path.file_name()?).strip_prefix(root).ok()?.to_owned()
+            }
+        };
+        let name = gix::path::to_unix_separators_on_windows(bytes_of(below).ok()?).into_owned();
+        (!name.is_empty()).then_some(name)
     }
+}
+
+impl fmt::Debug for Git {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Git").field("work_dir", &self.work_dir).finish_non_exhaustive()
+    }
+}
+
+/// Returns a path as Git stores it: bytes, which on Windows are UTF-8.
+fn bytes_of(path: PathBuf) -> Result<BString> {
+    gix::path::into_bstr(path.clone()).map(Cow::into_owned).map_err(|_| Error::NotUnicode(path))
+}
+
+/// Finds the ancestor of `directory` that is `folder`, however links spell it.
+fn spell_like(directory: &Path, folder: &Path) -> PathBuf {
+    let Ok(real) = fs_err::canonicalize(folder) else { return folder.to_owned() };
+    let is_same = |ancestor: &&Path| fs_err::canonicalize(ancestor).is_ok_and(|ancestor| ancestor == real);
+    directory.ancestors().find(is_same).unwrap_or(folder).to_owned()
 }

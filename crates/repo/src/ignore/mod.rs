@@ -1,10 +1,25 @@
 //! Which paths DVC does not see: `.dvcignore`, and what is never seen.
+//!
+//! A `.dvcignore` applies to its folder and below; patterns further down come later, and the last one that
+//! matches decides. Never seen are `.git`, `.hg/` and `.dvc/`, and folders that are DVC repositories of their
+//! own. An ignored folder hides everything in it.
 
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-/// The line that ignores a path.
+mod pattern;
+
+use pattern::{Pattern, rebase};
+
+/// The name of the files with patterns.
+pub const DVCIGNORE: &str = ".dvcignore";
+
+/// What DVC never sees.
+const DEFAULTS: [&str; 4] = [".hg/", ".git/", ".git", ".dvc/"];
+
+/// The line that decides about a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IgnoreMatch {
     /// As DVC prints it: `.dvcignore:1:*.log`.
@@ -17,12 +32,13 @@ pub struct IgnoreMatch {
 #[derive(Debug)]
 pub struct IgnoreRules {
     root: PathBuf,
+    folders: Mutex<HashMap<PathBuf, Arc<RuleSet>>>,
 }
 
 impl IgnoreRules {
     /// Makes rules for the repository at `root`.
     pub fn new(root: &Path) -> Self {
-        Self { root: root.to_owned() }
+        Self { root: root.to_owned(), folders: Mutex::new(HashMap::new()) }
     }
 
     /// Returns the root of the repository.
@@ -30,35 +46,205 @@ impl IgnoreRules {
         &self.root
     }
 
-    /// Tells whether `path` (absolute) is ignored, itself or through a folder above it.
+    /// Tells whether `path` (absolute) is ignored, itself or through a folder above it. What lies outside of
+    /// the repository is not.
     pub fn is_ignored(&self, path: &Path, is_dir: bool) -> bool {
-        let _ = (path, is_dir);
-        unimplemented!()
+        self.check(path, is_dir).last().is_some_and(|found| found.is_ignored)
     }
 
-    /// Returns the rules that match `path`; the last one decides.
+    /// Returns the rules that match `path` or a folder above it; the last one decides.
     pub fn check(&self, path: &Path, is_dir: bool) -> Vec<IgnoreMatch> {
-        let _ = (path, is_dir);
-        unimplemented!()
+        let (Some(relative), Some(folder)) = (self.relative(path), path.parent()) else { return Vec::new() };
+        if relative.is_empty() {
+            return Vec::new();
+        }
+        let mut found = Vec::new();
+        let rules = self.rules(folder);
+        let ends = relative.match_indices('/').map(|(end, _)| end).chain([relative.len()]);
+        for end in ends {
+            let is_last = end == relative.len();
+            let name = &relative[..end];
+            let is_dir = is_dir || !is_last;
+            let decision = if is_dir && self.is_other_repository(&self.root.join(name)) {
+                let name = name.rsplit('/').next().unwrap_or(name);
+                Some(IgnoreMatch { rule: format!("in sub_repo:{name}"), is_ignored: true })
+            } else {
+                rules.find(name, is_dir)
+            };
+            let is_ignored = decision.as_ref().is_some_and(|decision| decision.is_ignored);
+            // Below the last step, only a rule that ends the matter counts.
+            found.extend(decision.filter(|decision| is_last || decision.is_ignored));
+            if is_ignored {
+                break;
+            }
+        }
+        found
     }
 
     /// Returns the rules for the entries of one folder: the fast way for a walk.
     pub fn folder(&self, folder: &Path) -> FolderRules {
-        let _ = folder;
-        unimplemented!()
+        let relative = self.relative(folder);
+        let prefix = match &relative {
+            Some(relative) if !relative.is_empty() => format!("{relative}/"),
+            _ => String::new(),
+        };
+        let scope = if relative.is_none() {
+            Scope::Outside
+        } else if !prefix.is_empty() && self.is_ignored(folder, true) {
+            Scope::Ignored
+        } else {
+            Scope::Rules(self.rules(folder))
+        };
+        FolderRules { inner: Arc::new(Folder { path: folder.to_owned(), prefix, scope }) }
+    }
+
+    /// Returns `path` below the root with `/` between names.
+    fn relative(&self, path: &Path) -> Option<String> {
+        let relative = path.strip_prefix(&self.root).ok()?.to_string_lossy().into_owned();
+        Some(if cfg!(windows) { relative.replace('\\', "/") } else { relative })
+    }
+
+    fn is_other_repository(&self, folder: &Path) -> bool {
+        folder != self.root && is_repository(folder)
+    }
+
+    /// Returns the rules that hold in `folder`, which lies in the repository.
+    fn rules(&self, folder: &Path) -> Arc<RuleSet> {
+        if let Some(rules) = self.lock().get(folder) {
+            return Arc::clone(rules);
+        }
+        let outer = match folder.parent().filter(|_| folder != self.root) {
+            Some(parent) => self.rules(parent),
+            None => Arc::new(RuleSet::default_rules()),
+        };
+        let relative = self.relative(folder).unwrap_or_default();
+        let name = if relative.is_empty() { DVCIGNORE.to_owned() } else { format!("{relative}/{DVCIGNORE}") };
+        let is_hidden = outer.find(&name, false).is_some_and(|found| found.is_ignored);
+        let rules = match fs_err::read(folder.join(DVCIGNORE)) {
+            Ok(text) if !is_hidden => {
+                Arc::new(outer.with_file(&String::from_utf8_lossy(&text), &name, &relative))
+            }
+            _ => outer,
+        };
+        self.lock().insert(folder.to_owned(), Arc::clone(&rules));
+        rules
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<PathBuf, Arc<RuleSet>>> {
+        self.folders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The rules for the entries of one folder. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct FolderRules {
-    _inner: Arc<()>,
+    inner: Arc<Folder>,
+}
+
+#[derive(Debug)]
+struct Folder {
+    path: PathBuf,
+    prefix: String,
+    scope: Scope,
+}
+
+#[derive(Debug)]
+enum Scope {
+    /// Not in the repository: nothing is ignored.
+    Outside,
+    /// The folder itself is ignored, and so is everything in it.
+    Ignored,
+    Rules(Arc<RuleSet>),
 }
 
 impl FolderRules {
     /// Tells whether the entry `name` of the folder is ignored.
     pub fn is_ignored(&self, name: &OsStr, is_dir: bool) -> bool {
-        let _ = (name, is_dir);
-        unimplemented!()
+        let rules = match &self.inner.scope {
+            Scope::Outside => return false,
+            Scope::Ignored => return true,
+            Scope::Rules(rules) => rules,
+        };
+        if is_dir && is_repository(&self.inner.path.join(name)) {
+            return true;
+        }
+        let path = format!("{}{}", self.inner.prefix, name.to_string_lossy());
+        rules.find(&path, is_dir).is_some_and(|found| found.is_ignored)
+    }
+}
+
+fn is_repository(folder: &Path) -> bool {
+    fs_err::metadata(folder.join(crate::root::DVC_DIR)).is_ok()
+}
+
+#[derive(Debug, Clone)]
+struct Rule {
+    pattern: Pattern,
+    line: String,
+    shown: String,
+}
+
+/// The rules that hold in a folder, all relative to the root.
+#[derive(Debug)]
+struct RuleSet {
+    rules: Vec<Rule>,
+}
+
+impl RuleSet {
+    fn default_rules() -> Self {
+        let rule = |line: &&str| {
+            Some(Rule { pattern: Pattern::parse(line)?, line: (*line).to_owned(), shown: format!(":{line}") })
+        };
+        Self { rules: DEFAULTS.iter().filter_map(rule).collect() }
+    }
+
+    /// Adds the lines of the file `name` in `folder`.
+    fn with_file(&self, text: &str, name: &str, folder: &str) -> Self {
+        let mut rules = self.rules.clone();
+        for (number, line) in text.lines().enumerate() {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let shown = format!("{name}:{}:{line}", number + 1);
+            // DVC compiles a line where it stands before it moves the line to the root.
+            if Pattern::parse(line).is_none() {
+                continue;
+            }
+            let line = if folder.is_empty() { line.to_owned() } else { rebase(line, folder) };
+            if let Some(pattern) = Pattern::parse(&line) {
+                rules.push(Rule { pattern, line, shown });
+            }
+        }
+        Self { rules }
+    }
+
+    /// Finds the rule that decides about `path`, which is relative to the root.
+    ///
+    /// Rules of one kind that follow each other are asked together, and the first of them is named: so does
+    /// DVC, for speed.
+    fn find(&self, path: &str, is_dir: bool) -> Option<IgnoreMatch> {
+        let mut end = self.rules.len();
+        while end > 0 {
+            let last = &self.rules[end - 1];
+            let is_same_kind = |rule: &&Rule| {
+                last.pattern.is_ignoring
+                    && rule.pattern.is_ignoring
+                    && rule.line.ends_with('/') == last.line.ends_with('/')
+            };
+            let n_same = self.rules[..end].iter().rev().take_while(is_same_kind).count().max(1);
+            let group = &self.rules[end - n_same..end];
+            end -= n_same;
+            if last.pattern.is_dir_only && !is_dir {
+                continue;
+            }
+            let as_file = group.iter().find(|rule| rule.pattern.matches(path, false));
+            let found =
+                as_file.or_else(|| group.iter().find(|rule| is_dir && rule.pattern.matches(path, true)));
+            if let Some(rule) = found {
+                return Some(IgnoreMatch { rule: rule.shown.clone(), is_ignored: rule.pattern.is_ignoring });
+            }
+        }
+        None
     }
 }

@@ -1,0 +1,233 @@
+//! One pattern of a `.dvcignore`.
+//!
+//! The language is that of `.gitignore` as the Python library pathspec understands it, which differs from
+//! Git where a `!` pattern names a folder: it brings back everything below, not just the folder. Source:
+//! <https://dvc.org/doc/user-guide/project-structure/dvcignore-files>.
+
+/// What a line of a `.dvcignore` says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Pattern {
+    /// `false` for a `!` pattern.
+    pub(super) is_ignoring: bool,
+    /// Ends with a slash: it does not name files.
+    pub(super) is_dir_only: bool,
+    matcher: Matcher,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Matcher {
+    Everything,
+    /// What pathspec makes of `*/` and `**/`, seen through DVC's way of asking.
+    Nothing,
+    Segments {
+        segments: Vec<Segment>,
+        is_folder_needed: bool,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Segment {
+    /// `**`: any number of folders.
+    Folders,
+    /// Exactly one name.
+    Name(Vec<Token>),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Token {
+    Literal(char),
+    /// `?`
+    One,
+    /// `*`
+    Many,
+    /// `[…]`
+    Set {
+        is_negated: bool,
+        ranges: Vec<(char, char)>,
+    },
+}
+
+impl Pattern {
+    /// Reads a line; `None` for comments, blank lines and what pathspec drops.
+    pub(super) fn parse(line: &str) -> Option<Self> {
+        let line = if line.ends_with("\\ ") { line } else { line.trim_end() };
+        if line.is_empty() || line.starts_with('#') || line == "/" {
+            return None;
+        }
+        let (is_ignoring, pattern) = match line.strip_prefix('!') {
+            Some(rest) => (false, rest),
+            None => (true, line),
+        };
+        let is_dir_only = pattern.ends_with('/');
+        let mut parts: Vec<&str> = pattern.split('/').collect();
+        if parts[0].is_empty() {
+            parts.remove(0);
+        } else if (parts.len() == 1 || (parts.len() == 2 && parts[1].is_empty())) && parts[0] != "**" {
+            parts.insert(0, "**");
+        }
+        if parts.last()?.is_empty() {
+            *parts.last_mut()? = "**";
+        }
+        parts.dedup_by(|next, previous| *next == "**" && *previous == "**");
+        let matcher = match parts[..] {
+            ["**"] | ["**", "*"] if !is_dir_only => Matcher::Everything,
+            ["**"] | ["**", "*", "**"] => Matcher::Nothing,
+            ["**", "*"] => Matcher::Everything,
+            _ => {
+                let is_folder_needed = parts.last() == Some(&"**");
+                if is_folder_needed {
+                    parts.pop();
+                }
+                Matcher::Segments {
+                    segments: parts.iter().map(|part| segment(part)).collect::<Option<_>>()?,
+                    is_folder_needed,
+                }
+            }
+        };
+        Some(Self { is_ignoring, is_dir_only, matcher })
+    }
+
+    /// Tells whether the pattern matches `path` or a folder above it. Names are separated by `/`; `is_folder`
+    /// says that the path is asked for as a folder, with a slash at its end.
+    pub(super) fn matches(&self, path: &str, is_folder: bool) -> bool {
+        match &self.matcher {
+            Matcher::Everything => true,
+            Matcher::Nothing => false,
+            Matcher::Segments { segments, is_folder_needed } => {
+                let names: Vec<&str> = path.split('/').collect();
+                matches_from(segments, &names, &|n_matched| {
+                    !is_folder_needed || n_matched < names.len() || is_folder
+                })
+            }
+        }
+    }
+}
+
+/// Matches segments against the first names; `accept` is told how many names are left.
+fn matches_from(segments: &[Segment], names: &[&str], accept: &dyn Fn(usize) -> bool) -> bool {
+    fn walk(segments: &[Segment], names: &[&str], taken: usize, accept: &dyn Fn(usize) -> bool) -> bool {
+        match segments.split_first() {
+            None => accept(taken),
+            Some((Segment::Folders, rest)) => {
+                (taken..=names.len()).any(|taken| walk(rest, names, taken, accept))
+            }
+            Some((Segment::Name(tokens), rest)) => names.get(taken).is_some_and(|name| {
+                let characters: Vec<char> = name.chars().collect();
+                name_matches(tokens, &characters) && walk(rest, names, taken + 1, accept)
+            }),
+        }
+    }
+    walk(segments, names, 0, accept)
+}
+
+fn name_matches(tokens: &[Token], name: &[char]) -> bool {
+    // The last `*` and where it stood: enough, because a later star can always take over.
+    let (mut token, mut position, mut star) = (0, 0, None);
+    while position < name.len() {
+        match tokens.get(token) {
+            Some(Token::Many) => {
+                star = Some((token, position));
+                token += 1;
+                continue;
+            }
+            Some(one) if one.matches(name[position]) => {
+                token += 1;
+                position += 1;
+                continue;
+            }
+            _ => {}
+        }
+        let Some((star_token, star_position)) = star else { return false };
+        star = Some((star_token, star_position + 1));
+        token = star_token + 1;
+        position = star_position + 1;
+    }
+    tokens[token..].iter().all(|token| *token == Token::Many)
+}
+
+impl Token {
+    fn matches(&self, character: char) -> bool {
+        match self {
+            Self::Literal(literal) => *literal == character,
+            Self::One => true,
+            Self::Many => false,
+            Self::Set { is_negated, ranges } => {
+                ranges.iter().any(|(from, to)| (*from..=*to).contains(&character)) != *is_negated
+            }
+        }
+    }
+}
+
+/// Reads one segment; `None` if a bracket is never closed or a backslash escapes nothing.
+///
+/// Deviation: DVC crashes on the backslash; the line is dropped here, as Git does.
+fn segment(text: &str) -> Option<Segment> {
+    if text == "**" {
+        return Some(Segment::Folders);
+    }
+    let characters: Vec<char> = text.chars().collect();
+    let mut tokens = Vec::new();
+    let mut position = 0;
+    while position < characters.len() {
+        let character = characters[position];
+        position += 1;
+        match character {
+            '\\' => {
+                tokens.push(Token::Literal(*characters.get(position)?));
+                position += 1;
+            }
+            '*' => tokens.push(Token::Many),
+            '?' => tokens.push(Token::One),
+            '[' => {
+                let (set, end) = set(&characters, position)?;
+                tokens.push(set);
+                position = end;
+            }
+            _ => tokens.push(Token::Literal(character)),
+        }
+    }
+    Some(Segment::Name(tokens))
+}
+
+/// Reads a bracket expression whose content starts at `start`; returns where it ends.
+fn set(characters: &[char], start: usize) -> Option<(Token, usize)> {
+    let is_negated = matches!(characters.get(start), Some('!' | '^'));
+    let first = start + usize::from(is_negated);
+    // A bracket at the very start stands for itself.
+    let search = first + usize::from(characters.get(first) == Some(&']'));
+    let end = search + characters.get(search..)?.iter().position(|character| *character == ']')?;
+    let content = &characters[first..end];
+    let mut ranges = Vec::new();
+    let mut position = 0;
+    while position < content.len() {
+        let from = content[position];
+        match (content.get(position + 1), content.get(position + 2)) {
+            (Some('-'), Some(to)) => {
+                ranges.push((from, *to));
+                position += 3;
+            }
+            _ => {
+                ranges.push((from, from));
+                position += 1;
+            }
+        }
+    }
+    Some((Token::Set { is_negated, ranges }, end + 1))
+}
+
+/// Rewrites a line of a `.dvcignore` in the folder `folder` (below the root, with `/`) into one for the root,
+/// as DVC does when it merges the two.
+pub(super) fn rebase(line: &str, folder: &str) -> String {
+    let line = line.trim();
+    let (mark, rule) = match line.strip_prefix('!') {
+        Some(rest) => ("!/", rest),
+        None => ("", line),
+    };
+    let last = rule.chars().last().map_or(0, char::len_utf8);
+    let is_anchored = rule[..rule.len() - last].contains('/') && !rule.starts_with("**/");
+    let rule = rule.strip_prefix(if is_anchored { "/" } else { "**/" }).unwrap_or(rule);
+    let rule = rule.strip_prefix('\\').unwrap_or(rule);
+    let depth = if is_anchored { "" } else { "**/" };
+    // A pattern with a slash inside is anchored with or without a slash in front.
+    format!("{mark}{folder}/{depth}{rule}")
+}

@@ -1,0 +1,12 @@
+//! YAML as DVC reads and writes it: parsed with the place of every node, edited without touching what is not
+//! meant, and written as ruamel.yaml writes it.
+//!
+//! `saphyr-parser` does the parsing. It forgets comments, so edits are made in the text itself at the places
+//! it reports.
+
+mod node;
+mod parse;
+mod resolve;
+
+pub(crate) use node::{Entry, Kind, Node, Scalar};
+pub(crate) use parse::{Syntax, parse};
