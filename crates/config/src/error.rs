@@ -4,8 +4,9 @@
 //! never shows a secret; [`Error::places`] says where the values stand; [`Error::hint`] says what to type.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use crate::ini::python_repr;
 use crate::{Level, Origin};
 
 /// The result of reading, checking or editing a configuration.
@@ -84,6 +85,14 @@ pub enum Error {
         /// The nearest name that does exist.
         nearest: Option<String>,
     },
+    /// A command that edits remotes was given a name that does not exist.
+    #[error("remote '{name}' doesn't exist.")]
+    RemoteUnknown {
+        /// The name.
+        name: String,
+        /// The nearest name that does exist.
+        nearest: Option<String>,
+    },
     /// `remote add` of a name that is taken.
     #[error("remote '{name}' already exists. Use `-f|--force` to overwrite it.")]
     RemoteExists {
@@ -107,6 +116,14 @@ pub enum Error {
         name: String,
         /// The nearest name that does exist.
         nearest: Option<String>,
+    },
+    /// A remote can't go because a higher level holds options of it, which would be left without a URL.
+    #[error("remote '{name}' has options in a higher level")]
+    InUseAbove {
+        /// The name.
+        name: String,
+        /// Where the options of the higher level stand.
+        origin: Origin,
     },
     /// No remote was named and there is no default.
     #[error("no remote specified")]
@@ -166,21 +183,87 @@ pub enum Error {
 impl Error {
     /// Returns the values that take part, each with the place it was set.
     pub fn places(&self) -> Vec<Place> {
-        unimplemented!()
+        let place = |key: String, origin: &Origin| vec![Place { key, origin: origin.clone() }];
+        match self {
+            Self::Schema { path, origin: origin @ Origin::File { .. }, .. } => place(path.join("."), origin),
+            Self::Invalid { places, .. } | Self::Incomplete { places, .. } => places.clone(),
+            Self::RemoteExists { name, origin } | Self::RenameTargetExists { name, origin } => {
+                place(format!("remote.{name}"), origin)
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Returns the file, and the line if it is known, of a mistake that is not about one option.
+    pub fn file(&self) -> Option<(&Path, Option<usize>)> {
+        match self {
+            Self::Parse { path, line, .. } => Some((path, *line)),
+            Self::Interpolation { path, line, .. } => Some((path, Some(*line))),
+            Self::Io { path, .. } => Some((path, None)),
+            _ => None,
+        }
     }
 
     /// Returns what the user can type to repair it.
     pub fn hint(&self) -> Option<String> {
-        unimplemented!()
+        match self {
+            Self::Schema { hint, .. } => hint.clone(),
+            Self::Invalid { hint, .. } | Self::Incomplete { hint, .. } => Some(hint.clone()),
+            Self::RemoteNotFound { nearest: Some(nearest), .. }
+            | Self::RemoteUnknown { nearest: Some(nearest), .. }
+            | Self::DefaultNotInList { nearest: Some(nearest), .. } => {
+                Some(format!("did you mean `{nearest}`?"))
+            }
+            Self::RemoteNotFound { .. } | Self::RemoteUnknown { .. } | Self::DefaultNotInList { .. } => {
+                Some("list the remotes there are with `haul remote list`".to_owned())
+            }
+            Self::NoDefaultRemote { available } if available.is_empty() => {
+                Some("add one with `haul remote add -d <name> <url>`".to_owned())
+            }
+            Self::NoDefaultRemote { available } => Some(format!(
+                "name one with `-r <name>`, or make it the default with `haul remote default <name>`; there are: {}",
+                available.join(", ")
+            )),
+            Self::NotInRepository { .. } => {
+                Some("use `--global` or `--system`, or change into a repository".to_owned())
+            }
+            Self::Unquotable { .. } => {
+                Some("quotes of both kinds, and characters that end a line, can't stand there".to_owned())
+            }
+            Self::InUseAbove { name, origin, .. } => {
+                let flag = level_flag(origin);
+                Some(format!("first type `haul remote remove{flag} {name}`"))
+            }
+            _ => None,
+        }
     }
 
     /// Tells whether DVC puts `config file error: ` before the message.
     pub fn is_config_file_error(&self) -> bool {
-        !matches!(self, Self::KeyName { .. } | Self::Io { .. } | Self::Unquotable { .. })
+        !matches!(
+            self,
+            Self::KeyName { .. }
+                | Self::Io { .. }
+                | Self::Unquotable { .. }
+                | Self::Invalid { .. }
+                | Self::Incomplete { .. }
+        )
     }
 }
 
-/// Writes a path as Python does: `['remote']['origin']`.
+/// Returns the flag that names the level of an option, with a blank before it; the repository's needs none.
+pub(crate) fn level_flag(origin: &Origin) -> &'static str {
+    match origin {
+        Origin::File { level: Level::System, .. } => " --system",
+        Origin::File { level: Level::Global, .. } => " --global",
+        Origin::File { level: Level::Local, .. } => " --local",
+        _ => "",
+    }
+}
+
+/// Writes a path as Python does: `['remote']['origin']`; what is in angle brackets is no key and has no quotes.
 fn bracketed(path: &[String]) -> String {
-    path.iter().map(|part| format!("['{part}']")).collect()
+    let show = |part: &String| if part.starts_with('<') { part.clone() } else { python_repr(part) };
+    let shown: Vec<String> = path.iter().map(show).collect();
+    format!("[{}]", shown.join("]["))
 }

@@ -9,7 +9,7 @@ use crate::{Env, Level};
 /// Source: <https://dvc.org/doc/user-guide/project-structure/configuration>.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigPaths {
-    system: Option<PathBuf>,
+    system: PathBuf,
     global: Option<PathBuf>,
     repo: Option<PathBuf>,
     local: Option<PathBuf>,
@@ -22,7 +22,7 @@ impl ConfigPaths {
     pub fn new(env: &Env, dvc_dir: Option<&Path>) -> Self {
         let dvc_dir = dvc_dir.map(|path| env.absolute(path));
         Self {
-            system: system_dir(env).map(|folder| env.absolute(folder).join("config")),
+            system: env.absolute(system_dir(env)).join("config"),
             global: global_dir(env).map(|folder| env.absolute(folder).join("config")),
             repo: dvc_dir.as_ref().map(|folder| folder.join("config")),
             local: dvc_dir.map(|folder| folder.join("config.local")),
@@ -32,7 +32,7 @@ impl ConfigPaths {
     /// Returns the file of a level; outside a repository there is none for [`Level::Repo`] and [`Level::Local`].
     pub fn path(&self, level: Level) -> Option<&Path> {
         match level {
-            Level::System => self.system.as_deref(),
+            Level::System => Some(&self.system),
             Level::Global => self.global.as_deref(),
             Level::Repo => self.repo.as_deref(),
             Level::Local => self.local.as_deref(),
@@ -46,20 +46,20 @@ impl ConfigPaths {
 }
 
 /// Follows `platformdirs.site_config_dir("dvc", "iterative")`.
-fn system_dir(env: &Env) -> Option<PathBuf> {
+fn system_dir(env: &Env) -> PathBuf {
     if let Some(folder) = env.var_os("DVC_SYSTEM_CONFIG_DIR") {
-        return Some(folder.into());
+        return folder.into();
     }
     if cfg!(windows) {
         let base = env.var_os("PROGRAMDATA").map_or_else(|| PathBuf::from(r"C:\ProgramData"), PathBuf::from);
-        return Some(base.join("iterative").join("dvc"));
+        return base.join("iterative").join("dvc");
     }
     if cfg!(target_os = "macos") {
-        return Some("/Library/Application Support/dvc".into());
+        return "/Library/Application Support/dvc".into();
     }
     // Only the first folder of the list is looked at, as DVC does.
     let first = env.var("XDG_CONFIG_DIRS").and_then(|folders| folders.split(':').next());
-    Some(Path::new(first.filter(|folder| !folder.is_empty()).unwrap_or("/etc/xdg")).join("dvc"))
+    Path::new(first.filter(|folder| !folder.is_empty()).unwrap_or("/etc/xdg")).join("dvc")
 }
 
 /// Follows `platformdirs.user_config_dir("dvc", "iterative")`.

@@ -1,10 +1,15 @@
 //! A validated remote.
 
+mod build;
+pub(crate) mod rules;
+
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use url::Url;
+
+pub(crate) use build::{build, dereference};
 
 use crate::schema::LinkType;
 use crate::{Located, Secret};
@@ -146,5 +151,10 @@ impl ServerSideEncryption {
             Self::AwsKms => "aws:kms",
             Self::AwsKmsDsse => "aws:kms:dsse",
         }
+    }
+
+    /// Reads the value of the header.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Aes256, Self::AwsKms, Self::AwsKmsDsse].into_iter().find(|sse| sse.as_str() == name)
     }
 }

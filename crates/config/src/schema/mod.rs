@@ -1,10 +1,15 @@
 //! The validated configuration.
 
+pub(crate) mod url;
+pub(crate) mod validate;
+pub(crate) mod values;
+
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use crate::{Located, Remote, Result};
+use crate::stack::tree::{Leaf, Node, Table};
+use crate::{Env, Error, Located, Remote, Result, keys};
 
 /// The merged and validated configuration of all levels.
 #[derive(Debug, Clone)]
@@ -13,26 +18,114 @@ pub struct Config {
     pub core: CoreConfig,
     /// Section `cache`.
     pub cache: CacheConfig,
+    warnings: Vec<String>,
+    tree: Table,
+    env: Env,
 }
 
 impl Config {
+    /// Validates a merged tree.
+    pub(crate) fn new(tree: Table, env: &Env) -> Result<Self> {
+        let warnings = validate::validate(&tree)?;
+        let core = Section { tree: &tree, name: "core" };
+        let cache = Section { tree: &tree, name: "cache" };
+        Ok(Self {
+            core: CoreConfig {
+                remote: core.text("remote").map(|name| name.map(|name| name.to_lowercase())),
+                checksum_jobs: core.leaf("checksum_jobs").map(positive),
+                interactive: core.boolean("interactive", false),
+                analytics: core.boolean("analytics", true),
+                hardlink_lock: core.boolean("hardlink_lock", false),
+                no_scm: core.boolean("no_scm", false),
+                autostage: core.boolean("autostage", false),
+                check_update: core.boolean("check_update", true),
+                site_cache_dir: core.text("site_cache_dir").map(|path| path.map(|path| env.absolute(path))),
+            },
+            cache: CacheConfig {
+                dir: cache.text("dir").map(|path| path.map(PathBuf::from)),
+                types: cache.leaf("type").map(|leaf| leaf.located().map(|value| values::link_types(&value))),
+                shared_group: match cache.leaf("shared") {
+                    Some(leaf) => Located::new(true, leaf.origin.clone()),
+                    None => Located::default_value(false),
+                },
+                slow_link_warning: cache.boolean("slow_link_warning", true),
+                verify: cache.boolean("verify", false),
+            },
+            warnings,
+            env: env.clone(),
+            tree,
+        })
+    }
+
     /// Returns the remote called `name`, or the default remote.
     ///
     /// The name is matched in lower case, references (`remote://other/path`) are followed, and the options are
     /// checked for what can't work: contradictions, incomplete sets, malformed values.
     pub fn remote(&self, name: Option<&str>) -> Result<Remote> {
-        let _ = name;
-        unimplemented!()
+        let name = match name.filter(|name| !name.is_empty()) {
+            Some(name) => name.to_lowercase(),
+            None => match &self.core.remote {
+                Some(default) if !default.value.is_empty() => default.value.clone(),
+                _ => {
+                    let available = self.remote_names().into_iter().map(str::to_owned).collect();
+                    return Err(Error::NoDefaultRemote { available });
+                }
+            },
+        };
+        crate::remote::build(&self.tree, &name, &self.core, &self.env)
     }
 
     /// Returns the names of all remotes, in the order they were first seen.
     pub fn remote_names(&self) -> Vec<&str> {
-        unimplemented!()
+        names(&self.tree)
     }
 
     /// Returns what deserves a warning but stops nothing, such as unknown options of `feature`.
     pub fn warnings(&self) -> &[String] {
-        unimplemented!()
+        &self.warnings
+    }
+}
+
+/// Returns the names of the remotes of a tree.
+pub(crate) fn names(tree: &Table) -> Vec<&str> {
+    let remotes = tree.table(&["remote"]).into_iter().flat_map(Table::iter);
+    remotes.filter(|(_, node)| matches!(node, Node::Table(_))).map(|(name, _)| name).collect()
+}
+
+/// Says that there is no such remote, and which one may be meant.
+pub(crate) fn remote_not_found(tree: &Table, name: &str) -> Error {
+    let nearest = keys::nearest(name, names(tree)).map(str::to_owned);
+    Error::RemoteNotFound { name: name.to_owned(), nearest }
+}
+
+/// Reads a number that has been checked to be positive.
+pub(crate) fn positive(leaf: &Leaf) -> Located<NonZeroUsize> {
+    leaf.located().map(|value| {
+        let number = values::integer(&value).and_then(|number| usize::try_from(number).ok());
+        number.and_then(NonZeroUsize::new).unwrap_or(NonZeroUsize::MIN)
+    })
+}
+
+/// The options of a section that has been checked.
+pub(crate) struct Section<'a> {
+    tree: &'a Table,
+    name: &'static str,
+}
+
+impl<'a> Section<'a> {
+    fn leaf(&self, option: &str) -> Option<&'a Leaf> {
+        self.tree.leaf(&[self.name, option])
+    }
+
+    fn text(&self, option: &str) -> Option<Located<String>> {
+        self.leaf(option).map(|leaf| leaf.located().map(|value| value.to_string()))
+    }
+
+    fn boolean(&self, option: &str, default: bool) -> Located<bool> {
+        match self.leaf(option) {
+            Some(leaf) => leaf.located().map(|value| values::boolean(&value).unwrap_or(default)),
+            None => Located::default_value(default),
+        }
     }
 }
 
@@ -96,6 +189,13 @@ impl LinkType {
             Self::Symlink => "symlink",
             Self::Copy => "copy",
         }
+    }
+
+    /// Reads the name used in configuration files.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Reflink, Self::Hardlink, Self::Symlink, Self::Copy]
+            .into_iter()
+            .find(|kind| kind.as_str() == name)
     }
 }
 

@@ -1,9 +1,20 @@
 //! The four files together.
 
+mod edit;
+mod layer;
+pub(crate) mod resolve;
+pub(crate) mod tree;
+mod write;
+
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use crate::ini::Value;
-use crate::{Config, ConfigPaths, Env, KeyPath, Level, Located, Place, Result};
+use crate::{
+    Config, ConfigPaths, Env, Error, KeyPath, Level, Located, Place, Result, SectionName, keys, schema,
+};
+use layer::Layer;
+use tree::{Leaf, Table};
 
 /// The configuration files of all levels, loaded but not validated.
 ///
@@ -13,6 +24,8 @@ use crate::{Config, ConfigPaths, Env, KeyPath, Level, Located, Place, Result};
 pub struct ConfigStack {
     paths: ConfigPaths,
     env: Env,
+    /// The levels that have a place for a file, from the lowest to the highest.
+    layers: Vec<Layer>,
 }
 
 /// An option of one level, as `config --list` shows it.
@@ -84,7 +97,9 @@ pub enum Notice {
 impl ConfigStack {
     /// Reads the files that exist; a missing file is an empty one.
     pub fn load(paths: &ConfigPaths, env: &Env) -> Result<Self> {
-        Ok(Self { paths: paths.clone(), env: env.clone() })
+        let files = Level::ALL.into_iter().filter_map(|level| Some((level, paths.path(level)?)));
+        let layers = files.map(|(level, path)| Layer::load(level, path, env)).collect::<Result<_>>()?;
+        Ok(Self { paths: paths.clone(), env: env.clone(), layers })
     }
 
     /// Returns where the files are.
@@ -94,86 +109,107 @@ impl ConfigStack {
 
     /// Merges and validates all levels.
     pub fn config(&self) -> Result<Config> {
-        unimplemented!()
+        Config::new(self.merged(None), &self.env)
     }
 
     /// Returns an option: of one level, or of the highest level that sets it.
     ///
     /// With a level, a missing section or option is an error; without, it is `None`. Paths are absolute.
     pub fn get(&self, key: &KeyPath, level: Option<Level>) -> Result<Option<Located<Value>>> {
-        let _ = (key, level, &self.env);
-        unimplemented!()
+        let path = [key.section.path(), vec![key.option.as_str()]].concat();
+        match level {
+            Some(level) => {
+                let layer = self.layer(level)?;
+                let leaf = layer.table.leaf(&path).ok_or_else(|| not_found(&layer.table, key))?;
+                Ok(Some(leaf.located()))
+            }
+            None => Ok(self.layers.iter().rev().find_map(|layer| layer.table.leaf(&path)).map(Leaf::located)),
+        }
     }
 
     /// Lists the options of one level or of all, in DVC's order: levels from system to local, remotes first.
     pub fn list(&self, level: Option<Level>) -> Result<Vec<Listed>> {
-        let _ = level;
-        unimplemented!()
+        if let Some(level) = level {
+            self.layer(level)?;
+        }
+        let mut listed: Vec<Listed> = Vec::new();
+        let mut seen: HashSet<String> = HashSet::new();
+        for layer in self.layers.iter().rev() {
+            let options = layer.table.flatten();
+            let shown = level.is_none_or(|level| level == layer.level);
+            for (key, leaf) in options.iter().rev().filter(|_| shown) {
+                listed.push(Listed {
+                    key: key.clone(),
+                    value: leaf.located(),
+                    overridden: seen.contains(key),
+                });
+            }
+            seen.extend(options.into_iter().map(|(key, _)| key));
+        }
+        listed.reverse();
+        Ok(listed)
     }
 
     /// Lists the remotes of one level, or of all levels merged, in the order they were first seen.
     pub fn remotes(&self, level: Option<Level>) -> Result<Vec<ListedRemote>> {
-        let _ = level;
-        unimplemented!()
+        let default = self.default_remote(level)?.map(|default| default.value.to_lowercase());
+        let table = self.table(level)?;
+        let listed = schema::names(&table).into_iter().map(|name| ListedRemote {
+            name: name.to_owned(),
+            url: table
+                .leaf(&["remote", name, "url"])
+                .map(|leaf| leaf.located().map(|value| value.to_string())),
+            is_default: default.as_deref() == Some(name),
+        });
+        Ok(listed.collect())
     }
 
     /// Returns the default remote of one level, or of all levels merged.
     pub fn default_remote(&self, level: Option<Level>) -> Result<Option<Located<String>>> {
-        let _ = level;
-        unimplemented!()
+        let table = self.table(level)?;
+        Ok(table.leaf(&["core", "remote"]).map(|leaf| leaf.located().map(|value| value.to_string())))
     }
 
-    /// Sets an option (`config NAME VALUE`); creates its section if need be.
-    pub fn set(&mut self, level: Level, key: &KeyPath, value: &str) -> Result<Edited> {
-        let _ = (level, key, value);
-        unimplemented!()
+    fn layer(&self, level: Level) -> Result<&Layer> {
+        self.layers.iter().find(|layer| layer.level == level).ok_or(Error::NotInRepository { level })
     }
 
-    /// Removes an option (`config -u NAME`); a missing one is an error.
-    pub fn unset(&mut self, level: Level, key: &KeyPath) -> Result<Edited> {
-        let _ = (level, key);
-        unimplemented!()
+    /// Returns one level, or all merged.
+    fn table(&self, level: Option<Level>) -> Result<Table> {
+        match level {
+            Some(level) => self.layer(level).map(|layer| layer.table.clone()),
+            None => Ok(self.merged(None)),
+        }
     }
 
-    /// Adds a remote. A relative path in `url` is relative to the working directory.
-    pub fn add_remote(&mut self, level: Level, name: &str, url: &str, how: AddRemote) -> Result<Edited> {
-        let _ = (level, name, url, how);
-        unimplemented!()
+    /// Merges the levels from system up to this one.
+    fn merged(&self, up_to: Option<Level>) -> Table {
+        let mut merged = Table::default();
+        for layer in self.layers.iter().filter(|layer| up_to.is_none_or(|level| layer.level <= level)) {
+            merged.merge(&layer.table);
+            // DVC lists all sections it knows behind those of the first file; it decides which mistake is the first.
+            for section in keys::SECTIONS {
+                if merged.get(section.name).is_none() {
+                    merged.table_mut(section.name);
+                }
+            }
+        }
+        merged
     }
+}
 
-    /// Sets an option of a remote that this or a lower level defines.
-    pub fn modify_remote(&mut self, level: Level, name: &str, option: &str, value: &str) -> Result<Edited> {
-        let _ = (level, name, option, value);
-        unimplemented!()
+/// Says whether the section or the option is missing, as `dvc config` does.
+fn not_found(table: &Table, key: &KeyPath) -> Error {
+    let (kind, name) = match &key.section {
+        SectionName::Plain(name) => ("section", name),
+        SectionName::Remote(name) => ("remote", name),
+        SectionName::Machine(name) => ("machine", name),
+        SectionName::Db(name) => ("db", name),
+    };
+    let path = key.section.path();
+    let is_known = matches!(key.section, SectionName::Plain(_)) && keys::section(name).is_some();
+    if is_known || table.table(&path).is_some() {
+        return Error::OptionNotFound { option: key.option.clone(), kind, name: name.clone() };
     }
-
-    /// Removes an option of a remote that this or a lower level defines; a missing option is fine.
-    pub fn unset_remote_option(&mut self, level: Level, name: &str, option: &str) -> Result<Edited> {
-        let _ = (level, name, option);
-        unimplemented!()
-    }
-
-    /// Makes a remote that this or a lower level defines the default one.
-    pub fn set_default_remote(&mut self, level: Level, name: &str) -> Result<Edited> {
-        let _ = (level, name);
-        unimplemented!()
-    }
-
-    /// Removes `core.remote` of the level, if set.
-    pub fn unset_default_remote(&mut self, level: Level) -> Result<Edited> {
-        let _ = level;
-        unimplemented!()
-    }
-
-    /// Removes a remote of the level, and `core.remote` at this and the higher levels where it names the remote.
-    pub fn remove_remote(&mut self, level: Level, name: &str) -> Result<Edited> {
-        let _ = (level, name);
-        unimplemented!()
-    }
-
-    /// Renames a remote of the level, and `core.remote` at this and the higher levels where it names the remote.
-    pub fn rename_remote(&mut self, level: Level, old: &str, new: &str) -> Result<Edited> {
-        let _ = (level, old, new);
-        unimplemented!()
-    }
+    Error::SectionNotFound { kind, name: name.clone() }
 }

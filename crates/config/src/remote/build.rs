@@ -1,0 +1,182 @@
+//! From the options of a section to a [`Remote`].
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::rules::{self, Options};
+use super::{LocalRemote, Remote, RemoteKind, S3Remote, ServerSideEncryption, SslVerify};
+use crate::ini::Value;
+use crate::schema::url::UrlParts;
+use crate::schema::validate;
+use crate::schema::values::{boolean, integer, link_types};
+use crate::schema::{CoreConfig, positive, remote_not_found};
+use crate::stack::resolve;
+use crate::stack::tree::{Node, Table};
+use crate::{Env, Error, Located, Origin, Place, Result, Secret};
+
+/// How many references are followed before they count as a loop.
+const MAX_REFERENCES: usize = 16;
+
+/// Builds a remote, checking what the schema can't see.
+pub(crate) fn build(tree: &Table, name: &str, core: &CoreConfig, env: &Env) -> Result<Remote> {
+    let table = dereference(tree, name)?;
+    let options = Options { name, table: &table };
+    if let Some(error) = rules::check(&options).into_iter().next() {
+        return Err(error);
+    }
+    let url = options.text("url").ok_or_else(|| remote_not_found(tree, name))?;
+    let parts = UrlParts::parse(&url.value).unwrap_or_else(|| UrlParts {
+        scheme: String::new(),
+        authority: String::new(),
+        rest: url.value.clone(),
+    });
+    let kind = match parts.kind() {
+        "s3" => RemoteKind::S3(Box::new(s3(&options, &parts, env))),
+        "" => RemoteKind::Local(local(&options, &parts)),
+        scheme => RemoteKind::Unsupported { scheme: scheme.to_owned() },
+    };
+    let worktree = options.boolean("worktree");
+    // A mirror of the workspace needs the versions to find old files.
+    let implied = || worktree.clone().filter(|worktree| worktree.value);
+    Ok(Remote {
+        name: name.to_owned(),
+        jobs: options.leaf("jobs").map(positive),
+        checksum_jobs: options.leaf("checksum_jobs").map(positive).or_else(|| core.checksum_jobs.clone()),
+        verify: options.boolean("verify").unwrap_or_else(|| Located::default_value(false)),
+        version_aware: options.boolean("version_aware").or_else(implied),
+        worktree,
+        url,
+        kind,
+    })
+}
+
+/// Returns the options of a remote, with those of the remote that a `remote://other/path` refers to under them.
+pub(crate) fn dereference(tree: &Table, name: &str) -> Result<Table> {
+    let find = |name: &str| tree.table(&["remote", name]).ok_or_else(|| remote_not_found(tree, name));
+    let mut table = find(name)?.clone();
+    let mut trail = vec![name.to_owned()];
+    let mut suffix = String::new();
+    while let Some(url) = table.leaf(&["url"]).cloned() {
+        let text = url.value.to_string();
+        let Some(parts) = UrlParts::parse(&text).filter(|parts| parts.kind() == "remote") else { break };
+        let base_name = parts.authority.to_lowercase();
+        let path = parts.rest.split(['?', '#']).next().unwrap_or_default().trim_start_matches('/');
+        suffix = format!("/{path}{suffix}");
+        if trail.contains(&base_name) || trail.len() > MAX_REFERENCES {
+            return Err(Error::Invalid {
+                message: format!("remote '{name}' refers to itself"),
+                places: vec![Place { key: format!("remote.{name}.url"), origin: url.origin }],
+                hint: format!("set a real location with `haul remote modify {name} url <url>`"),
+            });
+        }
+        let mut base = find(&base_name)?.clone();
+        let base_url = base.leaf(&["url"]).cloned();
+        base.merge(&table);
+        if let Some(base_url) = base_url {
+            base.insert("url", Node::Leaf(base_url));
+        }
+        table = base;
+        trail.push(base_name);
+    }
+    if trail.len() > 1 {
+        if let Some(mut url) = table.leaf(&["url"]).cloned() {
+            url.value = Value::Text(format!("{}{suffix}", url.value));
+            table.insert("url", Node::Leaf(url));
+        }
+        // Only now is it known which options are allowed.
+        validate::remote(&["remote", name], &table)?;
+    }
+    Ok(table)
+}
+
+fn local(options: &Options<'_>, parts: &UrlParts) -> LocalRemote {
+    let url = options.text("url").map(|url| url.value).unwrap_or_default();
+    let path = if parts.scheme == "file" { parts.rest.clone() } else { url };
+    LocalRemote {
+        path: PathBuf::from(path),
+        types: options.leaf("type").map(|leaf| leaf.located().map(|value| link_types(&value))),
+        shared_group: options.leaf("shared").map(|leaf| Located::new(true, leaf.origin.clone())),
+    }
+}
+
+fn s3(options: &Options<'_>, parts: &UrlParts, env: &Env) -> S3Remote {
+    let (bucket, prefix) = bucket_and_prefix(parts);
+    let path = |option| options.text(option).map(|text| text.map(PathBuf::from));
+    let secret = |option| options.text(option).map(|text| text.map(Secret::new));
+    let seconds = |option| {
+        let leaf = options.leaf(option)?;
+        let seconds = integer(&leaf.value).and_then(|seconds| u64::try_from(seconds).ok())?;
+        Some(Located::new(Duration::from_secs(seconds), leaf.origin.clone()))
+    };
+    S3Remote {
+        bucket,
+        prefix,
+        region: options.text("region"),
+        profile: options.text("profile"),
+        credentialpath: path("credentialpath"),
+        configpath: path("configpath"),
+        endpointurl: options.text("endpointurl").and_then(|url| {
+            let parsed = rules::endpoint(&url.value).ok()?;
+            Some(Located::new(parsed, url.origin))
+        }),
+        access_key_id: options.text("access_key_id"),
+        secret_access_key: secret("secret_access_key"),
+        session_token: secret("session_token"),
+        use_ssl: options.boolean("use_ssl"),
+        ssl_verify: options.leaf("ssl_verify").map(|leaf| ssl_verify(leaf.located(), env)),
+        allow_anonymous_login: options.boolean("allow_anonymous_login"),
+        sse: options.text("sse").and_then(|text| {
+            let sse = ServerSideEncryption::from_name(&text.value)?;
+            Some(Located::new(sse, text.origin))
+        }),
+        sse_kms_key_id: options.text("sse_kms_key_id"),
+        sse_customer_algorithm: options.text("sse_customer_algorithm"),
+        sse_customer_key: options.text("sse_customer_key").and_then(|text| {
+            let key = rules::customer_key(&text.value)?;
+            Some(Located::new(key, text.origin))
+        }),
+        acl: options.text("acl"),
+        grant_read: options.text("grant_read"),
+        grant_read_acp: options.text("grant_read_acp"),
+        grant_write_acp: options.text("grant_write_acp"),
+        grant_full_control: options.text("grant_full_control"),
+        read_timeout: seconds("read_timeout"),
+        connect_timeout: seconds("connect_timeout"),
+        listobjects: options.boolean("listobjects"),
+    }
+}
+
+/// Splits the path of an S3 URL: no query, no trailing slashes, nothing decoded.
+///
+/// What stands before `@` in the bucket's place is dropped, as DVC drops it.
+pub(super) fn bucket_and_prefix(parts: &UrlParts) -> (String, String) {
+    let bucket = parts.authority.rsplit_once('@').map_or(parts.authority.as_str(), |(_, bucket)| bucket);
+    let path = parts.rest.split('?').next().unwrap_or_default();
+    let path = path.strip_prefix('/').unwrap_or(path).trim_end_matches('/');
+    if bucket.starts_with("arn:") {
+        // `arn:aws:s3:region:account:accesspoint/name` has a slash inside the bucket's name.
+        let (name, rest) = path.split_once('/').unwrap_or((path, ""));
+        return (format!("{bucket}/{name}"), rest.to_owned());
+    }
+    (bucket.to_owned(), path.to_owned())
+}
+
+/// Reads `true`, `false` or a path.
+///
+/// `Deviation:` a relative path starts in the folder of the file, as all paths do; DVC starts in the working
+/// directory, which is tried second.
+fn ssl_verify(value: Located<Value>, env: &Env) -> Located<SslVerify> {
+    let origin: Origin = value.origin.clone();
+    value.map(|value| match boolean(&value) {
+        Some(true) => SslVerify::Enabled,
+        Some(false) => SslVerify::Disabled,
+        None => {
+            let text = value.to_string();
+            let folder = origin.file().and_then(Path::parent).unwrap_or(env.current_dir());
+            let beside_file = PathBuf::from(resolve::resolve(folder, &text, env));
+            let in_current_dir = env.absolute(&text);
+            let is_elsewhere = !beside_file.exists() && in_current_dir.exists();
+            SslVerify::CaBundle(if is_elsewhere { in_current_dir } else { beside_file })
+        }
+    })
+}

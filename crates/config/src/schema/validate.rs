@@ -1,0 +1,221 @@
+//! The checks DVC makes on the merged configuration, in its order and its words.
+
+use super::url::UrlParts;
+use super::values::problem;
+use crate::keys::{self, Key, Kind, Section};
+use crate::stack::tree::{Node, Table};
+use crate::{Error, Origin, Result};
+
+/// What DVC puts behind the message if a value, rather than a key, is wrong.
+const FOR_VALUE: &str = " for dictionary value";
+
+/// Checks all sections; the first mistake is the result. Returns what deserves a warning.
+pub(crate) fn validate(root: &Table) -> Result<Vec<String>> {
+    let mut warnings = Vec::new();
+    for (name, node) in root.iter() {
+        let Some(section) = keys::section(name) else {
+            return Err(unknown_section(name, node));
+        };
+        let Node::Table(table) = node else {
+            return Err(not_a_table(&[name], node));
+        };
+        match section.name {
+            "feature" => feature(section, table, &mut warnings)?,
+            "hydra" => {
+                exclusive(table)?;
+                check_keys(&[name], table, section.keys.iter())?;
+            }
+            "remote" => each(name, table, remote)?,
+            _ if section.is_named => {
+                each(name, table, |path, table| check_keys(path, table, section.keys.iter()))?;
+            }
+            _ => check_keys(&[name], table, section.keys.iter())?,
+        }
+    }
+    Ok(warnings)
+}
+
+fn each(kind: &str, table: &Table, check: impl Fn(&[&str], &Table) -> Result<()>) -> Result<()> {
+    table.iter().try_for_each(|(name, node)| match node {
+        Node::Table(inner) => check(&[kind, name], inner),
+        Node::Leaf(_) => Err(not_a_table(&[kind, name], node)),
+    })
+}
+
+/// Checks a remote against the options its URL allows.
+pub(crate) fn remote(path: &[&str], table: &Table) -> Result<()> {
+    let name = path.last().copied().unwrap_or_default();
+    let error = |message: String, origin: Origin, hint: String| Error::Schema {
+        message: message + FOR_VALUE,
+        path: owned(path),
+        origin,
+        hint: Some(hint),
+    };
+    let header = || table.origin.clone().unwrap_or(Origin::Default);
+    let Some(url) = table.leaf(&["url"]) else {
+        let hint = format!("set it with `haul remote modify {name} url <url>`");
+        return Err(error("expected 'url'".to_owned(), header(), hint));
+    };
+    let change = format!("change it with `haul remote modify {name} url <url>`");
+    let Some(text) = url.value.as_text() else {
+        return Err(Error::Schema {
+            message: format!("expected str{FOR_VALUE}"),
+            path: owned(&[path, &["url"]].concat()),
+            origin: url.origin.clone(),
+            hint: Some(format!("a comma makes a list: put quotes around the URL, or {change}")),
+        });
+    };
+    let Some(parts) = UrlParts::parse(text) else {
+        return Err(error("not a valid value".to_owned(), url.origin.clone(), change));
+    };
+    match parts.kind() {
+        // A reference: any options of the remote it refers to.
+        "remote" => Ok(()),
+        kind => {
+            if let Some(keys) = keys::remote_keys(kind) {
+                return check_keys(path, table, keys);
+            }
+            let known = keys::REMOTE_SCHEMES.iter().map(|(scheme, _)| *scheme);
+            let hint = match keys::nearest(kind, known.filter(|scheme| !scheme.is_empty())) {
+                Some(nearest) => format!("did you mean `{nearest}://`? {change}"),
+                None => change,
+            };
+            Err(error(format!("Unsupported URL type {kind}://"), url.origin.clone(), hint))
+        }
+    }
+}
+
+fn check_keys<'a>(path: &[&str], table: &Table, keys: impl Iterator<Item = &'a Key> + Clone) -> Result<()> {
+    for (name, node) in table.iter() {
+        let here = [path, &[name]].concat();
+        let Some(key) = keys.clone().find(|key| key.name == name) else {
+            let known: Vec<&str> = keys.map(|key| key.name).collect();
+            return Err(unknown_key(&here, node, &known));
+        };
+        let Node::Leaf(leaf) = node else {
+            return Err(not_a_value(&here, node, key.kind));
+        };
+        if let Some(message) = problem(key.kind, &leaf.value) {
+            return Err(Error::Schema {
+                message: message + FOR_VALUE,
+                path: owned(&here),
+                origin: leaf.origin.clone(),
+                hint: Some(format!("allowed: {}", key.kind)),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Only its known options are checked; the others are dropped with a warning.
+fn feature(section: &Section, table: &Table, warnings: &mut Vec<String>) -> Result<()> {
+    let is_known = |name: &str| section.keys.iter().any(|key| key.name == name);
+    let mut unknown: Vec<&str> = table.iter().map(|(name, _)| name).filter(|name| !is_known(name)).collect();
+    let mut known = Table::default();
+    table.iter().filter(|(name, _)| is_known(name)).for_each(|(name, node)| known.insert(name, node.clone()));
+    check_keys(&["feature"], &known, section.keys.iter())?;
+    if !unknown.is_empty() {
+        unknown.sort_unstable();
+        let names: Vec<String> = unknown.iter().map(|name| format!("'feature.{name}'")).collect();
+        let verb = if names.len() == 1 { " is" } else { "s are" };
+        warnings.push(format!("{} config option{verb} unsupported", names.join(", ")));
+    }
+    Ok(())
+}
+
+fn exclusive(table: &Table) -> Result<()> {
+    match (table.leaf(&["config_dir"]), table.leaf(&["config_module"])) {
+        (Some(first), Some(second)) => Err(Error::Schema {
+            message: "two or more values in the same group of exclusion 'config_source'".to_owned(),
+            path: owned(&["hydra", "<config_source>"]),
+            origin: second.origin.clone(),
+            hint: Some(format!(
+                "`config_dir` is set at {}: remove it with `haul config --unset hydra.config_dir`",
+                first.origin
+            )),
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn unknown_section(name: &str, node: &Node) -> Error {
+    let known = keys::SECTIONS.iter().map(|section| section.name);
+    let quoted = ["remote", "machine", "db"].into_iter().find_map(|kind| {
+        let inner = name.strip_prefix(kind)?.trim_matches([' ', '"', '.']);
+        (!inner.is_empty()).then(|| format!("the section of a {kind} is written ['{kind} \"{inner}\"']"))
+    });
+    let hint = quoted.or_else(|| Some(format!("did you mean `{}`?", keys::nearest(name, known)?)));
+    Error::Schema {
+        message: "extra keys not allowed".to_owned(),
+        path: owned(&[name]),
+        origin: origin(node),
+        hint,
+    }
+}
+
+fn unknown_key(path: &[&str], node: &Node, known: &[&str]) -> Error {
+    let name = path.last().copied().unwrap_or_default();
+    let remove = match path {
+        ["remote", remote, option] => {
+            format!("remove it with `haul remote modify --unset {remote} {option}`")
+        }
+        ["db", ..] | [_, _] => format!("remove it with `haul config --unset {}`", path.join(".")),
+        _ => "remove it from the file".to_owned(),
+    };
+    let hint = match keys::nearest(name, known.iter().copied()) {
+        Some(nearest) => format!("did you mean `{nearest}`? {remove}"),
+        // The options of S3 on a path: the URL is to blame.
+        None if path[0] == "remote" && !known.contains(&"region") && is_s3_option(name) => {
+            "it is an option of S3, but the URL of the remote is no `s3://bucket/…`".to_owned()
+        }
+        None => remove,
+    };
+    Error::Schema {
+        message: "extra keys not allowed".to_owned(),
+        path: owned(path),
+        origin: origin(node),
+        hint: Some(hint),
+    }
+}
+
+fn is_s3_option(name: &str) -> bool {
+    keys::remote_keys("s3").is_some_and(|mut keys| keys.any(|key| key.name == name))
+}
+
+fn not_a_table(path: &[&str], node: &Node) -> Error {
+    let hint = match path {
+        [name] => format!("`{name}` is a section: write [{name}]"),
+        _ => "write a section of its own for it".to_owned(),
+    };
+    Error::Schema {
+        message: format!("expected a dictionary{FOR_VALUE}"),
+        path: owned(path),
+        origin: origin(node),
+        hint: Some(hint),
+    }
+}
+
+fn not_a_value(path: &[&str], node: &Node, kind: Kind) -> Error {
+    let expected = match kind {
+        Kind::Bool | Kind::BoolOrPath => "expected true or false",
+        Kind::Integer(..) => "expected int",
+        _ => "expected str",
+    };
+    Error::Schema {
+        message: format!("{expected}{FOR_VALUE}"),
+        path: owned(path),
+        origin: origin(node),
+        hint: Some("it is an option, not a section".to_owned()),
+    }
+}
+
+fn origin(node: &Node) -> Origin {
+    match node {
+        Node::Leaf(leaf) => leaf.origin.clone(),
+        Node::Table(table) => table.origin.clone().unwrap_or(Origin::Default),
+    }
+}
+
+fn owned(path: &[&str]) -> Vec<String> {
+    path.iter().map(|&part| part.to_owned()).collect()
+}

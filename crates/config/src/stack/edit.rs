@@ -1,0 +1,339 @@
+//! Changes to the file of one level.
+//!
+//! `Deviation:` DVC writes a whole new file from what it read: comments are lost, and a name or value it can't write
+//! leaves an empty file. Here every other line stays, and the file is replaced only when all is well. DVC also leaves
+//! an empty `config.local` behind `remote remove` and `remote rename`; here no file is made for nothing.
+
+use super::layer::Layer;
+use super::resolve::{holds_path, relative_to_file};
+use super::tree::Table;
+use super::{AddRemote, ConfigStack, Edited, Notice, not_found, write};
+use crate::ini::{Document, Unquotable, Value};
+use crate::remote::{dereference, rules};
+use crate::schema::{self, validate};
+use crate::{Error, KeyPath, Level, Place, Result, SectionName, keys};
+
+impl ConfigStack {
+    /// Sets an option (`config NAME VALUE`); creates its section if need be.
+    pub fn set(&mut self, level: Level, key: &KeyPath, value: &str) -> Result<Edited> {
+        let value = self.for_file(level, key, value)?;
+        let document = self.changed(level, |document| put(document, key, &value))?;
+        let mut edited = self.commit(vec![(level, document)], Some(key))?;
+        if key.to_string() == "cache.type" {
+            edited.notices.push(Notice::CacheTypeChanged);
+        }
+        Ok(edited)
+    }
+
+    /// Removes an option (`config -u NAME`); a missing one is an error.
+    pub fn unset(&mut self, level: Level, key: &KeyPath) -> Result<Edited> {
+        self.refresh(level)?;
+        let layer = self.layer(level)?;
+        let path = [key.section.path(), vec![key.option.as_str()]].concat();
+        if layer.table.leaf(&path).is_none() {
+            return Err(not_found(&layer.table, key));
+        }
+        let document = self.changed(level, |document| remove(document, key))?;
+        self.commit(vec![(level, document)], None)
+    }
+
+    /// Adds a remote. A relative path in `url` is relative to the working directory.
+    ///
+    /// Whether the name is taken is decided by this level alone, as DVC does.
+    pub fn add_remote(&mut self, level: Level, name: &str, url: &str, how: AddRemote) -> Result<Edited> {
+        let name = name.to_lowercase();
+        let key = KeyPath::remote(&name, "url");
+        let url = self.for_file(level, &key, url)?;
+        if let Some(found) = self.layer(level)?.table.table(&["remote", &name])
+            && !how.force
+        {
+            let origin = found.origin.clone().unwrap_or(crate::Origin::Default);
+            return Err(Error::RemoteExists { name, origin });
+        }
+        let document = self.changed(level, |document| {
+            document.keep_only(&key.section, "url");
+            put(document, &key, &url)?;
+            if how.default {
+                put(document, &default_key(), &name)?;
+            }
+            Ok(())
+        })?;
+        self.commit(vec![(level, document)], Some(&key))
+    }
+
+    /// Sets an option of a remote that this or a lower level defines.
+    pub fn modify_remote(&mut self, level: Level, name: &str, option: &str, value: &str) -> Result<Edited> {
+        let key = KeyPath::remote(name, option);
+        let value = self.for_file(level, &key, value)?;
+        self.check_known(level, name)?;
+        let document = self.changed(level, |document| put(document, &key, &value))?;
+        self.commit(vec![(level, document)], Some(&key))
+    }
+
+    /// Removes an option of a remote that this or a lower level defines; a missing option is fine.
+    pub fn unset_remote_option(&mut self, level: Level, name: &str, option: &str) -> Result<Edited> {
+        let key = KeyPath::remote(name, option);
+        self.refresh(level)?;
+        self.check_known(level, name)?;
+        let document = self.changed(level, |document| remove(document, &key))?;
+        self.commit(vec![(level, document)], None)
+    }
+
+    /// Makes a remote that this or a lower level defines the default one.
+    pub fn set_default_remote(&mut self, level: Level, name: &str) -> Result<Edited> {
+        let name = name.to_lowercase();
+        self.refresh(level)?;
+        let merged = self.merged(Some(level));
+        if !schema::names(&merged).contains(&name.as_str()) {
+            let nearest = keys::nearest(&name, schema::names(&merged)).map(str::to_owned);
+            return Err(Error::DefaultNotInList { name, nearest });
+        }
+        let document = self.changed(level, |document| put(document, &default_key(), &name))?;
+        self.commit(vec![(level, document)], None)
+    }
+
+    /// Removes `core.remote` of the level, if set.
+    pub fn unset_default_remote(&mut self, level: Level) -> Result<Edited> {
+        self.refresh(level)?;
+        let document = self.changed(level, |document| remove(document, &default_key()))?;
+        self.commit(vec![(level, document)], None)
+    }
+
+    /// Removes a remote of the level, and `core.remote` at this and the higher levels where it names the remote.
+    ///
+    /// `Deviation:` if a higher level has options of the remote, it stays: DVC removes it, and no command works any
+    /// more because those options lack a URL.
+    pub fn remove_remote(&mut self, level: Level, name: &str) -> Result<Edited> {
+        let name = name.to_lowercase();
+        self.refresh_from(level)?;
+        let layer = self.layer(level)?;
+        if layer.table.table(&["remote", &name]).is_none() {
+            return Err(dotted(schema::remote_not_found(&self.merged(Some(level)), &name)));
+        }
+        let is_defined_below = self
+            .layers
+            .iter()
+            .filter(|layer| layer.level < level)
+            .any(|layer| layer.table.leaf(&["remote", &name, "url"]).is_some());
+        for above in self.layers.iter().filter(|layer| layer.level > level) {
+            if let Some(table) = above.table.table(&["remote", &name])
+                && table.get("url").is_none()
+                && !is_defined_below
+            {
+                let origin = table.origin.clone().unwrap_or(crate::Origin::Default);
+                return Err(Error::InUseAbove { name, origin });
+            }
+        }
+        let section = SectionName::Remote(name.clone());
+        let mut changes = Vec::new();
+        for at in self.levels_from(level) {
+            let is_default = self.names_default(at, &name)?;
+            if at == level || is_default {
+                let document = self.changed(at, |document| {
+                    if at == level {
+                        document.remove_section(&section);
+                    }
+                    if is_default {
+                        remove(document, &default_key())?;
+                    }
+                    Ok(())
+                })?;
+                changes.push((at, document));
+            }
+        }
+        self.commit(changes, None)
+    }
+
+    /// Renames a remote of the level, and `core.remote` at this and the higher levels where it names the remote.
+    ///
+    /// The new name is written as typed and, like every name, compared in lower case.
+    ///
+    /// `Deviation:` DVC refuses a taken name only if it is typed in lower case. Options of the remote in higher levels
+    /// keep the old name in DVC, which makes them a remote without a URL; here that is an error.
+    pub fn rename_remote(&mut self, level: Level, old: &str, new: &str) -> Result<Edited> {
+        let old = old.to_lowercase();
+        self.refresh_from(level)?;
+        if let Some(taken) = self.merged(None).table(&["remote", &new.to_lowercase()]) {
+            let origin = taken.origin.clone().unwrap_or(crate::Origin::Default);
+            return Err(Error::RenameTargetExists { name: new.to_owned(), origin });
+        }
+        if self.layer(level)?.table.table(&["remote", &old]).is_none() {
+            return Err(dotted(schema::remote_not_found(&self.merged(Some(level)), &old)));
+        }
+        let mut changes = Vec::new();
+        for at in self.levels_from(level) {
+            let is_default = self.names_default(at, &old)?;
+            if at == level || is_default {
+                let document = self.changed(at, |document| {
+                    if at == level {
+                        let (from, to) =
+                            (SectionName::Remote(old.clone()), SectionName::Remote(new.to_owned()));
+                        document
+                            .rename_section(&from, &to)
+                            .map_err(|Unquotable| unquotable(&to.to_string()))?;
+                    }
+                    if is_default {
+                        put(document, &default_key(), new)?;
+                    }
+                    Ok(())
+                })?;
+                changes.push((at, document));
+            }
+        }
+        self.commit(changes, None)
+    }
+
+    /// Reads the file of a level again, and rewrites a path of the command line for it.
+    fn for_file(&mut self, level: Level, key: &KeyPath, value: &str) -> Result<String> {
+        self.refresh(level)?;
+        let path = [key.section.path(), vec![key.option.as_str()]].concat();
+        if !holds_path(&path) {
+            return Ok(value.to_owned());
+        }
+        let folder = self.layer(level)?.path.parent().unwrap_or(std::path::Path::new("")).to_owned();
+        Ok(relative_to_file(&folder, value, &self.env))
+    }
+
+    /// Reads the file of a level again: it may have changed since.
+    fn refresh(&mut self, level: Level) -> Result<()> {
+        let path = self.layer(level)?.path.clone();
+        self.replace(Layer::load(level, &path, &self.env)?);
+        Ok(())
+    }
+
+    fn refresh_from(&mut self, level: Level) -> Result<()> {
+        self.layer(level)?;
+        self.levels_from(level).into_iter().try_for_each(|level| self.refresh(level))
+    }
+
+    fn levels_from(&self, level: Level) -> Vec<Level> {
+        self.layers.iter().map(|layer| layer.level).filter(|&found| found >= level).collect()
+    }
+
+    fn replace(&mut self, new: Layer) {
+        if let Some(layer) = self.layers.iter_mut().find(|layer| layer.level == new.level) {
+            *layer = new;
+        }
+    }
+
+    fn names_default(&self, level: Level, name: &str) -> Result<bool> {
+        let default = self.layer(level)?.table.leaf(&["core", "remote"]);
+        Ok(default.is_some_and(|leaf| leaf.value.to_string().to_lowercase() == name))
+    }
+
+    fn check_known(&self, level: Level, name: &str) -> Result<()> {
+        let merged = self.merged(Some(level));
+        let name = name.to_lowercase();
+        match merged.table(&["remote", &name]) {
+            Some(_) => Ok(()),
+            None => Err(dotted(schema::remote_not_found(&merged, &name))),
+        }
+    }
+
+    /// Returns the document of a level after a change.
+    fn changed(&self, level: Level, change: impl FnOnce(&mut Document) -> Result<()>) -> Result<Document> {
+        let mut document = self.layer(level)?.document.clone();
+        change(&mut document)?;
+        document.finish();
+        Ok(document)
+    }
+
+    /// Checks what would come out and, if all is well, writes it.
+    ///
+    /// With `set`, what is wrong with the remote *because of* that option is an error, and what it only lacks is a
+    /// notice; mistakes elsewhere are left to whoever uses the remote.
+    fn commit(&mut self, changes: Vec<(Level, Document)>, set: Option<&KeyPath>) -> Result<Edited> {
+        let mut candidate = self.clone();
+        let mut highest = Level::System;
+        for (level, document) in &changes {
+            let path = self.layer(*level)?.path.clone();
+            candidate.replace(Layer::new(*level, &path, document.clone(), &self.env)?);
+            highest = highest.max(*level);
+        }
+        validate::validate(&candidate.merged(Some(highest)))?;
+        let mut edited = Edited::default();
+        if let Some(key) = set {
+            edited.notices = notices(&candidate.merged(None), key)?;
+            edited.notices.extend(self.secret_notice(changes.first().map(|(level, _)| *level), key));
+        }
+        for (level, document) in changes {
+            let layer = self.layer(level)?;
+            let (path, text) = (layer.path.clone(), document.to_string());
+            let is_unchanged = text == layer.document.to_string() || (!layer.exists && text == "\n");
+            if !is_unchanged {
+                write::replace(&path, &text).map_err(|source| Error::Io {
+                    action: "write",
+                    path: path.clone(),
+                    source,
+                })?;
+                self.replace(Layer::new(level, &path, document, &self.env)?);
+                edited.files.push(path);
+            }
+        }
+        Ok(edited)
+    }
+
+    /// Warns of a secret in the file that Git tracks.
+    fn secret_notice(&self, level: Option<Level>, key: &KeyPath) -> Option<Notice> {
+        if level != Some(Level::Repo) || !keys::is_secret(key) {
+            return None;
+        }
+        let commands = match &key.section {
+            SectionName::Remote(name) => vec![
+                format!("haul remote modify --unset {name} {}", key.option),
+                format!("haul remote modify --local {name} {} <value>", key.option),
+            ],
+            _ => vec![format!("haul config --unset {key}"), format!("haul config --local {key} <value>")],
+        };
+        let path = self.paths.path(Level::Repo)?.to_owned();
+        Some(Notice::SecretInTrackedFile { key: key.clone(), path, commands })
+    }
+}
+
+/// Checks the remote of an option that was set.
+fn notices(merged: &Table, key: &KeyPath) -> Result<Vec<Notice>> {
+    let SectionName::Remote(name) = &key.section else { return Ok(Vec::new()) };
+    // A reference to a remote that does not exist yet is left to whoever uses it.
+    let Ok(table) = dereference(merged, name) else { return Ok(Vec::new()) };
+    let full_key = key.to_string();
+    let mut notices = Vec::new();
+    for error in rules::check(&rules::Options { name, table: &table }) {
+        let concerns_it = |places: &[Place]| places.iter().any(|place| place.key == full_key);
+        match error {
+            Error::Invalid { ref places, .. } if concerns_it(places) => return Err(error),
+            Error::Incomplete { message, places, hint } if concerns_it(&places) => {
+                notices.push(Notice::Incomplete { message, places, hint });
+            }
+            _ => {}
+        }
+    }
+    Ok(notices)
+}
+
+fn default_key() -> KeyPath {
+    KeyPath::new(SectionName::Plain("core".to_owned()), "remote")
+}
+
+fn put(document: &mut Document, key: &KeyPath, value: &str) -> Result<()> {
+    document
+        .set(&key.section, &key.option, &Value::Text(value.to_owned()))
+        .map_err(|Unquotable| unquotable(&key.to_string()))
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "has the shape of a change")]
+fn remove(document: &mut Document, key: &KeyPath) -> Result<()> {
+    document.unset(&key.section, &key.option);
+    Ok(())
+}
+
+fn unquotable(key: &str) -> Error {
+    Error::Unquotable { key: key.to_owned() }
+}
+
+/// The commands of `dvc remote` end this sentence with a period, the others do not.
+fn dotted(error: Error) -> Error {
+    match error {
+        Error::RemoteNotFound { name, nearest } => Error::RemoteUnknown { name, nearest },
+        other => other,
+    }
+}
