@@ -74,6 +74,7 @@ pub(crate) enum Command {
     Remote(command::remote::RemoteArgs),
     Config(command::config::ConfigArgs),
     Cache(command::cache::CacheArgs),
+    CheckIgnore(command::check_ignore::CheckIgnoreArgs),
     Root(command::root::RootArgs),
     #[command(alias = "doctor")]
     Version(command::version::VersionArgs),

@@ -52,7 +52,7 @@ impl Interrupt {
                         leave_at_once();
                     }
                     interrupt.token.cancel();
-                    printer.note("stopping; press Ctrl-C again to stop at once");
+                    printer.remark("stopping; press Ctrl-C again to stop at once");
                 }
             });
         };

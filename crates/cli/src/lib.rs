@@ -46,7 +46,6 @@ pub const DVC_VERSION: &str = "3.67.1";
 pub fn main() -> ExitCode {
     let ui = Ui::from_process();
     match Env::from_process() {
-        #[expect(clippy::disallowed_methods, reason = "the one place that reads the process arguments")]
         Ok(env) => run(std::env::args_os(), env, ui).into(),
         Err(error) => ui.cannot_start(&error).into(),
     }

@@ -64,10 +64,10 @@ impl AddArgs {
             context.printer().warning(warning);
         }
         if !report.link_failures.is_empty() {
-            context.printer().note(&link_failure_text(&report, &repo));
+            context.printer().remark(&link_failure_text(&report, &repo));
         }
         let hint = git_hint(&report, &repo);
-        context.printer().show(&Added::new(&report, &repo, hint), format)?;
+        context.printer().show(&Outcome::new(&report, &repo, hint), format)?;
         fail(report.failed)
     }
 
@@ -107,7 +107,7 @@ fn fail(mut failed: Vec<Failure>) -> CommandResult {
 }
 
 #[derive(Debug, Serialize)]
-struct Added {
+struct Outcome {
     added: Vec<AddedLine>,
     failed: Vec<FailedLine>,
     #[serde(skip)]
@@ -131,7 +131,7 @@ struct FailedLine {
     error: String,
 }
 
-impl Added {
+impl Outcome {
     fn new(report: &AddReport, repo: &haul_repo::Repo, git_hint: String) -> Self {
         let added = report.added.iter().map(|added| AddedLine {
             target: added.target.clone(),
@@ -150,7 +150,7 @@ impl Added {
     }
 }
 
-impl Message for Added {
+impl Message for Outcome {
     fn text(&self, page: &mut Page) {
         if !self.git_hint.is_empty() {
             page.line(&self.git_hint);

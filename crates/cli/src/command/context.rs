@@ -132,8 +132,9 @@ impl Context {
                     ));
                     printer.hint(&format!("move it to the file that Git ignores:\n    {}", commands.join("\n    ")));
                 }
+                // Options are set one by one, so this is on the way, not wrong.
                 Notice::Incomplete { message, hint, .. } => {
-                    printer.warning(message);
+                    printer.note(message);
                     printer.hint(hint);
                 }
                 Notice::CacheTypeChanged => printer.warning(

@@ -2,6 +2,7 @@
 
 pub(crate) mod add;
 pub(crate) mod cache;
+pub(crate) mod check_ignore;
 pub(crate) mod checkout;
 pub(crate) mod config;
 mod context;
@@ -78,6 +79,7 @@ fn dispatch(command: Command, context: &Context) -> CommandResult {
         Command::Remote(args) => args.run(context),
         Command::Config(args) => args.run(context),
         Command::Cache(args) => args.run(context),
+        Command::CheckIgnore(args) => args.run(context),
         Command::Root(args) => args.run(context),
         Command::Version(args) => args.run(context),
         Command::Util(args) => args.run(context),

@@ -61,8 +61,10 @@ fn reference() -> String {
 
 fn describe(command: &mut clap::Command, text: &mut String) {
     let name = command.get_bin_name().unwrap_or("haul").to_owned();
-    let help = command.render_long_help().to_string();
-    text.push_str(&format!("\n## `{name}`\n\n```text\n{}\n```\n", help.trim_end()));
+    let help = command.render_help().to_string();
+    for part in ["\n## `", &name, "`\n\n```text\n", help.trim_end(), "\n```\n"] {
+        text.push_str(part);
+    }
     for subcommand in command.get_subcommands_mut().filter(|subcommand| !subcommand.is_hide_set()) {
         describe(subcommand, text);
     }

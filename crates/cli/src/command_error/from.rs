@@ -21,6 +21,18 @@ impl From<ConfigError> for CommandError {
         if let Some(source) = error.source() {
             made = made.caused_by(source);
         }
+        match &error {
+            ConfigError::Parse { path, line: Some(line), .. } => {
+                made = made.with_note(format!("at {}:{line}", path.display()));
+            }
+            ConfigError::Parse { path, line: None, .. } => {
+                made = made.with_note(format!("in {}", path.display()))
+            }
+            ConfigError::Interpolation { path, line, .. } => {
+                made = made.with_note(format!("at {}:{line}", path.display()));
+            }
+            _ => {}
+        }
         for place in error.places() {
             made = made.with_note(format!("`{}` is set at {}", place.key, place.origin));
         }

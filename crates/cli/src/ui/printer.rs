@@ -130,8 +130,13 @@ impl Printer {
         self.labelled(Colour::Cyan, "hint", text);
     }
 
-    /// Writes a remark to stderr that is neither a warning nor a result.
+    /// Writes a fact to stderr that helps to understand what was said.
     pub(crate) fn note(&self, text: &str) {
+        self.labelled(Colour::Blue, "note", text);
+    }
+
+    /// Writes a text to stderr as it is.
+    pub(crate) fn remark(&self, text: &str) {
         if !self.is_quiet() {
             self.err(&format!("{text}\n"));
         }
@@ -153,7 +158,7 @@ impl Printer {
         }
         self.labelled(Colour::Red, "ERROR", &error.text());
         for note in error.notes() {
-            self.labelled(Colour::Blue, "note", note);
+            self.note(note);
         }
         for hint in error.hints() {
             self.hint(hint);

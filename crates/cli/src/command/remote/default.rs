@@ -27,17 +27,10 @@ impl DefaultArgs {
             _ if self.unset => stack.unset_default_remote(level)?,
             Some(name) => stack.set_default_remote(level, &name.to_lowercase())?,
             None => {
-                let default = stack.default_remote(self.level.asked())?;
-                return match default {
-                    Some(name) => {
-                        context.printer().line(name.value)?;
-                        Ok(ExitStatus::Success)
-                    }
-                    None => {
-                        context.printer().line("No default remote set")?;
-                        Ok(ExitStatus::Failure)
-                    }
-                };
+                let default = stack.default_remote(self.level.asked())?.map(|name| name.value);
+                context.printer().line(default.as_deref().unwrap_or("No default remote set"))?;
+                let status = if default.is_some() { ExitStatus::Success } else { ExitStatus::Failure };
+                return Ok(status);
             }
         };
         context.report_edit(&edited);

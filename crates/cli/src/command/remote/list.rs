@@ -47,10 +47,10 @@ impl ListArgs {
         let mut lines = Vec::new();
         for remote in context.config_stack()?.remotes(self.level.asked())? {
             // Deviation: DVC stops with `unexpected error - 'url'`.
-            let url = remote.url.map(|url| url.value).unwrap_or_else(|| {
+            if remote.url.is_none() {
                 context.printer().warning(&format!("remote `{}` has no url", remote.name));
-                String::new()
-            });
+            }
+            let url = remote.url.map(|url| url.value).unwrap_or_default();
             lines.push(RemoteLine { name: remote.name, url, default: remote.is_default });
         }
         context.printer().show(&RemoteList(lines), OutputFormat::from_flag(self.json))?;

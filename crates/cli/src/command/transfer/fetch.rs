@@ -3,7 +3,7 @@
 use clap::Args;
 use haul_repo::ops::{self, FetchOptions, FetchReport};
 
-use super::message::Transferred;
+use super::message::Outcome;
 use super::{Direction, RemoteTransfer, ReportArgs, check, warn_of_missing};
 use crate::command::select::{RemoteArgs, RevisionArgs, RunCacheArgs, SelectArgs};
 use crate::command::{CommandResult, Context, unsupported};
@@ -57,9 +57,9 @@ impl FetchArgs {
         let FetchReport { remotes, failed, .. } = report;
         let transfers = transfers(remotes);
         warn_of_missing(context.printer(), &transfers);
-        let message = Transferred::new(Direction::Down, self.report.dry_run, &transfers, &failed, None);
+        let message = Outcome::new(Direction::Down, self.report.dry_run, &transfers, &failed, None);
         context.printer().show(&message, format)?;
-        check(Verb::FETCH, Direction::Down, &transfers, failed)?;
+        check(Verb::FETCH, Direction::Down, &transfers, &failed)?;
         Ok(ExitStatus::Success)
     }
 }

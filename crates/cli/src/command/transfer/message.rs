@@ -1,7 +1,7 @@
 //! What a transfer has to say.
 
 use haul_repo::ops::Failure;
-use haul_storage::transfer::{FailedObject, MissingObject, PlannedObject, RequestCounts};
+use haul_storage::transfer::{FailedObject, MissingObject, PlannedObject, RequestCounts, TransferReport};
 use serde::Serialize;
 
 use super::super::checkout::{Changes, summary};
@@ -11,7 +11,7 @@ use crate::ui::{Message, Page, human_bytes};
 
 /// The outcome of a push, fetch or pull.
 #[derive(Debug, Serialize)]
-pub(super) struct Transferred {
+pub(super) struct Outcome {
     #[serde(skip)]
     direction: Direction,
     #[serde(skip)]
@@ -66,7 +66,7 @@ struct RequestLine {
     received_bytes: u64,
 }
 
-impl Transferred {
+impl Outcome {
     pub(super) fn new(
         direction: Direction,
         is_dry_run: bool,
@@ -78,7 +78,7 @@ impl Transferred {
         Self {
             direction,
             is_dry_run,
-            is_complete: failed.is_empty() && reports().all(|report| report.is_complete()),
+            is_complete: failed.is_empty() && reports().all(TransferReport::is_complete),
             transferred: reports().map(|report| report.n_transferred).sum(),
             bytes: reports().map(|report| report.transferred_bytes).sum(),
             remotes: transfers.iter().map(RemoteLines::new).collect(),
@@ -107,7 +107,7 @@ impl Transferred {
     }
 }
 
-impl Message for Transferred {
+impl Message for Outcome {
     fn text(&self, page: &mut Page) {
         if self.is_dry_run {
             return self.plan(page);
@@ -187,15 +187,13 @@ impl RequestLine {
 
 #[cfg(test)]
 mod tests {
-    use haul_storage::transfer::TransferReport;
-
     use super::*;
 
     fn text(n_transferred: u64, is_interrupted: bool) -> String {
         let report = TransferReport { n_transferred, is_interrupted, ..TransferReport::default() };
         let transfer = RemoteTransfer { remote: String::from("s"), location: String::from("s3://b"), report };
         let mut page = Page::new(false);
-        Transferred::new(Direction::Up, false, &[transfer], &[], None).text(&mut page);
+        Outcome::new(Direction::Up, false, &[transfer], &[], None).text(&mut page);
         page.into_text()
     }
 

@@ -89,7 +89,7 @@ fn check(
     verb: Verb,
     direction: Direction,
     transfers: &[RemoteTransfer],
-    failed: Vec<Failure>,
+    failed: &[Failure],
 ) -> Result<(), CommandError> {
     if transfers.iter().any(|transfer| transfer.report.is_interrupted) {
         return Err(CommandError::interrupted());

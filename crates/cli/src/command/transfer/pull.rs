@@ -4,7 +4,7 @@ use clap::Args;
 use haul_repo::ops::{self, FetchOptions, FetchReport, PullOptions};
 
 use super::fetch::transfers;
-use super::message::Transferred;
+use super::message::Outcome;
 use super::{Direction, ReportArgs, check, warn_of_missing};
 use crate::command::checkout::{self, Changes};
 use crate::command::select::{RemoteArgs, RevisionArgs, RunCacheArgs, SelectArgs};
@@ -66,14 +66,14 @@ impl PullArgs {
         let transfers = transfers(remotes);
         warn_of_missing(context.printer(), &transfers);
         let changes = report.checkout.as_ref().map(Changes::new);
-        let message = Transferred::new(Direction::Down, self.report.dry_run, &transfers, &failed, changes);
+        let message = Outcome::new(Direction::Down, self.report.dry_run, &transfers, &failed, changes);
         context.printer().show(&message, format)?;
         // What the workspace lacks says more than what the cache lacks.
         if let Some(checkout) = &report.checkout {
             checkout::check(checkout, Verb::PULL)?;
         }
         if !(self.allow_missing && only_missing(&transfers) && failed.is_empty()) {
-            check(Verb::PULL, Direction::Down, &transfers, failed)?;
+            check(Verb::PULL, Direction::Down, &transfers, &failed)?;
         }
         Ok(ExitStatus::Success)
     }

@@ -3,7 +3,7 @@
 use clap::Args;
 use haul_repo::ops::{self, PushOptions};
 
-use super::message::Transferred;
+use super::message::Outcome;
 use super::{Direction, RemoteTransfer, ReportArgs, check, warn_of_missing};
 use crate::command::select::{RemoteArgs, RevisionArgs, RunCacheArgs, SelectArgs};
 use crate::command::{CommandResult, Context};
@@ -58,9 +58,9 @@ impl PushArgs {
             .map(|one| RemoteTransfer { remote: one.remote, location: one.location, report: one.transfer })
             .collect();
         warn_of_missing(context.printer(), &transfers);
-        let message = Transferred::new(Direction::Up, self.report.dry_run, &transfers, &report.failed, None);
+        let message = Outcome::new(Direction::Up, self.report.dry_run, &transfers, &report.failed, None);
         context.printer().show(&message, format)?;
-        check(Verb::PUSH, Direction::Up, &transfers, report.failed)?;
+        check(Verb::PUSH, Direction::Up, &transfers, &report.failed)?;
         Ok(ExitStatus::Success)
     }
 }

@@ -1,0 +1,9 @@
+//! The commands, run in this process in a world of their own: no network, no home, no Git program.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+mod config;
+mod help;
+mod remote;
+mod sandbox;
+mod usage;
