@@ -119,7 +119,7 @@ struct AddedLine {
     target: String,
     metafile: String,
     md5: String,
-    size: u64,
+    size: Option<u64>,
     nfiles: u64,
     stored: u64,
     changed: bool,

@@ -6,7 +6,9 @@
 mod apply;
 mod plan;
 
+pub(crate) use apply::check_parents;
 pub use apply::{Applied, apply};
+pub(crate) use plan::plan_found;
 pub use plan::{OutPlan, Target, Wanted, plan};
 
 use haul_storage::hash::Flavour;

@@ -138,7 +138,7 @@ pub fn plan(
 }
 
 /// Does [`plan`] with what was found already.
-pub(super) fn plan_found(
+pub(crate) fn plan_found(
     found: Found,
     cache: &Cache,
     target: &Target<'_>,

@@ -13,8 +13,8 @@ pub struct OutState {
     pub oid: Oid,
     /// Which hash function and layout; [`Layout::Legacy`] outs have no `hash:` field.
     pub layout: Layout,
-    /// Size in bytes; for a directory the sum over its paths.
-    pub size_bytes: u64,
+    /// Size in bytes; for a directory the sum over its paths. `None` if it is not known, and then not written.
+    pub size_bytes: Option<u64>,
     /// Number of files of a directory.
     pub n_files: Option<u64>,
     /// Tells that a single file may be executed.

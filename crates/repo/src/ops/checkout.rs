@@ -1,12 +1,19 @@
 //! `checkout`: make the workspace what the metafiles say.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use haul_storage::CancellationToken;
 use haul_storage::progress::Observer;
+use haul_storage::{CancellationToken, Layout, Oid};
+use rayon::prelude::*;
 
+use super::session::{Session, Stores};
+use super::unused::remove_unused;
+use crate::checkout::{Applied, OutPlan, Target, Wanted, apply, plan};
+use crate::link::Linker;
 use crate::ops::Failure;
-use crate::{LockWait, Repo, Result, SelectOptions};
+use crate::scan::fingerprint;
+use crate::state::{LinkRecord, Links};
+use crate::{Error, Index, LockWait, Out, Repo, Result, SelectOptions, Selected, Selection};
 
 /// What to check out, and how.
 #[derive(Debug, Clone, Default)]
@@ -88,6 +95,218 @@ pub struct CheckoutReport {
 /// [`Error::UnsavedFiles`](crate::Error::UnsavedFiles) before anything is written, if files would be
 /// overwritten or deleted whose content is in no cache.
 pub fn checkout(repo: &Repo, options: &CheckoutOptions, observer: &dyn Observer) -> Result<CheckoutReport> {
-    let _ = (repo, options, observer);
-    unimplemented!()
+    let _lock = repo.lock(options.wait)?;
+    let stores = Stores::of(repo);
+    let session = stores.session(repo, observer, &options.cancel);
+    let result = run(&session, options);
+    session.memo.save();
+    result
+}
+
+fn run(session: &Session<'_>, options: &CheckoutOptions) -> Result<CheckoutReport> {
+    let mut report = CheckoutReport::default();
+    let selection = Selection::resolve(session.repo, &options.select)?;
+    let mut links = Links::load(session.memo.dir());
+    let linker = session.linker()?;
+    let types = options.relink.then(|| linker.types().to_vec());
+
+    let selected: Vec<&Selected> = selection
+        .outs
+        .iter()
+        .filter(|selected| {
+            let out = &selection.index.outs[selected.out];
+            out.use_cache && !out.is_external
+        })
+        .collect();
+    let planned: Vec<Result<Planned>> = selected
+        .par_iter()
+        .map(|selected| plan_out(session, &selection.index, selected, types.as_deref()))
+        .collect();
+    session.check_cancelled()?;
+
+    let mut plans = Vec::new();
+    for (selected, planned) in selected.iter().zip(planned) {
+        let out = &selection.index.outs[selected.out];
+        match planned {
+            Ok(Planned::Plan(plan)) => plans.push((*selected, out, *plan)),
+            Ok(Planned::Nothing) => {}
+            Ok(Planned::NoHash) => {
+                report.warnings.push(format!(
+                    "No file hash info found for '{}'. It won't be created.",
+                    out.path.display()
+                ));
+                report.failed.push(failed_out(session, out));
+            }
+            Ok(Planned::NoManifest(oid)) => {
+                let mut failed = failed_out(session, out);
+                failed.missing.push(format!("{} ({oid})", failed.display));
+                report.failed.push(failed);
+            }
+            Err(error) if error.is_interrupted() => return Err(Error::Interrupted),
+            Err(error) => {
+                let mut failed = failed_out(session, out);
+                failed.failures.push(Failure {
+                    subject: failed.display.clone(),
+                    path: Some(out.path.clone()),
+                    error,
+                });
+                report.failed.push(failed);
+            }
+        }
+    }
+    if !options.force {
+        refuse_loss(session, plans.iter().map(|(_, _, plan)| plan))?;
+    }
+    if options.select.targets.is_empty() {
+        remove_unused(session, &selection.index, &mut links, &mut report);
+    }
+    for (selected, out, plan) in plans {
+        if session.cancel.is_cancelled() {
+            report.is_interrupted = true;
+            break;
+        }
+        apply_out(session, &linker, selected, out, plan, options, &mut links, &mut report)?;
+    }
+    links.save();
+    for list in [&mut report.added, &mut report.modified, &mut report.deleted] {
+        list.sort_by(|left, right| {
+            (!left.display.ends_with('/'), &left.display)
+                .cmp(&(!right.display.ends_with('/'), &right.display))
+        });
+    }
+    Ok(report)
+}
+
+/// What there is to do for an out.
+enum Planned {
+    Plan(Box<OutPlan>),
+    /// The part that was asked for does not exist in the out.
+    Nothing,
+    /// There is no recorded hash.
+    NoHash,
+    /// The directory's manifest is not in the cache.
+    NoManifest(Oid),
+}
+
+fn plan_out(
+    session: &Session<'_>,
+    index: &Index,
+    selected: &Selected,
+    relink: Option<&[haul_config::LinkType]>,
+) -> Result<Planned> {
+    session.check_cancelled()?;
+    let out = &index.outs[selected.out];
+    let Some(oid) = out.oid else {
+        return Ok(Planned::NoHash);
+    };
+    let manifest;
+    let wanted = if oid.is_dir() {
+        let Some(read) = session.manifest(out.layout, &oid)? else {
+            return Ok(Planned::NoManifest(oid));
+        };
+        manifest = read;
+        match selected.within.as_deref() {
+            None => Wanted::Dir(manifest.entries()),
+            Some(within) => {
+                let entries = manifest.below(within);
+                if entries.is_empty() {
+                    return Ok(Planned::Nothing);
+                }
+                Wanted::Dir(entries)
+            }
+        }
+    } else {
+        Wanted::File { digest: *oid.digest(), is_exec: out.is_exec }
+    };
+    let target = Target { path: &out.path, within: selected.within.as_deref(), wanted, layout: out.layout };
+    let plan = plan(&session.scanner(), session.cache, &target, relink, session.observer, session.cancel)?;
+    Ok(Planned::Plan(Box::new(plan)))
+}
+
+fn refuse_loss<'a>(session: &Session<'_>, plans: impl Iterator<Item = &'a OutPlan>) -> Result<()> {
+    let mut unsaved = Vec::new();
+    for plan in plans {
+        unsaved.extend(plan.unsaved(session.cache, session.cancel)?);
+    }
+    if unsaved.is_empty() { Ok(()) } else { Err(Error::UnsavedFiles(unsaved)) }
+}
+
+#[expect(clippy::too_many_arguments, reason = "one step of the checkout")]
+fn apply_out(
+    session: &Session<'_>,
+    linker: &Linker,
+    selected: &Selected,
+    out: &Out,
+    plan: OutPlan,
+    options: &CheckoutOptions,
+    links: &mut Links,
+    report: &mut CheckoutReport,
+) -> Result<()> {
+    let mut failed = failed_out(session, out);
+    let missing = plan.missing.iter();
+    failed.missing = missing.map(|(path, _)| session.repo.display_path(&below(&out.path, path))).collect();
+    let (changes, existed) = (plan.changes(), plan.existed);
+    let Session { repo, cache, memo, observer, cancel } = *session;
+    let applied = match apply(plan, repo.root(), linker, cache, memo, observer, cancel) {
+        Ok(applied) => applied,
+        Err(Error::Interrupted) => {
+            report.is_interrupted = true;
+            return Ok(());
+        }
+        Err(error) => {
+            let subject = failed.display.clone();
+            failed.failures.push(Failure { subject, path: Some(out.path.clone()), error });
+            Applied::default()
+        }
+    };
+    report.stats.n_added += applied.n_added;
+    report.stats.n_modified += applied.n_modified;
+    report.stats.n_deleted += applied.n_deleted;
+    report.n_relinked += applied.n_relinked;
+    failed.failures.extend(applied.failures.into_iter().map(|(path, error)| Failure {
+        subject: repo.display_path(&path),
+        path: Some(path),
+        error,
+    }));
+    if !failed.failures.is_empty() || (!failed.missing.is_empty() && !options.allow_missing) {
+        report.failed.push(failed);
+        return Ok(());
+    }
+    if changes {
+        let change = out_change(repo, &out.path);
+        if existed { report.modified.push(change) } else { report.added.push(change) }
+    }
+    if let (true, None, Some(files), Some(oid), Some(key)) =
+        (changes || options.relink, &selected.within, &applied.files, out.oid, session.key(&out.path))
+    {
+        links.insert(&key, link_record(&oid, out.layout, fingerprint(files)));
+    }
+    Ok(())
+}
+
+/// Makes the record of an out that is in the workspace now.
+pub(super) fn link_record(oid: &Oid, layout: Layout, fingerprint: String) -> LinkRecord {
+    LinkRecord { oid: oid.to_string(), is_legacy: layout == Layout::Legacy, fingerprint }
+}
+
+/// Names a change as DVC does: relative, a directory with `/` behind it.
+pub(super) fn out_change(repo: &Repo, path: &Path) -> OutChange {
+    let mut display = repo.display_path(path);
+    if path.is_dir() {
+        display.push('/');
+    }
+    OutChange { path: path.to_owned(), display }
+}
+
+fn failed_out(session: &Session<'_>, out: &Out) -> FailedOut {
+    FailedOut {
+        path: out.path.clone(),
+        display: session.repo.display_path(&out.path),
+        missing: Vec::new(),
+        failures: Vec::new(),
+    }
+}
+
+fn below(path: &Path, relative: &str) -> PathBuf {
+    if relative.is_empty() { path.to_owned() } else { path.join(relative) }
 }

@@ -1,9 +1,15 @@
 //! `status -c`: what differs between the cache and a remote.
 
-use haul_storage::progress::Observer;
-use haul_storage::transfer::RequestCounts;
-use haul_storage::{CancellationToken, Oid};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
+use futures::StreamExt;
+use haul_storage::progress::Observer;
+use haul_storage::transfer::{self, ObjectState, RequestCounts, TransferMode, TransferOptions};
+use haul_storage::{CancellationToken, Layout, Oid};
+
+use super::collect::{self, Purpose, Request};
+use super::session::Stores;
 use crate::git::RevisionSet;
 use crate::ops::Failure;
 use crate::{Repo, Result, SelectOptions};
@@ -79,6 +85,51 @@ pub async fn cloud_status(
     options: &CloudStatusOptions,
     observer: &dyn Observer,
 ) -> Result<CloudStatusReport> {
-    let _ = (repo, options, observer);
-    unimplemented!()
+    let stores = Stores::of(repo);
+    let session = stores.session(repo, observer, &options.cancel);
+    let request = Request {
+        purpose: Purpose::Compare,
+        select: &options.select,
+        revisions: options.revisions,
+        remote: options.remote.as_deref(),
+        max_size_bytes: None,
+    };
+    let collected = collect::collect(&session, &request)?;
+    let failed = Mutex::new(collected.failed);
+    let mut report = CloudStatusReport { warnings: collected.warnings, ..CloudStatusReport::default() };
+    for batch in &collected.batches {
+        let transfer_options = TransferOptions {
+            jobs: options.jobs.or(batch.jobs),
+            mode: TransferMode::DryRun,
+            cancel: options.cancel.clone(),
+            ..TransferOptions::default()
+        };
+        let on_failure = |failure| failed.lock().unwrap_or_else(PoisonError::into_inner).push(failure);
+        // The answer is by object; a person wants paths, all of them.
+        let paths: Mutex<BTreeMap<String, (Layout, Oid)>> = Mutex::default();
+        let groups = collect::groups(session, batch, &on_failure).inspect(|group| {
+            if let Ok(group) = group {
+                let mut paths = paths.lock().unwrap_or_else(PoisonError::into_inner);
+                for member in group.directory.iter().chain(&group.members) {
+                    paths.insert(member.path.to_string(), (group.layout, member.oid));
+                }
+            }
+        });
+        let compared =
+            transfer::compare(session.cache, &batch.odb, groups.boxed(), &transfer_options, observer).await?;
+        for (path, (layout, oid)) in paths.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            let state = match compared.state(layout, &oid) {
+                ObjectState::Both => continue,
+                ObjectState::CacheOnly => CloudState::New,
+                ObjectState::RemoteOnly => CloudState::Deleted,
+                ObjectState::Missing => CloudState::Missing,
+            };
+            report.entries.push(CloudStatusEntry { path, oid, state });
+        }
+        report.damaged.extend(compared.damaged.into_iter().map(|object| (object.path.into(), object.oid)));
+        report.requests = compared.requests;
+        report.remote.clone_from(&batch.remote);
+    }
+    report.failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(report)
 }

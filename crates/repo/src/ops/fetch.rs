@@ -1,9 +1,13 @@
 //! `fetch`: get what the cache lacks.
 
+use std::sync::{Mutex, PoisonError};
+
 use haul_storage::CancellationToken;
 use haul_storage::progress::Observer;
-use haul_storage::transfer::{TransferMode, TransferReport};
+use haul_storage::transfer::{self, DirTrust, TransferMode, TransferOptions, TransferReport};
 
+use super::collect::{self, Purpose, Request};
+use super::session::Stores;
 use crate::git::RevisionSet;
 use crate::ops::Failure;
 use crate::{Repo, Result, SelectOptions};
@@ -64,6 +68,33 @@ impl FetchReport {
 
 /// Gets the objects of the selected outs from their remotes, each verified before it enters the cache.
 pub async fn fetch(repo: &Repo, options: &FetchOptions, observer: &dyn Observer) -> Result<FetchReport> {
-    let _ = (repo, options, observer);
-    unimplemented!()
+    let stores = Stores::of(repo);
+    let session = stores.session(repo, observer, &options.cancel);
+    let request = Request {
+        purpose: Purpose::Fetch,
+        select: &options.select,
+        revisions: options.revisions,
+        remote: options.remote.as_deref(),
+        max_size_bytes: options.max_size_bytes,
+    };
+    let collected = collect::collect(&session, &request)?;
+    let failed = Mutex::new(collected.failed);
+    let mut report = FetchReport { warnings: collected.warnings, ..FetchReport::default() };
+    for batch in &collected.batches {
+        let transfer_options = TransferOptions {
+            jobs: options.jobs.or(batch.jobs),
+            mode: options.mode,
+            dir_trust: DirTrust::CheckMembers,
+            state_dir: Some(session.memo.dir().to_owned()),
+            cancel: options.cancel.clone(),
+        };
+        let on_failure = |failure| failed.lock().unwrap_or_else(PoisonError::into_inner).push(failure);
+        let groups = collect::groups(session, batch, &on_failure);
+        let transfer =
+            transfer::fetch(session.cache, &batch.odb, groups, &transfer_options, observer).await?;
+        let location = batch.odb.location().to_owned();
+        report.remotes.push(RemoteFetch { remote: batch.remote.clone(), location, transfer });
+    }
+    report.failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(report)
 }

@@ -11,10 +11,14 @@
 mod add;
 mod checkout;
 mod cloud_status;
+mod collect;
 mod fetch;
+mod globs;
 mod pull;
 mod push;
+mod session;
 mod status;
+mod unused;
 
 pub use add::{AddOptions, AddReport, AddedTarget, add};
 pub use checkout::{CheckoutOptions, CheckoutReport, CheckoutStats, FailedOut, OutChange, checkout};
@@ -26,6 +30,13 @@ pub use status::{EntryState, EntryStatus, StageStatus, StatusOptions, StatusRepo
 
 use std::path::PathBuf;
 
+use haul_storage::Oid;
+use haul_storage::hash::md5;
+
+use crate::metafile::dir_manifest::DirEntry;
+use crate::scan::FileEntry;
+use crate::{DirManifest, Error, Result};
+
 /// A failure of one path, target or out, while the rest went on.
 #[derive(Debug)]
 pub struct Failure {
@@ -35,4 +46,15 @@ pub struct Failure {
     pub path: Option<PathBuf>,
     /// Why.
     pub error: crate::Error,
+}
+
+/// Makes the manifest of hashed files, and its name.
+fn manifest_of(files: &[FileEntry]) -> Result<(DirManifest, Oid)> {
+    let entries = files
+        .iter()
+        .map(|file| Ok(DirEntry { path: file.path.clone(), digest: file.digest.ok_or(Error::Interrupted)? }))
+        .collect::<Result<Vec<_>>>()?;
+    let manifest = DirManifest::new(entries).map_err(|error| Error::BadOut(error.to_string()))?;
+    let oid = Oid::dir(md5(&manifest.to_bytes()));
+    Ok((manifest, oid))
 }

@@ -1,6 +1,7 @@
 //! `pull`: fetch, then check out.
 
 use haul_storage::progress::Observer;
+use haul_storage::transfer::TransferMode;
 
 use crate::ops::{CheckoutOptions, CheckoutReport, FetchOptions, FetchReport};
 use crate::{LockWait, Repo, Result};
@@ -23,7 +24,7 @@ pub struct PullOptions {
 pub struct PullReport {
     /// What came.
     pub fetch: FetchReport,
-    /// What was written; `None` if the fetch was not complete, so that there was no checkout.
+    /// What was written; `None` if there was no checkout, because the fetch was stopped or failed or only planned.
     pub checkout: Option<CheckoutReport>,
 }
 
@@ -33,6 +34,30 @@ pub struct PullReport {
 ///
 /// As [`fetch`](super::fetch()) and [`checkout`](super::checkout()).
 pub async fn pull(repo: &Repo, options: &PullOptions, observer: &dyn Observer) -> Result<PullReport> {
-    let _ = (repo, options, observer, CheckoutOptions::default());
-    unimplemented!()
+    let fetch = super::fetch(repo, &options.fetch, observer).await?;
+    if !goes_on(&fetch, options) {
+        return Ok(PullReport { fetch, checkout: None });
+    }
+    let checkout_options = CheckoutOptions {
+        select: options.fetch.select.clone(),
+        force: options.force,
+        relink: false,
+        allow_missing: options.allow_missing,
+        wait: options.wait,
+        cancel: options.fetch.cancel.clone(),
+    };
+    let checkout = super::checkout(repo, &checkout_options, observer)?;
+    Ok(PullReport { fetch, checkout: Some(checkout) })
+}
+
+/// As DVC: objects that failed stop the pull; objects that are nowhere do not, the checkout names what needs them.
+fn goes_on(fetch: &FetchReport, options: &PullOptions) -> bool {
+    let is_failed = fetch.remotes.iter().any(|remote| {
+        !remote.transfer.failed.is_empty()
+            || remote.transfer.is_interrupted
+            || remote.transfer.n_not_tried > 0
+    });
+    options.fetch.mode == TransferMode::Execute
+        && !is_failed
+        && (fetch.failed.is_empty() || options.allow_missing)
 }

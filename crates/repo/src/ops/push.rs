@@ -1,9 +1,13 @@
 //! `push`: send what the remotes lack.
 
+use std::sync::{Mutex, PoisonError};
+
 use haul_storage::CancellationToken;
 use haul_storage::progress::Observer;
-use haul_storage::transfer::{TransferMode, TransferReport};
+use haul_storage::transfer::{self, DirTrust, TransferMode, TransferOptions, TransferReport};
 
+use super::collect::{self, Purpose, Request};
+use super::session::Stores;
 use crate::git::RevisionSet;
 use crate::ops::Failure;
 use crate::{Repo, Result, SelectOptions};
@@ -64,6 +68,32 @@ impl PushReport {
 
 /// Sends the objects of the selected outs to their remotes.
 pub async fn push(repo: &Repo, options: &PushOptions, observer: &dyn Observer) -> Result<PushReport> {
-    let _ = (repo, options, observer);
-    unimplemented!()
+    let stores = Stores::of(repo);
+    let session = stores.session(repo, observer, &options.cancel);
+    let request = Request {
+        purpose: Purpose::Push,
+        select: &options.select,
+        revisions: options.revisions,
+        remote: options.remote.as_deref(),
+        max_size_bytes: None,
+    };
+    let collected = collect::collect(&session, &request)?;
+    let failed = Mutex::new(collected.failed);
+    let mut report = PushReport { warnings: collected.warnings, ..PushReport::default() };
+    for batch in &collected.batches {
+        let transfer_options = TransferOptions {
+            jobs: options.jobs.or(batch.jobs),
+            mode: options.mode,
+            dir_trust: if options.trust_dir { DirTrust::TrustDir } else { DirTrust::CheckMembers },
+            state_dir: Some(session.memo.dir().to_owned()),
+            cancel: options.cancel.clone(),
+        };
+        let on_failure = |failure| failed.lock().unwrap_or_else(PoisonError::into_inner).push(failure);
+        let groups = collect::groups(session, batch, &on_failure);
+        let transfer = transfer::push(session.cache, &batch.odb, groups, &transfer_options, observer).await?;
+        let location = batch.odb.location().to_owned();
+        report.remotes.push(RemotePush { remote: batch.remote.clone(), location, transfer });
+    }
+    report.failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(report)
 }

@@ -1,10 +1,16 @@
 //! `status`: what differs between the workspace and the metafiles.
 
-use haul_storage::CancellationToken;
-use haul_storage::progress::Observer;
+use std::path::Path;
 
+use haul_storage::progress::Observer;
+use haul_storage::{CancellationToken, Oid};
+use rayon::prelude::*;
+
+use super::session::{Session, Stores};
+use crate::checkout::flavour_of;
 use crate::ops::Failure;
-use crate::{LockWait, Repo, Result, SelectOptions};
+use crate::scan::Found;
+use crate::{Dep, Error, LockWait, Out, Repo, Result, SelectOptions, Selection, Stage};
 
 /// What to compare.
 #[derive(Debug, Clone, Default)]
@@ -84,6 +90,147 @@ pub struct StatusReport {
 
 /// Compares workspace, cache and metafiles. Writes nothing but the memo.
 pub fn status(repo: &Repo, options: &StatusOptions, observer: &dyn Observer) -> Result<StatusReport> {
-    let _ = (repo, options, observer);
-    unimplemented!()
+    let _lock = repo.lock(options.wait)?;
+    let stores = Stores::of(repo);
+    let session = stores.session(repo, observer, &options.cancel);
+    let result = run(&session, options);
+    session.memo.save();
+    result
+}
+
+fn run(session: &Session<'_>, options: &StatusOptions) -> Result<StatusReport> {
+    let selection = Selection::resolve(session.repo, &options.select)?;
+    let index = &selection.index;
+    let mut report = StatusReport { n_stages: selection.stages.len(), ..StatusReport::default() };
+    for (stage, _) in &selection.stages {
+        let stage = &index.stages[*stage];
+        if stage.is_frozen && !stage.is_repo_import {
+            report.warnings.push(format!(
+                "stage: '{}' is frozen. Its dependencies are not going to be shown in the status output.",
+                address(session.repo, stage)
+            ));
+        }
+    }
+    let answers: Vec<(StageStatus, Vec<Failure>)> = selection
+        .stages
+        .par_iter()
+        .map(|(at, within)| {
+            let stage = &index.stages[*at];
+            let outs = index.outs[stage.outs.clone()]
+                .iter()
+                .filter(|out| within.as_ref().is_none_or(|within| within.starts_with(&out.path)));
+            stage_status(session, stage, outs)
+        })
+        .collect();
+    session.check_cancelled()?;
+    for (status, failures) in answers {
+        report.failed.extend(failures);
+        if !status.is_clean() {
+            report.stages.push(status);
+        }
+    }
+    report.stages.sort_by(|left, right| left.address.cmp(&right.address));
+    Ok(report)
+}
+
+impl StageStatus {
+    fn is_clean(&self) -> bool {
+        self.changed_deps.is_empty() && self.changed_outs.is_empty() && !self.is_always_changed
+    }
+}
+
+fn stage_status<'a>(
+    session: &Session<'_>,
+    stage: &Stage,
+    outs: impl Iterator<Item = &'a Out>,
+) -> (StageStatus, Vec<Failure>) {
+    let mut status = StageStatus {
+        address: address(session.repo, stage),
+        is_always_changed: stage.always_changed,
+        ..StageStatus::default()
+    };
+    let mut failures = Vec::new();
+    let mut add = |list: &mut Vec<EntryStatus>, path: &Path, state: Result<Option<EntryState>>| match state {
+        Ok(None) => {}
+        Ok(Some(state)) => list.push(EntryStatus { path: session.repo.display_path(path), state }),
+        Err(error) => failures.push(Failure {
+            subject: session.repo.display_path(path),
+            path: Some(path.to_owned()),
+            error,
+        }),
+    };
+    if !stage.is_frozen {
+        for dep in &stage.deps {
+            if let Some(path) = &dep.path {
+                add(&mut status.changed_deps, path, dep_state(session, path, dep));
+            }
+        }
+    }
+    for out in outs {
+        add(&mut status.changed_outs, &out.path, out_state(session, out));
+    }
+    (status, failures)
+}
+
+/// Returns how DVC addresses a stage: the metafile, or the stage's name, with the file before it where that is not
+/// the `dvc.yaml` of the working directory.
+pub(super) fn address(repo: &Repo, stage: &Stage) -> String {
+    let file = repo.display_path(&stage.metafile);
+    match &stage.name {
+        None => file,
+        Some(name) if file == "dvc.yaml" => name.clone(),
+        Some(name) => format!("{file}:{name}"),
+    }
+}
+
+fn out_state(session: &Session<'_>, out: &Out) -> Result<Option<EntryState>> {
+    session.check_cancelled()?;
+    let manifest;
+    let mut entries = None;
+    if let Some(oid) = out.oid.filter(|_| out.use_cache && !out.is_external) {
+        // As DVC: what the cache lacks is said first, whatever the workspace has.
+        if oid.is_dir() {
+            let Some(read) = session.manifest(out.layout, &oid)? else {
+                return Ok(Some(EntryState::NotInCache));
+            };
+            manifest = read;
+            let oids: Vec<_> =
+                manifest.entries().iter().map(|entry| (out.layout, Oid::file(entry.digest))).collect();
+            for answer in session.cache.check_many(&oids, session.cancel) {
+                if answer?.is_none() {
+                    return Ok(Some(EntryState::NotInCache));
+                }
+            }
+            entries = Some(manifest.entries());
+        } else if session.cache.check(out.layout, &oid)?.is_none() {
+            return Ok(Some(EntryState::NotInCache));
+        }
+    }
+    let found = session.scanner().scan(&out.path, flavour_of(out.layout), session.observer)?;
+    Ok(match (&found, out.oid) {
+        (Found::Nothing | Found::Dangling, _) => Some(EntryState::Deleted),
+        (Found::File(entry), Some(oid)) if entry.oid() == Some(oid) => None,
+        (Found::Dir(dir), Some(oid)) if oid.is_dir() => {
+            let is_same = match entries {
+                Some(entries) => entries
+                    .iter()
+                    .map(|entry| (&*entry.path, Some(entry.digest)))
+                    .eq(dir.files.iter().map(|entry| (&*entry.path, entry.digest))),
+                None => super::manifest_of(&dir.files)?.1 == oid,
+            };
+            (!is_same).then_some(EntryState::Modified)
+        }
+        _ => Some(EntryState::Modified),
+    })
+}
+
+fn dep_state(session: &Session<'_>, path: &Path, dep: &Dep) -> Result<Option<EntryState>> {
+    session.check_cancelled()?;
+    let found = session.scanner().scan(path, flavour_of(dep.layout), session.observer)?;
+    let oid = match &found {
+        Found::Nothing | Found::Dangling => return Ok(Some(EntryState::Deleted)),
+        Found::File(entry) => entry.oid().ok_or(Error::Interrupted)?,
+        Found::Dir(dir) => super::manifest_of(&dir.files)?.1,
+    };
+    Ok((dep.oid != Some(oid)).then_some(EntryState::Modified))
 }

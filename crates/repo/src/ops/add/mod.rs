@@ -1,0 +1,200 @@
+//! `add`: put files and directories under DVC's control.
+
+mod store;
+mod target;
+
+use std::path::PathBuf;
+
+use haul_storage::progress::Observer;
+use haul_storage::{CancellationToken, Oid};
+
+use self::store::Stored;
+use self::target::AddTarget;
+use super::checkout::link_record;
+use super::session::{Session, Stores};
+use crate::git::gitignore;
+use crate::metafile::dvc_file::{DvcFile, OutState};
+use crate::ops::Failure;
+use crate::scan::fingerprint;
+use crate::state::Links;
+use crate::{Error, Index, LockWait, Repo, Result};
+
+/// What to add, and how.
+#[derive(Debug, Clone, Default)]
+pub struct AddOptions {
+    /// Files and directories as typed, relative to the working directory.
+    pub targets: Vec<String>,
+    /// Targets are shell patterns (`--glob`).
+    pub glob: bool,
+    /// Record the hash and store nothing (`--no-commit`).
+    pub no_commit: bool,
+    /// Leave the workspace files as they are instead of linking them from the cache (`--no-relink`).
+    pub no_relink: bool,
+    /// How long to wait for the lock.
+    pub wait: LockWait,
+    /// Stops the work.
+    pub cancel: CancellationToken,
+}
+
+/// A target that was added.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddedTarget {
+    /// The target as typed, or as its pattern gave it.
+    pub target: String,
+    /// The out that tracks it; a directory above the target for a target inside a tracked directory.
+    pub out: PathBuf,
+    /// The `.dvc` file.
+    pub metafile: PathBuf,
+    /// What is recorded now.
+    pub oid: Oid,
+    /// Size in bytes, as it is recorded; not known after a part of a directory was replaced.
+    pub size_bytes: Option<u64>,
+    /// Number of files.
+    pub n_files: u64,
+    /// Number of objects that were new to the cache.
+    pub n_stored: u64,
+    /// Tells that the `.dvc` file changed.
+    pub is_changed: bool,
+}
+
+/// What was added.
+#[derive(Debug, Default)]
+pub struct AddReport {
+    /// Targets that were added, in the order of the command.
+    pub added: Vec<AddedTarget>,
+    /// Files that Git should know: `.dvc` files and `.gitignore`s that were written; absolute.
+    pub files_to_track: Vec<PathBuf>,
+    /// Tells that they were staged in Git (`core.autostage`).
+    pub is_staged: bool,
+    /// `.dvc` files whose data could not be linked from the cache by any of the configured cache types; the
+    /// data is stored and recorded nevertheless.
+    pub link_failures: Vec<PathBuf>,
+    /// Targets that could not be added.
+    pub failed: Vec<Failure>,
+    /// Sentences for the user, as `'d' is empty.`
+    pub warnings: Vec<String>,
+}
+
+/// Hashes and stores targets, writes their `.dvc` files and makes Git ignore the data.
+///
+/// All targets are checked first, and one that cannot be an out stops all. After that a target that fails does not
+/// stop the others. With [`AddOptions::cancel`] the targets that were finished stay added.
+///
+/// Deviation: DVC stops at the first target that fails; those behind it are added here, and each failure is told.
+pub fn add(repo: &Repo, options: &AddOptions, observer: &dyn Observer) -> Result<AddReport> {
+    let _lock = repo.lock(options.wait)?;
+    let stores = Stores::of(repo);
+    let session = stores.session(repo, observer, &options.cancel);
+    let result = run(&session, options);
+    session.memo.save();
+    result
+}
+
+fn run(session: &Session<'_>, options: &AddOptions) -> Result<AddReport> {
+    let repo = session.repo;
+    let names =
+        if options.glob { super::globs::expand(repo, &options.targets)? } else { options.targets.clone() };
+    let index = Index::collect(repo)?;
+    let targets = target::resolve(repo, &index, &names)?;
+    let mut report = AddReport::default();
+    let mut links = Links::load(session.memo.dir());
+    for target in &targets {
+        session.check_cancelled()?;
+        match add_one(session, options, &index, target, &mut links, &mut report) {
+            Ok(()) => {}
+            Err(error) if error.is_interrupted() => {
+                links.save();
+                return Err(Error::Interrupted);
+            }
+            Err(error) => report.failed.push(Failure {
+                subject: target.name.clone(),
+                path: Some(target.path.clone()),
+                error,
+            }),
+        }
+    }
+    links.save();
+    report.files_to_track.sort();
+    report.files_to_track.dedup();
+    if let Some(git) = repo.git()
+        && repo.config().core.autostage.value
+        && !report.files_to_track.is_empty()
+    {
+        git.stage(&report.files_to_track)?;
+        report.is_staged = true;
+    }
+    Ok(report)
+}
+
+fn add_one(
+    session: &Session<'_>,
+    options: &AddOptions,
+    index: &Index,
+    target: &AddTarget,
+    links: &mut Links,
+    report: &mut AddReport,
+) -> Result<()> {
+    let repo = session.repo;
+    if let Some(git) = repo.git()
+        && git.is_tracked(&target.out)?
+    {
+        return Err(tracked_by_git(repo, target));
+    }
+    let previous = target.known.map(|out| &index.outs[out]);
+    let Stored { state, files, n_stored, n_files } = store::store(session, options, target, previous)?;
+
+    // The data is safe now. Git is told to look away before it is told of the `.dvc` file.
+    if let Some(git) = repo.git()
+        && let Some(changed) = gitignore::ignore(git, &target.out)?
+    {
+        report.files_to_track.push(changed);
+    }
+    let mut file = target.open()?;
+    file.set_state(target.position, &state)?;
+    let is_changed = file.write()?;
+    report.files_to_track.push(target.metafile.clone());
+
+    if !options.no_commit && !options.no_relink {
+        match store::relink(session, target, &state, files)? {
+            Some(files) if target.within.is_none() => {
+                if let Some(key) = session.key(&target.out) {
+                    links.insert(&key, link_record(&state.oid, state.layout, fingerprint(&files)));
+                }
+            }
+            Some(_) => {}
+            None => report.link_failures.push(target.metafile.clone()),
+        }
+    }
+    report.added.push(AddedTarget {
+        target: target.name.clone(),
+        out: target.out.clone(),
+        metafile: target.metafile.clone(),
+        oid: state.oid,
+        size_bytes: state.size_bytes,
+        n_files,
+        n_stored,
+        is_changed,
+    });
+    Ok(())
+}
+
+fn tracked_by_git(repo: &Repo, target: &AddTarget) -> Error {
+    let name = repo.display_path(&target.out);
+    Error::BadOut(format!(
+        " output '{name}' is already tracked by SCM (e.g. Git).\n    You can remove it from Git, then add to DVC.\n        \
+         To stop tracking from Git:\n            git rm -r --cached '{name}'\n            git commit -m \"stop \
+         tracking {name}\" "
+    ))
+}
+
+impl AddTarget {
+    /// Opens the `.dvc` file, or makes a new one.
+    fn open(&self) -> Result<DvcFile> {
+        if self.known.is_some() {
+            return DvcFile::read(&self.metafile);
+        }
+        let name = self.out.file_name().and_then(|name| name.to_str());
+        let name = name.ok_or_else(|| Error::NotUnicode(self.out.clone()))?;
+        Ok(DvcFile::new(&self.metafile, name))
+    }
+}

@@ -1,0 +1,266 @@
+//! Which objects of which outs go to which remote.
+
+use std::collections::BTreeMap;
+
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use haul_storage::progress::{Event, Phase};
+use haul_storage::transfer::{Member, ObjectGroup};
+use haul_storage::{Layout, Oid, RemoteOdb, open_remote};
+
+use super::session::{Session, bad_manifest};
+use crate::git::RevisionSet;
+use crate::ops::Failure;
+use crate::{DirManifest, Error, Index, Out, Result, SelectOptions, Selected, Selection};
+
+/// Manifests that are read from a remote side by side.
+const MANIFESTS_AT_ONCE: usize = 16;
+
+/// What the outs are collected for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Push,
+    Fetch,
+    Compare,
+}
+
+/// Which outs, for what.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Request<'a> {
+    pub(super) purpose: Purpose,
+    pub(super) select: &'a SelectOptions,
+    pub(super) revisions: RevisionSet,
+    /// The remote the user named.
+    pub(super) remote: Option<&'a str>,
+    /// Pass over outs of at least this size in bytes.
+    pub(super) max_size_bytes: Option<u64>,
+}
+
+/// One out, or a part of it, that takes part.
+#[derive(Debug, Clone)]
+pub(super) struct Item {
+    /// The path as DVC shows it.
+    pub(super) display: String,
+    pub(super) oid: Oid,
+    pub(super) layout: Layout,
+    size_bytes: Option<u64>,
+    within: Option<String>,
+}
+
+/// The outs that go to one remote.
+#[derive(Debug)]
+pub(super) struct Batch {
+    /// The name of the remote.
+    pub(super) remote: String,
+    pub(super) odb: RemoteOdb,
+    /// Requests at once, from the remote's configuration.
+    pub(super) jobs: Option<usize>,
+    pub(super) items: Vec<Item>,
+}
+
+/// Everything that takes part, by remote.
+#[derive(Debug, Default)]
+pub(super) struct Collected {
+    pub(super) batches: Vec<Batch>,
+    pub(super) failed: Vec<Failure>,
+    pub(super) warnings: Vec<String>,
+}
+
+/// Finds the outs and opens their remotes.
+///
+/// # Errors
+///
+/// An out without a remote of its own, and no default remote: the configuration's error.
+pub(super) fn collect(session: &Session<'_>, request: &Request<'_>) -> Result<Collected> {
+    let mut collected = Collected::default();
+    let mut by_remote: BTreeMap<Option<String>, Vec<Item>> = BTreeMap::new();
+    let selection = Selection::resolve(session.repo, request.select)?;
+    add_outs(session, request, &selection.index, &selection.outs, &mut by_remote, &mut collected.warnings);
+    if request.revisions != RevisionSet::default() {
+        add_revisions(session, request, &mut by_remote, &mut collected)?;
+    }
+    // A command without any data still tells a remote that does not exist.
+    if by_remote.is_empty() || request.remote.is_some() {
+        by_remote.entry(request.remote.map(str::to_owned)).or_default();
+    }
+    for (name, mut items) in by_remote {
+        items.sort_by(|left, right| {
+            (left.oid, left.layout, &left.within).cmp(&(right.oid, right.layout, &right.within))
+        });
+        items.dedup_by(|left, right| {
+            (left.oid, left.layout, &left.within) == (right.oid, right.layout, &right.within)
+        });
+        let remote = session.repo.config().remote(name.as_deref())?;
+        let store = open_remote(&remote, session.repo.env())?;
+        collected.batches.push(Batch {
+            jobs: remote.jobs.as_ref().map(|jobs| jobs.value.get()),
+            remote: remote.name,
+            odb: RemoteOdb::new(store),
+            items,
+        });
+    }
+    Ok(collected)
+}
+
+fn add_outs(
+    session: &Session<'_>,
+    request: &Request<'_>,
+    index: &Index,
+    selected: &[Selected],
+    by_remote: &mut BTreeMap<Option<String>, Vec<Item>>,
+    warnings: &mut Vec<String>,
+) {
+    for selected in selected {
+        let out = &index.outs[selected.out];
+        if !takes_part(request, index, out) {
+            continue;
+        }
+        let display = session.repo.display_path(&out.path);
+        let Some(oid) = out.oid else {
+            if request.purpose == Purpose::Compare {
+                warnings.push(format!(
+                    "Output '{display}'({}) is missing version info. Cache for it will not be collected. Use `dvc repro` \
+                     to get your pipeline up to date.",
+                    super::status::address(session.repo, index.stage_of(out))
+                ));
+            }
+            continue;
+        };
+        let remote = request.remote.map(str::to_owned).or_else(|| out.remote.clone());
+        by_remote.entry(remote).or_default().push(Item {
+            display,
+            oid,
+            layout: out.layout,
+            size_bytes: out.size_bytes,
+            within: selected.within.clone(),
+        });
+    }
+}
+
+fn takes_part(request: &Request<'_>, index: &Index, out: &Out) -> bool {
+    let is_bound_elsewhere = match (request.purpose, &out.remote, request.remote) {
+        // As DVC: `status -c` knows the one remote only.
+        (Purpose::Compare, Some(_), _) => true,
+        (_, Some(own), Some(named)) => own != named,
+        _ => false,
+    };
+    out.use_cache
+        && !out.is_external
+        && !is_bound_elsewhere
+        && !(request.purpose != Purpose::Fetch && (!out.can_push || index.stage_of(out).is_repo_import))
+        && !request.max_size_bytes.zip(out.size_bytes).is_some_and(|(max, size)| size >= max)
+}
+
+fn add_revisions(
+    session: &Session<'_>,
+    request: &Request<'_>,
+    by_remote: &mut BTreeMap<Option<String>, Vec<Item>>,
+    collected: &mut Collected,
+) -> Result<()> {
+    let Some(git) = session.repo.git() else {
+        return Ok(());
+    };
+    for revision in git.revisions(request.revisions)? {
+        session.check_cancelled()?;
+        match resolve_at(session, git, &revision, request.select) {
+            Ok(selection) => add_outs(
+                session,
+                request,
+                &selection.index,
+                &selection.outs,
+                by_remote,
+                &mut collected.warnings,
+            ),
+            Err(error) => {
+                tracing::debug!(%error, revision = revision.name, "cannot collect a revision");
+                collected.warnings.push(format!("failed to collect '{}', skipping", revision.name));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Turns outs into groups of objects, while the transfer is under way already. Manifests that the cache lacks are
+/// read from the remote, verified. An out whose manifest cannot be had is told to `on_failure` and passed over.
+pub(super) fn groups<'a>(
+    session: Session<'a>,
+    batch: &'a Batch,
+    on_failure: &'a (dyn Fn(Failure) + Sync),
+) -> BoxStream<'a, haul_storage::Result<ObjectGroup>> {
+    let to_group = move |item: &'a Item| async move {
+        match group(session, &batch.odb, item).await {
+            Ok(group) => group,
+            Err(error) => {
+                on_failure(Failure { subject: item.display.clone(), path: None, error });
+                None
+            }
+        }
+    };
+    stream::iter(&batch.items)
+        .map(to_group)
+        .buffered(MANIFESTS_AT_ONCE)
+        .filter_map(|group| async move { group.map(Ok) })
+        .boxed()
+}
+
+async fn group(session: Session<'_>, odb: &RemoteOdb, item: &Item) -> Result<Option<ObjectGroup>> {
+    let Item { display, oid, layout, size_bytes, within } = item;
+    if !oid.is_dir() {
+        let member = Member { oid: *oid, size_bytes: *size_bytes, path: display.as_str().into() };
+        return Ok(Some(ObjectGroup {
+            layout: *layout,
+            directory: None,
+            manifest: None,
+            members: vec![member],
+        }));
+    }
+    session.observer.on(Event::Planned { phase: Phase::Collecting, n_objects: 1, total_bytes: 0 });
+    let (manifest, bytes) = match session.manifest(*layout, oid)? {
+        Some(manifest) => (manifest, None),
+        None => match odb.fetch_object(*layout, oid, RemoteOdb::MAX_MANIFEST_BYTES).await? {
+            Some(bytes) => {
+                let manifest = DirManifest::parse(&bytes).map_err(|error| bad_manifest(oid, &error))?;
+                (manifest, Some(bytes))
+            }
+            None => return Err(missing_manifest(odb, item)),
+        },
+    };
+    session.observer.on(Event::Finished { phase: Phase::Collecting, n_objects: 1 });
+    let entries = match within {
+        None => manifest.entries(),
+        Some(within) => manifest.below(within),
+    };
+    if entries.is_empty() && within.is_some() {
+        return Ok(None);
+    }
+    let members = entries.iter().map(|entry| Member {
+        oid: Oid::file(entry.digest),
+        size_bytes: None,
+        path: format!("{display}/{}", entry.path).into(),
+    });
+    let members = members.collect();
+    // A part of a directory does not prove the directory: its manifest is moved for itself.
+    let directory = Member { oid: *oid, size_bytes: None, path: display.as_str().into() };
+    Ok(Some(ObjectGroup { layout: *layout, directory: Some(directory), manifest: bytes, members }))
+}
+
+fn missing_manifest(odb: &RemoteOdb, item: &Item) -> Error {
+    let message = format!(
+        "the list of files of `{}` (`{}`) is neither in the cache nor on `{}`",
+        item.display,
+        item.oid,
+        odb.location()
+    );
+    Error::Storage(haul_storage::Error::new(haul_storage::ErrorKind::NotFound, message))
+}
+
+/// Finds what `select` names in a revision.
+fn resolve_at(
+    session: &Session<'_>,
+    git: &crate::Git,
+    revision: &crate::git::Revision,
+    select: &SelectOptions,
+) -> Result<Selection> {
+    let _pending = (session, git, revision, select);
+    Err(Error::BadOut("revisions cannot be read yet".to_owned()))
+}

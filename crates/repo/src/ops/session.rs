@@ -1,0 +1,82 @@
+//! What all operations work with.
+
+use std::path::Path;
+
+use haul_storage::progress::Observer;
+use haul_storage::{Cache, CancellationToken, Layout, Oid, RemoteOdb};
+
+use crate::checkout::cache_of;
+use crate::link::{Linker, Staging, link_types};
+use crate::scan::Scanner;
+use crate::state::{Memo, state_dir};
+use crate::{DirManifest, Error, Repo, Result};
+
+/// One run of an operation.
+#[derive(Clone, Copy)]
+pub(super) struct Session<'a> {
+    pub(super) repo: &'a Repo,
+    pub(super) cache: &'a Cache,
+    pub(super) memo: &'a Memo,
+    pub(super) observer: &'a dyn Observer,
+    pub(super) cancel: &'a CancellationToken,
+}
+
+/// What a session borrows.
+pub(super) struct Stores {
+    cache: Cache,
+    memo: Memo,
+}
+
+impl Stores {
+    pub(super) fn of(repo: &Repo) -> Self {
+        Self { cache: cache_of(repo), memo: Memo::new(state_dir(&repo.tmp_dir())) }
+    }
+
+    pub(super) fn session<'a>(
+        &'a self,
+        repo: &'a Repo,
+        observer: &'a dyn Observer,
+        cancel: &'a CancellationToken,
+    ) -> Session<'a> {
+        Session { repo, cache: &self.cache, memo: &self.memo, observer, cancel }
+    }
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn scanner(&self) -> Scanner<'a> {
+        Scanner::new(self.repo.ignore(), self.memo, self.cancel)
+    }
+
+    /// Makes a linker; the caller holds the repository lock.
+    pub(super) fn linker(&self) -> Result<Linker> {
+        let staging = Staging::open(self.memo.dir())
+            .map_err(|error| Error::io("cannot prepare the workspace", error))?;
+        Ok(Linker::new(link_types(&self.repo.config().cache), staging))
+    }
+
+    /// Reads the manifest of a directory from the cache; `None` if the cache does not have it.
+    pub(super) fn manifest(&self, layout: Layout, oid: &Oid) -> Result<Option<DirManifest>> {
+        match self.cache.read(layout, oid, RemoteOdb::MAX_MANIFEST_BYTES)? {
+            Some(bytes) => DirManifest::parse(&bytes).map(Some).map_err(|error| bad_manifest(oid, &error)),
+            None => Ok(None),
+        }
+    }
+
+    /// Returns `path` below the root with `/` between its components; `None` outside or if it is not UTF-8.
+    pub(super) fn key(&self, path: &Path) -> Option<String> {
+        self.repo.relative(path)?.to_str().map(str::to_owned)
+    }
+
+    pub(super) fn check_cancelled(&self) -> Result<()> {
+        if self.cancel.is_cancelled() { Err(Error::Interrupted) } else { Ok(()) }
+    }
+}
+
+/// Makes an error of a manifest that must not be used.
+pub(super) fn bad_manifest(oid: &Oid, error: &crate::metafile::dir_manifest::ManifestError) -> Error {
+    let kind = haul_storage::ErrorKind::Corrupt;
+    Error::Storage(haul_storage::Error::new(
+        kind,
+        format!("cannot use the directory object `{oid}`: {error}"),
+    ))
+}

@@ -1,0 +1,112 @@
+//! Outs that we put into the workspace and that are tracked no longer, as after `git checkout` of another commit.
+
+use std::path::Path;
+
+use haul_storage::{Layout, Oid};
+
+use super::checkout::out_change;
+use super::session::Session;
+use super::{CheckoutReport, Failure};
+use crate::scan::{Found, fingerprint};
+use crate::state::{LinkRecord, Links};
+use crate::{Error, Index, Result};
+
+/// Deletes them, if nobody changed them since.
+///
+/// Deviation: DVC deletes them whether their objects are still in the cache or not; we keep what would be lost.
+pub(super) fn remove_unused(
+    session: &Session<'_>,
+    index: &Index,
+    links: &mut Links,
+    report: &mut CheckoutReport,
+) {
+    let candidates: Vec<(String, LinkRecord)> = links
+        .iter()
+        .filter(|(key, _)| {
+            let path = session.repo.root().join(key);
+            !index.outs.iter().any(|out| path.starts_with(&out.path))
+        })
+        .map(|(key, record)| (key.to_owned(), record.clone()))
+        .collect();
+    for (key, record) in candidates {
+        let path = session.repo.root().join(&key);
+        // Named before it is gone: a directory is shown with `/`.
+        let change = out_change(session.repo, &path);
+        match remove(session, &path, &record) {
+            Ok(Outcome::Removed) => {
+                report.stats.n_deleted += 1;
+                report.deleted.push(change);
+                links.remove(&key);
+            }
+            Ok(Outcome::Gone) => links.remove(&key),
+            Ok(Outcome::Kept) => {}
+            Err(error) => {
+                report.failed.push(super::FailedOut {
+                    path: path.clone(),
+                    display: change.display.clone(),
+                    missing: Vec::new(),
+                    failures: vec![Failure { subject: change.display, path: Some(path), error }],
+                });
+            }
+        }
+    }
+}
+
+enum Outcome {
+    Removed,
+    /// There is nothing, or something that is not ours any more.
+    Gone,
+    /// Its content is nowhere else.
+    Kept,
+}
+
+fn remove(session: &Session<'_>, path: &Path, record: &LinkRecord) -> Result<Outcome> {
+    let Ok(found) = session.scanner().look(path) else {
+        return Ok(Outcome::Gone);
+    };
+    let is_ours = match &found {
+        Found::Nothing | Found::Dangling => false,
+        Found::File(_) => true,
+        Found::Dir(dir) => !dir.is_symlink && dir.dangling.is_empty(),
+    };
+    if !is_ours || fingerprint(found.files()) != record.fingerprint {
+        return Ok(Outcome::Gone);
+    }
+    if !is_saved(session, record)? {
+        return Ok(Outcome::Kept);
+    }
+    crate::checkout::check_parents(session.repo.root(), path)?;
+    for entry in found.files() {
+        fs_err::remove_file(entry.full_path(path))
+            .map_err(|error| Error::io("cannot delete a file", error))?;
+    }
+    if let Found::Dir(dir) = &found {
+        for folder in dir.folders.iter().rev() {
+            // What DVC does not see may keep a folder alive.
+            let _ignored = fs_err::remove_dir(path.join(&**folder));
+        }
+        let _ignored = fs_err::remove_dir(path);
+    }
+    Ok(Outcome::Removed)
+}
+
+/// Tells whether the cache has everything the out was made from.
+fn is_saved(session: &Session<'_>, record: &LinkRecord) -> Result<bool> {
+    let Ok(oid) = record.oid.parse::<Oid>() else {
+        return Ok(false);
+    };
+    let layout = if record.is_legacy { Layout::Legacy } else { Layout::Current };
+    if !oid.is_dir() {
+        return Ok(session.cache.check(layout, &oid)?.is_some());
+    }
+    let Some(manifest) = session.manifest(layout, &oid)? else {
+        return Ok(false);
+    };
+    let oids: Vec<_> = manifest.entries().iter().map(|entry| (layout, Oid::file(entry.digest))).collect();
+    for answer in session.cache.check_many(&oids, session.cancel) {
+        if answer?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
