@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 
-pub(crate) use query::{Answer, Query};
+pub(crate) use query::{Answer, Found, Query};
 
 use crate::hash::{self, is_named};
 use crate::transfer::RequestCounts;
@@ -97,12 +97,12 @@ impl RemoteOdb {
         layout: Layout,
         oid: &Oid,
         size_bytes: Option<u64>,
-        found: &query::Found,
+        found: &Found,
     ) -> Presence {
         let info = match found {
-            query::Found::Info { size_bytes, etag } => (*size_bytes, *etag),
-            query::Found::Absent => return Presence::Absent,
-            query::Found::Unknown => return Presence::Unknown,
+            Found::Info { size_bytes, etag } => (*size_bytes, *etag),
+            Found::Absent => return Presence::Absent,
+            Found::Unknown => return Presence::Unknown,
         };
         let has_wrong_size = size_bytes.is_some_and(|expected| expected != info.0);
         // A legacy file may be named by the hash of its text, which is not that of its bytes.

@@ -1,6 +1,18 @@
 //! Moving objects between a cache and a remote.
 
+mod compare;
+mod context;
+mod download;
+mod fetch;
+mod files;
+mod outcome;
+mod plan;
+mod push;
+mod ranges;
 mod report;
+mod resume;
+mod slots;
+mod upload;
 
 use std::path::PathBuf;
 
@@ -85,8 +97,8 @@ pub async fn push(
     options: &TransferOptions,
     observer: &dyn Observer,
 ) -> Result<TransferReport> {
-    drop(groups);
-    unimplemented!("{cache:?} {remote:?} {options:?} {}", size_of_val(observer))
+    push::check_not_cancelled(options)?;
+    push::run(cache, remote, groups, options, observer).await
 }
 
 /// Gets what the cache lacks. Every object is verified before it gets its name.
@@ -97,8 +109,8 @@ pub async fn fetch(
     options: &TransferOptions,
     observer: &dyn Observer,
 ) -> Result<TransferReport> {
-    drop(groups);
-    unimplemented!("{cache:?} {remote:?} {options:?} {}", size_of_val(observer))
+    push::check_not_cancelled(options)?;
+    fetch::run(cache, remote, groups, options, observer).await
 }
 
 /// Looks which objects are in the cache and which are on the remote, and moves nothing.
@@ -109,6 +121,6 @@ pub async fn compare(
     options: &TransferOptions,
     observer: &dyn Observer,
 ) -> Result<CompareReport> {
-    drop(groups);
-    unimplemented!("{cache:?} {remote:?} {options:?} {}", size_of_val(observer))
+    push::check_not_cancelled(options)?;
+    compare::run(cache, remote, groups, options, observer).await
 }

@@ -25,6 +25,23 @@ pub struct RequestCounts {
     pub received_bytes: u64,
 }
 
+impl RequestCounts {
+    /// Returns what came in addition to `before`.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
+        Self {
+            list: self.list - before.list,
+            head: self.head - before.head,
+            get: self.get - before.get,
+            put: self.put - before.put,
+            multipart: self.multipart - before.multipart,
+            delete: self.delete - before.delete,
+            sent_bytes: self.sent_bytes - before.sent_bytes,
+            received_bytes: self.received_bytes - before.received_bytes,
+        }
+    }
+}
+
 /// An object that is nowhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingObject {
@@ -85,6 +102,8 @@ pub struct TransferReport {
     pub n_not_tried: u64,
     /// Tells that the cancellation token stopped it.
     pub is_interrupted: bool,
+    /// What ended the transfer early, after some objects were moved or failed.
+    pub stopped_by: Option<Error>,
     /// What it cost.
     pub requests: RequestCounts,
 }
@@ -97,6 +116,7 @@ impl TransferReport {
             && self.held_back.is_empty()
             && self.n_not_tried == 0
             && !self.is_interrupted
+            && self.stopped_by.is_none()
     }
 }
 

@@ -1,0 +1,62 @@
+//! Looking at both sides.
+
+use futures::stream::BoxStream;
+
+use super::context::{Context, blocking};
+use super::plan::Plan;
+use super::{CompareReport, ObjectGroup, ObjectState, TransferOptions};
+use crate::progress::{Event, Observer, Phase};
+use crate::{Cache, Error, ErrorKind, Presence, RemoteOdb, Result};
+
+/// Asks cache and remote at the same time for all objects.
+pub(super) async fn run(
+    cache: &Cache,
+    remote: &RemoteOdb,
+    groups: BoxStream<'_, Result<ObjectGroup>>,
+    options: &TransferOptions,
+    observer: &dyn Observer,
+) -> Result<CompareReport> {
+    let before = remote.requests();
+    let plan = Plan::collect(groups, &options.cancel).await?;
+    let context = Context::new(cache, remote, options, Phase::Querying);
+    let n_objects = plan.len() as u64;
+    observer.on(Event::Planned { phase: Phase::Querying, n_objects, total_bytes: 0 });
+
+    let names = plan.names();
+    let wanted: Vec<_> = (0..plan.len())
+        .map(|object| (plan.name(object), plan.size_bytes(object)))
+        .map(|((layout, oid), size_bytes)| (layout, oid, size_bytes))
+        .collect();
+    let in_cache = blocking({
+        let (cache, cancel) = (cache.clone(), context.stop.clone());
+        move || cache.check_many(&names, &cancel).into_iter().collect::<Result<Vec<_>>>()
+    });
+    let on_remote = context.unless_stopped(remote.look_up(&wanted, context.jobs));
+    let (in_cache, on_remote) = futures::try_join!(in_cache, on_remote)?;
+    if !on_remote.is_empty() && on_remote.iter().all(|presence| *presence == Presence::Unknown) {
+        let message = format!("`{}` lets nobody see what it holds", remote.location());
+        return Err(Error::new(ErrorKind::Denied, message)
+            .with_hint("ask for the permissions s3:ListBucket and s3:GetObject"));
+    }
+
+    let mut report = CompareReport::default();
+    for (object, (local, presence)) in in_cache.into_iter().zip(on_remote).enumerate() {
+        let (layout, oid) = plan.name(object);
+        if matches!(presence, Presence::Damaged { .. }) {
+            report.damaged.push(plan.describe(object));
+        }
+        let state = match (local.is_some(), matches!(presence, Presence::Present { .. })) {
+            (true, true) => {
+                report.n_in_sync += 1;
+                continue;
+            }
+            (true, false) => ObjectState::CacheOnly,
+            (false, true) => ObjectState::RemoteOnly,
+            (false, false) => ObjectState::Missing,
+        };
+        report.differing.insert((layout, oid), state);
+    }
+    observer.on(Event::Finished { phase: Phase::Querying, n_objects });
+    report.requests = remote.requests().since(&before);
+    Ok(report)
+}

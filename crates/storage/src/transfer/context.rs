@@ -1,0 +1,124 @@
+//! What the tasks of a transfer share.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use super::TransferOptions;
+use super::slots::{DEFAULT_JOBS, Slots};
+use crate::progress::{Event, Observer, Phase};
+use crate::{Cache, CountingStore, Error, ErrorKind, RemoteOdb, RemoteStore as _, Result, StoreLimits};
+
+/// Objects up to this size are held in memory whole; larger ones are streamed.
+pub(super) const SMALL_BYTES: u64 = 256 << 10;
+
+/// Streams of larger objects at once, which bounds the memory of their buffers.
+const MAX_STREAMS: usize = 16;
+
+/// What the tasks of a transfer share.
+#[derive(Debug)]
+pub(super) struct Context {
+    pub(super) cache: Cache,
+    pub(super) store: Arc<CountingStore>,
+    pub(super) limits: StoreLimits,
+    pub(super) slots: Arc<Slots>,
+    pub(super) streams: Arc<Semaphore>,
+    pub(super) jobs: usize,
+    pub(super) meter: Meter,
+    pub(super) state_dir: Option<PathBuf>,
+    /// Cancelled by the user, or when going on makes no sense.
+    pub(super) stop: CancellationToken,
+}
+
+impl Context {
+    pub(super) fn new(
+        cache: &Cache,
+        remote: &RemoteOdb,
+        options: &TransferOptions,
+        phase: Phase,
+    ) -> Arc<Self> {
+        let store = remote.shared_store();
+        let limits = store.limits();
+        let wanted = options.jobs.filter(|jobs| *jobs > 0).or(limits.max_concurrency).unwrap_or(DEFAULT_JOBS);
+        // Each job may hold a socket and two files.
+        let jobs = wanted.min(open_file_limit().saturating_sub(64) / 3).max(1);
+        Arc::new(Self {
+            cache: cache.clone(),
+            store,
+            limits,
+            slots: Slots::new(jobs),
+            streams: Arc::new(Semaphore::new(MAX_STREAMS)),
+            jobs,
+            meter: Meter::new(phase),
+            state_dir: options.state_dir.clone(),
+            stop: options.cancel.child_token(),
+        })
+    }
+
+    /// Runs `work`, unless the transfer is stopped.
+    pub(super) async fn unless_stopped<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Err(interrupted()),
+            result = work => result,
+        }
+    }
+}
+
+pub(super) fn interrupted() -> Error {
+    Error::new(ErrorKind::Interrupted, "interrupted")
+}
+
+/// Runs file operations where they block nobody.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => Err(Error::new(ErrorKind::Io, "a file operation was given up").with_source(error)),
+    }
+}
+
+fn open_file_limit() -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
+}
+
+/// Counts the bytes that tasks move, until they are reported.
+#[derive(Debug)]
+pub(super) struct Meter {
+    phase: Phase,
+    bytes: AtomicU64,
+    lost: AtomicU64,
+}
+
+impl Meter {
+    fn new(phase: Phase) -> Self {
+        Self { phase, bytes: AtomicU64::new(0), lost: AtomicU64::new(0) }
+    }
+
+    /// Counts bytes that moved.
+    pub(super) fn moved(&self, n_bytes: u64) {
+        self.bytes.fetch_add(n_bytes, Ordering::Relaxed);
+    }
+
+    /// Counts bytes that moved and have to move again.
+    pub(super) fn lost(&self, n_bytes: u64) {
+        self.lost.fetch_add(n_bytes, Ordering::Relaxed);
+    }
+
+    /// Reports what came together since the last time.
+    pub(super) fn report(&self, observer: &dyn Observer) {
+        let n_bytes = self.bytes.swap(0, Ordering::Relaxed);
+        if n_bytes > 0 {
+            observer.on(Event::Bytes { phase: self.phase, n_bytes });
+        }
+        let n_bytes = self.lost.swap(0, Ordering::Relaxed);
+        if n_bytes > 0 {
+            observer.on(Event::BytesLost { phase: self.phase, n_bytes });
+        }
+    }
+}

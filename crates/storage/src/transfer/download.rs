@@ -1,0 +1,200 @@
+//! Getting one object.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt as _;
+use tokio::sync::mpsc;
+
+use super::context::{Context, SMALL_BYTES, blocking, interrupted};
+use super::ranges;
+use crate::cache::pending::PendingFile;
+use crate::hash::ObjectHasher;
+use crate::remote::wrong_bytes;
+use crate::{Download, Error, ErrorKind, Layout, Oid, RemoteStore as _, Result};
+
+/// How often an object is got before its damage is believed.
+pub(super) const ATTEMPTS: u32 = 3;
+
+/// Objects of at least this size are got in several ranges at once.
+pub(super) const RANGES_FROM_BYTES: u64 = 64 << 20;
+
+/// Chunks that may wait to be written.
+const WAITING_CHUNKS: usize = 2;
+
+/// What became of a download.
+#[derive(Debug)]
+pub(super) enum Got {
+    /// The bytes of a small object, not verified yet.
+    Bytes(Bytes),
+    /// A larger object was verified and stored.
+    Stored { size_bytes: u64 },
+    /// The remote does not have the object.
+    Missing,
+}
+
+/// Gets an object; `expected` is its size, where it is known.
+pub(super) async fn get(
+    context: &Arc<Context>,
+    layout: Layout,
+    oid: Oid,
+    expected: Option<u64>,
+) -> Result<Got> {
+    let mut attempt = 1;
+    loop {
+        let error = match context.unless_stopped(get_once(context, layout, oid, expected)).await {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Got::Missing),
+            Err(error) => error,
+            done => return done,
+        };
+        // Wrong bytes, or an object that was replaced meanwhile. The store repeats what is worth repeating itself.
+        if !matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Precondition) || attempt == ATTEMPTS {
+            return Err(error);
+        }
+        tracing::debug!(%error, attempt, "getting an object again");
+        attempt += 1;
+    }
+}
+
+async fn get_once(context: &Arc<Context>, layout: Layout, oid: Oid, expected: Option<u64>) -> Result<Got> {
+    let key = layout.object_path(&oid);
+    let slot = context.slots.acquire().await;
+    let first_range = expected.filter(|size| *size >= RANGES_FROM_BYTES).map(|_| 0..ranges::PART_BYTES);
+    let download = context.store.get(&key, first_range, None).await?;
+    let size_bytes = download.size_bytes;
+    // The size is part of what is asked for. A legacy file may have other line ends than its recorded size.
+    if layout == Layout::Current && expected.is_some_and(|expected| expected != size_bytes) {
+        return Err(wrong_bytes(context.store.location(), &key));
+    }
+    if size_bytes <= SMALL_BYTES {
+        let got = collect(context, &key, download).await;
+        context.slots.good();
+        return got.map(Got::Bytes);
+    }
+    // Without the slot: those who hold a stream wait for slots, so nobody may wait the other way round.
+    drop(slot);
+    let Ok(_stream) = context.streams.acquire().await else { return Err(interrupted()) };
+    if size_bytes >= RANGES_FROM_BYTES {
+        ranges::get(context, layout, oid, &key, download).await?;
+    } else {
+        let _slot = context.slots.acquire().await;
+        stream_to_cache(context, layout, oid, &key, download).await?;
+    }
+    context.slots.good();
+    Ok(Got::Stored { size_bytes })
+}
+
+async fn collect(context: &Context, key: &str, mut download: Download) -> Result<Bytes> {
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    let mut n_bytes = 0;
+    while let Some(chunk) = download.stream.next().await {
+        let chunk = chunk?;
+        n_bytes += chunk.len() as u64;
+        context.meter.moved(chunk.len() as u64);
+        if n_bytes > download.size_bytes {
+            break;
+        }
+        // Most small objects arrive in one chunk, which needs no copy.
+        if first.is_empty() {
+            first = chunk;
+        } else {
+            rest.extend_from_slice(&chunk);
+        }
+    }
+    if n_bytes != download.size_bytes {
+        context.meter.lost(n_bytes);
+        return Err(wrong_bytes(context.store.location(), key));
+    }
+    if rest.is_empty() {
+        return Ok(first);
+    }
+    let mut whole = BytesMut::with_capacity(first.len() + rest.len());
+    whole.extend_from_slice(&first);
+    whole.extend_from_slice(&rest);
+    Ok(whole.freeze())
+}
+
+/// Writes and hashes while the bytes arrive; the object gets its name only if they are right.
+async fn stream_to_cache(
+    context: &Arc<Context>,
+    layout: Layout,
+    oid: Oid,
+    key: &str,
+    mut download: Download,
+) -> Result<()> {
+    let (chunks, to_write) = mpsc::channel(WAITING_CHUNKS);
+    let writer = blocking({
+        let (context, key) = (Arc::clone(context), key.to_owned());
+        move || {
+            let pending = context.cache.pending(layout, &oid)?;
+            write(&context, layout, oid, &key, pending, to_write)
+        }
+    });
+    let size_bytes = download.size_bytes;
+    let feed = async move {
+        let mut n_bytes = 0;
+        while let Some(chunk) = download.stream.next().await {
+            let chunk = chunk?;
+            n_bytes += chunk.len() as u64;
+            context.meter.moved(chunk.len() as u64);
+            if n_bytes > size_bytes || chunks.send(Message::Chunk(chunk)).await.is_err() {
+                break;
+            }
+        }
+        if n_bytes == size_bytes {
+            // If the writer is gone, it says itself why.
+            let _gone: Result<(), _> = chunks.send(Message::End).await;
+            return Ok(n_bytes);
+        }
+        context.meter.lost(n_bytes);
+        Err(wrong_bytes(context.store.location(), key))
+    };
+    let (fed, written) = futures::join!(feed, writer);
+    match (fed, written) {
+        // The reader's error explains why the writer got no end.
+        (Err(error), Err(written)) if written.kind() == ErrorKind::Interrupted => Err(error),
+        (_, Err(error)) | (Err(error), Ok(())) => Err(error),
+        (Ok(_), Ok(())) => Ok(()),
+    }
+}
+
+/// What is sent to the thread that writes.
+enum Message {
+    Chunk(Bytes),
+    /// All bytes were sent. Without it, the download was given up.
+    End,
+}
+
+fn write(
+    context: &Context,
+    layout: Layout,
+    oid: Oid,
+    key: &str,
+    mut pending: PendingFile,
+    mut chunks: mpsc::Receiver<Message>,
+) -> Result<()> {
+    let mut hasher = ObjectHasher::new(layout, &oid);
+    let mut n_bytes = 0;
+    loop {
+        match chunks.blocking_recv() {
+            Some(Message::Chunk(chunk)) => {
+                hasher.update(&chunk);
+                pending.write(&chunk)?;
+                n_bytes += chunk.len() as u64;
+            }
+            Some(Message::End) => break,
+            None => return Err(interrupted()),
+        }
+    }
+    if !hasher.matches(oid.digest()) {
+        context.meter.lost(n_bytes);
+        return Err(wrong_bytes(context.store.location(), key));
+    }
+    pending.commit(&context.cache.object_path(layout, &oid))
+}
+
+/// The error for a download that has another length than was asked for.
+pub(super) fn wrong_length(context: &Context, key: &str) -> Error {
+    wrong_bytes(context.store.location(), key)
+}

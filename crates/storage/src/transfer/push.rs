@@ -1,0 +1,433 @@
+//! Sending what the remote lacks.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::stream::BoxStream;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::context::{Context, SMALL_BYTES, interrupted};
+use super::outcome::Outcome;
+use super::plan::{Plan, Release};
+use super::upload::{self, Source};
+use super::{DirTrust, ObjectGroup, PlannedObject, TransferMode, TransferOptions, TransferReport};
+use crate::hash::{is_named, md5_many};
+use crate::progress::{Event, Observer, Phase};
+use crate::remote::{Answer, Found, Query};
+use crate::{Cache, Error, ErrorKind, Layout, Oid, Presence, RemoteOdb, Result};
+
+/// Objects that are looked at and read from the cache at a time.
+const LOAD_OBJECTS: usize = 48;
+/// Bytes of small objects after which a batch is cut.
+const LOAD_BYTES: u64 = 2 << 20;
+/// Batches that are read at once.
+const MAX_LOADING: usize = 2;
+/// Bytes of small objects that wait for a slot.
+const MAX_WAITING_BYTES: u64 = 6 << 20;
+/// How often progress is reported.
+pub(super) const REPORT_EVERY: Duration = Duration::from_millis(50);
+
+/// An object of the cache, on its way out.
+#[derive(Debug)]
+enum Loaded {
+    Source(Source),
+    /// The cache does not have it.
+    Missing,
+    Failed(Error),
+    /// The batch was full before it was its turn.
+    NotYet,
+}
+
+enum Done {
+    Queried(Result<()>),
+    Loaded(Vec<(usize, Loaded)>),
+    Sent { object: usize, size_bytes: u64, started: Instant, result: Result<()> },
+}
+
+/// Runs a push: a query, readers and senders, all at once, fed by one loop that keeps the books.
+pub(super) async fn run(
+    cache: &Cache,
+    remote: &RemoteOdb,
+    groups: BoxStream<'_, Result<ObjectGroup>>,
+    options: &TransferOptions,
+    observer: &dyn Observer,
+) -> Result<TransferReport> {
+    let before = remote.requests();
+    let plan = Plan::collect(groups, &options.cancel).await?;
+    let context = Context::new(cache, remote, options, Phase::Uploading);
+    let mut push = Push {
+        remote,
+        options,
+        observer,
+        ready: VecDeque::new(),
+        loaded: VecDeque::new(),
+        waiting_bytes: 0,
+        n_loading: 0,
+        n_sending: 0,
+        healing: HashSet::new(),
+        outcome: Outcome::new(),
+        tasks: JoinSet::new(),
+        positions: Vec::new(),
+        settled: vec![false; plan.len()],
+        context,
+        plan,
+    };
+    push.work().await?;
+    let mut outcome = push.outcome;
+    outcome.report.requests = remote.requests().since(&before);
+    outcome.report.is_interrupted = options.cancel.is_cancelled();
+    outcome.finish()
+}
+
+struct Push<'a> {
+    remote: &'a RemoteOdb,
+    options: &'a TransferOptions,
+    observer: &'a dyn Observer,
+    plan: Plan,
+    context: Arc<Context>,
+    /// Objects that the remote lacks.
+    ready: VecDeque<usize>,
+    /// Objects whose bytes or size are known.
+    loaded: VecDeque<(usize, Source)>,
+    waiting_bytes: u64,
+    n_loading: usize,
+    n_sending: usize,
+    /// Objects that replace damaged ones.
+    healing: HashSet<usize>,
+    /// Which object each position of the query stands for; empty if they are the same.
+    positions: Vec<u32>,
+    /// Objects that need no more work.
+    settled: Vec<bool>,
+    outcome: Outcome,
+    tasks: JoinSet<Done>,
+}
+
+impl Push<'_> {
+    async fn work(&mut self) -> Result<()> {
+        let n_objects = self.plan.len() as u64;
+        self.observer.on(Event::Planned { phase: Phase::Querying, n_objects, total_bytes: 0 });
+        if self.options.dir_trust == DirTrust::TrustDir {
+            self.trust_directories().await?;
+        }
+        let (sender, mut answers) = mpsc::channel(64);
+        self.start_query(sender);
+        let mut ticker = tokio::time::interval(REPORT_EVERY);
+        let stop = self.context.stop.clone();
+        let mut is_querying = true;
+        loop {
+            if !stop.is_cancelled() {
+                self.start_tasks();
+            }
+            if !is_querying && self.tasks.is_empty() {
+                break;
+            }
+            tokio::select! {
+                answer = answers.recv(), if is_querying => match answer {
+                    Some(batch) if !stop.is_cancelled() => self.take_answers(&batch),
+                    Some(_) => {}
+                    None => is_querying = false,
+                },
+                Some(done) = self.tasks.join_next(), if !self.tasks.is_empty() => {
+                    self.take_done(done)?;
+                    if stop.is_cancelled() {
+                        answers.close();
+                    }
+                }
+                _ = ticker.tick() => self.context.meter.report(self.observer),
+                () = stop.cancelled(), if is_querying => {
+                    answers.close();
+                    is_querying = false;
+                }
+            }
+        }
+        self.context.meter.report(self.observer);
+        self.count_untried();
+        Ok(())
+    }
+
+    /// Takes the members of the manifests that the remote has as being there.
+    async fn trust_directories(&mut self) -> Result<()> {
+        let directories: Vec<usize> =
+            (0..self.plan.len()).filter(|object| self.plan.is_directory(*object)).collect();
+        let wanted: Vec<_> = directories
+            .iter()
+            .map(|object| self.plan.name(*object))
+            .map(|(layout, oid)| (layout, oid, None))
+            .collect();
+        let found = self.remote.look_up(&wanted, self.context.jobs).await?;
+        for (object, presence) in directories.into_iter().zip(found) {
+            if matches!(presence, Presence::Present { .. }) {
+                for trusted in self.plan.with_members(object) {
+                    if !self.settled[trusted] {
+                        self.is_there(trusted);
+                        self.observer.on(Event::Finished { phase: Phase::Querying, n_objects: 1 });
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn start_query(&mut self, sender: mpsc::Sender<Vec<Answer>>) {
+        let names = if self.settled.contains(&true) {
+            let open = (0..self.plan.len()).filter(|object| !self.settled[*object]);
+            self.positions =
+                open.map(|object| u32::try_from(object).expect("a plan has fewer objects")).collect();
+            self.positions.iter().map(|object| self.plan.name(*object as usize)).collect()
+        } else {
+            self.plan.names()
+        };
+        let query = Query::new(self.remote.shared_store(), names, self.context.jobs);
+        let context = Arc::clone(&self.context);
+        self.tasks.spawn(async move { Done::Queried(context.unless_stopped(query.run(sender)).await) });
+    }
+
+    fn take_answers(&mut self, batch: &[Answer]) {
+        for Answer { position, found } in batch {
+            let object = self.positions.get(*position).map_or(*position, |object| *object as usize);
+            let (layout, oid) = self.plan.name(object);
+            let size_bytes = self.plan.size_bytes(object).or_else(|| match found {
+                // Where the entity tag says nothing, the size has to.
+                Found::Info { etag: None, .. } => self.size_in_cache(layout, &oid),
+                _ => None,
+            });
+            match self.remote.judge(layout, &oid, size_bytes, found) {
+                Presence::Present { .. } => self.is_there(object),
+                Presence::Damaged { .. } => {
+                    tracing::warn!(%oid, "the remote has a damaged object");
+                    self.healing.insert(object);
+                    self.is_lacking(object);
+                }
+                Presence::Absent | Presence::Unknown => self.is_lacking(object),
+            }
+        }
+        self.observer.on(Event::Finished { phase: Phase::Querying, n_objects: batch.len() as u64 });
+    }
+
+    fn size_in_cache(&self, layout: Layout, oid: &Oid) -> Option<u64> {
+        fs_err::metadata(self.context.cache.object_path(layout, oid)).ok().map(|metadata| metadata.len())
+    }
+
+    fn is_there(&mut self, object: usize) {
+        self.outcome.report.n_present += 1;
+        self.settle(object, true);
+    }
+
+    fn is_lacking(&mut self, object: usize) {
+        if self.plan.is_directory(object) {
+            let release = self.plan.want_directory(object);
+            self.release(release);
+        } else {
+            self.ready.push_back(object);
+        }
+    }
+
+    fn settle(&mut self, object: usize, is_there: bool) {
+        self.settled[object] = true;
+        let releases = self.plan.settle(object, is_there);
+        self.release(releases);
+    }
+
+    fn release(&mut self, releases: impl IntoIterator<Item = Release>) {
+        for release in releases {
+            match release {
+                Release::Ready(object) => self.ready.push_back(object),
+                Release::HeldBack(object) => {
+                    self.settled[object] = true;
+                    self.outcome.report.held_back.push(self.plan.describe(object));
+                }
+            }
+        }
+    }
+
+    fn start_tasks(&mut self) {
+        let is_room = |push: &Self| {
+            push.n_loading < MAX_LOADING
+                && push.waiting_bytes < MAX_WAITING_BYTES
+                && push.loaded.len() < push.context.jobs + LOAD_OBJECTS
+        };
+        while !self.ready.is_empty() && is_room(self) {
+            let batch: Vec<_> = self
+                .ready
+                .drain(..self.ready.len().min(LOAD_OBJECTS))
+                .map(|object| {
+                    let (layout, oid) = self.plan.name(object);
+                    (object, layout, oid)
+                })
+                .collect();
+            let cache = self.context.cache.clone();
+            let is_dry = self.options.mode == TransferMode::DryRun;
+            self.n_loading += 1;
+            self.tasks.spawn_blocking(move || Done::Loaded(load(&cache, batch, is_dry)));
+        }
+        while self.n_sending < self.context.slots.limit()
+            && let Some((object, source)) = self.loaded.pop_front()
+        {
+            let (layout, oid) = self.plan.name(object);
+            let context = Arc::clone(&self.context);
+            let size_bytes = source.size_bytes();
+            self.n_sending += 1;
+            self.waiting_bytes -= waiting_bytes(&source);
+            self.tasks.spawn(async move {
+                let started = Instant::now();
+                let result = upload::send(&context, layout, oid, source).await;
+                Done::Sent { object, size_bytes, started, result }
+            });
+        }
+    }
+
+    fn take_done(&mut self, done: Result<Done, tokio::task::JoinError>) -> Result<()> {
+        match done {
+            Ok(Done::Queried(Ok(()))) => {}
+            Ok(Done::Queried(Err(error))) => {
+                if error.kind() != ErrorKind::Interrupted {
+                    self.outcome.end(error);
+                    self.context.stop.cancel();
+                }
+            }
+            Ok(Done::Loaded(batch)) => {
+                self.n_loading -= 1;
+                self.take_loaded(batch);
+            }
+            Ok(Done::Sent { object, size_bytes, started, result }) => {
+                self.n_sending -= 1;
+                self.take_sent(object, size_bytes, started, result);
+            }
+            Err(error) => {
+                return Err(Error::new(ErrorKind::Io, "a task of the transfer failed").with_source(error));
+            }
+        }
+        Ok(())
+    }
+
+    fn take_loaded(&mut self, batch: Vec<(usize, Loaded)>) {
+        let (mut n_objects, mut total_bytes) = (0, 0);
+        for (object, loaded) in batch.into_iter().rev() {
+            match loaded {
+                Loaded::NotYet => self.ready.push_front(object),
+                Loaded::Source(source) => {
+                    n_objects += 1;
+                    total_bytes += source.size_bytes();
+                    if self.options.mode == TransferMode::DryRun {
+                        self.plan_only(object, source.size_bytes());
+                    } else {
+                        self.waiting_bytes += waiting_bytes(&source);
+                        self.loaded.push_back((object, source));
+                    }
+                }
+                Loaded::Missing => {
+                    self.outcome.report.missing.push(self.plan.describe(object));
+                    self.settle(object, false);
+                }
+                Loaded::Failed(error) => self.take_failure(object, error, Instant::now()),
+            }
+        }
+        if n_objects > 0 {
+            self.observer.on(Event::Planned { phase: Phase::Uploading, n_objects, total_bytes });
+        }
+    }
+
+    fn plan_only(&mut self, object: usize, size_bytes: u64) {
+        let named = self.plan.describe(object);
+        self.outcome.report.planned.push(PlannedObject {
+            layout: named.layout,
+            oid: named.oid,
+            path: named.path,
+            size_bytes: Some(size_bytes),
+        });
+        self.settle(object, true);
+    }
+
+    fn take_sent(&mut self, object: usize, size_bytes: u64, started: Instant, result: Result<()>) {
+        self.observer.on(Event::Finished { phase: Phase::Uploading, n_objects: 1 });
+        match result {
+            Ok(()) => {
+                self.context.slots.good();
+                self.outcome.moved(size_bytes, Instant::now());
+                self.outcome.report.n_healed += u64::from(self.healing.contains(&object));
+                self.settle(object, true);
+            }
+            Err(error) => self.take_failure(object, error, started),
+        }
+    }
+
+    fn take_failure(&mut self, object: usize, error: Error, started: Instant) {
+        if error.is_transient() {
+            self.context.slots.trouble(Instant::now());
+        }
+        if error.kind() == ErrorKind::Interrupted {
+            // Neither moved nor failed: it counts as not tried.
+            return;
+        }
+        if self.outcome.failed(&self.plan, object, error, started) {
+            self.context.stop.cancel();
+        }
+        self.settle(object, false);
+    }
+
+    /// After an early end, counts what was left.
+    fn count_untried(&mut self) {
+        if self.context.stop.is_cancelled() {
+            self.outcome.report.n_not_tried = self.settled.iter().filter(|settled| !**settled).count() as u64;
+        }
+    }
+}
+
+fn waiting_bytes(source: &Source) -> u64 {
+    match source {
+        Source::Bytes(bytes, _) => bytes.len() as u64,
+        Source::File { .. } => 0,
+    }
+}
+
+/// Looks at objects in the cache by its rules, reads the small ones and hashes them side by side.
+fn load(cache: &Cache, batch: Vec<(usize, Layout, Oid)>, is_dry: bool) -> Vec<(usize, Loaded)> {
+    let mut loaded = Vec::with_capacity(batch.len());
+    let mut small = Vec::new();
+    let mut n_bytes = 0;
+    for (object, layout, oid) in batch {
+        if n_bytes >= LOAD_BYTES {
+            loaded.push((object, Loaded::NotYet));
+            continue;
+        }
+        match cache.check(layout, &oid) {
+            Ok(Some(size_bytes)) if size_bytes > SMALL_BYTES || is_dry => {
+                loaded.push((object, Loaded::Source(Source::File { size_bytes })));
+            }
+            Ok(Some(size_bytes)) => match fs_err::read(cache.object_path(layout, &oid)) {
+                Ok(bytes) => {
+                    n_bytes += size_bytes;
+                    small.push((object, layout, oid, bytes));
+                }
+                Err(error) => {
+                    loaded.push((object, Loaded::Failed(Error::io("cannot read an object", error))))
+                }
+            },
+            Ok(None) => loaded.push((object, Loaded::Missing)),
+            Err(error) => loaded.push((object, Loaded::Failed(error))),
+        }
+    }
+    let messages: Vec<&[u8]> = small.iter().map(|(_, _, _, bytes)| bytes.as_slice()).collect();
+    let digests = md5_many(&messages);
+    for ((object, layout, oid, bytes), md5) in small.into_iter().zip(digests) {
+        let is_right = is_named(layout, &oid, &bytes, &md5);
+        let source = Loaded::Source(Source::Bytes(bytes.into(), md5));
+        loaded.push((object, if is_right { source } else { Loaded::Failed(damaged(cache, layout, &oid)) }));
+    }
+    loaded
+}
+
+fn damaged(cache: &Cache, layout: Layout, oid: &Oid) -> Error {
+    let path = cache.object_path(layout, oid);
+    let message =
+        format!("`{}` is damaged: its bytes do not have the MD5 that it is named by", path.display());
+    Error::new(ErrorKind::Corrupt, message)
+        .with_hint("delete this file, and get it with `haul fetch` or make it again with `haul add`")
+}
+
+/// Stops a transfer that was cancelled before it began.
+pub(super) fn check_not_cancelled(options: &TransferOptions) -> Result<()> {
+    if options.cancel.is_cancelled() { Err(interrupted()) } else { Ok(()) }
+}

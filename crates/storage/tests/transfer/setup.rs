@@ -1,0 +1,142 @@
+//! A cache, a remote in memory, and data.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures::StreamExt as _;
+use haul_storage::progress::NoObserver;
+use haul_storage::testing::{FaultStore, MemoryStore};
+use haul_storage::transfer::{self, CompareReport, Member, ObjectGroup, TransferOptions, TransferReport};
+use haul_storage::{Cache, CacheOptions, Layout, Oid, OidKind, RemoteOdb, Result, hash};
+
+/// A cache and a remote.
+pub(crate) struct Setup {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) cache: Cache,
+    pub(crate) memory: MemoryStore,
+    pub(crate) faults: FaultStore,
+    pub(crate) remote: RemoteOdb,
+    pub(crate) options: TransferOptions,
+}
+
+impl Setup {
+    pub(crate) fn new() -> Self {
+        Self::with(MemoryStore::new())
+    }
+
+    pub(crate) fn with(memory: MemoryStore) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::new(folder.path().join("cache"), CacheOptions::default());
+        let faults = FaultStore::new(Arc::new(memory.clone()));
+        let remote = RemoteOdb::new(Arc::new(faults.clone()));
+        Self { folder, cache, memory, faults, remote, options: TransferOptions::default() }
+    }
+
+    /// Stores objects in the cache and returns their group. A manifest's bytes are its members' names.
+    pub(crate) fn add_directory(&self, name: &str, files: &[Vec<u8>]) -> ObjectGroup {
+        let mut manifest = String::new();
+        let mut members = Vec::new();
+        for (index, bytes) in files.iter().enumerate() {
+            let oid = self.cache.store_bytes(Layout::Current, OidKind::File, bytes).unwrap();
+            manifest += &format!("{oid} {index}\n");
+            members.push(member(oid, &format!("{name}/{index}")));
+        }
+        let oid = self.cache.store_bytes(Layout::Current, OidKind::Dir, manifest.as_bytes()).unwrap();
+        ObjectGroup { layout: Layout::Current, directory: Some(member(oid, name)), manifest: None, members }
+    }
+
+    pub(crate) fn add_file(&self, name: &str, bytes: &[u8]) -> ObjectGroup {
+        let oid = self.cache.store_bytes(Layout::Current, OidKind::File, bytes).unwrap();
+        let members = vec![Member { size_bytes: Some(bytes.len() as u64), ..member(oid, name) }];
+        ObjectGroup { layout: Layout::Current, directory: None, manifest: None, members }
+    }
+
+    pub(crate) fn empty_cache(&self) {
+        if self.cache.root().exists() {
+            fs_err::remove_dir_all(self.cache.root()).unwrap();
+        }
+    }
+
+    pub(crate) fn object_path(&self, oid: &Oid) -> PathBuf {
+        self.cache.object_path(Layout::Current, oid)
+    }
+
+    pub(crate) async fn try_push(&self, groups: &[ObjectGroup]) -> Result<TransferReport> {
+        transfer::push(&self.cache, &self.remote, stream(groups), &self.options, &NoObserver).await
+    }
+
+    pub(crate) async fn push(&self, groups: &[ObjectGroup]) -> TransferReport {
+        self.try_push(groups).await.unwrap()
+    }
+
+    pub(crate) async fn try_fetch(&self, groups: &[ObjectGroup]) -> Result<TransferReport> {
+        transfer::fetch(&self.cache, &self.remote, stream(groups), &self.options, &NoObserver).await
+    }
+
+    pub(crate) async fn fetch(&self, groups: &[ObjectGroup]) -> TransferReport {
+        self.try_fetch(groups).await.unwrap()
+    }
+
+    pub(crate) async fn compare(&self, groups: &[ObjectGroup]) -> CompareReport {
+        transfer::compare(&self.cache, &self.remote, stream(groups), &self.options, &NoObserver)
+            .await
+            .unwrap()
+    }
+
+    /// Checks that every file of the cache has the bytes that it is named by, and that nothing temporary is left.
+    pub(crate) fn check_cache(&self) {
+        let objects = self.cache.objects(Layout::Current).unwrap();
+        for object in &objects {
+            assert!(self.cache.verify(Layout::Current, &object.oid).unwrap(), "{}", object.oid);
+        }
+        assert_eq!(count_files(self.cache.root()), objects.len(), "a temporary file was left");
+    }
+}
+
+pub(crate) fn stream(groups: &[ObjectGroup]) -> futures::stream::BoxStream<'static, Result<ObjectGroup>> {
+    let groups: Vec<_> = groups.iter().cloned().map(Ok).collect();
+    futures::stream::iter(groups).boxed()
+}
+
+pub(crate) fn member(oid: Oid, path: &str) -> Member {
+    Member { oid, size_bytes: None, path: path.into() }
+}
+
+pub(crate) fn key(oid: &Oid) -> String {
+    Layout::Current.object_path(oid)
+}
+
+/// Makes files that differ, of about this size.
+pub(crate) fn files(n_files: usize, size: usize) -> Vec<Vec<u8>> {
+    (0..n_files).map(|index| [&index.to_le_bytes()[..], &vec![7; size]].concat()).collect()
+}
+
+pub(crate) fn dir_oid(group: &ObjectGroup) -> Oid {
+    group.directory.as_ref().unwrap().oid
+}
+
+fn count_files(folder: &std::path::Path) -> usize {
+    let Ok(entries) = fs_err::read_dir(folder) else { return 0 };
+    entries
+        .map(|entry| entry.unwrap().path())
+        .map(|path| if path.is_dir() { count_files(&path) } else { 1 })
+        .sum()
+}
+
+/// Checks that each manifest on the remote has all its members there.
+pub(crate) fn check_remote(memory: &MemoryStore) {
+    let objects = memory.objects();
+    for (path, bytes) in &objects {
+        let oid = Layout::Current.parse_path(path).unwrap();
+        if oid.is_dir() {
+            for line in std::str::from_utf8(bytes).unwrap().lines() {
+                let member: Oid = line.split(' ').next().unwrap().parse().unwrap();
+                assert!(objects.contains_key(&key(&member)), "{oid} is there without {member}");
+            }
+        }
+    }
+}
+
+pub(crate) fn oid_of(bytes: &[u8]) -> Oid {
+    Oid::file(hash::md5(bytes))
+}
