@@ -134,6 +134,11 @@ impl Repo {
         RepoLock::acquire(&self.tmp_dir().join("lock"), wait)
     }
 
+    /// Returns the working directory; absolute and normal.
+    pub fn current_dir(&self) -> &Path {
+        &self.current_dir
+    }
+
     /// Makes a path the user typed absolute and normal; it is relative to the working directory.
     pub fn absolute(&self, path: impl AsRef<Path>) -> PathBuf {
         normalize(&self.current_dir.join(path))

@@ -1,11 +1,18 @@
 //! The index: every stage and out of the workspace, and which of them a command works on.
 
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use haul_storage::{Layout, Oid};
 
-use crate::{Repo, Result};
+mod collect;
+mod graph;
+mod read;
+mod select;
+mod target;
+
+pub use select::{SelectOptions, Selected, Selection};
+pub use target::expand_globs;
 
 /// A stage: one `.dvc` file, or one entry of `stages:` in a `dvc.yaml`.
 #[derive(Debug, Clone)]
@@ -18,6 +25,8 @@ pub struct Stage {
     pub wdir: PathBuf,
     /// Tells that the stage has a command (a pipeline stage).
     pub has_command: bool,
+    /// Tells that the command is not the one recorded in `dvc.lock`.
+    pub command_changed: bool,
     /// Tells that the stage is frozen: its dependencies do not count.
     pub is_frozen: bool,
     /// `always_changed`.
@@ -30,6 +39,25 @@ pub struct Stage {
     pub deps: Vec<Dep>,
     /// Its outs, in [`Index::outs`].
     pub outs: Range<usize>,
+}
+
+impl Stage {
+    /// Returns what names the stage on a command line: `a.dvc`, `build`, or `sub/dvc.yaml:build`.
+    ///
+    /// `current_dir` is where paths start; a stage of its own `dvc.yaml` needs no path.
+    pub fn addressing(&self, current_dir: &Path) -> String {
+        let file = crate::paths::relative(&self.metafile, current_dir);
+        match &self.name {
+            Some(name) if file == Path::new("dvc.yaml") => name.clone(),
+            Some(name) => format!("{}:{name}", file.display()),
+            None => file.display().to_string(),
+        }
+    }
+
+    /// Returns the stage as DVC shows it in messages: `stage: 'a.dvc'`, `stage: 'build'`.
+    pub fn shown(&self, current_dir: &Path) -> String {
+        format!("stage: '{}'", self.addressing(current_dir))
+    }
 }
 
 /// A dependency of a stage.
@@ -78,6 +106,34 @@ pub struct Out {
     pub persist: bool,
     /// The remote this out is bound to.
     pub remote: Option<String>,
+    /// Where the data lies in a remote with versions.
+    pub version: Option<Version>,
+    /// The files of a directory in a remote with versions; they stand in the metafile itself.
+    pub files: Option<Vec<VersionedFile>>,
+}
+
+/// A version of an object in a bucket with versions.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Version {
+    /// The remote, if the metafile names one.
+    pub remote: Option<String>,
+    /// The entity tag.
+    pub etag: Option<String>,
+    /// The version id.
+    pub version_id: Option<String>,
+}
+
+/// A file of a directory whose versions stand in the metafile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionedFile {
+    /// The path below the directory.
+    pub path: String,
+    /// The hash.
+    pub oid: Option<Oid>,
+    /// Size in bytes.
+    pub size_bytes: Option<u64>,
+    /// Where it lies.
+    pub version: Version,
 }
 
 /// Stages and outs, in the order of their metafiles.
@@ -89,56 +145,20 @@ pub struct Index {
     pub outs: Vec<Out>,
 }
 
-/// Which outs a command works on.
-#[derive(Debug, Clone, Default)]
-pub struct SelectOptions {
-    /// What the user named, as typed, relative to the working directory; none means everything.
-    pub targets: Vec<String>,
-    /// Take all stages below targets that are folders (`-R`).
-    pub recursive: bool,
-    /// Take the stages upstream too (`-d`).
-    pub with_deps: bool,
-    /// Targets are shell patterns (`--glob`).
-    pub glob: bool,
-}
-
-/// One out a command works on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Selected {
-    /// The out, in [`Index::outs`].
-    pub out: usize,
-    /// The file or folder inside the out that was asked for, with `/`; `None` for the whole out.
-    pub within: Option<String>,
-}
-
-/// An index together with what was selected from it.
-#[derive(Debug, Clone)]
-pub struct Selection {
-    /// What was read: everything, or just the files the targets name.
-    pub index: Index,
-    /// The selected stages, each once, with the absolute path inside that was asked for.
-    pub stages: Vec<(usize, Option<PathBuf>)>,
-    /// The selected outs, each once per `within`.
-    pub outs: Vec<Selected>,
-}
-
 impl Index {
-    /// Reads every metafile of the workspace.
-    pub fn collect(repo: &Repo) -> Result<Self> {
-        let _ = repo;
-        unimplemented!()
-    }
-
     /// Returns the stage of an out.
     pub fn stage_of(&self, out: &Out) -> &Stage {
         &self.stages[out.stage]
     }
-}
 
-impl Selection {
-    /// Finds what `options` names. Reads only the metafiles it must, as DVC does.
-    pub fn resolve(repo: &Repo, options: &SelectOptions) -> Result<Self> {
-        let _ = (repo, options);
-        unimplemented!()
+    /// Adds what one metafile says.
+    fn extend(&mut self, read: read::ReadStages) {
+        for read::ReadStage { mut stage, outs } in read {
+            let first = self.outs.len();
+            stage.outs = first..first + outs.len();
+            let number = self.stages.len();
+            self.outs.extend(outs.into_iter().map(|out| Out { stage: number, ..out }));
+            self.stages.push(stage);
+        }
     }
 }

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 pub mod dir_manifest;
 pub mod dvc_file;
 pub mod legacy_hash;
-mod yaml;
+pub(crate) mod load;
+mod schema;
+pub(crate) mod yaml;
 
 /// A metafile that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

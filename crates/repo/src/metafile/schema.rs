@@ -48,8 +48,11 @@ pub(super) struct Violation {
     pub(super) path: Vec<Step>,
 }
 
-const CHECKSUMS: &[Field] =
-    &[("md5", false, Schema::Checksum), ("checksum", false, Schema::Checksum), ("etag", false, Schema::Checksum)];
+const CHECKSUMS: &[Field] = &[
+    ("md5", false, Schema::Checksum),
+    ("checksum", false, Schema::Checksum),
+    ("etag", false, Schema::Checksum),
+];
 const META: &[Field] = &[
     ("size", false, Schema::Int),
     ("nfiles", false, Schema::Int),
@@ -216,8 +219,7 @@ const PLOT: Schema = Schema::Struct(&[&[
     ("title", false, Schema::Str),
     ("template", false, Schema::Str),
 ]]);
-const ARTIFACTS: Schema =
-    Schema::DictOf(&Schema::Struct(&[&[("path", true, Schema::Str)], ANNOTATIONS]));
+const ARTIFACTS: Schema = Schema::DictOf(&Schema::Struct(&[&[("path", true, Schema::Str)], ANNOTATIONS]));
 
 /// A `dvc.yaml` file.
 pub(super) const DVC_YAML: Schema = Schema::Struct(&[&[
@@ -241,8 +243,20 @@ pub(super) fn check(schema: &Schema, node: &Node) -> Vec<Violation> {
     violations
 }
 
+/// Returns what is missing in a file that says nothing.
+pub(super) fn check_empty(schema: &Schema) -> Vec<Violation> {
+    let Schema::Struct(groups) = schema else { return Vec::new() };
+    let required = groups.iter().flat_map(|group| *group).filter(|field| field.1);
+    required
+        .map(|(name, _, _)| Violation {
+            message: "required key not provided".to_owned(),
+            path: vec![(*name).to_owned()],
+        })
+        .collect()
+}
+
 fn visit(schema: &Schema, node: &Node, path: &mut Vec<Step>, found: &mut Vec<Violation>) {
-    let mut expect = |is_fine: bool, message: &str, found: &mut Vec<Violation>| {
+    let expect = |is_fine: bool, message: &str, found: &mut Vec<Violation>| {
         if !is_fine {
             found.push(Violation { message: message.to_owned(), path: path.clone() });
         }
@@ -277,12 +291,16 @@ fn visit(schema: &Schema, node: &Node, path: &mut Vec<Step>, found: &mut Vec<Vio
                 if entry.key.as_str().is_some() {
                     visit(value_schema, &entry.value, path, found);
                 } else {
-                    found.push(Violation { message: "extra keys not allowed".to_owned(), path: path.clone() });
+                    found
+                        .push(Violation { message: "extra keys not allowed".to_owned(), path: path.clone() });
                 }
                 path.pop();
             }
             if matches!(schema, Schema::AtMostOne(_)) && found.len() == n_before && node.entries().len() > 1 {
-                found.push(Violation { message: "length of value must be at most 1".to_owned(), path: path.clone() });
+                found.push(Violation {
+                    message: "length of value must be at most 1".to_owned(),
+                    path: path.clone(),
+                });
             }
         }
         Schema::Struct(groups) => {
@@ -295,7 +313,10 @@ fn visit(schema: &Schema, node: &Node, path: &mut Vec<Step>, found: &mut Vec<Vio
                 match groups.iter().flat_map(|group| *group).find(|field| Some(field.0) == name) {
                     Some((_, _, value_schema)) => visit(value_schema, &entry.value, path, found),
                     None => {
-                        found.push(Violation { message: "extra keys not allowed".to_owned(), path: path.clone() });
+                        found.push(Violation {
+                            message: "extra keys not allowed".to_owned(),
+                            path: path.clone(),
+                        });
                     }
                 }
                 path.pop();
@@ -303,7 +324,10 @@ fn visit(schema: &Schema, node: &Node, path: &mut Vec<Step>, found: &mut Vec<Vio
             for (name, _, _) in groups.iter().flat_map(|group| *group).filter(|field| field.1) {
                 if node.get(name).is_none() {
                     path.push((*name).to_owned());
-                    found.push(Violation { message: "required key not provided".to_owned(), path: path.clone() });
+                    found.push(Violation {
+                        message: "required key not provided".to_owned(),
+                        path: path.clone(),
+                    });
                     path.pop();
                 }
             }

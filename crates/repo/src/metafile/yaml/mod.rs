@@ -9,4 +9,4 @@ mod parse;
 mod resolve;
 
 pub(crate) use node::{Entry, Kind, Node, Scalar};
-pub(crate) use parse::{Syntax, parse};
+pub(crate) use parse::{display, parse};

@@ -288,7 +288,7 @@ fn duplicate(mapping: &Node, scalar: &Scalar, key: &Node, value: &Node, first: &
 }
 
 /// Shows a scalar as Python's `str` does.
-pub(super) fn display(scalar: &Scalar) -> String {
+pub(crate) fn display(scalar: &Scalar) -> String {
     match scalar {
         Scalar::Null => "None".to_owned(),
         Scalar::Bool(true) => "True".to_owned(),

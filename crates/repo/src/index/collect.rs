@@ -1,0 +1,170 @@
+//! Reading every metafile of the workspace, or of a commit.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use super::read::{Context, ReadStages};
+use super::{Index, graph};
+use crate::git::{Git, Revision};
+use crate::{Error, Repo, Result};
+
+/// The name of the file with pipeline stages.
+pub(super) const DVC_YAML: &str = "dvc.yaml";
+
+/// Tells whether DVC reads a file of this name as stages.
+pub(super) fn is_stage_file(name: &str) -> bool {
+    name == DVC_YAML || name.ends_with(".dvc")
+}
+
+impl Index {
+    /// Reads every metafile of the workspace, and checks that no two outs claim the same path.
+    ///
+    /// Folders that are ignored (`.dvcignore`, Git) or tracked as a whole are not entered, as in DVC.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Metafile`] for the first file, by path, that cannot be read; [`Error::OverlappingOuts`].
+    pub fn collect(repo: &Repo) -> Result<Self> {
+        let index = Self::collect_unchecked(repo)?;
+        graph::check(&index, repo.current_dir())?;
+        Ok(index)
+    }
+
+    /// Reads every metafile of the workspace, overlapping or not.
+    pub fn collect_unchecked(repo: &Repo) -> Result<Self> {
+        let mut files: BTreeMap<PathBuf, Result<ReadStages>> = BTreeMap::new();
+        let mut tracked: HashSet<PathBuf> = HashSet::new();
+        let mut level = vec![repo.root().to_owned()];
+        // Folder by folder, breadth first: what a metafile tracks is known before that would be entered.
+        while !level.is_empty() {
+            let found: Vec<Folder> =
+                level.par_iter().map(|folder| read_folder(repo, folder)).collect::<Result<_>>()?;
+            let mut folders = Vec::new();
+            for folder in found {
+                for (path, stages) in folder.files {
+                    if let Ok(stages) = &stages {
+                        tracked
+                            .extend(stages.iter().flat_map(|stage| &stage.outs).map(|out| out.path.clone()));
+                    }
+                    files.insert(path, stages);
+                }
+                folders.extend(folder.folders);
+            }
+            folders.retain(|folder| !tracked.contains(folder));
+            level = without_ignored(repo, folders)?;
+        }
+        let mut index = Self::default();
+        for stages in files.into_values() {
+            index.extend(stages?);
+        }
+        Ok(index)
+    }
+
+    /// Reads every metafile of a commit, as if it were checked out.
+    pub fn collect_at(repo: &Repo, git: &Git, revision: &Revision) -> Result<Self> {
+        let wanted = |name: &str| is_stage_file(name) || name == "dvc.lock";
+        let files: BTreeMap<PathBuf, Vec<u8>> = git.files_at(revision, &wanted)?.into_iter().collect();
+        let context = context(repo);
+        let mut index = Self::default();
+        for (path, text) in &files {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if !is_stage_file(name) || !path.starts_with(repo.root()) || repo.ignore().is_ignored(path, false)
+            {
+                continue;
+            }
+            let lock_path = path.with_file_name("dvc.lock");
+            let lock = files.get(&lock_path).map(|text| (lock_path.as_path(), text.as_slice()));
+            index.extend(read_stages(context, path, text, lock)?);
+        }
+        Ok(index)
+    }
+}
+
+pub(super) fn context(repo: &Repo) -> Context<'_> {
+    Context { root: repo.root(), current_dir: repo.current_dir() }
+}
+
+/// Reads the stages of one file, with the lock beside it.
+pub(super) fn read_file(repo: &Repo, path: &Path) -> Result<ReadStages> {
+    let failed = |source| Error::io("cannot read a metafile", source);
+    let text = fs_err::read(path).map_err(failed)?;
+    let lock_path = path.with_extension("lock");
+    let lock = if path.file_name().is_some_and(|name| name == DVC_YAML) {
+        match fs_err::read(&lock_path) {
+            Ok(text) => Some(text),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => return Err(failed(error)),
+        }
+    } else {
+        None
+    };
+    let lock = lock.as_ref().map(|text| (lock_path.as_path(), text.as_slice()));
+    read_stages(context(repo), path, &text, lock)
+}
+
+fn read_stages(
+    context: Context<'_>,
+    path: &Path,
+    text: &[u8],
+    lock: Option<(&Path, &[u8])>,
+) -> Result<ReadStages> {
+    let is_pipeline = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+    Ok(if is_pipeline { context.pipeline(path, text, lock)? } else { context.dvc_file(path, text)? })
+}
+
+#[derive(Default)]
+struct Folder {
+    files: Vec<(PathBuf, Result<ReadStages>)>,
+    folders: Vec<PathBuf>,
+}
+
+fn read_folder(repo: &Repo, folder: &Path) -> Result<Folder> {
+    let rules = repo.ignore().folder(folder);
+    let failed = |source| Error::io("cannot look for metafiles", source);
+    let mut found = Folder::default();
+    let entries = match fs_err::read_dir(folder) {
+        Ok(entries) => entries,
+        // DVC's walk passes over what it may not see, and over what has just gone.
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => return Ok(found),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(found),
+        Err(error) => return Err(failed(error)),
+    };
+    for entry in entries {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name();
+        let file_type = entry.file_type().map_err(failed)?;
+        if file_type.is_dir() {
+            if !rules.is_ignored(&name, true) {
+                found.folders.push(entry.path());
+            }
+            continue;
+        }
+        let path = entry.path();
+        let is_stage_file = name.to_str().is_some_and(is_stage_file)
+            && !rules.is_ignored(&name, false)
+            && (file_type.is_file() || (file_type.is_symlink() && path.is_file()));
+        if is_stage_file && !is_git_ignored(repo, &path, false)? {
+            let stages = read_file(repo, &path);
+            found.files.push((path, stages));
+        }
+    }
+    Ok(found)
+}
+
+fn without_ignored(repo: &Repo, mut folders: Vec<PathBuf>) -> Result<Vec<PathBuf>> {
+    // In order, so that Git's rules are read once for each folder.
+    folders.sort_unstable();
+    let mut kept = Vec::with_capacity(folders.len());
+    for folder in folders {
+        if !is_git_ignored(repo, &folder, true)? {
+            kept.push(folder);
+        }
+    }
+    Ok(kept)
+}
+
+fn is_git_ignored(repo: &Repo, path: &Path, is_dir: bool) -> Result<bool> {
+    repo.git().map_or(Ok(false), |git| git.is_ignored(path, is_dir))
+}

@@ -1,0 +1,465 @@
+//! From the nodes of a metafile to stages and outs.
+
+use std::path::{Path, PathBuf};
+
+use haul_storage::hash::md5;
+use haul_storage::{Layout, Oid};
+
+use super::{Dep, Out, Stage, Version, VersionedFile};
+use crate::metafile::MetafileError;
+use crate::metafile::dir_manifest::{DirEntry, DirManifest};
+use crate::metafile::load::{MetafileKind, load};
+use crate::metafile::yaml::{Kind, Node, Scalar};
+use crate::paths::{normalize, relative};
+
+/// What one metafile says.
+pub(super) type ReadStages = Vec<ReadStage>;
+
+/// A stage with its outs; the outs are not in an index yet.
+#[derive(Debug)]
+pub(super) struct ReadStage {
+    pub(super) stage: Stage,
+    pub(super) outs: Vec<Out>,
+}
+
+/// What reading needs to know about the repository.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Context<'repo> {
+    pub(super) root: &'repo Path,
+    pub(super) current_dir: &'repo Path,
+}
+
+impl Context<'_> {
+    pub(super) fn shown(&self, path: &Path) -> String {
+        relative(path, self.current_dir).display().to_string()
+    }
+
+    /// Reads a `.dvc` file.
+    pub(super) fn dvc_file(&self, path: &Path, text: &[u8]) -> Result<ReadStages, MetafileError> {
+        let root = load(MetafileKind::DvcFile, path, &self.shown(path), text)?;
+        let get = |key: &str| root.as_ref().and_then(|root| root.get(key));
+        let items = |key: &str| get(key).map(Node::items).unwrap_or_default();
+        let flag = |key: &str| get(key).and_then(Node::as_bool).unwrap_or_default();
+        let wdir = wdir_of(path, get("wdir").and_then(Node::as_str));
+        let outs = self.outs(path, &wdir, items("outs"))?;
+        let deps = items("deps");
+        let is_import = deps.len() == 1 && outs.len() == 1;
+        let is_repo_import = is_import && deps[0].get("repo").is_some();
+        let stage = Stage {
+            metafile: path.to_owned(),
+            name: None,
+            deps: deps.iter().map(|dep| self.dep(path, &wdir, dep)).collect::<Result<_, _>>()?,
+            wdir,
+            has_command: false,
+            command_changed: false,
+            is_frozen: flag("frozen") || flag("locked") || is_repo_import,
+            always_changed: flag("always_changed"),
+            is_import,
+            is_repo_import,
+            outs: 0..0,
+        };
+        Ok(vec![ReadStage { stage, outs }])
+    }
+
+    /// Reads a `dvc.yaml` together with its `dvc.lock`, if there is one.
+    pub(super) fn pipeline(
+        &self,
+        path: &Path,
+        text: &[u8],
+        lock: Option<(&Path, &[u8])>,
+    ) -> Result<ReadStages, MetafileError> {
+        let root = load(MetafileKind::DvcYaml, path, &self.shown(path), text)?;
+        let locked = match lock {
+            Some((path, text)) => load(MetafileKind::DvcLock, path, &self.shown(path), text)?,
+            None => None,
+        };
+        let locked_stages = locked.as_ref().and_then(|lock| lock.get("stages"));
+        let lock_path = lock.map_or(path, |(path, _)| path);
+        let Some(stages) = root.as_ref().and_then(|root| root.get("stages")) else { return Ok(Vec::new()) };
+        let mut read = Vec::new();
+        for entry in stages.entries() {
+            let Some(name) = entry.key.as_str() else { continue };
+            let definition = &entry.value;
+            let is_group = ["foreach", "matrix"].iter().any(|key| definition.get(key).is_some());
+            let body = definition.get("do").unwrap_or(definition);
+            if is_group {
+                // Deviation: the members of a group are those in the lock, not those the group would have if
+                // its parameters were worked out: data is what was recorded. Members no longer in the group
+                // stay until DVC takes them out of the lock.
+                let prefix = format!("{name}@");
+                let members = locked_stages.map(Node::entries).unwrap_or_default();
+                for member in members {
+                    if let Some(name) = member.key.as_str().filter(|name| name.starts_with(&prefix)) {
+                        read.push(self.pipeline_stage(path, lock_path, name, body, Some(&member.value))?);
+                    }
+                }
+            } else {
+                let locked = locked_stages.and_then(|stages| stages.get(name));
+                read.push(self.pipeline_stage(path, lock_path, name, body, locked)?);
+            }
+        }
+        Ok(read)
+    }
+
+    fn pipeline_stage(
+        &self,
+        path: &Path,
+        lock_path: &Path,
+        name: &str,
+        definition: &Node,
+        locked: Option<&Node>,
+    ) -> Result<ReadStage, MetafileError> {
+        let flag = |key: &str| definition.get(key).and_then(Node::as_bool).unwrap_or_default();
+        let wdir_text = definition.get("wdir").and_then(Node::as_str);
+        let wdir = wdir_of(path, wdir_text.filter(|wdir| !is_template(wdir)));
+        let locked_items =
+            |key: &str| locked.and_then(|locked| locked.get(key)).map(Node::items).unwrap_or_default();
+        let mut outs = Vec::new();
+        for key in ["outs", "metrics", "plots"] {
+            for item in definition.get(key).map(Node::items).unwrap_or_default() {
+                for (def_path, flags) in definitions(item) {
+                    let recorded: Vec<&Node> = locked_items("outs")
+                        .iter()
+                        .filter(|out| {
+                            out.get("path").and_then(Node::as_str).is_some_and(|path| fits(def_path, path))
+                        })
+                        .collect();
+                    if recorded.is_empty() && !is_template(def_path) {
+                        outs.push(self.out(path, &wdir, def_path, flags, None)?);
+                    }
+                    for recorded in recorded {
+                        let def_path = recorded.get("path").and_then(Node::as_str).unwrap_or(def_path);
+                        outs.push(self.out(lock_path, &wdir, def_path, flags, Some(recorded))?);
+                    }
+                }
+            }
+        }
+        // A template may fit what another definition already took.
+        let mut seen = std::collections::HashSet::new();
+        outs.retain(|out| seen.insert(out.path.clone()));
+        for (position, out) in outs.iter_mut().enumerate() {
+            out.position = position;
+        }
+        let mut deps = Vec::new();
+        for def_path in
+            definition.get("deps").map(Node::items).unwrap_or_default().iter().filter_map(Node::as_str)
+        {
+            let recorded = locked_items("deps").iter().filter(|dep| {
+                dep.get("path").and_then(Node::as_str).is_some_and(|path| fits(def_path, path))
+            });
+            let before = deps.len();
+            for recorded in recorded {
+                deps.push(self.dep(lock_path, &wdir, recorded)?);
+            }
+            if deps.len() == before && !is_template(def_path) {
+                deps.push(self.dep_at(&wdir, def_path));
+            }
+        }
+        let command = definition.get("cmd");
+        let recorded_command = locked.and_then(|locked| locked.get("cmd"));
+        let stage = Stage {
+            metafile: path.to_owned(),
+            name: Some(name.to_owned()),
+            wdir,
+            has_command: true,
+            command_changed: match (command, recorded_command) {
+                (Some(command), Some(recorded)) => !has_template(command) && !same(command, recorded),
+                _ => false,
+            },
+            is_frozen: flag("frozen"),
+            always_changed: flag("always_changed"),
+            is_import: false,
+            is_repo_import: false,
+            deps,
+            outs: 0..0,
+        };
+        Ok(ReadStage { stage, outs })
+    }
+
+    fn outs(&self, path: &Path, wdir: &Path, items: &[Node]) -> Result<Vec<Out>, MetafileError> {
+        let mut outs = Vec::new();
+        for item in items {
+            let Some(def_path) = item.get("path").and_then(Node::as_str) else {
+                return Err(self.invalid(path, item, "required key not provided, in outs -> path"));
+            };
+            let position = outs.len();
+            outs.push(Out { position, ..self.out(path, wdir, def_path, Some(item), Some(item))? });
+        }
+        Ok(outs)
+    }
+
+    /// Makes an out of its flags and of what was recorded, which stand together in a `.dvc` file and apart in
+    /// a pipeline. `path` is the file `recorded` stands in.
+    fn out(
+        &self,
+        path: &Path,
+        wdir: &Path,
+        def_path: &str,
+        flags: Option<&Node>,
+        recorded: Option<&Node>,
+    ) -> Result<Out, MetafileError> {
+        let flag = |key: &str, default: bool| {
+            flags.and_then(|flags| flags.get(key)).and_then(Node::as_bool).unwrap_or(default)
+        };
+        let absolute =
+            if def_path.contains("://") { PathBuf::from(def_path) } else { normalize(&wdir.join(def_path)) };
+        let is_external = !absolute.starts_with(self.root);
+        let recorded_state =
+            recorded.map(|recorded| self.recorded(path, recorded, is_external)).transpose()?;
+        let state = recorded_state.unwrap_or_default();
+        Ok(Out {
+            stage: 0,
+            position: 0,
+            def_path: def_path.to_owned(),
+            path: absolute,
+            is_external,
+            oid: state.oid,
+            layout: state.layout,
+            size_bytes: state.size_bytes,
+            n_files: state.n_files,
+            is_exec: state.is_exec,
+            use_cache: flag("cache", true),
+            can_push: flag("push", true),
+            persist: flag("persist", false),
+            remote: flags.and_then(|flags| flags.get("remote")).and_then(Node::as_str).map(str::to_owned),
+            version: state.version,
+            files: state.files,
+        })
+    }
+
+    fn dep(&self, path: &Path, wdir: &Path, node: &Node) -> Result<Dep, MetafileError> {
+        let def_path = node.get("path").and_then(Node::as_str).unwrap_or_default();
+        let mut dep = self.dep_at(wdir, def_path);
+        if node.get("repo").is_some() {
+            dep.path = None;
+        }
+        let is_external = dep.path.as_ref().is_none_or(|path| !path.starts_with(self.root));
+        let state = self.recorded(path, node, is_external)?;
+        Ok(Dep { oid: state.oid, layout: state.layout, size_bytes: state.size_bytes, ..dep })
+    }
+
+    fn dep_at(&self, wdir: &Path, def_path: &str) -> Dep {
+        let path =
+            (!def_path.contains("://") && !def_path.is_empty()).then(|| normalize(&wdir.join(def_path)));
+        Dep { def_path: def_path.to_owned(), path, oid: None, layout: Layout::Current, size_bytes: None }
+    }
+
+    /// Reads hash and size of an out or a dependency.
+    fn recorded(&self, path: &Path, node: &Node, is_external: bool) -> Result<Recorded, MetafileError> {
+        let layout = match node.get("hash").and_then(Node::as_str) {
+            Some("md5") => Layout::Current,
+            // Written by DVC 2.
+            None => Layout::Legacy,
+            Some(other) => {
+                let message = format!("unsupported hash '{other}'");
+                return Err(self.invalid(path, node.get("hash").unwrap_or(node), &message));
+            }
+        };
+        let files = node
+            .get("files")
+            .map(|files| {
+                files
+                    .items()
+                    .iter()
+                    .map(|file| self.versioned_file(path, file))
+                    .collect::<Result<Vec<_>, _>>()
+            })
+            .transpose()?;
+        let mut oid = self.oid(path, node, is_external)?;
+        let (mut size_bytes, mut n_files) = (number(node, "size"), number(node, "nfiles"));
+        if let (None, Some(files)) = (oid, &files) {
+            oid = self.oid_of_files(path, node, files)?;
+            size_bytes = files.iter().map(|file| file.size_bytes).sum();
+            n_files = Some(files.len() as u64);
+        }
+        Ok(Recorded {
+            oid,
+            layout,
+            size_bytes,
+            n_files,
+            is_exec: node.get("isexec").and_then(Node::as_bool).unwrap_or_default(),
+            version: version(node),
+            files,
+        })
+    }
+
+    fn oid(&self, path: &Path, node: &Node, is_external: bool) -> Result<Option<Oid>, MetafileError> {
+        let Some(value) = node.get("md5") else { return Ok(None) };
+        let text = match value.as_scalar() {
+            Some(Scalar::Text(text)) if text.is_empty() => return Ok(None),
+            Some(Scalar::Text(text)) => text.clone(),
+            Some(Scalar::Null) | None => return Ok(None),
+            Some(scalar) => crate::metafile::yaml::display(scalar),
+        };
+        match text.parse() {
+            Ok(oid) => Ok(Some(oid)),
+            // The hash of something that is not ours to read.
+            Err(_) if is_external => Ok(None),
+            // Deviation: DVC takes any text of three letters for a hash, and then reports its data as missing.
+            Err(error) => Err(self.invalid(path, node, &error.to_string())),
+        }
+    }
+
+    fn versioned_file(&self, path: &Path, node: &Node) -> Result<VersionedFile, MetafileError> {
+        Ok(VersionedFile {
+            path: node.get("relpath").and_then(Node::as_str).unwrap_or_default().to_owned(),
+            oid: self.oid(path, node, false)?,
+            size_bytes: number(node, "size"),
+            version: version(node).unwrap_or_default(),
+        })
+    }
+
+    /// The name of the directory object that lists these files; DVC does not record it beside them.
+    fn oid_of_files(
+        &self,
+        path: &Path,
+        node: &Node,
+        files: &[VersionedFile],
+    ) -> Result<Option<Oid>, MetafileError> {
+        let entry = |file: &VersionedFile| {
+            Some(DirEntry { path: file.path.as_str().into(), digest: *file.oid?.digest() })
+        };
+        let Some(entries) = files.iter().map(entry).collect::<Option<Vec<_>>>() else { return Ok(None) };
+        match DirManifest::new(entries) {
+            Ok(manifest) => Ok(Some(Oid::dir(md5(&manifest.to_bytes())))),
+            Err(error) => Err(self.invalid(path, node, &error.to_string())),
+        }
+    }
+
+    fn invalid(&self, path: &Path, node: &Node, message: &str) -> MetafileError {
+        let shown = self.shown(path);
+        let prefix = if shown.starts_with("..") { "" } else { "./" };
+        let (line, column) = (node.line, node.column);
+        MetafileError {
+            path: path.to_owned(),
+            line: Some(line),
+            column: Some(column),
+            message: format!(
+                "'{prefix}{shown}' validation failed.\n\n{message}, line {line}, column {column}"
+            ),
+        }
+    }
+}
+
+/// What a metafile records about content.
+struct Recorded {
+    oid: Option<Oid>,
+    layout: Layout,
+    size_bytes: Option<u64>,
+    n_files: Option<u64>,
+    is_exec: bool,
+    version: Option<Version>,
+    files: Option<Vec<VersionedFile>>,
+}
+
+impl Default for Recorded {
+    fn default() -> Self {
+        Self {
+            oid: None,
+            layout: Layout::Current,
+            size_bytes: None,
+            n_files: None,
+            is_exec: false,
+            version: None,
+            files: None,
+        }
+    }
+}
+
+fn number(node: &Node, key: &str) -> Option<u64> {
+    u64::try_from(node.get(key)?.as_int()?).ok()
+}
+
+/// Reads `version_id` and `etag`, which stand either in the entry or below the name of their remote in `cloud`.
+fn version(node: &Node) -> Option<Version> {
+    let cloud = node.get("cloud").and_then(|cloud| cloud.entries().first());
+    let (remote, holder) = match cloud {
+        Some(entry) => (entry.key.as_str().map(str::to_owned), &entry.value),
+        None => (None, node),
+    };
+    let text =
+        |key: &str| holder.get(key).and_then(Node::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
+    let version = Version { remote, etag: text("etag"), version_id: text("version_id") };
+    (version.etag.is_some() || version.version_id.is_some()).then_some(version)
+}
+
+fn wdir_of(path: &Path, wdir: Option<&str>) -> PathBuf {
+    let folder = path.parent().unwrap_or(path);
+    normalize(&folder.join(wdir.unwrap_or(".")))
+}
+
+/// Returns paths and flags of one entry of `outs:` in a `dvc.yaml`: a text, or a mapping from paths to flags.
+fn definitions(item: &Node) -> Vec<(&str, Option<&Node>)> {
+    match item.as_str() {
+        Some(path) => vec![(path, None)],
+        None => {
+            let entries = item.entries().iter();
+            entries.filter_map(|entry| Some((entry.key.as_str()?, Some(&entry.value)))).collect()
+        }
+    }
+}
+
+fn is_template(text: &str) -> bool {
+    text.contains("${")
+}
+
+fn has_template(node: &Node) -> bool {
+    match &*node.kind {
+        Kind::Scalar(Scalar::Text(text)) => is_template(text),
+        Kind::Scalar(_) => false,
+        Kind::Sequence(items) => items.iter().any(has_template),
+        Kind::Mapping(entries) => entries.iter().any(|entry| has_template(&entry.value)),
+    }
+}
+
+fn same(left: &Node, right: &Node) -> bool {
+    match (&*left.kind, &*right.kind) {
+        (Kind::Scalar(left), Kind::Scalar(right)) => left == right,
+        (Kind::Sequence(left), Kind::Sequence(right)) => {
+            left.len() == right.len() && left.iter().zip(right).all(|(left, right)| same(left, right))
+        }
+        _ => false,
+    }
+}
+
+/// Tells whether `path` can be what the definition stands for: `${…}` in it may be any text.
+fn fits(definition: &str, path: &str) -> bool {
+    let Some((start, rest)) = definition.split_once("${") else {
+        return definition == path || definition.trim_end_matches('/') == path;
+    };
+    let Some(mut path) = path.strip_prefix(start) else { return false };
+    let Some((_, mut rest)) = rest.split_once('}') else { return false };
+    loop {
+        match rest.split_once("${") {
+            None => return path.ends_with(rest),
+            Some((literal, after)) => {
+                let Some(position) = path.find(literal) else { return false };
+                path = &path[position + literal.len()..];
+                let Some((_, after)) = after.split_once('}') else { return false };
+                rest = after;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn definition_with_template_fits_what_it_may_stand_for() {
+        for (definition, path, expected) in [
+            ("a", "a", true),
+            ("a/", "a", true),
+            ("a", "ab", false),
+            ("each_${item}", "each_p", true),
+            ("each_${item}", "other_p", false),
+            ("${dir}/m.json", "x/y/m.json", true),
+            ("${dir}/m.json", "x/y/n.json", false),
+            ("a-${x}-b-${y}.txt", "a-1-b-2.txt", true),
+            ("a-${x}-b-${y}.txt", "a-1-c-2.txt", false),
+        ] {
+            assert_eq!(fits(definition, path), expected, "{definition} {path}");
+        }
+    }
+}

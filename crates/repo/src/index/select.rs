@@ -1,0 +1,323 @@
+//! From targets to stages and outs.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::{Path, PathBuf};
+
+use super::collect::{DVC_YAML, is_stage_file, read_file};
+use super::target::{Target, expand_globs, parse};
+use super::{Index, Out, Stage};
+use crate::git::{Git, Revision};
+use crate::paths::posix;
+use crate::{Error, Repo, Result};
+
+/// Which outs a command works on.
+#[derive(Debug, Clone, Default)]
+pub struct SelectOptions {
+    /// What the user named, as typed, relative to the working directory; none means everything.
+    pub targets: Vec<String>,
+    /// Take all stages below targets that are folders (`-R`).
+    pub recursive: bool,
+    /// Take the stages upstream too (`-d`).
+    pub with_deps: bool,
+    /// Targets are shell patterns (`--glob`).
+    pub glob: bool,
+}
+
+/// One out a command works on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selected {
+    /// The out, in [`Index::outs`].
+    pub out: usize,
+    /// The file or folder inside the out that was asked for, with `/`; `None` for the whole out.
+    pub within: Option<String>,
+}
+
+/// An index together with what was selected from it.
+#[derive(Debug, Clone)]
+pub struct Selection {
+    /// What was read: everything, or just the files the targets name.
+    pub index: Index,
+    /// The selected stages, each once for each absolute path inside that was asked for.
+    pub stages: Vec<(usize, Option<PathBuf>)>,
+    /// The selected outs; one that is selected as a whole is not there in parts.
+    pub outs: Vec<Selected>,
+}
+
+impl Selection {
+    /// Finds what `options` names. Reads only the metafiles it must, as DVC does: a broken file elsewhere does
+    /// not disturb a command with targets.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TargetNotFound`] in DVC's words; [`Error::Metafile`]; [`Error::OverlappingOuts`] if all outs had
+    /// to be looked at.
+    pub fn resolve(repo: &Repo, options: &SelectOptions) -> Result<Self> {
+        if options.targets.is_empty() {
+            return Ok(Self::everything(Index::collect_unchecked(repo)?));
+        }
+        let resolver = Resolver { repo, index: Index::default(), known: Known::Files(HashSet::new()) };
+        resolver.resolve(options)
+    }
+
+    /// Finds what `options` names in a commit.
+    pub fn resolve_at(repo: &Repo, git: &Git, revision: &Revision, options: &SelectOptions) -> Result<Self> {
+        let index = Index::collect_at(repo, git, revision)?;
+        if options.targets.is_empty() {
+            return Ok(Self::everything(index));
+        }
+        Resolver { repo, index, known: Known::Everything }.resolve(options)
+    }
+
+    fn everything(index: Index) -> Self {
+        let stages = (0..index.stages.len()).map(|stage| (stage, None)).collect();
+        Self::of_stages(index, stages)
+    }
+
+    fn of_stages(index: Index, stages: Vec<(usize, Option<PathBuf>)>) -> Self {
+        let mut parts: BTreeMap<usize, BTreeSet<Option<String>>> = BTreeMap::new();
+        for (stage, filter) in &stages {
+            for number in index.stages[*stage].outs.clone() {
+                match filter {
+                    None => drop(parts.entry(number).or_default().insert(None)),
+                    Some(filter) => {
+                        if let Some(within) = within(&index.outs[number], filter) {
+                            parts.entry(number).or_default().insert(within);
+                        }
+                    }
+                }
+            }
+        }
+        let mut outs = Vec::new();
+        for (out, parts) in parts {
+            if parts.contains(&None) {
+                outs.push(Selected { out, within: None });
+            } else {
+                outs.extend(parts.into_iter().map(|within| Selected { out, within }));
+            }
+        }
+        Self { index, stages, outs }
+    }
+}
+
+/// Tells which part of an out the absolute path `filter` names: `None` if it has nothing to do with the out.
+fn within(out: &Out, filter: &Path) -> Option<Option<String>> {
+    if out.path.starts_with(filter) {
+        return Some(None);
+    }
+    let below = filter.strip_prefix(&out.path).ok()?;
+    Some(Some(posix(below).ok()?))
+}
+
+/// How much of the repository has been read.
+enum Known {
+    /// These metafiles.
+    Files(HashSet<PathBuf>),
+    Everything,
+}
+
+/// A stage by its metafile and name, which stay when more is read.
+type Key = (PathBuf, Option<String>);
+
+struct Resolver<'repo> {
+    repo: &'repo Repo,
+    index: Index,
+    known: Known,
+}
+
+impl Resolver<'_> {
+    fn resolve(mut self, options: &SelectOptions) -> Result<Selection> {
+        let globbed;
+        let targets = if options.glob {
+            globbed = expand_globs(self.repo.current_dir(), &options.targets)?;
+            &globbed
+        } else {
+            &options.targets
+        };
+        let mut selected: Vec<(Key, Option<PathBuf>)> = Vec::new();
+        for target in targets {
+            for found in self.target(target, options)? {
+                if !selected.contains(&found) {
+                    selected.push(found);
+                }
+            }
+        }
+        let number = |key: &Key| {
+            self.index.stages.iter().position(|stage| stage.metafile == key.0 && stage.name == key.1)
+        };
+        let stages =
+            selected.iter().filter_map(|(key, filter)| Some((number(key)?, filter.clone()))).collect();
+        Ok(Selection::of_stages(self.index, stages))
+    }
+
+    fn target(&mut self, target: &str, options: &SelectOptions) -> Result<Vec<(Key, Option<PathBuf>)>> {
+        let text = if cfg!(windows) { target.replace('\\', "/") } else { target.to_owned() };
+        let path = self.repo.absolute(&text);
+        let is_recursive = options.recursive && path.is_dir();
+        let whole = |keys: Vec<Key>| keys.into_iter().map(|key| (key, None)).collect();
+        let parsed = parse(&text)?;
+        match parsed {
+            Target::File { file, name } if !options.with_deps && is_stage_file(file_name(file)) => {
+                return Ok(whole(self.file(&self.repo.absolute(file), name)?));
+            }
+            Target::NameOrPath(name) if !is_recursive => {
+                let stages = self.named(name)?;
+                if !stages.is_empty() {
+                    return Ok(whole(if options.with_deps { self.upstream(stages)? } else { stages }));
+                }
+            }
+            _ => {}
+        }
+        if is_recursive {
+            self.read_everything()?;
+            let inside = self.index.stages.iter().filter(|stage| stage.metafile.starts_with(&path));
+            return Ok(whole(inside.map(key).collect()));
+        }
+        self.read_everything()?;
+        if let Some(out) = self.index.outs.iter().find(|out| path.starts_with(&out.path)) {
+            let key = key(self.index.stage_of(out));
+            // Deviation: with `-d`, DVC forgets the dependencies of a stage that is named by its out.
+            return Ok(vec![(key, Some(path))]);
+        }
+        let stages = match parsed {
+            Target::File { file, name } => self.file(&self.repo.absolute(file), name)?,
+            Target::NameOrPath(name) => return Err(self.not_found(target, name)),
+        };
+        Ok(whole(if options.with_deps { self.upstream(stages)? } else { stages }))
+    }
+
+    /// Returns the stages of a metafile, or the one (or the group) of that name.
+    fn file(&mut self, path: &Path, name: Option<&str>) -> Result<Vec<Key>> {
+        self.read(path)?;
+        let stages = self.index.stages.iter().filter(|stage| stage.metafile == path);
+        let Some(name) = name.filter(|_| path.extension().is_none_or(|extension| extension != "dvc")) else {
+            return Ok(stages.map(key).collect());
+        };
+        let found: Vec<Key> = stages.filter(|stage| has_name(stage, name)).map(key).collect();
+        if found.is_empty() {
+            return Err(Error::TargetNotFound {
+                target: name.to_owned(),
+                message: stage_not_found(name, &self.repo.display_path(path)),
+            });
+        }
+        Ok(found)
+    }
+
+    /// Returns the stages of that name in the `dvc.yaml` of the working directory; none if there are none.
+    fn named(&mut self, name: &str) -> Result<Vec<Key>> {
+        let path = self.repo.absolute(DVC_YAML);
+        let exists = match &self.known {
+            Known::Files(_) => path.exists(),
+            Known::Everything => true,
+        };
+        if !exists {
+            return Ok(Vec::new());
+        }
+        if matches!(self.known, Known::Files(_)) {
+            self.read(&path)?;
+        }
+        let stages = self.index.stages.iter().filter(|stage| stage.metafile == path);
+        Ok(stages.filter(|stage| has_name(stage, name)).map(key).collect())
+    }
+
+    /// Reads one metafile.
+    fn read(&mut self, path: &Path) -> Result<()> {
+        let missing = |what: &str| Error::TargetNotFound {
+            target: path.display().to_string(),
+            message: format!("'{}' {what}", path.display()),
+        };
+        let Known::Files(files) = &mut self.known else {
+            let is_known = self.index.stages.iter().any(|stage| stage.metafile == path);
+            return if is_known { Ok(()) } else { Err(missing("does not exist")) };
+        };
+        if files.contains(path) {
+            return Ok(());
+        }
+        if self.repo.ignore().is_ignored(path, false) {
+            return Err(missing("is dvc-ignored"));
+        }
+        if !path.exists() {
+            return Err(missing("does not exist"));
+        }
+        if !path.is_file() {
+            return Err(missing("is not a .dvc file"));
+        }
+        if let Some(git) = self.repo.git() {
+            if git.is_ignored(path, false)? {
+                return Err(Error::TargetNotFound {
+                    target: path.display().to_string(),
+                    message: format!("bad DVC file name '{}' is git-ignored.", self.repo.display_path(path)),
+                });
+            }
+        }
+        files.insert(path.to_owned());
+        self.index.extend(read_file(self.repo, path)?);
+        Ok(())
+    }
+
+    fn read_everything(&mut self) -> Result<()> {
+        if matches!(self.known, Known::Files(_)) {
+            self.index = Index::collect(self.repo)?;
+            self.known = Known::Everything;
+        }
+        Ok(())
+    }
+
+    /// Adds the stages whose outs the stages depend on, and theirs.
+    fn upstream(&mut self, stages: Vec<Key>) -> Result<Vec<Key>> {
+        self.read_everything()?;
+        let mut found = stages;
+        let mut next = 0;
+        while next < found.len() {
+            let (file, name) = &found[next];
+            let stage = self.index.stages.iter().find(|stage| stage.metafile == *file && stage.name == *name);
+            let needed = stage.filter(|stage| !stage.is_repo_import).map(|stage| stage.deps.as_slice());
+            let paths: Vec<&PathBuf> =
+                needed.unwrap_or_default().iter().filter_map(|dep| dep.path.as_ref()).collect();
+            let overlaps = |out: &&Out| {
+                paths.iter().any(|path| out.path.starts_with(path) || path.starts_with(&out.path))
+            };
+            for out in self.index.outs.iter().filter(overlaps) {
+                let key = key(self.index.stage_of(out));
+                if !found.contains(&key) {
+                    found.push(key);
+                }
+            }
+            next += 1;
+        }
+        Ok(found)
+    }
+
+    fn not_found(&self, target: &str, name: &str) -> Error {
+        let file = self.repo.absolute(DVC_YAML);
+        let reason = if file.exists() {
+            stage_not_found(name, DVC_YAML)
+        } else {
+            format!("'{DVC_YAML}' does not exist")
+        };
+        Error::TargetNotFound {
+            target: target.to_owned(),
+            message: format!(
+                "'{target}' does not exist as an output or a stage name in '{DVC_YAML}': {reason}"
+            ),
+        }
+    }
+}
+
+fn stage_not_found(name: &str, file: &str) -> String {
+    format!("Stage '{name}' not found inside '{file}' file")
+}
+
+fn key(stage: &Stage) -> Key {
+    (stage.metafile.clone(), stage.name.clone())
+}
+
+/// Tells whether a stage is called `name`, or is a member of the group called so.
+fn has_name(stage: &Stage, name: &str) -> bool {
+    let own = stage.name.as_deref();
+    own == Some(name)
+        || own.is_some_and(|own| own.strip_prefix(name).is_some_and(|rest| rest.starts_with('@')))
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
