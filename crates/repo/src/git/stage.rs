@@ -40,9 +40,7 @@ impl Git {
             index.sort_entries();
             // The cached trees know nothing of the change; Git makes them again.
             let _trees = index.remove_tree();
-            index
-                .write(gix::index::write::Options::default())
-                .map_err(|source| Error::git("cannot write the index of Git", source))?;
+            write(&index, lock).map_err(|source| Error::git("cannot write the index of Git", source))?;
         }
         Ok(())
     }
