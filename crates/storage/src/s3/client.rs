@@ -14,7 +14,7 @@ use http::{Method, StatusCode};
 
 use super::describe::{Subject, describe};
 use super::endpoint::{Endpoint, Query};
-use super::failure::{Failure, ServerFailure};
+use super::failure::{Failure, FailureClass, ServerFailure};
 use super::op::{Op, OpHeaders};
 use super::options::{Checksums, PayloadSigning, S3Options};
 use super::payload::{Payload, PayloadDigests};
@@ -130,14 +130,19 @@ impl Client {
 
     /// Sends a call until it succeeds or is given up.
     pub(crate) async fn send(&self, call: &Call<'_>) -> Result<Answer> {
-        self.send_from(call, &mut Attempts::new(&self.options.retry)).await
+        self.send_from(call, &mut self.attempts()).await
+    }
+
+    /// Starts the budget of a call.
+    pub(crate) fn attempts(&self) -> Attempts<'_> {
+        Attempts::new(&self.options.retry, self.health.n_successes())
     }
 
     /// Sends a call that goes on where an earlier one broke off, within the budget of both.
     pub(crate) async fn send_from(&self, call: &Call<'_>, attempts: &mut Attempts<'_>) -> Result<Answer> {
         if self.health.is_given_up() {
             let failure =
-                Error::new(ErrorKind::Network, "the server did not answer the calls before this one");
+                Error::new(ErrorKind::Network, "the server failed all calls shortly before this one");
             return Err(self.describe(call, Failure::Local(failure), 0));
         }
         let digests = match self.digests(call).await {
@@ -156,6 +161,10 @@ impl Client {
             };
             if matches!(failure, Failure::Server(_)) {
                 self.health.note_answer();
+                if failure.class() == FailureClass::Final {
+                    // The server works; it is the call that does not.
+                    self.health.note_success();
+                }
             }
             match self.recover(call, failure, attempts, used.as_deref()).await {
                 Ok(()) => {}
@@ -192,7 +201,10 @@ impl Client {
                 }
             }
             Next::GiveUp => {
-                if matches!(failure.transport_kind(), Some(kind) if kind.is_no_answer()) {
+                // A refusal is no sign of a broken server; calls that failed as long as this one took are.
+                if failure.class() == FailureClass::Transient
+                    && self.health.n_successes() == attempts.n_successes
+                {
                     self.health.note_given_up();
                 }
                 return Err(failure);
@@ -250,16 +262,39 @@ impl Client {
         let reply = self.transport.send(request, self.options.read_timeout.value).await?;
         tracing::debug!(op = %call.op, key = call.key, status = reply.status.as_u16(), "reply");
         if !reply.status.is_success() {
-            return Err(self.server_failure(reply, &endpoint).await);
+            let failure = self.server_failure(reply, &endpoint).await;
+            return Err(Failure::Server(self.explain(call, failure).await));
         }
         finish(call.expect, reply, &endpoint).await
     }
 
-    async fn server_failure(&self, reply: Reply, endpoint: &Endpoint) -> Failure {
+    async fn server_failure(&self, reply: Reply, endpoint: &Endpoint) -> ServerFailure {
         let (status, headers) = (reply.status.as_u16(), reply.headers.clone());
         // A broken or endless explanation is none; the status says enough.
         let body = reply.read_body(MAX_ERROR_BYTES).await.unwrap_or_default();
-        Failure::Server(ServerFailure::new(status, &headers, &body, endpoint.region()))
+        ServerFailure::new(status, &headers, &body, endpoint.region())
+    }
+
+    /// Finds out what the reply to a HEAD, which has no body, cannot say: asks for one byte of the same object.
+    ///
+    /// A 400 may mean expired credentials or a wrong region. A 403 means a missing key where listing is not allowed,
+    /// so it is looked into only as long as nobody knows whether the credentials are good.
+    async fn explain(&self, call: &Call<'_>, failure: ServerFailure) -> ServerFailure {
+        let is_obscure = match failure.reply.status {
+            400 => true,
+            403 => !self.is_accepted.load(Ordering::Relaxed),
+            _ => false,
+        };
+        if call.method != Method::HEAD || !is_obscure || failure.reply.region.is_some() {
+            return failure;
+        }
+        let mut probe = Call { query: call.query.clone(), ..Call::new(Op::Get, Method::GET, call.key) };
+        probe.headers = call.headers.clone();
+        probe.headers.insert(http::header::RANGE, HeaderValue::from_static("bytes=0-0"));
+        match Box::pin(self.attempt(&probe, &PayloadDigests::default(), &mut None)).await {
+            Err(Failure::Server(explained)) if explained.reply.code.is_some() => explained,
+            _ => failure,
+        }
     }
 
     /// Computes what the headers have to say about the body.
@@ -299,7 +334,7 @@ impl Client {
     }
 
     fn note_success(&self) {
-        self.health.note_answer();
+        self.health.note_success();
         self.is_accepted.store(true, Ordering::Relaxed);
     }
 

@@ -167,6 +167,9 @@ fn judge(subject: &Subject<'_>, failure: &ServerFailure) -> (ErrorKind, Option<S
             Some(format!("the server is overloaded; use fewer connections: {fewer}")),
         );
     }
+    if let Some(hint) = encryption_hint(subject, code, text) {
+        return (ErrorKind::Config, Some(hint));
+    }
     match code {
         "NoSuchBucket" => {
             let url = subject.modify("url s3://BUCKET/PREFIX");
@@ -202,6 +205,9 @@ fn judge(subject: &Subject<'_>, failure: &ServerFailure) -> (ErrorKind, Option<S
             return (ErrorKind::Corrupt, Some("the bytes changed on their way; try again".into()));
         }
         "PreconditionFailed" => return (ErrorKind::Precondition, None),
+        "XMinioInvalidObjectName" | "KeyTooLongError" | "InvalidURI" => {
+            return (ErrorKind::Unsupported, Some("this server cannot hold an object of this name".into()));
+        }
         "NotImplemented" | "InvalidStorageClass" | "MethodNotAllowed" => {
             return (
                 ErrorKind::Unsupported,
@@ -220,14 +226,11 @@ fn judge(subject: &Subject<'_>, failure: &ServerFailure) -> (ErrorKind, Option<S
         401 => (ErrorKind::Unauthenticated, None),
         403 => (ErrorKind::Denied, Some(denied_hint(subject))),
         404 if subject.key.is_none() => (ErrorKind::NoSuchBucket, None),
-        404 => (ErrorKind::NotFound, None),
-        400 if is_about_customer_key(text) => (
-            ErrorKind::Config,
-            Some(format!(
-                "the object is encrypted with another SSE-C key: {}",
-                subject.modify("sse_customer_key KEY")
-            )),
-        ),
+        404 if subject.op.reads_object()
+            || matches!(subject.op, Op::AbortMultipart | Op::ListParts | Op::Delete) =>
+        {
+            (ErrorKind::NotFound, None)
+        }
         405 | 501 => (ErrorKind::Unsupported, None),
         412 => (ErrorKind::Precondition, None),
         416 => (ErrorKind::Corrupt, Some("the object is shorter than its name says".into())),
@@ -235,15 +238,43 @@ fn judge(subject: &Subject<'_>, failure: &ServerFailure) -> (ErrorKind, Option<S
     }
 }
 
-fn is_about_customer_key(text: &str) -> bool {
+/// Finds out whether the server misses, or cannot use, a key of server-side encryption.
+fn encryption_hint(subject: &Subject<'_>, code: &str, text: &str) -> Option<String> {
     let text = text.to_ascii_lowercase();
-    text.contains("sse") || text.contains("server side encryption") || text.contains("server-side encryption")
+    if code.starts_with("kms:") || code.starts_with("KMS.") || text.contains("kms-keyid") {
+        let command = subject.modify("sse_kms_key_id KEY");
+        return Some(format!(
+            "the server does not know, or may not use, the KMS key; name another: {command}"
+        ));
+    }
+    let is_about_it = text.contains("server side encryption")
+        || text.contains("server-side encryption")
+        || text.contains("hash of the key")
+        || text.contains("customer key");
+    if !is_about_it {
+        return None;
+    }
+    if text.contains("secure connection") {
+        return Some(format!("customer keys need TLS: {}", subject.modify("endpointurl https://HOST")));
+    }
+    let command =
+        format!("haul remote modify --local {} sse_customer_key KEY", subject.options.name_in_commands());
+    Some(if subject.options.customer_key.is_some() {
+        format!("the object is not encrypted with the key of this remote; name its key: `{command}`")
+    } else {
+        format!("the object is encrypted with a customer key; name it: `{command}`")
+    })
 }
 
 fn denied_hint(subject: &Subject<'_>) -> String {
     let bucket = &subject.options.bucket;
     let resource = if subject.key.is_some() { format!("{bucket}/*") } else { bucket.clone() };
-    format!("the credentials need the right {} on `arn:aws:s3:::{resource}`", subject.op.permission())
+    let mut hint =
+        format!("the credentials need the right {} on `arn:aws:s3:::{resource}`", subject.op.permission());
+    if subject.op.reads_object() && subject.options.customer_key.is_some() {
+        hint.push_str(", and `sse_customer_key` must be the object's");
+    }
+    hint
 }
 
 fn region_hint(subject: &Subject<'_>, failure: &ServerFailure) -> String {

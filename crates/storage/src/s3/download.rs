@@ -9,10 +9,10 @@ use http::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, HeaderValue, IF_MAT
 use http::{Method, StatusCode};
 
 use super::client::{Answer, Call, Client, Expect};
+use super::endpoint::Query;
 use super::failure::Failure;
 use super::op::Op;
 use super::replies::etag;
-use super::retry::Attempts;
 use super::transport::{TransportError, TransportErrorKind};
 use crate::{Error, ErrorKind, Result};
 
@@ -51,10 +51,11 @@ impl Wanted {
 pub(crate) async fn open(
     client: &Arc<Client>,
     key: &str,
+    query: Query,
     wanted: &Wanted,
     conditions: HeaderMap,
 ) -> Result<Opened> {
-    let call = get_call(key, wanted, conditions.clone());
+    let call = get_call(key, query.clone(), wanted, conditions.clone());
     let answer = client.send(&call).await?;
     let (size_bytes, range) = extent(&answer, wanted)
         .map_err(|problem| client.describe(&call, Failure::Transport(malformed(problem)), 1))?;
@@ -62,6 +63,7 @@ pub(crate) async fn open(
     let state = State {
         client: Arc::clone(client),
         key: key.to_owned(),
+        query,
         conditions,
         etag: etag_header.clone(),
         size_bytes,
@@ -86,11 +88,11 @@ pub(crate) async fn open(
     })
 }
 
-fn get_call<'a>(key: &'a str, wanted: &Wanted, mut headers: HeaderMap) -> Call<'a> {
+fn get_call<'a>(key: &'a str, query: Query, wanted: &Wanted, mut headers: HeaderMap) -> Call<'a> {
     if let Some(range) = wanted.header() {
         headers.insert(RANGE, HeaderValue::from_str(&range).expect("digits are plain ASCII"));
     }
-    Call { headers, expect: Expect::Object, ..Call::new(Op::Get, Method::GET, Some(key)) }
+    Call { query, headers, expect: Expect::Object, ..Call::new(Op::Get, Method::GET, Some(key)) }
 }
 
 fn malformed(problem: String) -> TransportError {
@@ -137,6 +139,7 @@ fn parse_content_range(text: &str) -> Option<(Range<u64>, u64)> {
 struct State {
     client: Arc<Client>,
     key: String,
+    query: Query,
     conditions: HeaderMap,
     etag: Option<HeaderValue>,
     size_bytes: u64,
@@ -185,8 +188,8 @@ impl State {
             conditions.insert(IF_MATCH, etag.clone());
         }
         let wanted = Wanted::Bounded(self.next..self.end);
-        let call = get_call(&key, &wanted, conditions);
-        let mut attempts = Attempts::new(&client.options.retry);
+        let call = get_call(&key, self.query.clone(), &wanted, conditions);
+        let mut attempts = client.attempts();
         loop {
             // Without a tag nobody knows whether the rest belongs to the same object.
             if self.etag.is_none() {

@@ -138,6 +138,11 @@ impl Failure {
         }
     }
 
+    /// Tells whether the server failed for reasons of its own that it does not call temporary.
+    pub(crate) fn is_internal_error(&self) -> bool {
+        matches!(self, Self::Server(failure) if failure.reply.status == 500 && !failure.is_throttling())
+    }
+
     /// Returns how long the server wants us to wait.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {

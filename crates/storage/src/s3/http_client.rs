@@ -2,7 +2,6 @@
 
 use std::error::Error as StdError;
 use std::fmt;
-use std::io::ErrorKind as IoErrorKind;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -291,29 +290,10 @@ fn classify(error: reqwest::Error) -> TransportError {
     while let Some(current) = cause {
         if current.is::<LocalFileError>() {
             kind = Some(TransportErrorKind::LocalFile);
-            break;
-        }
-        if let Some(io) = current.downcast_ref::<std::io::Error>() {
-            // A TLS error travels inside an IO error.
-            if io.get_ref().is_some_and(<dyn StdError + Send + Sync>::is::<rustls::Error>) {
-                kind = Some(TransportErrorKind::Tls);
-                break;
-            }
-            if let Some(inner) = io.get_ref().filter(|inner| inner.is::<LocalFileError>()) {
-                let _ = inner;
-                kind = Some(TransportErrorKind::LocalFile);
-                break;
-            }
-            kind = Some(match io.kind() {
-                IoErrorKind::ConnectionRefused
-                | IoErrorKind::HostUnreachable
-                | IoErrorKind::NetworkUnreachable
-                | IoErrorKind::AddrNotAvailable => TransportErrorKind::Unreachable,
-                _ => TransportErrorKind::Broken,
-            });
         } else if current.is::<rustls::Error>() {
             kind = Some(TransportErrorKind::Tls);
-            break;
+        } else if let Some(io) = current.downcast_ref::<std::io::Error>() {
+            kind = classify_io(io).or(kind);
         }
         cause = current.source();
     }
@@ -333,6 +313,20 @@ fn classify(error: reqwest::Error) -> TransportError {
         (TransportErrorKind::Broken, "the connection broke")
     };
     TransportError::new(kind, message).with_source(error)
+}
+
+/// Looks into an IO error, whose wrapped errors are not among its sources.
+fn classify_io(error: &std::io::Error) -> Option<TransportErrorKind> {
+    let inner = error.get_ref()?;
+    if let Some(io) = inner.downcast_ref::<std::io::Error>() {
+        classify_io(io)
+    } else if inner.is::<rustls::Error>() {
+        Some(TransportErrorKind::Tls)
+    } else if inner.is::<LocalFileError>() {
+        Some(TransportErrorKind::LocalFile)
+    } else {
+        None
+    }
 }
 
 /// Tells whether the server did not speak HTTP.

@@ -6,6 +6,7 @@ mod endpoint;
 mod failure;
 mod http_client;
 mod list;
+mod object_store;
 mod op;
 mod ops;
 mod options;

@@ -42,6 +42,11 @@ impl Op {
             )
     }
 
+    /// Tells whether it looks for an object that may be missing.
+    pub(crate) fn reads_object(self) -> bool {
+        matches!(self, Self::Get | Self::Head)
+    }
+
     /// Returns the verb of a message, as `cannot get …`.
     pub(crate) fn verb(self) -> &'static str {
         match self {

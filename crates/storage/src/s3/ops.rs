@@ -149,7 +149,7 @@ impl Client {
                 PartsReply::parse(&answer.body).map_err(|malformed| self.malformed(&call, malformed))?;
             parts.append(&mut page.parts);
             match page.next {
-                None => return Ok(Some(parts)),
+                None => return Ok(Some(latest(parts))),
                 Some(next) if marker.is_none_or(|marker| next > marker) => marker = Some(next),
                 Some(_) => {
                     let malformed = super::xml::MalformedXml("the list of parts does not move on".into());
@@ -297,6 +297,13 @@ impl Client {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Keeps the last of parts with the same number: some servers list replaced ones as well.
+fn latest(parts: Vec<UploadedPart>) -> Vec<UploadedPart> {
+    let by_number: std::collections::BTreeMap<u32, UploadedPart> =
+        parts.into_iter().map(|part| (part.number, part)).collect();
+    by_number.into_values().collect()
 }
 
 fn uploaded(answer: &Answer) -> Uploaded {

@@ -316,6 +316,8 @@ pub struct RetryOptions {
     pub max_timeouts: u32,
     /// How long a server that cannot be reached at all is tried.
     pub unreachable_budget: Duration,
+    /// How long a server that answers with HTTP 500 is tried: often it is its way to refuse.
+    pub internal_error_budget: Duration,
     /// Most attempts of any kind, if the AWS settings limit them (`max_attempts`).
     pub max_attempts: Option<u32>,
     /// The first wait; doubled with every attempt, and taken at random between nothing and that (full jitter).
@@ -330,6 +332,7 @@ impl Default for RetryOptions {
             budget: Duration::from_secs(180),
             max_timeouts: 5,
             unreachable_budget: Duration::from_secs(4),
+            internal_error_budget: Duration::from_secs(30),
             max_attempts: None,
             base_delay: Duration::from_millis(200),
             max_delay: Duration::from_secs(20),

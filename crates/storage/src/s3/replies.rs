@@ -160,18 +160,26 @@ impl PartsReply {
         let (mut is_truncated, mut marker) = (false, None);
         walk(xml, |path, text| {
             match path {
-                [Tag::ListPartsResult, Tag::Part, Tag::PartNumber] => part.number = number(text)?,
-                [Tag::ListPartsResult, Tag::Part, Tag::ETag] => text.clone_into(&mut part.etag),
-                [Tag::ListPartsResult, Tag::Part, Tag::Size] => part.size_bytes = number(text)?,
-                [Tag::ListPartsResult, Tag::Part] => {
+                [Tag::ListPartsResult | Tag::ListPartsResponse, Tag::Part, Tag::PartNumber] => {
+                    part.number = number(text)?
+                }
+                [Tag::ListPartsResult | Tag::ListPartsResponse, Tag::Part, Tag::ETag] => {
+                    text.clone_into(&mut part.etag)
+                }
+                [Tag::ListPartsResult | Tag::ListPartsResponse, Tag::Part, Tag::Size] => {
+                    part.size_bytes = number(text)?
+                }
+                [Tag::ListPartsResult | Tag::ListPartsResponse, Tag::Part] => {
                     let empty = UploadedPart { number: 0, etag: String::new(), size_bytes: 0 };
                     reply.parts.push(std::mem::replace(&mut part, empty));
                 }
-                [Tag::ListPartsResult, Tag::IsTruncated] => is_truncated = boolean(text)?,
-                [Tag::ListPartsResult, Tag::NextPartNumberMarker] => {
+                [Tag::ListPartsResult | Tag::ListPartsResponse, Tag::IsTruncated] => {
+                    is_truncated = boolean(text)?
+                }
+                [Tag::ListPartsResult | Tag::ListPartsResponse, Tag::NextPartNumberMarker] => {
                     marker = not_empty(text).map(|text| number(&text)).transpose()?;
                 }
-                [Tag::ListPartsResult, ..] => {}
+                [Tag::ListPartsResult | Tag::ListPartsResponse, ..] => {}
                 other => return Err(unexpected(other, "a list of parts")),
             }
             Ok(())

@@ -1,8 +1,9 @@
 //! When to try again, how long to wait, and when to stop.
 //!
-//! A call has a budget of time, not of attempts: a server that asks for patience gets minutes. Three things are
+//! A call has a budget of time, not of attempts: a server that asks for patience gets minutes. Four things are
 //! given up sooner, because waiting does not help: a server that cannot be reached at all, one that accepts
-//! connections and says nothing, and one that earlier calls have just given up on.
+//! connections and says nothing, one that answers with the same internal error over and over, and one that earlier
+//! calls have just given up on.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -27,6 +28,8 @@ pub(crate) struct Attempts<'a> {
     n_region_changes: u32,
     has_refreshed: bool,
     has_set_clock: bool,
+    /// How many calls of the store had succeeded when this one started.
+    pub n_successes: u64,
 }
 
 /// What to do after a failed attempt.
@@ -40,7 +43,7 @@ pub(crate) enum Next {
 }
 
 impl<'a> Attempts<'a> {
-    pub(crate) fn new(options: &'a RetryOptions) -> Self {
+    pub(crate) fn new(options: &'a RetryOptions, n_successes: u64) -> Self {
         Self {
             options,
             start: Instant::now(),
@@ -49,6 +52,7 @@ impl<'a> Attempts<'a> {
             n_region_changes: 0,
             has_refreshed: false,
             has_set_clock: false,
+            n_successes,
         }
     }
 
@@ -100,6 +104,7 @@ impl<'a> Attempts<'a> {
             {
                 budget = self.options.unreachable_budget;
             }
+            _ if failure.is_internal_error() => budget = self.options.internal_error_budget,
             _ => {}
         }
         let left = budget.saturating_sub(self.elapsed());
@@ -123,15 +128,26 @@ pub(crate) struct Health {
 #[derive(Debug, Default)]
 struct HealthState {
     has_answered: bool,
+    n_successes: u64,
     given_up_at: Option<Instant>,
 }
 
 impl Health {
     /// Notes that the server answered, be it with an error.
     pub(crate) fn note_answer(&self) {
+        self.lock().has_answered = true;
+    }
+
+    /// Notes that the server did its work.
+    pub(crate) fn note_success(&self) {
         let mut state = self.lock();
         state.has_answered = true;
+        state.n_successes += 1;
         state.given_up_at = None;
+    }
+
+    pub(crate) fn n_successes(&self) -> u64 {
+        self.lock().n_successes
     }
 
     /// Notes that a call gave the server up: calls that start soon fail at once, instead of one timeout after another.
@@ -173,7 +189,7 @@ mod tests {
     /// Runs attempts that all fail alike; returns how many there were and how long they took.
     async fn run(failure: &Failure, takes: Duration, health: &Health) -> (u32, Duration) {
         let options = RetryOptions::default();
-        let mut attempts = Attempts::new(&options);
+        let mut attempts = Attempts::new(&options, 0);
         loop {
             tokio::time::sleep(takes).await;
             match attempts.next(failure, health) {
@@ -222,6 +238,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn internal_error_that_stays_is_given_up_sooner() {
+        let (n_attempts, elapsed) =
+            run(&server(500, "InternalError"), Duration::ZERO, &Health::default()).await;
+        let budget = RetryOptions::default().internal_error_budget;
+        assert!(n_attempts > 5 && elapsed <= budget, "{n_attempts} in {elapsed:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn refusals_are_final() {
         for failure in [
             server(403, "AccessDenied"),
@@ -243,23 +267,26 @@ mod tests {
         failure.reply.status = 503;
         failure.retry_after = Some(Duration::from_secs(7));
         let Next::Wait(delay) =
-            Attempts::new(&options).next(&Failure::Server(failure.clone()), &Health::default())
+            Attempts::new(&options, 0).next(&Failure::Server(failure.clone()), &Health::default())
         else {
             panic!("gave up");
         };
         assert!(delay >= Duration::from_secs(7), "{delay:?}");
         failure.retry_after = Some(Duration::from_secs(7000));
-        assert_eq!(Attempts::new(&options).next(&Failure::Server(failure), &Health::default()), Next::GiveUp);
+        assert_eq!(
+            Attempts::new(&options, 0).next(&Failure::Server(failure), &Health::default()),
+            Next::GiveUp
+        );
     }
 
     #[tokio::test(start_paused = true)]
     async fn credentials_and_clock_are_renewed_once_and_regions_do_not_circle() {
         let options = RetryOptions::default();
         let health = Health::default();
-        let mut attempts = Attempts::new(&options);
+        let mut attempts = Attempts::new(&options, 0);
         assert_eq!(attempts.next(&server(400, "ExpiredToken"), &health), Next::RefreshCredentials);
         assert_eq!(attempts.next(&server(400, "ExpiredToken"), &health), Next::GiveUp);
-        let mut attempts = Attempts::new(&options);
+        let mut attempts = Attempts::new(&options, 0);
         let mut wrong = ServerFailure::default();
         wrong.reply.status = 301;
         wrong.reply.region = Some("eu-west-3".into());
@@ -280,6 +307,8 @@ mod tests {
         assert!(!health.is_given_up());
         health.note_given_up();
         health.note_answer();
+        assert!(health.is_given_up(), "an error is an answer, but no sign of recovery");
+        health.note_success();
         assert!(!health.is_given_up());
     }
 }

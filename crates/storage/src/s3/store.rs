@@ -153,6 +153,14 @@ impl RemoteStore for S3Store {
             ListFrom::AfterKey(key) => ListFrom::AfterKey(self.full_key(key)),
             other => other.clone(),
         };
+        // A place before the first key or behind the last; some servers refuse markers outside the prefix.
+        let from = match from {
+            ListFrom::AfterKey(key) if !key.starts_with(&prefix) && key > prefix => {
+                return Ok(ListPage::default());
+            }
+            ListFrom::AfterKey(key) if !key.starts_with(&prefix) => ListFrom::Start,
+            other => other,
+        };
         let request = ListRequest { prefix: &prefix, ..ListRequest::default() };
         let page = list_page(&self.client, &request, &from).await?;
         let objects = page.reply.objects.into_iter().filter_map(|object| {
@@ -191,7 +199,7 @@ impl RemoteStore for S3Store {
             }
             Some(range) => Wanted::Bounded(range),
         };
-        let opened = open(&self.client, &self.full_key(key), &wanted, headers).await?;
+        let opened = open(&self.client, &self.full_key(key), Query::default(), &wanted, headers).await?;
         Ok(Download { size_bytes: opened.size_bytes, etag: opened.etag, stream: opened.stream })
     }
 

@@ -126,10 +126,3 @@ impl StdError for TransportError {
         self.source.as_deref().map(|source| source as &(dyn StdError + 'static))
     }
 }
-
-impl TransportErrorKind {
-    /// Tells whether nobody was there to answer.
-    pub(crate) fn is_no_answer(self) -> bool {
-        matches!(self, Self::UnknownHost | Self::Unreachable | Self::ConnectTimeout | Self::ReadTimeout)
-    }
-}

@@ -54,6 +54,7 @@ tags!(
     CompleteMultipartUploadResult,
     CopyObjectResult,
     ListPartsResult,
+    ListPartsResponse,
     Part,
     PartNumber,
     NextPartNumberMarker,
