@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode};
 
 use crate::http::{HttpClient, HttpError, HttpErrorKind, ProxyUse, SendOptions};
 use crate::source::Stop;
 
 /// Nothing asked for here is longer.
 const MAX_REPLY_BYTES: usize = 1 << 20;
+
+/// Headers whose value is as good as a key; HTTP clients do not log values that are marked.
+const TOKEN_HEADERS: [&str; 3] = ["authorization", "x-amz-sso_bearer_token", "x-aws-ec2-metadata-token"];
 
 /// How often to ask, and how.
 #[derive(Debug, Clone, Copy)]
@@ -100,11 +103,14 @@ pub(crate) fn request(
     headers: &[(&'static str, &str)],
     body: Bytes,
 ) -> Result<Request<Bytes>, Stop> {
+    let cannot = |error: http::Error| Stop::new(format!("cannot ask `{url}`")).with_source(error);
     let mut builder = Request::builder().method(method).uri(url);
     for (name, value) in headers {
-        builder = builder.header(*name, *value);
+        let mut value = HeaderValue::from_str(value).map_err(|error| cannot(error.into()))?;
+        value.set_sensitive(TOKEN_HEADERS.contains(name));
+        builder = builder.header(*name, value);
     }
-    builder.body(body).map_err(|error| Stop::new(format!("cannot ask `{url}`")).with_source(error))
+    builder.body(body).map_err(cannot)
 }
 
 /// Returns the beginning of a reply for a message, on one line.

@@ -243,4 +243,36 @@ mod tests {
         check_malformed("[]\n", 1);
         check_malformed("[x]\ns3 =\n  nonsense\n", 2);
     }
+
+    proptest::proptest! {
+        /// What is written plainly is read back, whatever stands around it.
+        #[test]
+        fn values_come_back(
+            values in proptest::collection::vec(("[a-z_]{1,8}", "[!-~]([ -~]{0,10}[!-~])?"), 0..6),
+            noise in "(\\n|# [ -~]{0,9}\\n|  ; x\\n){0,3}",
+        ) {
+            let mut file = format!("{noise}[profile x]\n");
+            let mut expected = BTreeMap::new();
+            for (key, value) in values {
+                if expected.insert(key.clone(), value.clone()).is_none() {
+                    file.extend([key.as_str(), " = ", &value, "\n", &noise]);
+                } else {
+                    // A key must not stand twice: the first value counts here.
+                    expected.insert(key.clone(), text(&parse(&file).unwrap(), "profile x", &key).unwrap());
+                }
+            }
+            let ini = parse(&file).unwrap();
+            for (key, value) in expected {
+                proptest::prop_assert_eq!(text(&ini, "profile x", &key), Some(value));
+            }
+        }
+
+        /// No file makes the reader panic, and an error names a line of the file.
+        #[test]
+        fn any_text_is_read_or_refused(file in "([\\[\\]=:#; \\t\\r\\na-c]|\\PC){0,60}") {
+            if let Err(malformed) = parse(&file) {
+                proptest::prop_assert!(malformed.line >= 1 && malformed.line <= lines(&file).count());
+            }
+        }
+    }
 }

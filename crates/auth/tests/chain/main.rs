@@ -1,0 +1,14 @@
+//! The credential chain against files in a temporary home and services played in memory.
+
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod container;
+mod instance;
+mod order;
+mod process;
+mod refresh;
+mod role;
+mod secrets;
+mod sso;
+mod web_identity;
+mod world;
