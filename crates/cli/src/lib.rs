@@ -28,6 +28,7 @@ mod command_error;
 mod exit;
 mod interrupt;
 mod log;
+mod mfa;
 mod ui;
 mod usage;
 

@@ -11,10 +11,7 @@ use super::root::relative_path;
 use super::{CommandResult, Context};
 use crate::command_error::CommandError;
 use crate::exit::ExitStatus;
-use crate::ui::{Message, OutputFormat, Page};
-
-/// What stands for a secret.
-const MASK: &str = "********";
+use crate::ui::{MASK, Message, OutputFormat, Page};
 
 /// Get or set options
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use haul_auth::PromptMfa;
 use haul_config::{ConfigPaths, ConfigStack, Edited, Env, Notice};
 use haul_repo::root::find_root;
 use haul_repo::{LockWait, Repo};
@@ -13,6 +14,7 @@ use haul_storage::progress::Observer;
 use crate::args::GlobalArgs;
 use crate::command_error::CommandError;
 use crate::interrupt::Interrupt;
+use crate::mfa::TerminalPrompt;
 use crate::ui::{OutputFormat, Printer, Progress};
 
 /// The surroundings of a command.
@@ -67,6 +69,11 @@ impl Context {
     /// Returns the token that Ctrl-C cancels.
     pub(crate) fn cancellation(&self) -> CancellationToken {
         self.interrupt.token().clone()
+    }
+
+    /// Returns who asks for the codes of MFA devices.
+    pub(crate) fn mfa_prompt(&self) -> Arc<dyn PromptMfa> {
+        Arc::new(TerminalPrompt::new(&self.printer))
     }
 
     /// Runs work that does not need the network, with its progress on display.

@@ -2,6 +2,7 @@
 
 use std::error::Error as _;
 
+use haul_auth::Error as AuthError;
 use haul_config::Error as ConfigError;
 use haul_repo::Error as RepoError;
 use haul_storage::{Error as StorageError, ErrorKind};
@@ -22,14 +23,12 @@ impl From<ConfigError> for CommandError {
             made = made.caused_by(source);
         }
         match &error {
-            ConfigError::Parse { path, line: Some(line), .. } => {
+            ConfigError::Parse { path, line: Some(line), .. }
+            | ConfigError::Interpolation { path, line, .. } => {
                 made = made.with_note(format!("at {}:{line}", path.display()));
             }
             ConfigError::Parse { path, line: None, .. } => {
-                made = made.with_note(format!("in {}", path.display()))
-            }
-            ConfigError::Interpolation { path, line, .. } => {
-                made = made.with_note(format!("at {}:{line}", path.display()));
+                made = made.with_note(format!("in {}", path.display()));
             }
             _ => {}
         }
@@ -68,7 +67,28 @@ impl From<StorageError> for CommandError {
             ErrorKind::Config => ExitStatus::Configuration,
             _ => ExitStatus::Unexpected,
         };
-        let hint = error.hint().map(str::to_owned);
-        Self::new(status, "").caused_by(&error).with_optional_hint(hint)
+        let mut made = Self::new(status, "").caused_by(&error).with_optional_hint(error.hint());
+        let mut causes = std::iter::successors(error.source(), |cause| (*cause).source());
+        if let Some(cause) = causes.find_map(|cause| cause.downcast_ref::<AuthError>()) {
+            made = made.explained_by(cause, error.hint().is_some());
+        }
+        made
+    }
+}
+
+/// Shows what every source of credentials said: the reader knows best which one should have answered.
+impl From<AuthError> for CommandError {
+    fn from(error: AuthError) -> Self {
+        Self::unexpected("").caused_by(&error).explained_by(&error, false)
+    }
+}
+
+impl CommandError {
+    fn explained_by(self, error: &AuthError, has_hint: bool) -> Self {
+        let entries = error.trace().map(haul_auth::Trace::entries).unwrap_or_default();
+        let explained = entries
+            .iter()
+            .fold(self, |made, entry| made.with_note(format!("{}: {}", entry.source, entry.answer.text())));
+        if has_hint { explained } else { explained.with_optional_hint(error.hint()) }
     }
 }

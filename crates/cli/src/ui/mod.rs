@@ -9,4 +9,8 @@ mod stream;
 pub(crate) use message::{Colour, Message, OutputFormat, Page};
 pub(crate) use printer::{Printer, Verbosity};
 pub(crate) use progress::{Progress, human_bytes};
+
+/// What stands for a secret.
+pub(crate) const MASK: &str = "********";
+
 pub use stream::{Captured, Stream, Ui};

@@ -35,6 +35,7 @@ pub(crate) struct Printer {
     bars: Mutex<Option<MultiProgress>>,
     verbosity: Verbosity,
     is_json: AtomicBool,
+    is_interactive: bool,
     stdout_colours: bool,
     stderr_colours: bool,
     stderr_is_terminal: bool,
@@ -49,6 +50,7 @@ impl Printer {
             stderr_colours: colours && ui.stderr.is_terminal,
             stdout_is_terminal: ui.stdout.is_terminal,
             stderr_is_terminal: ui.stderr.is_terminal,
+            is_interactive: ui.is_interactive,
             stdout: Mutex::new(ui.stdout),
             stderr: Mutex::new(ui.stderr),
             stdin: Mutex::new(ui.stdin),
@@ -78,6 +80,20 @@ impl Printer {
 
     pub(crate) fn stderr_is_terminal(&self) -> bool {
         self.stderr_is_terminal
+    }
+
+    /// Tells whether a person can be asked.
+    pub(crate) fn is_interactive(&self) -> bool {
+        self.is_interactive
+    }
+
+    /// Runs something that uses the terminal itself, with no bars in its way.
+    pub(crate) fn undisturbed<T>(&self, work: impl FnOnce() -> T) -> T {
+        let bars = lock(&self.bars).clone();
+        match bars {
+            Some(bars) => bars.suspend(work),
+            None => work(),
+        }
     }
 
     /// Shows a result on stdout.
@@ -221,14 +237,11 @@ impl Printer {
     }
 
     fn around_bars(&self, write: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
-        let bars = lock(&self.bars).clone();
-        match bars {
-            Some(bars) => bars.suspend(|| {
-                write()?;
-                lock(&self.stdout).writer.flush()
-            }),
-            None => write(),
-        }
+        let has_bars = lock(&self.bars).is_some();
+        self.undisturbed(|| {
+            write()?;
+            if has_bars { lock(&self.stdout).writer.flush() } else { Ok(()) }
+        })
     }
 }
 

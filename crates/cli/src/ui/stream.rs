@@ -30,6 +30,7 @@ pub struct Ui {
     pub(super) stdout: Stream,
     pub(super) stderr: Stream,
     pub(super) stdin: Box<dyn BufRead + Send>,
+    pub(super) is_interactive: bool,
     pub(crate) columns: Option<usize>,
 }
 
@@ -42,6 +43,7 @@ impl Ui {
         Self {
             stdout: Stream::new(io::BufWriter::with_capacity(32 * 1024, stdout), stdout_is_terminal),
             stderr: Stream::new(stderr, stderr_is_terminal),
+            is_interactive: io::stdin().is_terminal() && stderr_is_terminal,
             stdin: Box::new(io::BufReader::new(io::stdin())),
             columns: None,
         }
@@ -56,7 +58,7 @@ impl Ui {
 
     /// Makes a user interface of the given streams; help is wrapped at `columns`.
     pub fn new(stdout: Stream, stderr: Stream, stdin: impl BufRead + Send + 'static, columns: usize) -> Self {
-        Self { stdout, stderr, stdin: Box::new(stdin), columns: Some(columns) }
+        Self { stdout, stderr, stdin: Box::new(stdin), is_interactive: false, columns: Some(columns) }
     }
 
     /// Makes a user interface that keeps what is written to it, for tests and embedding; there is no input

@@ -1,11 +1,13 @@
 //! `haul remote`.
 
 mod add;
+mod check;
 mod default;
 mod list;
 mod modify;
 mod remove;
 mod rename;
+mod show;
 
 use clap::{Args, Subcommand};
 
@@ -26,6 +28,8 @@ enum RemoteCommand {
     List(list::ListArgs),
     Remove(remove::RemoveArgs),
     Rename(rename::RenameArgs),
+    Show(show::ShowArgs),
+    Check(check::CheckArgs),
 }
 
 impl RemoteArgs {
@@ -37,6 +41,8 @@ impl RemoteArgs {
             RemoteCommand::List(args) => args.run(context),
             RemoteCommand::Remove(args) => args.run(context),
             RemoteCommand::Rename(args) => args.run(context),
+            RemoteCommand::Show(args) => args.run(context),
+            RemoteCommand::Check(args) => args.run(context),
         }
     }
 }

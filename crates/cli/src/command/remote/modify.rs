@@ -9,6 +9,7 @@ use crate::exit::ExitStatus;
 
 /// Change an option of a remote
 #[derive(Debug, Args)]
+#[command(after_help = super::show::s3_options_help())]
 pub(crate) struct ModifyArgs {
     #[command(flatten)]
     level: LevelArgs,

@@ -1,0 +1,119 @@
+//! `haul remote show`.
+
+use clap::Args;
+use haul_config::{ConfigStack, KeyPath, Level, keys};
+use serde::Serialize;
+
+use crate::command::{CommandResult, Context};
+use crate::command_error::CommandError;
+use crate::exit::ExitStatus;
+use crate::ui::{MASK, Message, Page};
+
+/// Show every option of a remote, and the file each stands in
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// Show options that are not set, too, with what holds then
+    #[arg(short, long)]
+    all: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Name of the remote; else the default one
+    name: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct RemoteOptions {
+    remote: String,
+    options: Vec<OptionLine>,
+}
+
+#[derive(Debug, Serialize)]
+struct OptionLine {
+    name: String,
+    value: Option<String>,
+    origin: String,
+    #[serde(skip)]
+    about: &'static str,
+}
+
+impl Message for RemoteOptions {
+    fn text(&self, page: &mut Page) {
+        page.line(format_args!("remote {}", self.remote));
+        let width = self.options.iter().map(|option| option.name.len()).max().unwrap_or(0);
+        for OptionLine { name, value, origin, about } in &self.options {
+            match value {
+                Some(value) => page.line(format_args!("{name:width$}  {value}  ({origin})")),
+                None => page.line(format_args!("{name:width$}  -  {about}")),
+            }
+        }
+    }
+}
+
+impl ShowArgs {
+    pub(crate) fn run(self, context: &Context) -> CommandResult {
+        let format = context.format(self.json);
+        let stack = context.config_stack()?;
+        let name = resolve_name(self.name, &stack)?;
+        let mut options = Vec::new();
+        for key in known_options(&stack, &name)? {
+            let path = KeyPath::remote(&name, key.name);
+            let (value, origin) = match stack.get(&path, None)? {
+                Some(found) if keys::is_secret(&path) => (Some(String::from(MASK)), found.origin.to_string()),
+                Some(found) => (Some(found.value.to_string()), found.origin.to_string()),
+                None if !self.all => continue,
+                None if key.default.is_empty() => (None, String::from("not set")),
+                None => (Some(key.default.to_owned()), String::from("default")),
+            };
+            options.push(OptionLine { name: key.name.to_owned(), value, origin, about: key.about });
+        }
+        context.printer().show(&RemoteOptions { remote: name, options }, format)?;
+        Ok(ExitStatus::Success)
+    }
+}
+
+/// Returns the name that was typed, or that of the default remote, if there is such a remote.
+pub(super) fn resolve_name(typed: Option<String>, stack: &ConfigStack) -> Result<String, CommandError> {
+    let available: Vec<String> = stack.remotes(None)?.into_iter().map(|remote| remote.name).collect();
+    let name = match typed {
+        Some(name) => name.to_lowercase(),
+        None => match stack.default_remote(None)? {
+            Some(name) => name.value.to_lowercase(),
+            None => return Err(haul_config::Error::NoDefaultRemote { available }.into()),
+        },
+    };
+    if available.contains(&name) {
+        Ok(name)
+    } else {
+        let nearest = keys::nearest(&name, available.iter().map(String::as_str)).map(str::to_owned);
+        Err(haul_config::Error::RemoteNotFound { name, nearest }.into())
+    }
+}
+
+/// Returns the options a remote with this URL can have; all that are written, if the kind of URL is not known.
+fn known_options(stack: &ConfigStack, name: &str) -> Result<Vec<&'static keys::Key>, CommandError> {
+    let url = Level::ALL.into_iter().rev().find_map(|level| {
+        let remotes = stack.remotes(Some(level)).ok()?;
+        remotes.into_iter().find(|remote| remote.name == name)?.url
+    });
+    let url = url.map(|url| url.value).unwrap_or_default();
+    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme).to_lowercase();
+    let known = keys::remote_keys(&scheme).ok_or_else(|| {
+        CommandError::configuration(format!("config file error: Unsupported URL type {scheme}://"))
+    })?;
+    Ok(known.collect())
+}
+
+/// Lists the options of S3 remotes for the help of `remote modify`.
+pub(super) fn s3_options_help() -> String {
+    let known =
+        || keys::remote_keys("s3").into_iter().flatten().filter(|key| key.used == keys::Use::Effective);
+    let width = known().map(|key| key.name.len()).max().unwrap_or(0);
+    let lines: Vec<String> = known()
+        .map(|key| {
+            let secret = if key.is_secret { " Secret: use --local." } else { "" };
+            format!("  {:width$}  {}{secret}", key.name, key.about)
+        })
+        .collect();
+    format!("Options of S3 remotes:\n{}", lines.join("\n"))
+}
