@@ -53,7 +53,7 @@ pub enum Error {
         /// The path of the value in the merged configuration.
         path: Vec<String>,
         /// Where it was set.
-        origin: Origin,
+        places: Vec<Place>,
         /// What to type instead.
         hint: Option<String>,
     },
@@ -185,8 +185,9 @@ impl Error {
     pub fn places(&self) -> Vec<Place> {
         let place = |key: String, origin: &Origin| vec![Place { key, origin: origin.clone() }];
         match self {
-            Self::Schema { path, origin: origin @ Origin::File { .. }, .. } => place(path.join("."), origin),
-            Self::Invalid { places, .. } | Self::Incomplete { places, .. } => places.clone(),
+            Self::Schema { places, .. } | Self::Invalid { places, .. } | Self::Incomplete { places, .. } => {
+                places.clone()
+            }
             Self::RemoteExists { name, origin } | Self::RenameTargetExists { name, origin } => {
                 place(format!("remote.{name}"), origin)
             }
@@ -261,9 +262,9 @@ pub(crate) fn level_flag(origin: &Origin) -> &'static str {
     }
 }
 
-/// Writes a path as Python does: `['remote']['origin']`; what is in angle brackets is no key and has no quotes.
+/// Writes a path as Python does: `['remote']['origin']`; the name of an exclusion group has no quotes.
 fn bracketed(path: &[String]) -> String {
-    let show = |part: &String| if part.starts_with('<') { part.clone() } else { python_repr(part) };
+    let show = |part: &String| if part == "<config_source>" { part.clone() } else { python_repr(part) };
     let shown: Vec<String> = path.iter().map(show).collect();
     format!("[{}]", shown.join("]["))
 }

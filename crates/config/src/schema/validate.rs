@@ -4,7 +4,7 @@ use super::url::UrlParts;
 use super::values::problem;
 use crate::keys::{self, Key, Kind, Section};
 use crate::stack::tree::{Node, Table};
-use crate::{Error, Origin, Result};
+use crate::{Error, Origin, Place, Result};
 
 /// What DVC puts behind the message if a value, rather than a key, is wrong.
 const FOR_VALUE: &str = " for dictionary value";
@@ -45,11 +45,8 @@ fn each(kind: &str, table: &Table, check: impl Fn(&[&str], &Table) -> Result<()>
 /// Checks a remote against the options its URL allows.
 pub(crate) fn remote(path: &[&str], table: &Table) -> Result<()> {
     let name = path.last().copied().unwrap_or_default();
-    let error = |message: String, origin: Origin, hint: String| Error::Schema {
-        message: message + FOR_VALUE,
-        path: owned(path),
-        origin,
-        hint: Some(hint),
+    let error = |message: String, origin: Origin, hint: String| {
+        mistake(message + FOR_VALUE, path, origin, Some(hint))
     };
     let header = || table.origin.clone().unwrap_or(Origin::Default);
     let Some(url) = table.leaf(&["url"]) else {
@@ -58,12 +55,12 @@ pub(crate) fn remote(path: &[&str], table: &Table) -> Result<()> {
     };
     let change = format!("change it with `haul remote modify {name} url <url>`");
     let Some(text) = url.value.as_text() else {
-        return Err(Error::Schema {
-            message: format!("expected str{FOR_VALUE}"),
-            path: owned(&[path, &["url"]].concat()),
-            origin: url.origin.clone(),
-            hint: Some(format!("a comma makes a list: put quotes around the URL, or {change}")),
-        });
+        return Err(mistake(
+            format!("expected str{FOR_VALUE}"),
+            &[path, &["url"]].concat(),
+            url.origin.clone(),
+            Some(format!("a comma makes a list: put quotes around the URL, or {change}")),
+        ));
     };
     let Some(parts) = UrlParts::parse(text) else {
         return Err(error("not a valid value".to_owned(), url.origin.clone(), change));
@@ -96,12 +93,12 @@ fn check_keys<'a>(path: &[&str], table: &Table, keys: impl Iterator<Item = &'a K
             return Err(not_a_value(&here, node, key.kind));
         };
         if let Some(message) = problem(key.kind, &leaf.value) {
-            return Err(Error::Schema {
-                message: message + FOR_VALUE,
-                path: owned(&here),
-                origin: leaf.origin.clone(),
-                hint: Some(format!("allowed: {}", key.kind)),
-            });
+            return Err(mistake(
+                message + FOR_VALUE,
+                &here,
+                leaf.origin.clone(),
+                Some(format!("allowed: {}", key.kind)),
+            ));
         }
     }
     Ok(())
@@ -125,15 +122,15 @@ fn feature(section: &Section, table: &Table, warnings: &mut Vec<String>) -> Resu
 
 fn exclusive(table: &Table) -> Result<()> {
     match (table.leaf(&["config_dir"]), table.leaf(&["config_module"])) {
-        (Some(first), Some(second)) => Err(Error::Schema {
-            message: "two or more values in the same group of exclusion 'config_source'".to_owned(),
-            path: owned(&["hydra", "<config_source>"]),
-            origin: second.origin.clone(),
-            hint: Some(format!(
+        (Some(first), Some(second)) => Err(mistake(
+            "two or more values in the same group of exclusion 'config_source'".to_owned(),
+            &["hydra", "<config_source>"],
+            second.origin.clone(),
+            Some(format!(
                 "`config_dir` is set at {}: remove it with `haul config --unset hydra.config_dir`",
                 first.origin
             )),
-        }),
+        )),
         _ => Ok(()),
     }
 }
@@ -145,12 +142,7 @@ fn unknown_section(name: &str, node: &Node) -> Error {
         (!inner.is_empty()).then(|| format!("the section of a {kind} is written ['{kind} \"{inner}\"']"))
     });
     let hint = quoted.or_else(|| Some(format!("did you mean `{}`?", keys::nearest(name, known)?)));
-    Error::Schema {
-        message: "extra keys not allowed".to_owned(),
-        path: owned(&[name]),
-        origin: origin(node),
-        hint,
-    }
+    mistake("extra keys not allowed".to_owned(), &[name], origin(node), hint)
 }
 
 fn unknown_key(path: &[&str], node: &Node, known: &[&str]) -> Error {
@@ -170,12 +162,7 @@ fn unknown_key(path: &[&str], node: &Node, known: &[&str]) -> Error {
         }
         None => remove,
     };
-    Error::Schema {
-        message: "extra keys not allowed".to_owned(),
-        path: owned(path),
-        origin: origin(node),
-        hint: Some(hint),
-    }
+    mistake("extra keys not allowed".to_owned(), path, origin(node), Some(hint))
 }
 
 fn is_s3_option(name: &str) -> bool {
@@ -187,12 +174,7 @@ fn not_a_table(path: &[&str], node: &Node) -> Error {
         [name] => format!("`{name}` is a section: write [{name}]"),
         _ => "write a section of its own for it".to_owned(),
     };
-    Error::Schema {
-        message: format!("expected a dictionary{FOR_VALUE}"),
-        path: owned(path),
-        origin: origin(node),
-        hint: Some(hint),
-    }
+    mistake(format!("expected a dictionary{FOR_VALUE}"), path, origin(node), Some(hint))
 }
 
 fn not_a_value(path: &[&str], node: &Node, kind: Kind) -> Error {
@@ -201,12 +183,12 @@ fn not_a_value(path: &[&str], node: &Node, kind: Kind) -> Error {
         Kind::Integer(..) => "expected int",
         _ => "expected str",
     };
-    Error::Schema {
-        message: format!("{expected}{FOR_VALUE}"),
-        path: owned(path),
-        origin: origin(node),
-        hint: Some("it is an option, not a section".to_owned()),
-    }
+    mistake(
+        format!("{expected}{FOR_VALUE}"),
+        path,
+        origin(node),
+        Some("it is an option, not a section".to_owned()),
+    )
 }
 
 fn origin(node: &Node) -> Origin {
@@ -216,6 +198,10 @@ fn origin(node: &Node) -> Origin {
     }
 }
 
-fn owned(path: &[&str]) -> Vec<String> {
-    path.iter().map(|&part| part.to_owned()).collect()
+fn mistake(message: String, path: &[&str], origin: Origin, hint: Option<String>) -> Error {
+    let places = match origin {
+        Origin::Default => Vec::new(),
+        origin => vec![Place { key: path.join("."), origin }],
+    };
+    Error::Schema { message, path: path.iter().map(|&part| part.to_owned()).collect(), places, hint }
 }

@@ -1,0 +1,78 @@
+//! Properties of the reader and the editor that must hold for any text.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use haul_config::ini::Document;
+use haul_config::{AddRemote, ConfigPaths, ConfigStack, Env, Error, KeyPath, Level};
+use proptest::prelude::*;
+
+/// Texts made of what matters in the dialect.
+fn lines() -> impl Strategy<Value = String> {
+    let token = prop_oneof![
+        Just("[".to_owned()),
+        Just("]".to_owned()),
+        Just("\"".to_owned()),
+        Just("'".to_owned()),
+        Just("'''".to_owned()),
+        Just("\"\"\"".to_owned()),
+        Just(" = ".to_owned()),
+        Just(",".to_owned()),
+        Just("#".to_owned()),
+        Just("\n".to_owned()),
+        Just("\r\n".to_owned()),
+        Just("%(a)s".to_owned()),
+        Just("[core]\n".to_owned()),
+        Just("['remote \"a\"']\n".to_owned()),
+        Just("\turl = s3://bkt # x\n".to_owned()),
+        "[a-cé\\s\u{feff}]{1,3}",
+    ];
+    proptest::collection::vec(token, 0..30).prop_map(|tokens| tokens.concat())
+}
+
+fn stack(folder: &std::path::Path, text: &str) -> Result<ConfigStack, Error> {
+    fs_err::write(folder.join("config"), text).unwrap();
+    let none = folder.join("none");
+    let env = Env::new(folder, [("DVC_GLOBAL_CONFIG_DIR", folder), ("DVC_SYSTEM_CONFIG_DIR", &none)]);
+    ConfigStack::load(&ConfigPaths::new(&env, None), &env)
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read_without_panic_and_written_back_as_it_was(text in prop_oneof![lines(), any::<String>()]) {
+        if let Ok(document) = Document::parse(&text) {
+            prop_assert_eq!(document.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn any_value_is_read_back_as_it_was_written_or_refused(value in prop_oneof![lines(), any::<String>()]) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut stack = stack(folder.path(), "['remote \"a\"']\n    url = s3://bkt\n").unwrap();
+        let key = KeyPath::remote("a", "profile");
+        match stack.modify_remote(Level::Global, "a", "profile", &value) {
+            Ok(_) => {
+                let found = stack.get(&key, None).unwrap().unwrap().value.to_string();
+                prop_assert_eq!(found, value);
+            }
+            Err(Error::Unquotable { .. } | Error::Interpolation { .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    #[test]
+    fn an_edit_and_its_reverse_leave_every_other_option_alone(text in lines()) {
+        let folder = tempfile::tempdir().unwrap();
+        let Ok(mut stack) = stack(folder.path(), &text) else { return Ok(()) };
+        let options = |stack: &ConfigStack| -> Vec<(String, String)> {
+            let listed = stack.list(None).unwrap();
+            listed.into_iter().map(|option| (option.key, option.value.value.to_string())).collect()
+        };
+        let before = options(&stack);
+        if stack.add_remote(Level::Global, "new one", "s3://bucket", AddRemote::default()).is_ok() {
+            let added = options(&stack);
+            prop_assert_eq!(added.len(), before.len() + 1);
+            stack.remove_remote(Level::Global, "new one").unwrap();
+            prop_assert_eq!(options(&stack), before);
+        }
+    }
+}
