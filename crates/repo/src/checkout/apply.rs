@@ -51,6 +51,12 @@ pub fn apply(
 ) -> Result<Applied> {
     let mut applied = Applied::default();
     check_parents(root, &plan.path)?;
+    for stale in &plan.stale {
+        let path = plan.path.join(&**stale);
+        if let Err(error) = fs_err::remove_file(path) {
+            tracing::debug!(%error, "cannot remove a temporary file");
+        }
+    }
     delete_files(&plan, &mut applied);
     delete_folders(&plan, &mut applied);
     let blocked = make_folders(&plan, &mut applied)?;

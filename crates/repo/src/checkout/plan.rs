@@ -66,6 +66,8 @@ pub struct OutPlan {
     pub(super) delete: Vec<FileEntry>,
     /// Symbolic links to nothing that should not be there.
     pub(super) delete_dangling: Vec<Box<str>>,
+    /// Temporary files of ours, left by a process that was killed.
+    pub(super) stale: Vec<Box<str>>,
     /// Folders that should not be there, the outermost last.
     pub(super) delete_folders: Vec<Box<str>>,
     /// Folders that must be there for the files to be made, the outermost first.
@@ -83,7 +85,7 @@ pub struct OutPlan {
 impl OutPlan {
     /// Tells that there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.create.is_empty() && !self.changes()
+        self.create.is_empty() && self.stale.is_empty() && !self.changes()
     }
 
     /// Tells whether anything but the kind of links changes.
@@ -153,6 +155,7 @@ pub(crate) fn plan_found(
         create: Vec::new(),
         delete: Vec::new(),
         delete_dangling: Vec::new(),
+        stale: Vec::new(),
         delete_folders: Vec::new(),
         folders: BTreeSet::new(),
         unchanged: Vec::new(),
@@ -171,6 +174,7 @@ pub(crate) fn plan_found(
                 plan.refuse_symlink(dir.is_symlink)?;
                 plan.delete = dir.files;
                 plan.delete_dangling = dir.dangling;
+                plan.stale = dir.stale;
                 plan.delete_folders = dir.folders.into_iter().rev().chain(["".into()]).collect();
             }
             let oid = Oid::file(digest);
@@ -210,6 +214,7 @@ impl OutPlan {
         let folders = found.folders.into_iter().rev();
         self.delete_folders = folders.filter(|folder| !needed.contains(&**folder)).collect();
         self.compare_files(wanted, found.files);
+        self.stale = found.stale;
         for link in found.dangling {
             match self.create.binary_search_by(|create| create.path.cmp(&link)) {
                 Ok(at) => self.create[at].is_over_dangling = true,

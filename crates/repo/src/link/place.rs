@@ -152,12 +152,13 @@ fn make_as(link_type: LinkType, object: &Path, temp: &Path) -> io::Result<()> {
             if fs_err::metadata(object)?.len() == 0 {
                 fs_err::OpenOptions::new().write(true).create_new(true).open(temp).map(drop)
             } else {
-                fs_err::hard_link(object, temp)
+                // Not fs_err's: its errors hide which one it was.
+                Ok(rustix::fs::link(object, temp)?)
             }
         }
         LinkType::Symlink => {
             fs_err::metadata(object)?;
-            fs_err::os::unix::fs::symlink(object, temp)
+            Ok(rustix::fs::symlink(object, temp)?)
         }
         LinkType::Copy => copy(object, temp),
     }
@@ -305,6 +306,20 @@ mod tests {
         linker.place(&fixture.object, &destination, Placed::New, false).unwrap();
         assert_eq!(fs_err::read(&destination).unwrap(), b"x");
         assert!(is_staging_empty(&fixture));
+    }
+
+    #[test]
+    fn place_on_another_file_system_falls_back_and_leaves_nothing() {
+        let fixture = fixture(b"x");
+        let shm = tempfile::tempdir_in("/dev/shm").unwrap();
+        let destination = shm.path().join("file");
+        let linker = linker(&fixture, &[LinkType::Hardlink, LinkType::Copy]);
+        linker.place(&fixture.object, &destination, Placed::New, false).unwrap();
+        assert_eq!(fs_err::read(&destination).unwrap(), b"x");
+        assert_eq!(fs_err::read_dir(shm.path()).unwrap().count(), 1);
+        let hardlinks = Linker::new(vec![LinkType::Hardlink], Staging::open(shm.path()).unwrap());
+        let result = hardlinks.place(&fixture.object, &destination, Placed::Anyway, false);
+        assert!(matches!(result, Err(LinkError::NoType { .. })), "{result:?}");
     }
 
     #[test]

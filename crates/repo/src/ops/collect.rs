@@ -121,7 +121,7 @@ fn add_outs(
                 warnings.push(format!(
                     "Output '{display}'({}) is missing version info. Cache for it will not be collected. Use `dvc repro` \
                      to get your pipeline up to date.",
-                    super::status::address(session.repo, index.stage_of(out))
+                    index.stage_of(out).shown(session.repo.current_dir())
                 ));
             }
             continue;
@@ -162,7 +162,7 @@ fn add_revisions(
     };
     for revision in git.revisions(request.revisions)? {
         session.check_cancelled()?;
-        match resolve_at(session, git, &revision, request.select) {
+        match Selection::resolve_at(session.repo, git, &revision, request.select) {
             Ok(selection) => add_outs(
                 session,
                 request,
@@ -252,15 +252,4 @@ fn missing_manifest(odb: &RemoteOdb, item: &Item) -> Error {
         odb.location()
     );
     Error::Storage(haul_storage::Error::new(haul_storage::ErrorKind::NotFound, message))
-}
-
-/// Finds what `select` names in a revision.
-fn resolve_at(
-    session: &Session<'_>,
-    git: &crate::Git,
-    revision: &crate::git::Revision,
-    select: &SelectOptions,
-) -> Result<Selection> {
-    let _pending = (session, git, revision, select);
-    Err(Error::BadOut("revisions cannot be read yet".to_owned()))
 }

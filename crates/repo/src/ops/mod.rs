@@ -13,7 +13,6 @@ mod checkout;
 mod cloud_status;
 mod collect;
 mod fetch;
-mod globs;
 mod pull;
 mod push;
 mod session;

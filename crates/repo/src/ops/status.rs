@@ -106,8 +106,8 @@ fn run(session: &Session<'_>, options: &StatusOptions) -> Result<StatusReport> {
         let stage = &index.stages[*stage];
         if stage.is_frozen && !stage.is_repo_import {
             report.warnings.push(format!(
-                "stage: '{}' is frozen. Its dependencies are not going to be shown in the status output.",
-                address(session.repo, stage)
+                "{} is frozen. Its dependencies are not going to be shown in the status output.",
+                stage.shown(session.repo.current_dir())
             ));
         }
     }
@@ -135,7 +135,10 @@ fn run(session: &Session<'_>, options: &StatusOptions) -> Result<StatusReport> {
 
 impl StageStatus {
     fn is_clean(&self) -> bool {
-        self.changed_deps.is_empty() && self.changed_outs.is_empty() && !self.is_always_changed
+        self.changed_deps.is_empty()
+            && self.changed_outs.is_empty()
+            && !self.is_changed_command
+            && !self.is_always_changed
     }
 }
 
@@ -145,7 +148,8 @@ fn stage_status<'a>(
     outs: impl Iterator<Item = &'a Out>,
 ) -> (StageStatus, Vec<Failure>) {
     let mut status = StageStatus {
-        address: address(session.repo, stage),
+        address: stage.addressing(session.repo.current_dir()),
+        is_changed_command: stage.command_changed,
         is_always_changed: stage.always_changed,
         ..StageStatus::default()
     };
@@ -170,17 +174,6 @@ fn stage_status<'a>(
         add(&mut status.changed_outs, &out.path, out_state(session, out));
     }
     (status, failures)
-}
-
-/// Returns how DVC addresses a stage: the metafile, or the stage's name, with the file before it where that is not
-/// the `dvc.yaml` of the working directory.
-pub(super) fn address(repo: &Repo, stage: &Stage) -> String {
-    let file = repo.display_path(&stage.metafile);
-    match &stage.name {
-        None => file,
-        Some(name) if file == "dvc.yaml" => name.clone(),
-        Some(name) => format!("{file}:{name}"),
-    }
 }
 
 fn out_state(session: &Session<'_>, out: &Out) -> Result<Option<EntryState>> {

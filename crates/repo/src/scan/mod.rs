@@ -44,6 +44,8 @@ pub struct FoundDir {
     pub folders: Vec<Box<str>>,
     /// Symbolic links to nothing, sorted by path.
     pub dangling: Vec<Box<str>>,
+    /// Temporary files of ours, left by a process that was killed.
+    pub stale: Vec<Box<str>>,
     /// Tells that the directory itself is reached through a symbolic link.
     pub is_symlink: bool,
 }

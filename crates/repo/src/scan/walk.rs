@@ -27,6 +27,7 @@ struct Listing {
     files: Vec<FileEntry>,
     folders: Vec<Folder>,
     dangling: Vec<Box<str>>,
+    stale: Vec<Box<str>>,
     errors: Vec<Error>,
     /// The folder is a DVC repository of its own: DVC does not see it.
     is_hidden: bool,
@@ -43,7 +44,7 @@ pub(super) fn look(path: &Path, ignore: &IgnoreRules, cancel: &CancellationToken
     let metadata = if is_symlink {
         match fs_err::metadata(path) {
             Ok(metadata) => metadata,
-            Err(error) if is_absent(&error) => return Ok(Found::Dangling),
+            Err(error) if is_dangling(&error) => return Ok(Found::Dangling),
             Err(error) => return Err(Error::io("cannot look at the workspace", error)),
         }
     } else {
@@ -68,6 +69,7 @@ fn walk(root: &Path, is_symlink: bool, ignore: &IgnoreRules, cancel: &Cancellati
     let mut files = Vec::new();
     let mut folders: Vec<Box<str>> = Vec::new();
     let mut dangling: Vec<Box<str>> = Vec::new();
+    let mut stale: Vec<Box<str>> = Vec::new();
     let mut errors = Vec::new();
     // Level by level: no recursion, so that no depth of folders is too deep.
     let mut level = vec![Folder { path: root.to_owned(), prefix: String::new() }];
@@ -82,6 +84,7 @@ fn walk(root: &Path, is_symlink: bool, ignore: &IgnoreRules, cancel: &Cancellati
             }
             files.extend(listing.files);
             dangling.extend(listing.dangling);
+            stale.extend(listing.stale);
             errors.extend(listing.errors);
             level.extend(listing.folders);
         }
@@ -90,7 +93,7 @@ fn walk(root: &Path, is_symlink: bool, ignore: &IgnoreRules, cancel: &Cancellati
     folders.sort_unstable();
     dangling.sort_unstable();
     files.par_sort_unstable_by(|left, right| left.path.cmp(&right.path));
-    Ok(FoundDir { files, folders, dangling, is_symlink })
+    Ok(FoundDir { files, folders, dangling, stale, is_symlink })
 }
 
 fn list(folder: &Folder, ignore: &IgnoreRules) -> Listing {
@@ -132,6 +135,7 @@ fn list(folder: &Folder, ignore: &IgnoreRules) -> Listing {
         all.files.extend(part.files);
         all.folders.extend(part.folders);
         all.dangling.extend(part.dangling);
+        all.stale.extend(part.stale);
         all.errors.extend(part.errors);
         all
     })
@@ -158,8 +162,8 @@ fn add_entry(
     if file_type.is_dir() {
         return listing.folders.push(Folder { path: path(), prefix: format!("{}{name}/", folder.prefix) });
     }
-    if link::is_temp_name(name) {
-        return;
+    if link::is_temp_name(name) && file_type.is_file() {
+        return listing.stale.push(format!("{}{name}", folder.prefix).into());
     }
     let metadata = if file_type.is_symlink() { fs_err::metadata(path()) } else { entry.metadata() };
     match metadata {
@@ -170,7 +174,7 @@ fn add_entry(
         // A link to a directory: DVC passes over it.
         Ok(metadata) if metadata.is_dir() => {}
         Ok(metadata) => listing.errors.push(cannot_track(&path(), kind_of(&metadata))),
-        Err(error) if file_type.is_symlink() && is_absent(&error) => {
+        Err(error) if file_type.is_symlink() && is_dangling(&error) => {
             listing.dangling.push(format!("{}{name}", folder.prefix).into());
         }
         // Deleted while we looked.
@@ -179,10 +183,14 @@ fn add_entry(
     }
 }
 
-/// Tells whether a name leads to nothing; a loop of links does not lead anywhere either.
+/// Tells whether there is nothing under a name.
 fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-        || error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
+}
+
+/// Tells whether a symbolic link leads to nothing, as one in a loop does.
+fn is_dangling(error: &io::Error) -> bool {
+    error.kind() != io::ErrorKind::PermissionDenied
 }
 
 fn is_subrepo(path: &Path) -> bool {

@@ -13,6 +13,7 @@ use self::target::AddTarget;
 use super::checkout::link_record;
 use super::session::{Session, Stores};
 use crate::git::gitignore;
+use crate::index::expand_globs;
 use crate::metafile::dvc_file::{DvcFile, OutState};
 use crate::ops::Failure;
 use crate::scan::fingerprint;
@@ -92,8 +93,11 @@ pub fn add(repo: &Repo, options: &AddOptions, observer: &dyn Observer) -> Result
 
 fn run(session: &Session<'_>, options: &AddOptions) -> Result<AddReport> {
     let repo = session.repo;
-    let names =
-        if options.glob { super::globs::expand(repo, &options.targets)? } else { options.targets.clone() };
+    let names = if options.glob {
+        expand_globs(repo.current_dir(), &options.targets)?
+    } else {
+        options.targets.clone()
+    };
     let index = Index::collect(repo)?;
     let targets = target::resolve(repo, &index, &names)?;
     let mut report = AddReport::default();
