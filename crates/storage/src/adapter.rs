@@ -93,7 +93,7 @@ impl<T: ObjectStore + MultipartStore + Display + Debug> RemoteStore for ObjectSt
         let mut objects = Vec::new();
         while let Some(meta) = listing.try_next().await.map_err(|error| self.error("list", prefix, error))? {
             if meta.location.as_ref().starts_with(prefix) {
-                objects.push(info(meta));
+                objects.push(info(&meta));
             }
         }
         objects.sort_unstable_by(|one, other| one.key.cmp(&other.key));
@@ -106,7 +106,7 @@ impl<T: ObjectStore + MultipartStore + Display + Debug> RemoteStore for ObjectSt
 
     async fn head(&self, key: &str) -> Result<Option<ObjectInfo>> {
         match self.store.head(&self.path(key)?).await {
-            Ok(meta) => Ok(Some(info(meta))),
+            Ok(meta) => Ok(Some(info(&meta))),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
             Err(error) => Err(self.error("look at", key, error)),
         }
@@ -196,7 +196,7 @@ impl<T: ObjectStore + MultipartStore + Display + Debug> RemoteStore for ObjectSt
     }
 }
 
-fn info(meta: ObjectMeta) -> ObjectInfo {
+fn info(meta: &ObjectMeta) -> ObjectInfo {
     ObjectInfo {
         key: meta.location.to_string(),
         size_bytes: meta.size,

@@ -126,7 +126,7 @@ impl fmt::Display for Error {
         if let Some(reply) = &self.reply {
             match (&reply.code, &reply.message) {
                 (Some(code), Some(message)) => {
-                    write!(formatter, ": {message} ({code}, HTTP {})", reply.status)?
+                    write!(formatter, ": {message} ({code}, HTTP {})", reply.status)?;
                 }
                 (Some(code), None) => write!(formatter, ": {code} (HTTP {})", reply.status)?,
                 (None, _) => write!(formatter, ": HTTP {}", reply.status)?,

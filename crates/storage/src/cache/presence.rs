@@ -41,7 +41,7 @@ impl Cache {
         if is_trusted && (metadata.len() > 0 || *oid.digest() == EMPTY) {
             return Ok(Some(metadata.len()));
         }
-        if self.is_intact(layout, oid, &path)? {
+        if is_intact(layout, oid, &path)? {
             protect_path(&path);
             return Ok(Some(metadata.len()));
         }
@@ -56,13 +56,7 @@ impl Cache {
         if matches!(fs_err::metadata(&path), Err(error) if is_absence(&error)) {
             return Ok(false);
         }
-        self.is_intact(layout, oid, &path)
-    }
-
-    fn is_intact(&self, layout: Layout, oid: &Oid, path: &Path) -> Result<bool> {
-        let is_named_by = |flavour| hash::hash_file(path, flavour).map(|file| file.digest == *oid.digest());
-        Ok(is_named_by(Flavour::Md5)?
-            || (layout == Layout::Legacy && !oid.is_dir() && is_named_by(Flavour::Md5Dos2Unix)?))
+        is_intact(layout, oid, &path)
     }
 
     /// Does [`check`](Self::check) for many objects on all processors; the answers are in the order of `oids`.
@@ -133,6 +127,13 @@ impl Cache {
         self.remove(layout, oid)?;
         Ok(None)
     }
+}
+
+/// Hashes a file and tells whether it is what its name says.
+fn is_intact(layout: Layout, oid: &Oid, path: &Path) -> Result<bool> {
+    let is_named_by = |flavour| hash::hash_file(path, flavour).map(|file| file.digest == *oid.digest());
+    Ok(is_named_by(Flavour::Md5)?
+        || (layout == Layout::Legacy && !oid.is_dir() && is_named_by(Flavour::Md5Dos2Unix)?))
 }
 
 /// Tells that there is no such file; a file in the place of a folder above it is the same.

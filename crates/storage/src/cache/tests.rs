@@ -211,7 +211,7 @@ fn stale_temporary_files_go_and_young_ones_stay() {
         fs_err::write(path, "").unwrap();
     }
     let now = fs_err::metadata(&foreign).unwrap().modified().unwrap();
-    let day = Duration::from_secs(86_400);
+    let day = Duration::from_hours(24);
     assert_eq!(fixture.cache.remove_stale_temporary_files(day, now).unwrap(), 0);
     assert_eq!(fixture.cache.remove_stale_temporary_files(day, now + day * 2).unwrap(), 2);
     assert!(foreign.exists() && fixture.path(&oid).exists());

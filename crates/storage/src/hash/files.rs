@@ -92,7 +92,7 @@ mod tests {
         let mut paths = Vec::new();
         let mut expected = Vec::new();
         for (index, size) in sizes.iter().cycle().take(60).enumerate() {
-            let bytes: Vec<u8> = (0..*size).map(|at: usize| (at * 7 + index) as u8).collect();
+            let bytes: Vec<u8> = (0..*size).map(|at: usize| (at * 7 + index).to_le_bytes()[0]).collect();
             let path = folder.path().join(index.to_string());
             fs_err::write(&path, &bytes).unwrap();
             expected.push((md5(&bytes), bytes.len() as u64));

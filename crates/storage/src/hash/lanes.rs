@@ -35,9 +35,10 @@ pub fn backend() -> Md5Backend {
 
 fn best_backend() -> Md5Backend {
     #[cfg(feature = "md5-lanes")]
-    if computes_known_digests() {
-        return Md5Backend::Lanes;
-    } else {
+    {
+        if computes_known_digests() {
+            return Md5Backend::Lanes;
+        }
         tracing::warn!(
             "the SIMD implementation of MD5 fails its self-test on this processor and is not used"
         );
@@ -247,7 +248,7 @@ mod tests {
             let messages: Vec<Vec<u8>> = lengths
                 .iter()
                 .enumerate()
-                .map(|(index, len)| (0..*len).map(|at| (at * 31 + index) as u8 ^ seed).collect())
+                .map(|(index, len)| (0..*len).map(|at| (at * 31 + index).to_le_bytes()[0] ^ seed).collect())
                 .collect();
             let messages: Vec<&[u8]> = messages.iter().map(Vec::as_slice).collect();
             let expected: Vec<_> = messages.iter().map(|message| reference(message)).collect();

@@ -82,36 +82,13 @@ impl RemoteOdb {
             while let Some(batch) = receiver.recv().await {
                 for Answer { position, found } in batch {
                     let (layout, oid, size_bytes) = &oids[order[position]];
-                    answers[order[position]] = self.judge(*layout, oid, *size_bytes, &found);
+                    answers[order[position]] = judge(*layout, oid, *size_bytes, &found);
                 }
             }
         };
         let (asked, ()) = futures::join!(query.run(sender), collect);
         asked?;
         Ok(answers)
-    }
-
-    /// Tells what a listing entry or HEAD says of the object.
-    pub(crate) fn judge(
-        &self,
-        layout: Layout,
-        oid: &Oid,
-        size_bytes: Option<u64>,
-        found: &Found,
-    ) -> Presence {
-        let info = match found {
-            Found::Info { size_bytes, etag } => (*size_bytes, *etag),
-            Found::Absent => return Presence::Absent,
-            Found::Unknown => return Presence::Unknown,
-        };
-        let has_wrong_size = size_bytes.is_some_and(|expected| expected != info.0);
-        // A legacy file may be named by the hash of its text, which is not that of its bytes.
-        let is_named_by_bytes = layout == Layout::Current || oid.is_dir();
-        let has_wrong_md5 = is_named_by_bytes && info.1.is_some_and(|md5| md5 != *oid.digest());
-        if has_wrong_size || has_wrong_md5 {
-            return Presence::Damaged { size_bytes: info.0 };
-        }
-        Presence::Present { size_bytes: info.0 }
     }
 
     /// Gets a whole object into memory, as a directory manifest; `None` if the remote does not have it.
@@ -161,6 +138,23 @@ impl RemoteOdb {
             Err(wrong_bytes(self.location(), key))
         }
     }
+}
+
+/// Tells what a listing entry or HEAD says of the object.
+pub(crate) fn judge(layout: Layout, oid: &Oid, size_bytes: Option<u64>, found: &Found) -> Presence {
+    let info = match found {
+        Found::Info { size_bytes, etag } => (*size_bytes, *etag),
+        Found::Absent => return Presence::Absent,
+        Found::Unknown => return Presence::Unknown,
+    };
+    let has_wrong_size = size_bytes.is_some_and(|expected| expected != info.0);
+    // A legacy file may be named by the hash of its text, which is not that of its bytes.
+    let is_named_by_bytes = layout == Layout::Current || oid.is_dir();
+    let has_wrong_md5 = is_named_by_bytes && info.1.is_some_and(|md5| md5 != *oid.digest());
+    if has_wrong_size || has_wrong_md5 {
+        return Presence::Damaged { size_bytes: info.0 };
+    }
+    Presence::Present { size_bytes: info.0 }
 }
 
 /// The error for an object that is not what its name says.

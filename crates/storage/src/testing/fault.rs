@@ -57,6 +57,8 @@ pub enum Fault {
     StalledBody,
     /// A byte of the body of a download is another one.
     WrongBytes,
+    /// The reply to an upload has the entity tag of other bytes.
+    WrongEtag,
 }
 
 /// Passes calls on to another store and lets some of them fail. Clones share the faults.
@@ -156,9 +158,20 @@ fn spoil(download: Download, fault: Fault) -> Download {
                 })
             })
             .boxed(),
-        Fault::Error(_) | Fault::ReplyLost | Fault::Stall => stream,
+        Fault::Error(_) | Fault::ReplyLost | Fault::Stall | Fault::WrongEtag => stream,
     };
     Download { size_bytes, etag, stream }
+}
+
+fn spoil_upload(uploaded: Uploaded, fault: Option<Fault>) -> Uploaded {
+    match (fault, &uploaded.etag) {
+        (Some(Fault::WrongEtag), Some(etag)) => {
+            // Another first digit, and the same form.
+            let first = if etag.starts_with('0') { '1' } else { '0' };
+            Uploaded { etag: Some(format!("{first}{}", &etag[1..])), ..uploaded }
+        }
+        _ => uploaded,
+    }
 }
 
 #[async_trait]
@@ -189,7 +202,8 @@ impl RemoteStore for FaultStore {
     }
 
     async fn put(&self, key: &str, body: &Body, md5: Option<&Md5Digest>) -> Result<Uploaded> {
-        self.call(Operation::Put, self.inner.put(key, body, md5)).await
+        let (uploaded, fault) = self.call_with(Operation::Put, self.inner.put(key, body, md5)).await?;
+        Ok(spoil_upload(uploaded, fault))
     }
 
     async fn create_multipart(&self, key: &str) -> Result<String> {
@@ -210,7 +224,9 @@ impl RemoteStore for FaultStore {
         upload_id: &str,
         parts: &[UploadedPart],
     ) -> Result<Uploaded> {
-        self.call(Operation::CompleteMultipart, self.inner.complete_multipart(key, upload_id, parts)).await
+        let complete = self.inner.complete_multipart(key, upload_id, parts);
+        let (uploaded, fault) = self.call_with(Operation::CompleteMultipart, complete).await?;
+        Ok(spoil_upload(uploaded, fault))
     }
 
     async fn abort_multipart(&self, key: &str, upload_id: &str) -> Result<()> {

@@ -148,11 +148,10 @@ impl RemoteStore for MemoryStore {
             return Err(error(ErrorKind::Denied, "list", prefix));
         }
         let after = match from {
-            ListFrom::Start => Bound::Included(prefix),
             ListFrom::AfterKey(key) | ListFrom::Token(key) if key.as_str() >= prefix => {
                 Bound::Excluded(key.as_str())
             }
-            ListFrom::AfterKey(_) | ListFrom::Token(_) => Bound::Included(prefix),
+            _ => Bound::Included(prefix),
         };
         let range = (after, Bound::Unbounded);
         let mut keys = state.objects.range::<str, _>(range).take_while(|(key, _)| key.starts_with(prefix));

@@ -91,13 +91,19 @@ fn open_file_limit() -> usize {
 #[derive(Debug)]
 pub(super) struct Meter {
     phase: Phase,
+    planned: AtomicU64,
     bytes: AtomicU64,
     lost: AtomicU64,
 }
 
 impl Meter {
     fn new(phase: Phase) -> Self {
-        Self { phase, bytes: AtomicU64::new(0), lost: AtomicU64::new(0) }
+        Self { phase, planned: AtomicU64::new(0), bytes: AtomicU64::new(0), lost: AtomicU64::new(0) }
+    }
+
+    /// Counts bytes that were found to have to move.
+    pub(super) fn planned(&self, n_bytes: u64) {
+        self.planned.fetch_add(n_bytes, Ordering::Relaxed);
     }
 
     /// Counts bytes that moved.
@@ -112,6 +118,10 @@ impl Meter {
 
     /// Reports what came together since the last time.
     pub(super) fn report(&self, observer: &dyn Observer) {
+        let total_bytes = self.planned.swap(0, Ordering::Relaxed);
+        if total_bytes > 0 {
+            observer.on(Event::Planned { phase: self.phase, n_objects: 0, total_bytes });
+        }
         let n_bytes = self.bytes.swap(0, Ordering::Relaxed);
         if n_bytes > 0 {
             observer.on(Event::Bytes { phase: self.phase, n_bytes });

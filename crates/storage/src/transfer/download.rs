@@ -42,7 +42,7 @@ pub(super) async fn get(
 ) -> Result<Got> {
     let mut attempt = 1;
     loop {
-        let error = match context.unless_stopped(get_once(context, layout, oid, expected)).await {
+        let error = match context.unless_stopped(get_once(context, layout, oid, expected, attempt)).await {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Got::Missing),
             Err(error) => error,
             done => return done,
@@ -56,7 +56,13 @@ pub(super) async fn get(
     }
 }
 
-async fn get_once(context: &Arc<Context>, layout: Layout, oid: Oid, expected: Option<u64>) -> Result<Got> {
+async fn get_once(
+    context: &Arc<Context>,
+    layout: Layout,
+    oid: Oid,
+    expected: Option<u64>,
+    attempt: u32,
+) -> Result<Got> {
     let key = layout.object_path(&oid);
     let slot = context.slots.acquire().await;
     let first_range = expected.filter(|size| *size >= RANGES_FROM_BYTES).map(|_| 0..ranges::PART_BYTES);
@@ -65,6 +71,9 @@ async fn get_once(context: &Arc<Context>, layout: Layout, oid: Oid, expected: Op
     // The size is part of what is asked for. A legacy file may have other line ends than its recorded size.
     if layout == Layout::Current && expected.is_some_and(|expected| expected != size_bytes) {
         return Err(wrong_bytes(context.store.location(), &key));
+    }
+    if expected.is_none() && attempt == 1 {
+        context.meter.planned(size_bytes);
     }
     if size_bytes <= SMALL_BYTES {
         let got = collect(context, &key, download).await;

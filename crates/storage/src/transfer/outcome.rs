@@ -32,10 +32,6 @@ impl Outcome {
     /// Takes note of an object that failed, in a call that began at `started`. True if there is no point in going on.
     pub(super) fn failed(&mut self, plan: &Plan, object: usize, error: Error, started: Instant) -> bool {
         match error.kind() {
-            ErrorKind::Interrupted => {
-                self.report.n_not_tried += 1;
-                return false;
-            }
             // What concerns the whole remote is said once.
             ErrorKind::Unauthenticated | ErrorKind::NoSuchBucket | ErrorKind::Config => {
                 return self.end(error);

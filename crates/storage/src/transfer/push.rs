@@ -15,7 +15,7 @@ use super::upload::{self, Source};
 use super::{DirTrust, ObjectGroup, PlannedObject, TransferMode, TransferOptions, TransferReport};
 use crate::hash::{is_named, md5_many};
 use crate::progress::{Event, Observer, Phase};
-use crate::remote::{Answer, Found, Query};
+use crate::remote::{Answer, Found, Query, judge};
 use crate::{Cache, Error, ErrorKind, Layout, Oid, Presence, RemoteOdb, Result};
 
 /// Objects that are looked at and read from the cache at a time.
@@ -193,7 +193,7 @@ impl Push<'_> {
                 Found::Info { etag: None, .. } => self.size_in_cache(layout, &oid),
                 _ => None,
             });
-            match self.remote.judge(layout, &oid, size_bytes, found) {
+            match judge(layout, &oid, size_bytes, found) {
                 Presence::Present { .. } => self.is_there(object),
                 Presence::Damaged { .. } => {
                     tracing::warn!(%oid, "the remote has a damaged object");
@@ -220,8 +220,13 @@ impl Push<'_> {
             let release = self.plan.want_directory(object);
             self.release(release);
         } else {
-            self.ready.push_back(object);
+            self.make_ready(object);
         }
+    }
+
+    fn make_ready(&mut self, object: usize) {
+        self.observer.on(Event::Planned { phase: Phase::Uploading, n_objects: 1, total_bytes: 0 });
+        self.ready.push_back(object);
     }
 
     fn settle(&mut self, object: usize, is_there: bool) {
@@ -233,7 +238,7 @@ impl Push<'_> {
     fn release(&mut self, releases: impl IntoIterator<Item = Release>) {
         for release in releases {
             match release {
-                Release::Ready(object) => self.ready.push_back(object),
+                Release::Ready(object) => self.make_ready(object),
                 Release::HeldBack(object) => {
                     self.settled[object] = true;
                     self.outcome.report.held_back.push(self.plan.describe(object));
@@ -303,13 +308,11 @@ impl Push<'_> {
     }
 
     fn take_loaded(&mut self, batch: Vec<(usize, Loaded)>) {
-        let (mut n_objects, mut total_bytes) = (0, 0);
         for (object, loaded) in batch.into_iter().rev() {
             match loaded {
                 Loaded::NotYet => self.ready.push_front(object),
                 Loaded::Source(source) => {
-                    n_objects += 1;
-                    total_bytes += source.size_bytes();
+                    self.context.meter.planned(source.size_bytes());
                     if self.options.mode == TransferMode::DryRun {
                         self.plan_only(object, source.size_bytes());
                     } else {
@@ -318,14 +321,15 @@ impl Push<'_> {
                     }
                 }
                 Loaded::Missing => {
+                    self.observer.on(Event::Finished { phase: Phase::Uploading, n_objects: 1 });
                     self.outcome.report.missing.push(self.plan.describe(object));
                     self.settle(object, false);
                 }
-                Loaded::Failed(error) => self.take_failure(object, error, Instant::now()),
+                Loaded::Failed(error) => {
+                    self.observer.on(Event::Finished { phase: Phase::Uploading, n_objects: 1 });
+                    self.take_failure(object, error, Instant::now());
+                }
             }
-        }
-        if n_objects > 0 {
-            self.observer.on(Event::Planned { phase: Phase::Uploading, n_objects, total_bytes });
         }
     }
 
@@ -402,7 +406,7 @@ fn load(cache: &Cache, batch: Vec<(usize, Layout, Oid)>, is_dry: bool) -> Vec<(u
                     small.push((object, layout, oid, bytes));
                 }
                 Err(error) => {
-                    loaded.push((object, Loaded::Failed(Error::io("cannot read an object", error))))
+                    loaded.push((object, Loaded::Failed(Error::io("cannot read an object", error))));
                 }
             },
             Ok(None) => loaded.push((object, Loaded::Missing)),

@@ -36,7 +36,7 @@ impl Resume {
         let folder = self.file.parent().expect("the note lies in a folder");
         let written = fs_err::create_dir_all(folder).and_then(|()| {
             let mut note = tempfile::NamedTempFile::new_in(folder)?;
-            write!(note, "{}{upload_id}\n", self.head)?;
+            writeln!(note, "{}{upload_id}", self.head)?;
             note.persist(&self.file)?;
             Ok(())
         });

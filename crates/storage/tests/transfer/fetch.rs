@@ -2,7 +2,8 @@ use std::os::unix::fs::PermissionsExt;
 
 use bytes::Bytes;
 use haul_storage::testing::{Fault, Operation};
-use haul_storage::transfer::{ObjectState, TransferMode};
+use haul_storage::transfer::ObjectState::{Both, CacheOnly, Missing, RemoteOnly};
+use haul_storage::transfer::TransferMode;
 use haul_storage::{ErrorKind, Layout, RemoteOdb};
 
 use crate::setup::{Setup, dir_oid, files, key, oid_of};
@@ -200,7 +201,6 @@ async fn compare_tells_where_each_object_is() {
     let report = setup.compare(std::slice::from_ref(&group)).await;
     let states: Vec<_> =
         group.members.iter().map(|member| report.state(Layout::Current, &member.oid)).collect();
-    use ObjectState::{Both, CacheOnly, Missing, RemoteOnly};
     assert_eq!(states, [CacheOnly, RemoteOnly, Missing, Both]);
     assert_eq!(report.n_in_sync, 2);
     assert_eq!(report.requests.list, 1);

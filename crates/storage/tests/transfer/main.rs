@@ -1,5 +1,12 @@
 //! The transfer engine against stores in memory.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::default_trait_access,
+    clippy::cloned_ref_to_slice_refs,
+    reason = "tests say what they mean, and fail where that cannot be had"
+)]
+
 mod fetch;
 mod model;
 mod push;

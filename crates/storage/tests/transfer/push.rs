@@ -278,3 +278,44 @@ async fn legacy_objects_have_their_own_place() {
     assert_eq!(fs_err::read(path).unwrap(), text);
     assert_eq!(setup.compare(&groups).await.n_in_sync, 2);
 }
+
+#[tokio::test]
+async fn wrong_entity_tag_makes_the_object_be_sent_again() {
+    let setup = Setup::new();
+    let groups = [setup.add_file("one", b"one")];
+    setup.faults.fail_next(Operation::Put, Fault::WrongEtag);
+    let report = setup.push(&groups).await;
+    assert!(report.is_complete());
+    assert_eq!(report.requests.put, 2);
+}
+
+#[tokio::test]
+async fn entity_tag_that_stays_wrong_is_a_failure() {
+    let setup = Setup::new();
+    let groups = [setup.add_file("small", b"one"), setup.add_file("parts", &vec![0; 200_000])];
+    setup.faults.fail(Operation::Put, Fault::WrongEtag, 0, usize::MAX);
+    setup.faults.fail(Operation::CompleteMultipart, Fault::WrongEtag, 0, usize::MAX);
+    let report = setup.push(&groups).await;
+    assert_eq!(report.failed.len(), 2);
+    assert!(report.failed.iter().all(|failed| failed.error.kind() == ErrorKind::Corrupt));
+}
+
+#[tokio::test]
+async fn first_object_goes_while_the_listing_goes_on() {
+    let setup = Setup::with(MemoryStore::new().with_page_objects(100));
+    for index in 0..2000_u32 {
+        setup.memory.insert(&key(&oid_of(&index.to_le_bytes())), index.to_le_bytes().to_vec());
+    }
+    let group = setup.add_directory("data", &files(2000, 10));
+    setup.faults.fail(Operation::List, Fault::Stall, 1, usize::MAX);
+    let cancel = setup.options.cancel.clone();
+    let groups = [group];
+    let (report, ()) = futures::join!(setup.push(&groups), async {
+        while setup.remote.requests().put == 0 {
+            tokio::task::yield_now().await;
+        }
+        cancel.cancel();
+    });
+    assert!(report.is_interrupted);
+    assert!(report.n_transferred > 0);
+}

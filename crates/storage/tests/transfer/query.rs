@@ -6,7 +6,7 @@ use haul_storage::{FolderStore, Layout, Oid, Presence, RemoteOdb, RemoteStore, h
 /// Object `index` of many, with a name that looks like any other.
 fn oid(index: u64) -> Oid {
     let digest = hash::md5(&index.to_le_bytes());
-    if index % 7 == 0 { Oid::dir(digest) } else { Oid::file(digest) }
+    if index.is_multiple_of(7) { Oid::dir(digest) } else { Oid::file(digest) }
 }
 
 fn fill(memory: &MemoryStore, layout: Layout, range: std::ops::Range<u64>) {

@@ -5,7 +5,7 @@ use crate::setup::{Setup, key};
 
 /// Ten parts of the store in memory.
 fn bytes() -> Vec<u8> {
-    (0..640_000_u32).flat_map(|at| at.to_le_bytes()).take(640 << 10).collect()
+    (0..640_000_u32).flat_map(u32::to_le_bytes).take(640 << 10).collect()
 }
 
 fn setup() -> Setup {

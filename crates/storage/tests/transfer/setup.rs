@@ -1,5 +1,6 @@
 //! A cache, a remote in memory, and data.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -38,7 +39,7 @@ impl Setup {
         let mut members = Vec::new();
         for (index, bytes) in files.iter().enumerate() {
             let oid = self.cache.store_bytes(Layout::Current, OidKind::File, bytes).unwrap();
-            manifest += &format!("{oid} {index}\n");
+            writeln!(manifest, "{oid} {index}").unwrap();
             members.push(member(oid, &format!("{name}/{index}")));
         }
         let oid = self.cache.store_bytes(Layout::Current, OidKind::Dir, manifest.as_bytes()).unwrap();
@@ -83,13 +84,28 @@ impl Setup {
             .unwrap()
     }
 
-    /// Checks that every file of the cache has the bytes that it is named by, and that nothing temporary is left.
-    pub(crate) fn check_cache(&self) {
+    /// Checks that every file of the cache has the bytes that it is named by; returns their number.
+    pub(crate) fn check_names(&self) -> usize {
         let objects = self.cache.objects(Layout::Current).unwrap();
         for object in &objects {
             assert!(self.cache.verify(Layout::Current, &object.oid).unwrap(), "{}", object.oid);
         }
-        assert_eq!(count_files(self.cache.root()), objects.len(), "a temporary file was left");
+        objects.len()
+    }
+
+    /// Checks the names, and that nothing temporary is left.
+    pub(crate) fn check_cache(&self) {
+        assert_eq!(count_files(self.cache.root()), self.check_names(), "a temporary file was left");
+    }
+
+    /// Waits, for a bounded time, until the threads of a transfer that was dropped are done with the cache.
+    pub(crate) async fn wait_for_threads(&self) {
+        for _ in 0..5000 {
+            if count_files(self.cache.root()) == self.check_names() {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
     }
 }
 
