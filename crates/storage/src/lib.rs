@@ -1,6 +1,33 @@
 //! Bytes under a hash: an S3 client, object databases, and the engine that moves objects between them.
 //!
-//! This crate knows no YAML, no workspace and no terminal.
+//! This crate knows no YAML, no workspace and no terminal: what a `.dvc` file or a manifest says, its callers know.
+//!
+//! # Invariants
+//!
+//! - A file of a cache, or an object of a remote, gets its name when its bytes are known to be right; before, it has
+//!   a temporary name or none.
+//! - A directory manifest is written when every member of its group is where it has to be.
+//! - Errors say what the caller can do ([`ErrorKind`]); bulk work returns a report of every failure.
+//! - Nothing is global but the choice of an MD5 implementation ([`hash::select_backend`]).
+//!
+//! # Map
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `oid.rs`, `layout.rs` | the name of an object, and where it lies |
+//! | `hash/` | MD5 of many messages in lanes, of files side by side, of text as DVC 2 saw it |
+//! | `store.rs` | [`RemoteStore`]: what the engine asks of a store |
+//! | `s3/`, `open.rs` | the S3 client, and opening a remote as the configuration says |
+//! | `folder/`, `adapter.rs`, `counting.rs` | other stores: a folder, any store of `object_store`, one that counts |
+//! | `cache/` | [`Cache`]: the local object database |
+//! | `remote/` | [`RemoteOdb`]: objects on a remote, found by skip-listing |
+//! | `transfer/` | `push`, `fetch`, `compare`: `plan.rs` says what waits for what, `push.rs` and `fetch.rs` feed the tasks |
+//! | `testing/` | stores for tests and the conformance suite (feature `testing`) |
+//! | `progress.rs`, `error.rs` | how long work reports on itself, and how it fails |
+//!
+//! # Known differences from DVC
+//!
+//! Marked `Deviation:` in the sources, and listed in the README of this crate.
 
 #![warn(missing_docs)]
 
@@ -34,3 +61,7 @@ pub use store::{
     Body, Download, ListFrom, ListPage, ObjectInfo, RemoteStore, StoreLimits, Uploaded, UploadedPart,
 };
 pub use tokio_util::sync::CancellationToken;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
