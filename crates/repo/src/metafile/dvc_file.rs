@@ -1,10 +1,16 @@
-//! `.dvc` files.
+//! Writing `.dvc` files and the recorded state in `dvc.lock`.
+//!
+//! A new file has DVC's bytes. In an existing file only the recorded state changes: the user's comments,
+//! order and style stay.
 
 use std::path::{Path, PathBuf};
 
 use haul_storage::{Layout, Oid};
 
-use crate::Result;
+use super::MetafileError;
+use super::load::{MetafileKind, load};
+use super::yaml::{Field, Node, Value, edit_mapping, write_document};
+use crate::{Error, Result};
 
 /// What is recorded about the content of an out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,7 +19,7 @@ pub struct OutState {
     pub oid: Oid,
     /// Which hash function and layout; [`Layout::Legacy`] outs have no `hash:` field.
     pub layout: Layout,
-    /// Size in bytes; for a directory the sum over its paths. `None` if it is not known, and then not written.
+    /// Size in bytes; for a directory the sum over its paths. Old metafiles may not have it.
     pub size_bytes: Option<u64>,
     /// Number of files of a directory.
     pub n_files: Option<u64>,
@@ -21,43 +27,205 @@ pub struct OutState {
     pub is_exec: bool,
 }
 
+impl OutState {
+    /// The members of an entry in DVC's order, those to be taken out included.
+    fn fields(&self) -> Vec<Field> {
+        let hash = match self.layout {
+            Layout::Current => Some("md5".into()),
+            Layout::Legacy => None,
+        };
+        vec![
+            ("md5", Some(Value::Text(self.oid.to_string()))),
+            ("size", self.size_bytes.map(|size_bytes| Value::Int(size_bytes.into()))),
+            ("nfiles", self.n_files.map(|n_files| Value::Int(n_files.into()))),
+            ("isexec", self.is_exec.then_some(Value::Bool(true))),
+            ("hash", hash),
+            // They told where the content before lay in a remote with versions.
+            ("version_id", None),
+            ("etag", None),
+            ("cloud", None),
+            ("files", None),
+        ]
+    }
+}
+
 /// A `.dvc` file, editable without loss of comments, order and style.
 #[derive(Debug, Clone)]
 pub struct DvcFile {
-    path: PathBuf,
+    file: EditedFile,
+    /// The out of a file that does not exist yet.
+    new_out: Option<String>,
 }
 
 impl DvcFile {
     /// Reads and checks a file.
     pub fn read(path: &Path) -> Result<Self> {
-        let _ = path;
-        unimplemented!()
+        Ok(Self { file: EditedFile::read(path, MetafileKind::DvcFile)?, new_out: None })
     }
 
     /// Makes a file, not yet written, that tracks `out_path` (relative to the file, with `/`).
     pub fn new(path: &Path, out_path: &str) -> Self {
-        let _ = out_path;
-        Self { path: path.to_owned() }
+        Self { file: EditedFile::new(path, MetafileKind::DvcFile), new_out: Some(out_path.to_owned()) }
     }
 
     /// Returns the path of the file.
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.file.path
     }
 
     /// Records the content of the out at `position`. Only changed fields change in the text.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Metafile`] if there is no such out, or it is written in a way that cannot be edited (an alias).
     pub fn set_state(&mut self, position: usize, state: &OutState) -> Result<()> {
-        let _ = (position, state);
-        unimplemented!()
+        if let Some(out_path) = self.new_out.take() {
+            let mut out: Vec<(String, Value)> = state
+                .fields()
+                .into_iter()
+                .filter_map(|(key, value)| Some((key.to_owned(), value?)))
+                .collect();
+            out.push(("path".to_owned(), Value::Text(out_path)));
+            let outs = Value::Sequence(vec![Value::Mapping(out)]);
+            self.file.text = write_document(&[("outs".to_owned(), outs)]);
+            return Ok(());
+        }
+        let outs = |root: &Node| root.get("outs").and_then(|outs| outs.items().get(position)).cloned();
+        self.file.edit(&format!("out number {}", position + 1), outs, &state.fields())
+    }
+
+    /// Returns the text as it is now.
+    pub fn text(&self) -> &str {
+        &self.file.text
     }
 
     /// Tells whether there is anything to write.
     pub fn is_changed(&self) -> bool {
-        unimplemented!()
+        self.file.is_changed()
     }
 
     /// Writes the file, if it changed, through a temp file beside it. Returns whether it did.
     pub fn write(&mut self) -> Result<bool> {
-        unimplemented!()
+        self.file.write()
+    }
+}
+
+/// A `dvc.lock` file, in which recorded outs can be brought up to date.
+#[derive(Debug, Clone)]
+pub struct DvcLock {
+    file: EditedFile,
+}
+
+impl DvcLock {
+    /// Reads and checks a file.
+    pub fn read(path: &Path) -> Result<Self> {
+        Ok(Self { file: EditedFile::read(path, MetafileKind::DvcLock)? })
+    }
+
+    /// Records the content of an out of a stage, named by its path as written in the file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Metafile`] if the stage or the out was never recorded: the stage must run first.
+    pub fn set_state(&mut self, stage: &str, out_path: &str, state: &OutState) -> Result<()> {
+        let out = |root: &Node| {
+            let outs = root.get("stages")?.get(stage)?.get("outs")?;
+            outs.items().iter().find(|out| out.get("path").and_then(Node::as_str) == Some(out_path)).cloned()
+        };
+        // Here the hash function comes first.
+        let mut fields = state.fields();
+        if let Some(position) = fields.iter().position(|(key, _)| *key == "hash") {
+            fields[..=position].rotate_right(1);
+        }
+        self.file.edit(&format!("the out '{out_path}' of the stage '{stage}'"), out, &fields)
+    }
+
+    /// Returns the text as it is now.
+    pub fn text(&self) -> &str {
+        &self.file.text
+    }
+
+    /// Writes the file, if it changed, through a temp file beside it. Returns whether it did.
+    pub fn write(&mut self) -> Result<bool> {
+        self.file.write()
+    }
+}
+
+/// A metafile with the text it had and the text it shall have.
+#[derive(Debug, Clone)]
+struct EditedFile {
+    path: PathBuf,
+    kind: MetafileKind,
+    /// The text on the disk; `None` if there is no file.
+    before: Option<String>,
+    text: String,
+}
+
+impl EditedFile {
+    fn new(path: &Path, kind: MetafileKind) -> Self {
+        Self { path: path.to_owned(), kind, before: None, text: String::new() }
+    }
+
+    fn read(path: &Path, kind: MetafileKind) -> Result<Self> {
+        let bytes = fs_err::read(path).map_err(|source| Error::io("cannot read a metafile", source))?;
+        let file = Self { before: None, text: String::new(), ..Self::new(path, kind) };
+        load(kind, path, &file.shown(), &bytes)?;
+        let text = String::from_utf8(bytes).map_err(|_| file.error("it is not valid utf-8"))?;
+        Ok(Self { before: Some(text.clone()), text, ..file })
+    }
+
+    /// Changes members of the mapping that `find` finds, and makes sure that they read back as meant.
+    fn edit(&mut self, what: &str, find: impl Fn(&Node) -> Option<Node>, fields: &[Field]) -> Result<()> {
+        let mapping_of = |text: &str| -> Result<Option<Node>> {
+            Ok(load(self.kind, &self.path, &self.shown(), text.as_bytes())?.as_ref().and_then(&find))
+        };
+        let Some(mapping) = mapping_of(&self.text)? else {
+            return Err(self.error(&format!("{what} is not there")));
+        };
+        let edited = edit_mapping(&self.text, &mapping, fields)
+            .map_err(|reason| self.error(&format!("{what} cannot be changed: {reason}")))?;
+        let mapping = mapping_of(&edited)?;
+        let is_right = |(key, value): &Field| {
+            let found = mapping.as_ref().and_then(|mapping| mapping.get(key));
+            match (found, value) {
+                (None, None) => true,
+                (Some(node), Some(Value::Text(text))) => node.as_str() == Some(text),
+                (Some(node), Some(Value::Int(value))) => node.as_int() == Some(*value),
+                (Some(node), Some(Value::Bool(value))) => node.as_bool() == Some(*value),
+                _ => false,
+            }
+        };
+        if !fields.iter().all(is_right) {
+            return Err(self.error(&format!("{what} cannot be changed without harm to its style")));
+        }
+        self.text = edited;
+        Ok(())
+    }
+
+    fn is_changed(&self) -> bool {
+        self.before.as_deref() != Some(&self.text)
+    }
+
+    fn write(&mut self) -> Result<bool> {
+        if !self.is_changed() {
+            return Ok(false);
+        }
+        crate::atomic::write(&self.path, self.text.as_bytes())?;
+        self.before = Some(self.text.clone());
+        Ok(true)
+    }
+
+    fn shown(&self) -> String {
+        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    fn error(&self, reason: &str) -> Error {
+        MetafileError {
+            path: self.path.clone(),
+            line: None,
+            column: None,
+            message: format!("cannot edit '{}': {reason}", self.path.display()),
+        }
+        .into()
     }
 }

@@ -3,7 +3,7 @@
 //! The schemas are data; the check follows the library DVC uses (voluptuous): every error of a file is
 //! reported, except that a value with alternatives reports only the alternative that got furthest.
 
-use super::yaml::{Kind, Node, Scalar, display};
+use super::yaml::{Entry, Kind, Node, Scalar, display};
 
 /// What a value may be.
 #[derive(Debug)]
@@ -286,7 +286,7 @@ fn visit(schema: &Schema, node: &Node, path: &mut Vec<Step>, found: &mut Vec<Vio
                 return expect(false, "expected a dictionary", found);
             }
             let n_before = found.len();
-            for entry in node.entries() {
+            for entry in members(node) {
                 path.push(key_text(&entry.key));
                 if entry.key.as_str().is_some() {
                     visit(value_schema, &entry.value, path, found);
@@ -307,7 +307,7 @@ fn visit(schema: &Schema, node: &Node, path: &mut Vec<Step>, found: &mut Vec<Vio
             if !node.is_mapping() {
                 return expect(false, "expected a dictionary", found);
             }
-            for entry in node.entries() {
+            for entry in members(node) {
                 let name = entry.key.as_str();
                 path.push(key_text(&entry.key));
                 match groups.iter().flat_map(|group| *group).find(|field| Some(field.0) == name) {
@@ -352,6 +352,11 @@ fn visit(schema: &Schema, node: &Node, path: &mut Vec<Step>, found: &mut Vec<Vio
             visit(if is_fallback { fallback } else { primary }, node, path, found);
         }
     }
+}
+
+/// The members of a mapping, those merged into it included, without the `<<` that brought them.
+fn members(node: &Node) -> impl Iterator<Item = &Entry> {
+    node.entries().iter().filter(|entry| entry.key.as_scalar() != Some(&Scalar::Merge))
 }
 
 fn is_checksum(node: &Node) -> bool {

@@ -4,9 +4,14 @@
 //! `saphyr-parser` does the parsing. It forgets comments, so edits are made in the text itself at the places
 //! it reports.
 
+mod edit;
+mod emit;
 mod node;
 mod parse;
 mod resolve;
+mod scalar;
 
+pub(crate) use edit::{Field, edit_mapping};
+pub(crate) use emit::{Value, write_document};
 pub(crate) use node::{Entry, Kind, Node, Scalar};
 pub(crate) use parse::{display, parse};

@@ -1,0 +1,176 @@
+//! Writing values as ruamel.yaml writes them into a new file: block style, sequences at the column of their
+//! key, mappings indented by two.
+
+use super::scalar::{Place, is_simple_key, write_text};
+
+/// A value to write.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Value {
+    Bool(bool),
+    Int(i128),
+    Text(String),
+    Sequence(Vec<Value>),
+    Mapping(Vec<(String, Value)>),
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+/// Writes a whole document.
+pub(crate) fn write_document(entries: &[(String, Value)]) -> String {
+    let mut out = String::new();
+    write_entries(&mut out, entries, 0);
+    out.push('\n');
+    out
+}
+
+/// Writes a scalar that stands behind a key or a dash, without the blank in front of it.
+pub(crate) fn write_scalar(value: &Value, place: Place) -> Option<String> {
+    match value {
+        Value::Bool(value) => Some(value.to_string()),
+        Value::Int(value) => Some(value.to_string()),
+        Value::Text(text) => Some(write_text(text, place)),
+        Value::Sequence(_) | Value::Mapping(_) => None,
+    }
+}
+
+/// Writes a key.
+pub(crate) fn write_key(key: &str, column: usize, indent: usize, is_flow: bool) -> String {
+    write_text(key, Place { column, indent, is_flow, is_key: true })
+}
+
+/// Writes the members of a mapping; the cursor stands at `indent`, where the first key goes.
+fn write_entries(out: &mut String, entries: &[(String, Value)], indent: usize) {
+    for (position, (key, value)) in entries.iter().enumerate() {
+        if position > 0 {
+            new_line(out, indent);
+        }
+        if is_simple_key(key) {
+            out.push_str(&write_key(key, indent, indent + 2, false));
+            out.push(':');
+        } else {
+            let place = Place { column: indent + 2, indent: indent + 2, is_flow: false, is_key: false };
+            out.push_str("? ");
+            out.push_str(&write_text(key, place));
+            new_line(out, indent);
+            out.push(':');
+        }
+        match value {
+            Value::Mapping(entries) if !entries.is_empty() => {
+                new_line(out, indent + 2);
+                write_entries(out, entries, indent + 2);
+            }
+            Value::Sequence(items) if !items.is_empty() => {
+                new_line(out, indent);
+                write_items(out, items, indent);
+            }
+            _ => write_flat(out, value, indent),
+        }
+    }
+}
+
+/// Writes the items of a sequence; the cursor stands at `indent`, where the first dash goes.
+fn write_items(out: &mut String, items: &[Value], indent: usize) {
+    for (position, item) in items.iter().enumerate() {
+        if position > 0 {
+            new_line(out, indent);
+        }
+        out.push('-');
+        match item {
+            Value::Mapping(entries) if !entries.is_empty() => {
+                out.push(' ');
+                write_entries(out, entries, indent + 2);
+            }
+            Value::Sequence(items) if !items.is_empty() => {
+                out.push(' ');
+                write_items(out, items, indent + 2);
+            }
+            _ => write_flat(out, item, indent),
+        }
+    }
+}
+
+/// Writes what fits behind a key or a dash.
+fn write_flat(out: &mut String, value: &Value, indent: usize) {
+    out.push(' ');
+    let line = out.rfind('\n').map_or(0, |end| end + 1);
+    let column = out[line..].chars().count();
+    let place = Place { column, indent: indent + 2, is_flow: false, is_key: false };
+    match value {
+        Value::Sequence(_) => out.push_str("[]"),
+        Value::Mapping(_) => out.push_str("{}"),
+        scalar => out.push_str(&write_scalar(scalar, place).unwrap_or_default()),
+    }
+}
+
+fn new_line(out: &mut String, indent: usize) {
+    out.push('\n');
+    out.push_str(&" ".repeat(indent));
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value as Json;
+
+    use super::*;
+    use crate::metafile::yaml::parse;
+
+    #[test]
+    fn text_is_written_as_by_dvc() {
+        let cases: Vec<Json> =
+            serde_json::from_str(include_str!("../../../tests/fixtures/scalars.json")).unwrap();
+        assert!(cases.len() > 2000);
+        let mut wrong = Vec::new();
+        for case in &cases {
+            let text = case["value"].as_str().unwrap();
+            let out = [
+                ("md5".to_owned(), Value::Text("0".repeat(32))),
+                ("path".to_owned(), Value::Text(text.to_owned())),
+            ];
+            let written =
+                write_document(&[("outs".to_owned(), Value::Sequence(vec![Value::Mapping(out.into())]))]);
+            if written != case["text"].as_str().unwrap() {
+                wrong.push(format!(
+                    "{text:?}\n   wrote {written:?}\nexpected {:?}",
+                    case["text"].as_str().unwrap()
+                ));
+            }
+        }
+        assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong[..wrong.len().min(12)].join("\n"));
+    }
+
+    #[test]
+    fn text_written_is_read_back() {
+        let cases: Vec<Json> =
+            serde_json::from_str(include_str!("../../../tests/fixtures/scalars.json")).unwrap();
+        // The parser follows YAML 1.1 in taking NEL and its like for line breaks; ruamel.yaml writes them as they are.
+        for case in cases
+            .iter()
+            .filter(|case| !case["text"].as_str().unwrap().contains(['\u{85}', '\u{2028}', '\u{2029}']))
+        {
+            let text = case["value"].as_str().unwrap();
+            let written = write_document(&[("path".to_owned(), text.into())]);
+            let root = parse(&written).unwrap().unwrap();
+            assert_eq!(root.get("path").unwrap().as_str(), Some(text), "{written:?}");
+        }
+    }
+
+    #[test]
+    fn nested_values_are_written_as_by_dvc() {
+        // What `dumps_yaml` of DVC 3.67.1 prints for the same values.
+        let nested = Value::Sequence(vec![
+            Value::Sequence(vec![Value::Int(1), Value::Sequence(vec![])]),
+            Value::Mapping(vec![
+                ("m".into(), Value::Sequence(vec!["n".into()])),
+                ("o".into(), Value::Mapping(vec![])),
+            ]),
+        ]);
+        assert_eq!(
+            write_document(&[("l".into(), nested), ("k".into(), Value::Bool(true))]),
+            "l:\n- - 1\n  - []\n- m:\n  - n\n  o: {}\nk: true\n"
+        );
+    }
+}
