@@ -427,3 +427,42 @@ async fn cloud_status_tells_each_state_by_path() {
     assert_eq!(report.entries[2].oid, new);
     assert_eq!(report.remote, "shared");
 }
+
+#[test]
+fn unprotect_gives_files_of_their_own() {
+    let world = World::new();
+    for link_type in ["hardlink", "symlink"] {
+        let config = "[core]\n    remote = shared\n['remote \"shared\"']\n    url = ../../remote\n";
+        world.write(".dvc/config", &format!("[cache]\n    type = {link_type}\n{config}"));
+        world.track_dir(link_type, &[("a", "1"), ("sub/b", "2")]);
+        let select = select(&[link_type]);
+        world.checkout_with(&CheckoutOptions { select, ..CheckoutOptions::default() }).unwrap();
+        let options =
+            ops::UnprotectOptions { targets: vec![link_type.into(), "nope".into()], ..Default::default() };
+        let report = ops::unprotect(&world.repo(), &options).unwrap();
+        assert_eq!((report.n_copied, report.failed.len()), (2, 1));
+        world.write(&format!("{link_type}/a"), "edited");
+        assert_eq!(fs_err::read_to_string(world.object_path(&Oid::file(md5(b"1")))).unwrap(), "1");
+    }
+}
+
+#[test]
+fn remove_stops_tracking_and_keeps_or_deletes_the_data() {
+    let world = World::new();
+    world.track_dir("d", &[("a", "1")]);
+    world.track_file("f", "2", "");
+    world.checkout();
+    world.write(".gitignore", "/d\n/f\nmine\n");
+    let options = ops::RemoveOptions { targets: vec!["d.dvc".into(), "f".into()], ..Default::default() };
+    let report = ops::remove(&world.repo(), &options).unwrap();
+    assert_eq!(report.removed, [world.repo().root().join("d.dvc")]);
+    assert_eq!(report.failed[0].error.to_string(), "'f' is not a .dvc file. Do you mean 'f.dvc'?");
+    assert_eq!(world.read(".gitignore"), "/f\nmine\n");
+    assert!(world.exists("d/a") && !world.exists("d.dvc"));
+    // It is the user's own now: a checkout does not take it away.
+    world.checkout();
+    assert!(world.exists("d/a"));
+    let options = ops::RemoveOptions { targets: vec!["f.dvc".into()], outs: true, ..Default::default() };
+    ops::remove(&world.repo(), &options).unwrap();
+    assert!(!world.exists("f") && !world.exists("f.dvc"));
+}

@@ -15,8 +15,10 @@ mod collect;
 mod fetch;
 mod pull;
 mod push;
+mod remove;
 mod session;
 mod status;
+mod unprotect;
 mod unused;
 
 pub use add::{AddOptions, AddReport, AddedTarget, add};
@@ -25,7 +27,9 @@ pub use cloud_status::{CloudState, CloudStatusEntry, CloudStatusOptions, CloudSt
 pub use fetch::{FetchOptions, FetchReport, RemoteFetch, fetch};
 pub use pull::{PullOptions, PullReport, pull};
 pub use push::{PushOptions, PushReport, RemotePush, push};
+pub use remove::{RemoveOptions, RemoveReport, remove};
 pub use status::{EntryState, EntryStatus, StageStatus, StatusOptions, StatusReport, status};
+pub use unprotect::{UnprotectOptions, UnprotectReport, unprotect};
 
 use std::path::PathBuf;
 

@@ -1,0 +1,129 @@
+//! `remove`: stop tracking.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use haul_storage::CancellationToken;
+use haul_storage::progress::{NoObserver, Observer};
+
+use super::session::{Session, Stores};
+use super::unprotect::unprotect_path;
+use crate::checkout::check_parents;
+use crate::git::gitignore;
+use crate::ops::Failure;
+use crate::state::Links;
+use crate::{Error, Index, LockWait, Out, Repo, Result, SelectOptions, Selection};
+
+/// What to stop tracking.
+#[derive(Debug, Clone, Default)]
+pub struct RemoveOptions {
+    /// `.dvc` files as typed, relative to the working directory.
+    pub targets: Vec<String>,
+    /// Delete the data in the workspace as well (`--outs`).
+    pub outs: bool,
+    /// How long to wait for the lock.
+    pub wait: LockWait,
+    /// Stops the work.
+    pub cancel: CancellationToken,
+}
+
+/// What is tracked no longer.
+#[derive(Debug, Default)]
+pub struct RemoveReport {
+    /// The `.dvc` files that are gone.
+    pub removed: Vec<PathBuf>,
+    /// `.gitignore` files that changed, and the `.dvc` files: what Git should know.
+    pub files_to_track: Vec<PathBuf>,
+    /// Tells that they were staged in Git (`core.autostage`).
+    pub is_staged: bool,
+    /// Targets that could not be removed.
+    pub failed: Vec<Failure>,
+}
+
+/// Deletes `.dvc` files and what Git was told to ignore for them. The objects stay in the cache.
+pub fn remove(repo: &Repo, options: &RemoveOptions) -> Result<RemoveReport> {
+    let _lock = repo.lock(options.wait)?;
+    let stores = Stores::of(repo);
+    let observer: &dyn Observer = &NoObserver;
+    let session = stores.session(repo, observer, &options.cancel);
+    let mut links = Links::load(session.memo.dir());
+    let mut report = RemoveReport::default();
+    for target in &options.targets {
+        session.check_cancelled()?;
+        if let Err(error) = remove_one(&session, target, options.outs, &mut links, &mut report) {
+            report.failed.push(Failure { subject: target.clone(), path: Some(repo.absolute(target)), error });
+        }
+    }
+    links.save();
+    if let Some(git) = repo.git()
+        && repo.config().core.autostage.value
+        && !report.files_to_track.is_empty()
+    {
+        git.stage(&report.files_to_track)?;
+        report.is_staged = true;
+    }
+    Ok(report)
+}
+
+fn remove_one(
+    session: &Session<'_>,
+    target: &str,
+    outs: bool,
+    links: &mut Links,
+    report: &mut RemoveReport,
+) -> Result<()> {
+    let repo = session.repo;
+    let path = repo.absolute(target);
+    let with_suffix =
+        path.with_file_name(format!("{}.dvc", path.file_name().unwrap_or_default().to_string_lossy()));
+    if !target.ends_with(".dvc") && with_suffix.is_file() {
+        return Err(Error::BadOut(format!(
+            "'{target}' is not a .dvc file. Do you mean '{}'?",
+            repo.display_path(&with_suffix)
+        )));
+    }
+    let select = SelectOptions { targets: vec![target.to_owned()], ..SelectOptions::default() };
+    let selection = Selection::resolve(repo, &select)?;
+    let index: &Index = &selection.index;
+    let stage =
+        selection.stages.iter().map(|(stage, _)| &index.stages[*stage]).find(|stage| stage.metafile == path);
+    let Some(stage) = stage.filter(|stage| !stage.has_command && stage.name.is_none()) else {
+        return Err(Error::BadOut(format!(
+            "`{target}` is not a .dvc file; stages of `dvc.yaml` are removed by `dvc remove {target}`"
+        )));
+    };
+    for out in &index.outs[stage.outs.clone()] {
+        if out.is_external {
+            continue;
+        }
+        if outs {
+            delete_out(session, out)?;
+        } else if out.path.exists() && out.use_cache {
+            unprotect_path(session, &out.path)?;
+        }
+        if let Some(git) = repo.git()
+            && let Some(changed) = gitignore::unignore(git, &out.path)?
+        {
+            report.files_to_track.push(changed);
+        }
+        // The data is the user's own from now on.
+        if let Some(key) = session.key(&out.path) {
+            links.remove(&key);
+        }
+    }
+    // Last: until here, the same command can be run again.
+    fs_err::remove_file(&stage.metafile).map_err(|error| Error::io("cannot delete a file", error))?;
+    report.files_to_track.push(stage.metafile.clone());
+    report.removed.push(stage.metafile.clone());
+    Ok(())
+}
+
+fn delete_out(session: &Session<'_>, out: &Out) -> Result<()> {
+    check_parents(session.repo.root(), &out.path)?;
+    let is_dir = fs_err::symlink_metadata(&out.path).is_ok_and(|metadata| metadata.is_dir());
+    let delete = |path: &Path| if is_dir { fs_err::remove_dir_all(path) } else { fs_err::remove_file(path) };
+    match delete(&out.path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("cannot delete data", error)),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,102 @@
+//! `unprotect`: give workspace files bytes of their own, so that they may be edited.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use haul_config::LinkType;
+use haul_storage::CancellationToken;
+use haul_storage::progress::{NoObserver, Observer};
+use rayon::prelude::*;
+
+use super::session::{Session, Stores};
+use crate::checkout::check_parents;
+use crate::link::{Linker, Placed, Staging};
+use crate::ops::Failure;
+use crate::scan::{FileEntry, Found};
+use crate::{Error, LockWait, Repo, Result};
+
+/// What to unprotect.
+#[derive(Debug, Clone, Default)]
+pub struct UnprotectOptions {
+    /// Files and directories as typed, relative to the working directory.
+    pub targets: Vec<String>,
+    /// How long to wait for the lock.
+    pub wait: LockWait,
+    /// Stops the work.
+    pub cancel: CancellationToken,
+}
+
+/// What was unprotected.
+#[derive(Debug, Default)]
+pub struct UnprotectReport {
+    /// Number of links that were replaced by a copy.
+    pub n_copied: u64,
+    /// What could not be unprotected.
+    pub failed: Vec<Failure>,
+}
+
+/// Replaces links to the cache by private, writable files.
+pub fn unprotect(repo: &Repo, options: &UnprotectOptions) -> Result<UnprotectReport> {
+    let _lock = repo.lock(options.wait)?;
+    let stores = Stores::of(repo);
+    let observer: &dyn Observer = &NoObserver;
+    let session = stores.session(repo, observer, &options.cancel);
+    let mut report = UnprotectReport::default();
+    for target in &options.targets {
+        let path = repo.absolute(target);
+        match unprotect_path(&session, &path) {
+            Ok(n_copied) => report.n_copied += n_copied,
+            Err(error) if error.is_interrupted() => return Err(error),
+            Err(error) => {
+                report.failed.push(Failure { subject: target.clone(), path: Some(path), error });
+            }
+        }
+    }
+    Ok(report)
+}
+
+/// Unprotects one file or directory; the caller holds the repository lock. Returns the number of copies made.
+pub(super) fn unprotect_path(session: &Session<'_>, path: &Path) -> Result<u64> {
+    let found = session.scanner().look(path)?;
+    if matches!(found, Found::Nothing | Found::Dangling) {
+        let message = format!("can't unprotect non-existing data '{}'", path.display());
+        return Err(Error::Workspace { path: path.to_owned(), message });
+    }
+    check_parents(session.repo.root(), path)?;
+    let staging = Staging::open(session.memo.dir())
+        .map_err(|error| Error::io("cannot prepare the workspace", error))?;
+    let linker = Linker::new(vec![LinkType::Reflink, LinkType::Copy], staging);
+    let copied: Vec<Result<bool>> = found
+        .files()
+        .par_iter()
+        .map(|file| {
+            session.check_cancelled()?;
+            unprotect_file(&linker, file, &file.full_path(path))
+        })
+        .collect();
+    let mut n_copied = 0;
+    let mut errors = Vec::new();
+    for result in copied {
+        match result {
+            Ok(is_copied) => n_copied += u64::from(is_copied),
+            Err(Error::Interrupted) => return Err(Error::Interrupted),
+            Err(error) => errors.push(error),
+        }
+    }
+    crate::scan::many(errors)?;
+    Ok(n_copied)
+}
+
+fn unprotect_file(linker: &Linker, file: &FileEntry, path: &Path) -> Result<bool> {
+    let cannot = |error| Error::io("cannot unprotect a file", error);
+    if file.is_symlink || file.n_links > 1 {
+        let source = fs_err::canonicalize(path).map_err(cannot)?;
+        linker.place(&source, path, Placed::Over(file.stamp), file.mode & 0o100 != 0)?;
+        return Ok(true);
+    }
+    if file.mode & 0o200 == 0 {
+        let permissions = std::fs::Permissions::from_mode(file.mode | 0o200);
+        fs_err::set_permissions(path, permissions).map_err(cannot)?;
+    }
+    Ok(false)
+}
