@@ -19,6 +19,12 @@
 //! - [`ConfigPaths`], [`ConfigStack`]: the four files - get, list, edit;
 //! - [`keys`]: every section and option as data;
 //! - [`Config`], [`Remote`], [`S3Remote`]: the validated result, every value [`Located`].
+//!
+//! # Known differences from DVC
+//!
+//! Each is marked `Deviation:` where it is made: edits keep comments and are atomic ([`ConfigStack`]); a byte order mark is
+//! accepted ([`ini`]); a remote that a higher level completes is not removed ([`ConfigStack::remove_remote`]); those of
+//! single options stand in [`keys`].
 
 #![warn(missing_docs)]
 

@@ -177,6 +177,51 @@ fn rename_moves_the_section_to_the_end_and_follows_the_default() {
 }
 
 #[test]
+fn the_repository_may_name_a_remote_of_config_local_its_default() {
+    let fixture = Fixture::new("");
+    fixture.write(".dvc/config.local", "['remote \"mine\"']\n    url = s3://bkt/a\n");
+    let mut stack = fixture.stack();
+    stack.set_default_remote(Level::Repo, "Mine").unwrap();
+    fixture.expect("[core]\n    remote = mine\n");
+    let error = stack.set_default_remote(Level::Global, "mine").unwrap_err();
+    assert_eq!(error.to_string(), "default remote must be present in remote list.");
+    let error = stack.unset_remote_option(Level::Repo, "mine", "region").unwrap_err();
+    assert_eq!(error.to_string(), "remote 'mine' doesn't exist.");
+    // Without a URL at this level, nobody else could read the repository's file.
+    let error = stack.modify_remote(Level::Repo, "mine", "region", "x").unwrap_err();
+    assert_eq!(error.to_string(), "expected 'url' for dictionary value @ data['remote']['mine']");
+    fixture.expect("[core]\n    remote = mine\n");
+}
+
+#[test]
+fn config_set_and_unset_follow_dvc() {
+    let fixture = Fixture::new("");
+    let mut stack = fixture.stack();
+    let key = |text| KeyPath::parse(text).unwrap();
+    let edited = stack.set(Level::Repo, &key("cache.type"), "copy,symlink").unwrap();
+    assert!(matches!(edited.notices.as_slice(), [Notice::CacheTypeChanged]));
+    stack.set(Level::Repo, &key("remote.New.URL"), "s3://bkt/c").unwrap();
+    stack.set(Level::Repo, &key("db.x.username"), "me").unwrap();
+    stack.set(Level::Repo, &key("core.autostage"), "True").unwrap();
+    fixture.expect(
+        "[cache]\n    type = \"copy,symlink\"\n[core]\n    autostage = True\n['remote \"new\"']\n    url = s3://bkt/c\n\
+         ['db \"x\"']\n    username = me\n",
+    );
+    for (text, message) in [
+        ("core.remote", "option 'remote' doesn't exist in section 'core'"),
+        ("foo.x", "section 'foo' doesn't exist"),
+        ("remote.b.url", "remote 'b' doesn't exist"),
+    ] {
+        assert_eq!(stack.unset(Level::Repo, &key(text)).unwrap_err().to_string(), message);
+    }
+    stack.unset(Level::Repo, &key("cache.type")).unwrap();
+    stack.unset(Level::Repo, &key("db.x.username")).unwrap();
+    fixture.expect("[core]\n    autostage = True\n['remote \"new\"']\n    url = s3://bkt/c\n['db \"x\"']\n");
+    let error = stack.set(Level::Repo, &key("core.autostage"), "yes").unwrap_err();
+    assert_eq!(error.to_string(), "expected true or false for dictionary value @ data['core']['autostage']");
+}
+
+#[test]
 fn paths_of_the_command_line_are_rewritten_for_the_file() {
     let fixture = Fixture::new("");
     let mut stack = fixture.stack();

@@ -105,11 +105,13 @@ pub(crate) fn check(options: &Options<'_>) -> Vec<Error> {
         let message = "worktree remotes require version_aware cloud".to_owned();
         errors.push(options.contradiction(message, "worktree", "version_aware"));
     }
+    let Some(written) = options.leaf("url").and_then(|url| url.raw.as_text()) else { return errors };
+    // `s3:/bucket` is a relative path to DVC, which nobody means.
+    let is_s3 = written.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("s3:"));
     let url = options.text("url").and_then(|url| UrlParts::parse(&url.value));
     let Some(url) = url else { return errors };
-    if url.scheme == "s3" && url.kind().is_empty() {
-        let name = options.name;
-        let hint = format!("type `haul remote modify {name} url s3://<bucket>/<path>`");
+    if is_s3 && url.kind().is_empty() {
+        let hint = format!("type `haul remote modify {} url s3://<bucket>/<path>`", options.name);
         errors.push(options.malformed("url", "names no bucket", hint));
     }
     if url.kind() != "s3" {

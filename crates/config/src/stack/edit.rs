@@ -61,29 +61,37 @@ impl ConfigStack {
         self.commit(vec![(level, document)], Some(&key))
     }
 
-    /// Sets an option of a remote that this or a lower level defines.
+    /// Sets an option of a remote.
+    ///
+    /// The remote must be defined in this or a lower level; for the level of the repository, in any.
     pub fn modify_remote(&mut self, level: Level, name: &str, option: &str, value: &str) -> Result<Edited> {
         let key = KeyPath::remote(name, option);
         let value = self.for_file(level, &key, value)?;
-        self.check_known(level, name)?;
+        check_known(&self.visible(level), name)?;
         let document = self.changed(level, |document| put(document, &key, &value))?;
         self.commit(vec![(level, document)], Some(&key))
     }
 
-    /// Removes an option of a remote that this or a lower level defines; a missing option is fine.
+    /// Removes an option of a remote; a missing option is fine.
+    ///
+    /// The remote must be defined in this or a lower level.
+    ///
+    /// `Deviation:` if this level has no section of the remote, DVC adds an empty one.
     pub fn unset_remote_option(&mut self, level: Level, name: &str, option: &str) -> Result<Edited> {
         let key = KeyPath::remote(name, option);
         self.refresh(level)?;
-        self.check_known(level, name)?;
+        check_known(&self.merged(Some(level)), name)?;
         let document = self.changed(level, |document| remove(document, &key))?;
         self.commit(vec![(level, document)], None)
     }
 
-    /// Makes a remote that this or a lower level defines the default one.
+    /// Makes a remote the default one.
+    ///
+    /// The remote is looked for as in [`ConfigStack::modify_remote`].
     pub fn set_default_remote(&mut self, level: Level, name: &str) -> Result<Edited> {
         let name = name.to_lowercase();
         self.refresh(level)?;
-        let merged = self.merged(Some(level));
+        let merged = self.visible(level);
         if !schema::names(&merged).contains(&name.as_str()) {
             let nearest = keys::nearest(&name, schema::names(&merged)).map(str::to_owned);
             return Err(Error::DefaultNotInList { name, nearest });
@@ -221,13 +229,12 @@ impl ConfigStack {
         Ok(default.is_some_and(|leaf| leaf.value.to_string().to_lowercase() == name))
     }
 
-    fn check_known(&self, level: Level, name: &str) -> Result<()> {
-        let merged = self.merged(Some(level));
-        let name = name.to_lowercase();
-        match merged.table(&["remote", &name]) {
-            Some(_) => Ok(()),
-            None => Err(dotted(schema::remote_not_found(&merged, &name))),
-        }
+    /// Merges the levels in which a command that edits this one looks for remotes.
+    ///
+    /// Those up to it, but all if it is the repository's: DVC edits that one if no level is named, and then looks
+    /// everywhere.
+    fn visible(&self, level: Level) -> Table {
+        self.merged((level != Level::Repo).then_some(level))
     }
 
     /// Returns the document of a level after a change.
@@ -308,6 +315,14 @@ fn notices(merged: &Table, key: &KeyPath) -> Result<Vec<Notice>> {
         }
     }
     Ok(notices)
+}
+
+fn check_known(table: &Table, name: &str) -> Result<()> {
+    let name = name.to_lowercase();
+    match table.table(&["remote", &name]) {
+        Some(_) => Ok(()),
+        None => Err(dotted(schema::remote_not_found(table, &name))),
+    }
 }
 
 fn default_key() -> KeyPath {
