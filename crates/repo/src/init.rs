@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use haul_config::Env;
 
 use crate::git::{Git, gitignore};
+use crate::ignore::DVCIGNORE;
 use crate::paths::normalize;
-use crate::root::DVC_DIR;
+use crate::root::{DVC_DIR, GIT_IGNORED};
 use crate::{Error, Result};
 
 /// How to make a repository.
@@ -30,7 +31,7 @@ pub struct InitReport {
 }
 
 /// The comment DVC puts into a new `.dvcignore`.
-const DVCIGNORE: &str = "\
+const DVCIGNORE_TEXT: &str = "\
 # Add patterns of files dvc should ignore, which could improve
 # the performance. Learn more at
 # https://dvc.org/doc/user-guide/dvcignore
@@ -65,23 +66,34 @@ pub fn init(directory: &Path, options: InitOptions, env: &Env) -> Result<InitRep
         }
         fs_err::remove_dir_all(&dvc_dir).map_err(failed)?;
     }
+    if let Err(error) = make(&root, git.as_ref()) {
+        // A half-made `.dvc` would be taken for a repository. What the first error was matters more than this.
+        drop(fs_err::remove_dir_all(&dvc_dir));
+        return Err(error);
+    }
+    Ok(InitReport { root, staged: git.is_some() })
+}
+
+/// Writes the files of a new repository, and stages them.
+fn make(root: &Path, git: Option<&Git>) -> Result<()> {
+    let failed = |source| Error::io("failed to initiate DVC", source);
+    let dvc_dir = root.join(DVC_DIR);
     fs_err::create_dir_all(dvc_dir.join("tmp")).map_err(failed)?;
     // Its time is the birth time of the repository, from which DVC derives where its own state lies.
     fs_err::write(dvc_dir.join("tmp").join("btime"), "").map_err(failed)?;
     let config = dvc_dir.join("config");
-    fs_err::write(&config, if options.no_scm { "[core]\n    no_scm = True\n" } else { "" })
-        .map_err(failed)?;
-    let ignore_file = root.join(".dvcignore");
+    fs_err::write(&config, if git.is_some() { "" } else { "[core]\n    no_scm = True\n" }).map_err(failed)?;
+    let ignore_file = root.join(DVCIGNORE);
     if !ignore_file.exists() {
-        fs_err::write(&ignore_file, DVCIGNORE).map_err(failed)?;
+        fs_err::write(&ignore_file, DVCIGNORE_TEXT).map_err(failed)?;
     }
-    if let Some(git) = &git {
-        for name in ["config.local", "tmp", "cache"] {
+    if let Some(git) = git {
+        for name in GIT_IGNORED {
             gitignore::ignore(git, &dvc_dir.join(name))?;
         }
         git.stage(&[config, ignore_file, dvc_dir.join(".gitignore")])?;
     }
-    Ok(InitReport { root, staged: git.is_some() })
+    Ok(())
 }
 
 fn find_git(root: &Path, subdir: bool) -> Result<Git> {

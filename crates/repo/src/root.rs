@@ -15,7 +15,7 @@ use crate::{Error, Result};
 pub const DVC_DIR: &str = ".dvc";
 
 /// What Git must not see of `.dvc`.
-const GIT_IGNORED: [&str; 3] = ["config.local", "tmp", "cache"];
+pub(crate) const GIT_IGNORED: [&str; 3] = ["config.local", "tmp", "cache"];
 
 /// An open DVC repository.
 #[derive(Debug)]

@@ -116,7 +116,7 @@ mod tests {
     use serde_json::Value as Json;
 
     use super::*;
-    use crate::metafile::yaml::parse;
+    use crate::metafile::yaml::{Node, parse};
 
     #[test]
     fn text_is_written_as_by_dvc() {
@@ -124,6 +124,7 @@ mod tests {
             serde_json::from_str(include_str!("../../../tests/fixtures/scalars.json")).unwrap();
         assert!(cases.len() > 2000);
         let mut wrong = Vec::new();
+        let mut n_lossy = 0;
         for case in &cases {
             let text = case["value"].as_str().unwrap();
             let out = [
@@ -132,13 +133,19 @@ mod tests {
             ];
             let written =
                 write_document(&[("outs".to_owned(), Value::Sequence(vec![Value::Mapping(out.into())]))]);
-            if written != case["text"].as_str().unwrap() {
+            // Where DVC's own text reads back as another text, haul writes one that does not.
+            let root = parse(case["text"].as_str().unwrap()).unwrap().unwrap();
+            let read = root.get("outs").and_then(|outs| outs.items()[0].get("path")).and_then(Node::as_str);
+            let is_lossy = read != Some(text);
+            n_lossy += usize::from(is_lossy);
+            if written != case["text"].as_str().unwrap() && !is_lossy {
                 wrong.push(format!(
                     "{text:?}\n   wrote {written:?}\nexpected {:?}",
                     case["text"].as_str().unwrap()
                 ));
             }
         }
+        assert!(n_lossy < cases.len() / 10, "{n_lossy}");
         assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong[..wrong.len().min(12)].join("\n"));
     }
 

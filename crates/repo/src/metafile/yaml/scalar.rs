@@ -31,10 +31,14 @@ pub(crate) fn write_text(text: &str, place: Place) -> String {
         && if place.is_flow { traits.allow_flow_plain } else { traits.allow_block_plain };
     if is_plain {
         writer.plain(&characters);
-    } else if text.contains(['\'', '\n'])
-        || !traits.allow_single_quoted
-        || (place.is_key && traits.is_multiline)
-    {
+        if !writer.out.contains("  \n") {
+            return writer.out;
+        }
+        // Deviation: ruamel.yaml folds a plain text behind two blanks, of which the reader gives back one: the
+        // file DVC writes for such a path names another path.
+        writer = Writer { out: String::new(), column: place.column, place };
+    }
+    if text.contains(['\'', '\n']) || !traits.allow_single_quoted || (place.is_key && traits.is_multiline) {
         writer.double_quoted(&characters);
     } else {
         writer.single_quoted(&characters);
@@ -238,7 +242,10 @@ impl Writer {
             let may_fold = end > 0 && end + 1 < text.len() && (character == Some(' ') || start >= end);
             // Behind an escape, `start` is one ahead of `end`.
             if may_fold && self.column + end > WIDTH + start && !self.place.is_key {
-                let is_escaped = fold_needs_backslash(text, start, end);
+                // Deviation: ruamel.yaml folds between two characters too where the first one is escaped, and
+                // the reader makes a blank of it that the text does not have.
+                let is_blank_next = text.get(start.max(end)) == Some(&' ');
+                let is_escaped = !is_blank_next || fold_needs_backslash(text, start, end);
                 if start < end {
                     self.put(&text[start..end]);
                     start = end;
