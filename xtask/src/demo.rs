@@ -14,7 +14,12 @@ use crate::{flags, tools};
 
 pub(crate) fn run(project: &Project, options: &flags::Demo) -> Result<()> {
     let haul = project.build("haul", "haul", Profile::Release)?;
-    let server = Server::start(project, options.server.as_deref().unwrap_or("embedded"), &["haul-demo"])?;
+    let server = Server::start(
+        project,
+        options.server.as_deref().unwrap_or("embedded"),
+        &["haul-demo"],
+        Profile::Release,
+    )?;
     let dir = project.scratch_dir("demo")?;
     let (author, colleague) = (dir.join("author"), dir.join("colleague"));
     fs::create_dir_all(author.join("data"))?;

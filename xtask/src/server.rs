@@ -21,14 +21,15 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts the server called `name`, or uses the endpoint that `name` is the URL of.
-    pub(crate) fn start(project: &Project, name: &str, buckets: &[&str]) -> Result<Self> {
+    /// Starts the server called `name`, or uses the endpoint that `name` is the URL of. The embedded server is
+    /// compiled as `profile` says.
+    pub(crate) fn start(project: &Project, name: &str, buckets: &[&str], profile: Profile) -> Result<Self> {
         let bucket = *buckets.first().context("a server without a bucket")?;
         if name.starts_with("http://") || name.starts_with("https://") {
             return Self::external(name, bucket);
         }
         let mut command = if name == "embedded" {
-            Command::new(project.build("haul-tests", "embedded-s3", Profile::Release)?)
+            Command::new(project.build("haul-tests", "embedded-s3", profile)?)
         } else {
             let mut command = Command::new(project.build("haul-tests", "serve-s3", Profile::Dev)?);
             match name {

@@ -21,7 +21,12 @@ use work::{Bench, ITEMS, Programs};
 pub(crate) fn run(project: &Project, options: &flags::Bench) -> Result<()> {
     let haul = project.build("haul", "haul", Profile::Release)?;
     let venv = Venv::install(project)?;
-    let server = Server::start(project, options.server.as_deref().unwrap_or("minio"), &["haul-bench"])?;
+    let server = Server::start(
+        project,
+        options.server.as_deref().unwrap_or("minio"),
+        &["haul-bench"],
+        Profile::Release,
+    )?;
     let scratch = project.scratch_dir("bench")?;
     let programs = Programs {
         haul: haul.clone(),

@@ -31,7 +31,8 @@ pub(crate) fn run(project: &Project, options: &flags::Parity) -> Result<()> {
         None => project.build("haul", "haul", Profile::Dev)?,
     };
     let venv = Venv::install(project)?;
-    let server = Server::start(project, options.server.as_deref().unwrap_or("embedded"), &BUCKETS)?;
+    let server =
+        Server::start(project, options.server.as_deref().unwrap_or("embedded"), &BUCKETS, Profile::Dev)?;
     let scratch = project.scratch_dir("parity")?;
     let programs = Programs { dvc: venv.program("dvc"), haul, python: venv.program("python") };
     let filter = options.filter.as_deref().unwrap_or_default();
