@@ -9,6 +9,7 @@
 //! sh COMMAND                a shell command in the repository
 //! dvc ARGUMENTS             the tool: exit codes must be equal
 //! dvc= ARGUMENTS            … and standard output
+//! dvc~ ARGUMENTS            … and the words of standard output (DVC expands tabs and wraps lines at 80 columns)
 //! dvc[0,1] ARGUMENTS        a deviation: DVC exits with 0, haul with 1
 //! swap                      commit, clone, and go on in the clone with the other tool
 //! except GLOB               leave these paths out of the comparison
@@ -45,6 +46,7 @@ pub(super) enum Action {
 pub(super) enum Expect {
     SameCode,
     SameCodeAndOutput,
+    SameCodeAndWords,
     /// A deviation: exit code of DVC, exit code of haul.
     Codes(i32, i32),
 }
@@ -143,6 +145,7 @@ impl Action {
             }
             "dvc" => Self::Tool { arguments: rest.to_owned(), expect: Expect::SameCode },
             "dvc=" => Self::Tool { arguments: rest.to_owned(), expect: Expect::SameCodeAndOutput },
+            "dvc~" => Self::Tool { arguments: rest.to_owned(), expect: Expect::SameCodeAndWords },
             _ => {
                 let codes = verb.strip_prefix("dvc[").and_then(|codes| codes.strip_suffix(']'));
                 let (dvc, haul) = codes
@@ -160,7 +163,7 @@ impl Step {
         let Action::Tool { expect, .. } = &self.action else { return Ok(()) };
         let codes = (dvc.code, haul.code);
         let fits = match *expect {
-            Expect::SameCode | Expect::SameCodeAndOutput => codes.0 == codes.1,
+            Expect::SameCode | Expect::SameCodeAndOutput | Expect::SameCodeAndWords => codes.0 == codes.1,
             Expect::Codes(dvc, haul) => codes == (dvc, haul),
         };
         if !fits {
@@ -174,7 +177,12 @@ impl Step {
                 haul.stderr
             );
         }
-        if *expect == Expect::SameCodeAndOutput && dvc.stdout != haul.stdout {
+        let is_same_output = match *expect {
+            Expect::SameCodeAndOutput => dvc.stdout == haul.stdout,
+            Expect::SameCodeAndWords => dvc.stdout.split_whitespace().eq(haul.stdout.split_whitespace()),
+            Expect::SameCode | Expect::Codes(..) => true,
+        };
+        if !is_same_output {
             bail!("the output differs\n--- dvc\n{}\n--- haul\n{}", dvc.stdout, haul.stdout);
         }
         Ok(())
