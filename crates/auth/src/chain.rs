@@ -91,7 +91,7 @@ impl CredentialChain {
         let Some(credentials) = self.credentials().await? else { return Ok(None) };
         let context = &self.walker.context;
         let files = AwsFiles::load(&context.request, &context.env)?;
-        let walk = Walk { context, files: &files };
+        let walk = Walk { context, files: &files, refused: None };
         match identity::ask(walk, &credentials).await {
             Ok(identity) => Ok(Some(identity)),
             Err(stop) => Err(stopped(credentials.source, stop, self.trace())),
@@ -121,8 +121,8 @@ impl ProvideCredentials for CredentialChain {
 
 #[async_trait]
 impl Fetch for Walker {
-    async fn fetch(&self) -> Result<Credentials> {
-        let (result, trace) = walk(&self.context).await;
+    async fn fetch(&self, refused: Option<&Credentials>) -> Result<Credentials> {
+        let (result, trace) = walk(&self.context, refused).await;
         tracing::debug!(target: "haul_auth", "credentials:\n{trace}");
         *self.trace.lock().unwrap_or_else(PoisonError::into_inner) = trace;
         result
@@ -130,7 +130,7 @@ impl Fetch for Walker {
 }
 
 /// Asks the sources in order; the first answer wins, a broken source ends the walk.
-async fn walk(context: &Context) -> (Result<Credentials>, Trace) {
+async fn walk(context: &Context, refused: Option<&Credentials>) -> (Result<Credentials>, Trace) {
     let mut trace = Trace::default();
     if let Some(result) = note(&mut trace, SourceName::Explicit, explicit::load(&context.request)) {
         return (result, trace);
@@ -139,7 +139,7 @@ async fn walk(context: &Context) -> (Result<Credentials>, Trace) {
         Ok(files) => files,
         Err(error) => return (Err(error), trace),
     };
-    let walk = Walk { context, files: &files };
+    let walk = Walk { context, files: &files, refused };
     let result = ask_all(walk, &mut trace).await;
     let result = result.unwrap_or_else(|| Err(Error::NoCredentials { trace: trace.clone() }));
     (result, trace)

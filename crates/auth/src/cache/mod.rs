@@ -18,7 +18,8 @@ const RETRY_PAUSE: Duration = Duration::from_secs(30);
 /// Gets credentials from wherever they come from.
 #[async_trait]
 pub(crate) trait Fetch: fmt::Debug + Send + Sync {
-    async fn fetch(&self) -> Result<Credentials>;
+    /// Gets credentials other than `refused`, which the server called expired before their end, if there are others.
+    async fn fetch(&self, refused: Option<&Credentials>) -> Result<Credentials>;
 }
 
 /// The credentials in use.
@@ -118,7 +119,11 @@ impl CredentialCache {
     }
 
     async fn fetch(&self, from: &dyn Fetch) -> Result<Arc<Credentials>> {
-        let result = from.fetch().await;
+        let refused = {
+            let state = self.state();
+            state.current.clone().filter(|_| state.is_refused)
+        };
+        let result = from.fetch(refused.as_deref()).await;
         let mut state = self.state();
         state.n_fetches += 1;
         match result {

@@ -29,7 +29,7 @@ struct Counter {
 
 #[async_trait]
 impl Fetch for Counter {
-    async fn fetch(&self) -> Result<Credentials> {
+    async fn fetch(&self, _: Option<&Credentials>) -> Result<Credentials> {
         let number = self.n_fetches.fetch_add(1, Ordering::SeqCst) + 1;
         // Lets the other tasks of the test reach the lock.
         for _ in 0..50 {

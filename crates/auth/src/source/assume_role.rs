@@ -62,6 +62,7 @@ fn assume(walk: Walk<'_>, name: String, visited: Vec<String>) -> Assumed<'_> {
         let mut how = format!("role `{}` of profile `{name}`", role.arn);
         if role.mfa_serial.is_some()
             && let Some(credentials) = cache.get(&key, walk.now())
+            && walk.refused.is_none_or(|refused| refused.access_key_id != credentials.access_key_id)
         {
             how.push_str(", from the session the AWS CLI and haul share");
             return Ok((credentials, how));

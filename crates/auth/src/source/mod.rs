@@ -46,6 +46,8 @@ pub(crate) struct Context {
 pub(crate) struct Walk<'a> {
     pub(crate) context: &'a Context,
     pub(crate) files: &'a AwsFiles,
+    /// Credentials of the walk before, which the server called expired.
+    pub(crate) refused: Option<&'a Credentials>,
 }
 
 impl<'a> Walk<'a> {

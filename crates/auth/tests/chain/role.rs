@@ -1,7 +1,7 @@
 //! Roles of profiles.
 
 use haul_auth::http::HttpErrorKind;
-use haul_auth::{Answer, SourceName};
+use haul_auth::{Answer, ProvideCredentials, SourceName};
 
 use crate::world::{LATER, World, assumed, secret, time, token};
 
@@ -225,6 +225,23 @@ async fn mfa_session_is_asked_for_once_and_kept_as_the_aws_cli_keeps_it() {
 }
 
 #[tokio::test]
+async fn kept_session_the_server_refuses_is_replaced() {
+    let world = role("mfa_serial = arn:aws:iam::1:mfa/me").prompt("123456").reply(
+        STS,
+        200,
+        &assumed("AssumeRole", "ASIA1", LATER),
+    );
+    world.found().await;
+    let chain = world.chain();
+    let kept = chain.credentials().await.unwrap().unwrap();
+    assert_eq!((kept.access_key_id.as_str(), world.asked().len()), ("ASIA1", 1));
+    chain.invalidate(&kept);
+    world.http.answer(STS, 200, &assumed("AssumeRole", "ASIA2", LATER));
+    assert_eq!(chain.credentials().await.unwrap().unwrap().access_key_id, "ASIA2");
+    assert_eq!(world.asked().len(), 2);
+}
+
+#[tokio::test]
 async fn mfa_without_anybody_to_ask_says_what_to_do() {
     let error = role("mfa_serial = arn:aws:iam::1:mfa/me").error().await;
     assert!(error.to_string().contains("the MFA device `arn:aws:iam::1:mfa/me` is needed"), "{error}");
@@ -241,7 +258,7 @@ async fn profile_with_a_token_file_is_left_to_web_identity() {
         &assumed("AssumeRoleWithWebIdentity", "ASIAWEB", LATER),
     );
     let chain = world.chain();
-    let found = haul_auth::ProvideCredentials::credentials(&chain).await.unwrap().unwrap();
+    let found = chain.credentials().await.unwrap().unwrap();
     assert_eq!(found.source, SourceName::WebIdentity);
     let trace = chain.trace();
     assert!(matches!(trace.entries()[2].answer, Answer::Continue(_)));
