@@ -1,8 +1,24 @@
 //! End-to-end tests: what a person types, what comes out, and what is there afterwards.
+//!
+//! One module per subject; names are `subject_condition_expectation`. Nothing here needs a network, a container, a
+//! `git` process or Python: the S3 server is the embedded one. Tests against real servers are in `integration`.
 
 use haul_tests::TestEnvironment;
 
-mod credentials;
+mod damage;
+mod embedded_server;
+mod faults;
+mod hostile;
+mod integration;
+mod interrupt;
+mod kill;
+mod missing;
+mod odd_files;
+mod options;
+mod oracle;
+mod requests;
+mod round_trip;
+mod secrets;
 
 /// Makes a world of its own for a test, with the program in it.
 fn environment() -> TestEnvironment {

@@ -142,7 +142,7 @@ pub(crate) fn http_client(authority_pem: Option<&[u8]>) -> Result<reqwest::Clien
         .http1_only()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
-        .timeout(Duration::from_secs(60))
+        .timeout(Duration::from_mins(1))
         .tls_certs_only(certificates);
     Ok(client.build()?)
 }

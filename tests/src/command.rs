@@ -145,6 +145,10 @@ impl CommandOutput {
     /// # Panics
     /// When it did not.
     #[track_caller]
+    #[expect(
+        clippy::return_self_not_must_use,
+        reason = "the assertion is the point; the value is for the next one"
+    )]
     pub fn success(self) -> Self {
         self.code(0)
     }
@@ -154,6 +158,10 @@ impl CommandOutput {
     /// # Panics
     /// When it did not.
     #[track_caller]
+    #[expect(
+        clippy::return_self_not_must_use,
+        reason = "the assertion is the point; the value is for the next one"
+    )]
     pub fn code(self, code: i32) -> Self {
         assert_eq!(self.status.code(), Some(code), "the exit code of {} is wrong\n{self}", self.line);
         self
@@ -164,6 +172,10 @@ impl CommandOutput {
     /// # Panics
     /// When it did not.
     #[track_caller]
+    #[expect(
+        clippy::return_self_not_must_use,
+        reason = "the assertion is the point; the value is for the next one"
+    )]
     pub fn failure(self) -> Self {
         assert!(self.status.code().is_some_and(|code| code != 0), "{} should fail\n{self}", self.line);
         assert!(!self.stderr.contains("panicked"), "{} panicked\n{self}", self.line);
@@ -176,6 +188,10 @@ impl CommandOutput {
     /// # Panics
     /// When it does not.
     #[track_caller]
+    #[expect(
+        clippy::return_self_not_must_use,
+        reason = "the assertion is the point; the value is for the next one"
+    )]
     pub fn stderr_has(self, texts: &[&str]) -> Self {
         for text in texts {
             assert!(self.stderr.contains(text), "stderr should hold {text:?}\n{self}");
@@ -188,6 +204,10 @@ impl CommandOutput {
     /// # Panics
     /// When it does not.
     #[track_caller]
+    #[expect(
+        clippy::return_self_not_must_use,
+        reason = "the assertion is the point; the value is for the next one"
+    )]
     pub fn stdout_has(self, texts: &[&str]) -> Self {
         for text in texts {
             assert!(self.stdout.contains(text), "stdout should hold {text:?}\n{self}");
@@ -200,6 +220,10 @@ impl CommandOutput {
     /// # Panics
     /// When it was not.
     #[track_caller]
+    #[expect(
+        clippy::return_self_not_must_use,
+        reason = "the assertion is the point; the value is for the next one"
+    )]
     pub fn within(self, limit: Duration) -> Self {
         assert!(self.elapsed <= limit, "{} took {:?}\n{self}", self.line, self.elapsed);
         self

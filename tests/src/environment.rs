@@ -140,8 +140,8 @@ impl TestEnvironment {
         folder
     }
 
-    fn command(&self, folder: &Path, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
-        let mut command = Command::new(&self.haul);
+    fn command(&self, program: &Path, folder: &Path, arguments: &[OsString]) -> Command {
+        let mut command = Command::new(program);
         command.args(arguments).current_dir(folder).env_clear().envs(&self.variables);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
@@ -178,7 +178,7 @@ impl Folder<'_> {
     /// When it cannot be started, takes more than two minutes, or prints a guarded secret.
     #[track_caller]
     pub fn haul(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> CommandOutput {
-        self.start(arguments).wait(Duration::from_secs(120))
+        self.start(arguments).wait(Duration::from_mins(2))
     }
 
     /// Starts `haul` in it.
@@ -187,11 +187,25 @@ impl Folder<'_> {
     /// When it cannot be started.
     #[track_caller]
     pub fn start(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> RunningCommand {
+        self.start_program(&self.environment.haul, arguments)
+    }
+
+    /// Starts another program in it, in the same environment.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[track_caller]
+    pub fn start_program(
+        &self,
+        program: &Path,
+        arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+    ) -> RunningCommand {
         let arguments: Vec<OsString> =
             arguments.into_iter().map(|argument| argument.as_ref().to_owned()).collect();
-        let mut command = self.environment.command(&self.path, &arguments);
+        let mut command = self.environment.command(program, &self.path, &arguments);
         let words: Vec<_> = arguments.iter().map(|word| word.to_string_lossy()).collect();
-        let line = format!("haul {}", words.join(" "));
+        let name = program.file_name().unwrap_or_default().to_string_lossy();
+        let line = format!("{name} {}", words.join(" "));
         let secrets = self.environment.secrets.clone();
         RunningCommand::start(&mut command, line, self.environment.root(), secrets)
     }
@@ -269,11 +283,19 @@ impl Folder<'_> {
             return Vec::new();
         }
         let tree = Tree::read(&cache);
-        let files = tree.entries.iter().filter(|(_, entry)| matches!(entry, crate::tree::Entry::File(..)));
+        let files = tree
+            .entries
+            .iter()
+            .filter(|(path, entry)| matches!(entry, crate::tree::Entry::File(..)) && !is_temporary(path));
         files.map(|(path, _)| path.display().to_string()).collect()
     }
 
-    /// Fails unless each object in the cache has the MD5 that its name says, and nothing else is there.
+    /// Returns the temp files in the cache: what a killed command may leave.
+    pub fn cache_temporaries(&self) -> Vec<PathBuf> {
+        Tree::read(&self.join(".dvc/cache")).entries.into_keys().filter(|path| is_temporary(path)).collect()
+    }
+
+    /// Fails unless each object in the cache has the MD5 that its name says. Temp files do not count.
     ///
     /// # Panics
     /// When one has not.
@@ -285,11 +307,19 @@ impl Folder<'_> {
         }
         for (path, entry) in Tree::read(&objects).entries {
             let crate::tree::Entry::File(_, md5) = entry else { continue };
+            if is_temporary(&path) {
+                continue;
+            }
             let name: String = path.display().to_string().replace('/', "");
             let name = name.strip_suffix(".dir").unwrap_or(&name);
             assert_eq!(name, hex::encode(md5), "{} is not what its name says", path.display());
         }
     }
+}
+
+fn is_temporary(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with('.') && name.ends_with(".tmp")
 }
 
 fn copy_if_there(from: &Path, to: &Path) {

@@ -9,7 +9,9 @@
 //! | [`raw`] | an HTTP server that breaks rules which no S3 library would let us break |
 //! | [`environment`], [`command`] | a world of its own for each test, and `haul` in it |
 //! | [`dataset`], [`tree`] | data as people have it; trees compared byte for byte |
+//! | [`objects`] | DVC objects made by hand |
 //! | [`catalogue`], [`client`] | real S3 servers, started and stopped, and a bare client to look past the program |
+//! | [`oracle`] | DVC itself, where it is installed, to compare with |
 //! | [`tls`] | certificates of a private authority |
 //! | [`announce`] | how the server binaries tell that they are ready, and when they stop |
 
@@ -20,6 +22,8 @@ pub mod command;
 pub mod dataset;
 pub mod embedded;
 pub mod environment;
+pub mod objects;
+pub mod oracle;
 pub mod raw;
 pub mod tls;
 pub mod tree;

@@ -36,7 +36,7 @@ pub(super) fn start(start: &Start<'_>) -> Result<Started> {
     processes.spawn("rgw", cluster.command("radosgw")?.args(["-f", "-n", "client.rgw"]))?;
     let url = start.url(if start.tls.is_some() { port + 1 } else { port });
     let root = format!("{url}/");
-    processes.wait_until("ceph", Duration::from_secs(120), || {
+    processes.wait_until("ceph", Duration::from_mins(2), || {
         get_status(&root, start.authority()).is_some_and(|status| status != 503)
     })?;
     let backing = Backing::Processes { _processes: processes };
@@ -77,7 +77,7 @@ impl Cluster<'_> {
         processes.spawn("mon", self.command("ceph-mon")?.args(["-f", "-i", "a"]))?;
         let mut ask = self.client_command()?;
         ask.args(["mon", "stat"]);
-        processes.wait_until("the monitor", Duration::from_secs(60), || {
+        processes.wait_until("the monitor", Duration::from_mins(1), || {
             ask.output().is_ok_and(|output| output.status.success())
         })
     }
@@ -88,7 +88,7 @@ impl Cluster<'_> {
         processes.spawn("osd", self.command("ceph-osd")?.args(["-f", "-i", "0"]))?;
         let mut ask = self.client_command()?;
         ask.args(["osd", "stat"]);
-        processes.wait_until("the storage daemon", Duration::from_secs(60), || {
+        processes.wait_until("the storage daemon", Duration::from_mins(1), || {
             ask.output().is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains("1 up"))
         })
     }
@@ -104,9 +104,9 @@ impl Cluster<'_> {
         let mut frontend = format!("beast endpoint=127.0.0.1:{port}");
         if let Some(tls) = &self.start.tls {
             let (certificate, key) = (tls.certificate.display(), tls.key.display());
-            frontend += &format!(
-                " ssl_endpoint=127.0.0.1:{} ssl_certificate={certificate} ssl_private_key={key}",
-                port + 1
+            let port = port + 1;
+            frontend = format!(
+                "{frontend} ssl_endpoint=127.0.0.1:{port} ssl_certificate={certificate} ssl_private_key={key}"
             );
         }
         let (monitor, first, last) = (port + 2, port + 3, port + 29);

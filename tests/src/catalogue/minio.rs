@@ -42,7 +42,7 @@ pub(super) fn start(start: &Start<'_>) -> Result<Started> {
     processes.spawn("minio", &mut command)?;
     let url = start.url(port);
     let health = format!("{url}/minio/health/ready");
-    processes.wait_until("minio", Duration::from_secs(60), || {
+    processes.wait_until("minio", Duration::from_mins(1), || {
         get_status(&health, start.authority()) == Some(200)
     })?;
     let limited = match find_program("MC_BIN", "mc") {

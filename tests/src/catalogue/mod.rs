@@ -60,7 +60,6 @@ pub struct ServerRequest {
 #[derive(Debug)]
 pub struct RunningServer {
     announcement: Announcement,
-    features: Vec<String>,
     // Dropped in this order: the processes end before their folder goes.
     _backing: Backing,
     _folder: tempfile::TempDir,
@@ -101,6 +100,21 @@ struct LimitedUser {
 /// Reads the catalogue.
 pub fn catalogue() -> BTreeMap<String, CatalogueEntry> {
     toml::from_str(include_str!("../../servers.toml")).expect("servers.toml is well-formed")
+}
+
+/// Returns what the catalogue says that a server can do, given what it announces.
+///
+/// # Errors
+/// No server of that name is in the catalogue.
+pub fn features_of(announcement: &Announcement) -> Result<Vec<String>> {
+    let name = &announcement.name;
+    let entry = catalogue().remove(name.strip_suffix("-tls").unwrap_or(name));
+    let entry = entry.with_context(|| format!("no server is called `{name}`"))?;
+    let mut features = entry.can;
+    if announcement.limited_access_key.is_some() {
+        features.extend(entry.with_mc);
+    }
+    Ok(features)
 }
 
 impl ServerRequest {
@@ -168,11 +182,7 @@ impl ServerRequest {
         for bucket in self.buckets.iter().chain(&announcement.limited_bucket) {
             client.make_bucket(bucket)?;
         }
-        let mut features = entry.can.clone();
-        if announcement.limited_access_key.is_some() {
-            features.extend(entry.with_mc.iter().cloned());
-        }
-        Ok(RunningServer { announcement, features, _backing: started.backing, _folder: folder })
+        Ok(RunningServer { announcement, _backing: started.backing, _folder: folder })
     }
 }
 
@@ -180,11 +190,6 @@ impl RunningServer {
     /// Returns where it is and who may come in.
     pub fn announcement(&self) -> &Announcement {
         &self.announcement
-    }
-
-    /// Tells whether it has a feature of the catalogue.
-    pub fn can(&self, feature: &str) -> bool {
-        self.features.iter().any(|known| known == feature)
     }
 
     /// Makes a client for it.

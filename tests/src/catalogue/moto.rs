@@ -20,7 +20,7 @@ pub(super) fn start(start: &Start<'_>) -> Result<Started> {
     processes.spawn("moto", &mut command)?;
     let url = start.url(port);
     let health = format!("{url}/moto-api/");
-    processes.wait_until("moto", Duration::from_secs(60), || get_status(&health, None) == Some(200))?;
+    processes.wait_until("moto", Duration::from_mins(1), || get_status(&health, None) == Some(200))?;
     let backing = Backing::Processes { _processes: processes };
     Ok(Started { backing, endpoint: url, kms_key_id: Some("testkey-1".to_owned()), limited: None })
 }

@@ -21,6 +21,9 @@ const CANNED: [&str; 7] = [
 const ALL_USERS: &str = "http://acs.amazonaws.com/groups/global/AllUsers";
 const AUTHENTICATED_USERS: &str = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers";
 
+/// Permission and grantee of each grant.
+type Grants = Vec<(String, String)>;
+
 /// The five headers by which a request speaks of access.
 pub(crate) struct AclHeaders<'a> {
     pub(crate) canned: Option<&'a str>,
@@ -32,7 +35,7 @@ pub(crate) struct AclHeaders<'a> {
 
 impl AclHeaders<'_> {
     /// Checks the headers; returns the canned ACL, and permission and grantee of each grant.
-    pub(crate) fn check(&self) -> S3Result<(Option<String>, Vec<(String, String)>)> {
+    pub(crate) fn check(&self) -> S3Result<(Option<String>, Grants)> {
         let mut grants = Vec::new();
         for (permission, header) in [
             ("READ", self.read),

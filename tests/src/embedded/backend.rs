@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+#[allow(clippy::wildcard_imports, reason = "one input and one output type per call")]
 use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 

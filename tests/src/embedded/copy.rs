@@ -12,7 +12,7 @@ use s3s::{S3Result, s3_error};
 use super::backend::Backend;
 use super::content::Content;
 use super::encryption::CustomerKey;
-use super::object::{attributes_of, check_read};
+use super::object::{attributes_of, check_read, shown_version};
 use super::state::Object;
 
 struct Source {
@@ -42,8 +42,8 @@ impl Backend {
         )?;
         let mut attributes = attributes_of!(self, input);
         if input.metadata_directive.as_ref().is_none_or(|directive| directive.as_str() != "REPLACE") {
-            attributes.metadata = source.object.attributes.metadata.clone();
-            attributes.content_type = source.object.attributes.content_type.clone();
+            attributes.metadata.clone_from(&source.object.attributes.metadata);
+            attributes.content_type.clone_from(&source.object.attributes.content_type);
         }
         let mut state = self.shared.state();
         let md5 = content_md5(&source.object.content)?;
@@ -127,7 +127,7 @@ impl Backend {
         let state = self.shared.state();
         let (version, object) = self.find(&state, bucket, name, version_id.as_deref(), reader)?;
         object.attributes.encryption.unlock(customer_key.as_deref())?;
-        let version_id = self.shown_version(&state, bucket, version);
+        let version_id = shown_version(&state, bucket, version);
         Ok(Source { object: object.clone(), version_id })
     }
 }

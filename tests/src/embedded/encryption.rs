@@ -93,6 +93,10 @@ impl Encryption {
                 return Err(error);
             }
         }
+        if let (None, None, Some(key)) = (&server_side, &customer_key_md5, &quirks.default_kms_key) {
+            let server_side = Some("aws:kms".to_owned());
+            return Ok(Self { server_side, kms_key_id: Some(key.clone()), customer_key_md5: None });
+        }
         if customer_key_md5.is_some() && server_side.is_some() {
             return Err(s3_error!(
                 InvalidArgument,

@@ -138,13 +138,11 @@ impl Front {
         let domain = self.shared.quirks.virtual_host.as_deref();
         let bucket =
             domain.and_then(|domain| host.strip_suffix(domain)).and_then(|rest| rest.strip_suffix('.'));
-        match bucket {
-            Some(bucket) => (bucket.to_owned(), path.to_owned()),
-            None => {
-                let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
-                (bucket.to_owned(), key.to_owned())
-            }
+        if let Some(bucket) = bucket {
+            return (bucket.to_owned(), path.to_owned());
         }
+        let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+        (bucket.to_owned(), key.to_owned())
     }
 
     /// What Amazon checks and `s3s` does not.

@@ -134,7 +134,7 @@ pub struct Quirks {
     pub no_next_marker: bool,
     /// Answer listings without url-encoding, although it was asked for.
     pub ignore_encoding_type: bool,
-    /// Give ETags that are not the MD5 of the content.
+    /// Give ETags that neither are nor look like an MD5.
     pub opaque_etags: bool,
     /// Refuse bodies with trailers and `aws-chunked` encoding, as Ceph 16 does.
     pub no_chunked_signing: bool,
@@ -142,6 +142,8 @@ pub struct Quirks {
     pub ssec_needs_tls: bool,
     /// The KMS keys there are; `None` takes any.
     pub kms_keys: Option<Vec<String>>,
+    /// Encrypt each new object with this KMS key where the client asks for nothing, as a bucket's default may be.
+    pub default_kms_key: Option<String>,
     /// What happens to a request signed for another region than the bucket's.
     pub wrong_region: WrongRegion,
     /// The host under which buckets are subdomains (virtual-hosted addressing), such as `s3.localhost`.
@@ -159,6 +161,7 @@ impl Default for Quirks {
             no_chunked_signing: false,
             ssec_needs_tls: false,
             kms_keys: None,
+            default_kms_key: None,
             wrong_region: WrongRegion::BadRequest,
             virtual_host: None,
         }

@@ -58,14 +58,16 @@ impl Watch {
         tokio::pin!(work);
         let mut deadline = self.deadline(idle);
         loop {
-            if let Ok(output) = tokio::time::timeout_at(deadline, &mut work).await {
-                return Some(output);
+            match tokio::time::timeout_at(deadline, &mut work).await {
+                Ok(output) => return Some(output),
+                Err(_) => {
+                    let next = self.deadline(idle);
+                    if next <= deadline {
+                        return None;
+                    }
+                    deadline = next;
+                }
             }
-            let next = self.deadline(idle);
-            if next <= deadline {
-                return None;
-            }
-            deadline = next;
         }
     }
 }

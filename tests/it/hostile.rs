@@ -1,0 +1,265 @@
+//! Remotes that lie: nothing outside the repository, nothing wrong in the cache, no signature to strangers, and an
+//! end within the timeouts.
+
+use std::time::Duration;
+
+use haul_tests::embedded::EmbeddedS3;
+use haul_tests::objects::{directory_bytes, key_of, md5_of, put_directory, put_object, track};
+use haul_tests::raw::{RawReply, RawRequest, RawServer};
+use haul_tests::{Folder, TestEnvironment};
+
+use crate::environment;
+
+/// The timeouts of these remotes are two seconds; a handful of attempts fit well into this.
+const IN_TIME: Duration = Duration::from_mins(1);
+
+fn with_server() -> (EmbeddedS3, TestEnvironment) {
+    let server = EmbeddedS3::new();
+    let mut environment = environment();
+    environment.use_keys_of(&server);
+    (server, environment)
+}
+
+fn impatient_repository<'a>(environment: &'a TestEnvironment, endpoint: &str) -> Folder<'a> {
+    let repo = environment.repository_at("repo", endpoint);
+    repo.haul(["remote", "modify", "origin", "read_timeout", "2"]).success();
+    repo.haul(["remote", "modify", "origin", "connect_timeout", "2"]).success();
+    repo
+}
+
+/// A directory object with this entry is refused, and nothing is written anywhere.
+fn manifest_is_refused(relpaths: &[&str]) {
+    let (server, environment) = with_server();
+    let repo = environment.repository_at("repo", &server.endpoint());
+    let oid = put_object(&server, b"planted");
+    let entries: Vec<_> = relpaths.iter().map(|path| (oid.as_str(), *path)).collect();
+    let directory = put_directory(&server, &entries);
+    track(&repo, "data", &directory);
+    let outside = environment.folder("outside");
+    outside.write("marker", "untouched");
+    let git_before = repo.tree(".git");
+    repo.haul(["pull"]).failure();
+    let planted = |folder: &Folder<'_>| {
+        folder.tree("").entries.keys().any(|path| path.ends_with("planted") || path.ends_with("hooks"))
+    };
+    assert!(!planted(&outside) && !planted(&repo) && !planted(&environment.folder("home")));
+    assert!(!std::path::Path::new("/tmp/haul-planted").exists());
+    repo.tree(".git").assert_equals(&git_before);
+    assert!(!repo.exists("data") || repo.tree("data").n_files() == 0);
+}
+
+#[test]
+fn manifest_that_climbs_out_of_the_output_is_refused() {
+    manifest_is_refused(&["../planted"]);
+    manifest_is_refused(&["sub/../../../outside/planted"]);
+}
+
+#[test]
+fn manifest_with_an_absolute_path_is_refused() {
+    manifest_is_refused(&["/tmp/haul-planted"]);
+}
+
+#[test]
+fn manifest_that_reaches_into_git_or_dvc_is_refused() {
+    manifest_is_refused(&[".git/hooks/planted"]);
+    manifest_is_refused(&["sub/.git/hooks/planted"]);
+    manifest_is_refused(&[".dvc/planted"]);
+}
+
+#[test]
+fn manifest_with_malformed_paths_is_refused() {
+    manifest_is_refused(&[""]);
+    manifest_is_refused(&["a//planted"]);
+    manifest_is_refused(&["./planted"]);
+    manifest_is_refused(&["nul\0planted"]);
+}
+
+#[test]
+fn manifest_that_names_a_path_twice_or_as_file_and_folder_is_refused() {
+    manifest_is_refused(&["twice", "twice"]);
+    manifest_is_refused(&["both", "both/planted"]);
+}
+
+#[test]
+fn manifest_with_an_md5_that_is_none_is_refused() {
+    for md5 in ["", "zz", "../../../../etc/passwd", "d41d8cd98f00b204e9800998ecf8427e00"] {
+        let (server, environment) = with_server();
+        let repo = environment.repository_at("repo", &server.endpoint());
+        let directory = put_directory(&server, &[(md5, "file")]);
+        track(&repo, "data", &directory);
+        repo.haul(["pull"]).failure();
+        assert!(!repo.exists("data/file"));
+    }
+}
+
+#[test]
+fn manifest_that_is_not_what_its_name_says_is_refused() {
+    let (server, environment) = with_server();
+    let repo = environment.repository_at("repo", &server.endpoint());
+    let oid = put_object(&server, b"content");
+    let honest = directory_bytes(&[(&oid, "file")]);
+    let directory = format!("{}.dir", md5_of(honest.as_bytes()));
+    server.put("bucket", &key_of(&directory), directory_bytes(&[(&oid, "another file")]));
+    track(&repo, "data", &directory);
+    repo.haul(["pull"]).failure();
+    assert_eq!(repo.cache_objects(), [""; 0]);
+    assert!(!repo.exists("data/another file"));
+}
+
+#[test]
+fn link_out_of_the_output_is_not_written_through() {
+    let (server, environment) = with_server();
+    let repo = environment.repository_at("repo", &server.endpoint());
+    let outside = environment.folder("outside");
+    let oid = put_object(&server, b"planted");
+    let directory = put_directory(&server, &[(&oid, "sub/file")]);
+    track(&repo, "data", &directory);
+    fs_err::create_dir(repo.join("data")).unwrap();
+    fs_err::os::unix::fs::symlink(outside.path(), repo.join("data/sub")).unwrap();
+    // Whether it refuses or puts a real folder in place of the link: nothing arrives outside.
+    repo.haul(["pull", "--force"]);
+    assert_eq!(outside.tree("").entries.len(), 0);
+}
+
+/// Fails in time, with nothing in the cache, when each request that `picks` names is answered with `reply`.
+fn reply_is_survived(
+    picks: impl Fn(&RawRequest) -> bool + Send + Sync + 'static,
+    reply: impl Fn(&RawRequest) -> RawReply + Send + Sync + 'static,
+) {
+    let (server, environment) = with_server();
+    let oid = put_object(&server, b"the right content");
+    let front = RawServer::in_front_of(&server, move |request| picks(request).then(|| reply(request)));
+    let repo = impatient_repository(&environment, &front.endpoint());
+    track(&repo, "file", &oid);
+    repo.haul(["pull"]).failure().within(IN_TIME);
+    assert_eq!(repo.cache_objects(), [""; 0]);
+    assert!(!repo.exists("file"));
+}
+
+fn is_get(request: &RawRequest) -> bool {
+    request.method == "GET" && request.query.is_empty()
+}
+
+#[test]
+fn body_shorter_than_its_length_says_is_an_error() {
+    reply_is_survived(is_get, |_| RawReply::with_length(200, &[], 17, "the right"));
+}
+
+#[test]
+fn body_without_end_is_given_up() {
+    reply_is_survived(is_get, |_| RawReply::endless(200, &[], "the right content", vec![b'x'; 65536]));
+}
+
+#[test]
+fn body_with_a_boastful_length_is_given_up() {
+    reply_is_survived(is_get, |_| RawReply::with_length(200, &[], 1 << 50, "the right content"));
+}
+
+#[test]
+fn body_that_stalls_is_given_up() {
+    reply_is_survived(is_get, |_| RawReply::stalled(200, &[], 17, "the right"));
+}
+
+#[test]
+fn reply_that_never_comes_is_given_up() {
+    reply_is_survived(|_| true, |_| RawReply::silence());
+}
+
+#[test]
+fn reply_that_is_not_http_is_an_error() {
+    reply_is_survived(|_| true, |_| RawReply::bytes(&b"SSH-2.0-OpenSSH_9.6\r\n"[..]));
+}
+
+#[test]
+fn redirect_to_another_host_is_not_followed_with_keys() {
+    let stranger = RawServer::new(|_| RawReply::new(200, &[], "the right content"));
+    let location = format!("http://localhost:{}/bucket/anything", stranger.port());
+    for status in [301, 302, 303, 307, 308] {
+        let location = location.clone();
+        reply_is_survived(|_| true, move |_| RawReply::redirect(status, &location));
+    }
+    let signed: Vec<_> = stranger.requests().into_iter().filter(RawRequest::is_signed).collect();
+    assert!(signed.is_empty(), "the stranger got a signature: {signed:?}");
+}
+
+/// A push must come to an end in time, be it with an error, when each listing is answered with `reply`.
+fn listing_ends(reply: impl Fn(&RawRequest) -> RawReply + Send + Sync + 'static, must_fail: bool) {
+    let (server, environment) = with_server();
+    let front = RawServer::in_front_of(&server, move |request| request.is_listing().then(|| reply(request)));
+    let repo = impatient_repository(&environment, &front.endpoint());
+    for index in 0..20 {
+        repo.write(format!("data/{index}"), format!("content {index}"));
+    }
+    repo.haul(["add", "data"]).success();
+    let output = repo.haul(["push"]).within(IN_TIME);
+    if must_fail {
+        output.failure();
+    }
+    // Twenty files, a directory: a listing that leads nowhere is not followed for ever.
+    let n_listings = front.requests().iter().filter(|request| request.is_listing()).count();
+    assert!(n_listings < 400, "{n_listings} listings");
+}
+
+#[test]
+fn listing_that_does_not_advance_is_given_up() {
+    listing_ends(|_| RawReply::listing(&[("store/files/md5/00/00", 1)], Some("again")), true);
+}
+
+#[test]
+fn listing_that_is_empty_and_truncated_is_given_up() {
+    listing_ends(|_| RawReply::listing(&[], Some("again")), true);
+}
+
+#[test]
+fn listing_with_an_entity_bomb_is_refused() {
+    listing_ends(|_| RawReply::entity_bomb(), true);
+}
+
+#[test]
+fn listing_whose_body_never_ends_is_refused() {
+    listing_ends(
+        |_| {
+            RawReply::endless(
+                200,
+                &[("content-type", "application/xml")],
+                "<ListBucketResult>",
+                vec![b' '; 65536],
+            )
+        },
+        true,
+    );
+}
+
+#[test]
+fn listing_that_is_cut_off_is_not_taken_for_whole() {
+    listing_ends(
+        |_| {
+            RawReply::new(
+                200,
+                &[("content-type", "application/xml")],
+                "<ListBucketResult><IsTruncated>false</IsTrunc",
+            )
+        },
+        true,
+    );
+}
+
+#[test]
+fn listing_nested_without_end_is_refused() {
+    listing_ends(|_| RawReply::new(200, &[("content-type", "application/xml")], "<a>".repeat(500_000)), true);
+}
+
+#[test]
+fn listing_that_invents_objects_of_other_sizes_does_not_stop_a_push() {
+    let (server, environment) = with_server();
+    let oid = md5_of(b"content");
+    let key = key_of(&oid);
+    let front = RawServer::in_front_of(&server, move |request| {
+        request.is_listing().then(|| RawReply::listing(&[(&key, 999_999)], None))
+    });
+    let repo = impatient_repository(&environment, &front.endpoint());
+    repo.write("file", "content");
+    repo.haul(["add", "file"]).success();
+    repo.haul(["push"]).success();
+    assert_eq!(server.bytes("bucket", &key_of(&oid)).unwrap(), "content");
+}

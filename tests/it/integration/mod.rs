@@ -1,0 +1,160 @@
+//! Tests against real S3 servers.
+//!
+//! `HAUL_TEST_SERVERS` names them: a comma list of names of `tests/servers.toml` (`minio,minio-tls,ceph`), which are
+//! started here, or a JSON list of endpoints that are there already (the fields of `haul_tests::announce`). Without
+//! it these tests are skipped, visibly; under `REQUIRE_INTEGRATION=1` they fail instead.
+//!
+//! Each test runs on every server. Where the catalogue says that a server lacks what is tested, the test is run all
+//! the same and has to fail: the catalogue is not to be out of date. Each result is one `MATRIX` line on stdout.
+
+use std::io::{BufRead, BufReader};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
+
+use haul_tests::announce::Announcement;
+use haul_tests::catalogue::features_of;
+use haul_tests::client::S3Client;
+use haul_tests::environment::process_variable;
+use haul_tests::{Folder, TestEnvironment, random_text};
+
+use crate::environment;
+
+mod matrix;
+
+/// A server of this run.
+struct Server {
+    announcement: Announcement,
+    /// `None` for endpoints of the user's: all of them are expected.
+    features: Option<Vec<String>>,
+    /// Ends with this process, whose end closes its stdin.
+    _process: Option<Child>,
+}
+
+static SERVERS: LazyLock<Vec<Server>> = LazyLock::new(|| {
+    let Some(wanted) = process_variable("HAUL_TEST_SERVERS") else { return Vec::new() };
+    let wanted = wanted.into_string().expect("HAUL_TEST_SERVERS is text");
+    if wanted.trim_start().starts_with('[') {
+        let given: Vec<Announcement> =
+            serde_json::from_str(&wanted).expect("HAUL_TEST_SERVERS is a list of endpoints");
+        return given
+            .into_iter()
+            .map(|announcement| Server { announcement, features: None, _process: None })
+            .collect();
+    }
+    wanted.split(',').map(str::trim).filter(|name| !name.is_empty()).map(start).collect()
+});
+
+fn start(name: &str) -> Server {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_serve-s3"))
+        .arg(name)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
+    let mut line = String::new();
+    let stdout = child.stdout.take().expect("stdout is a pipe");
+    BufReader::new(stdout)
+        .read_line(&mut line)
+        .unwrap_or_else(|error| panic!("{name} says nothing: {error}"));
+    let announcement: Announcement = serde_json::from_str(&line)
+        .unwrap_or_else(|error| panic!("{name} did not start (its error is above): {error}"));
+    let features = features_of(&announcement).unwrap_or_else(|error| panic!("{error:#}"));
+    Server { announcement, features: Some(features), _process: Some(child) }
+}
+
+impl Server {
+    fn can(&self, feature: &str) -> bool {
+        self.features.as_ref().is_none_or(|features| features.iter().any(|known| known == feature))
+    }
+
+    fn speaks_tls(&self) -> bool {
+        self.announcement.endpoint.starts_with("https:")
+    }
+
+    fn client(&self) -> S3Client {
+        S3Client::new(&self.announcement).unwrap_or_else(|error| panic!("{error:#}"))
+    }
+}
+
+/// What a test gets: a server, and a world with a repository whose remote is a fresh prefix there.
+struct Ground<'a> {
+    server: &'a Server,
+    environment: TestEnvironment,
+    bucket: String,
+    prefix: String,
+}
+
+impl Ground<'_> {
+    /// Makes a repository with the remote, and these options of it.
+    fn repository(&self, options: &[(&str, &str)]) -> Folder<'_> {
+        let repo = self.environment.repository("repo");
+        let url = format!("s3://{}/{}", self.bucket, self.prefix);
+        repo.haul(["remote", "add", "-d", "origin", &url]).success();
+        let set = |option: &str, value: &str| {
+            repo.haul(["remote", "modify", "origin", option, value]).success();
+        };
+        set("endpointurl", &self.server.announcement.endpoint);
+        if let Some(bundle) = &self.server.announcement.ca_bundle {
+            set("ssl_verify", bundle);
+        }
+        for (option, value) in options {
+            set(option, value);
+        }
+        repo
+    }
+
+    /// Returns the keys under the prefix.
+    fn keys(&self) -> Vec<String> {
+        self.server.client().keys(&self.bucket, &self.prefix).unwrap_or_else(|error| panic!("{error:#}"))
+    }
+}
+
+/// Runs `test` on every server; `feature` is what it needs of one.
+#[expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the matrix is read from the output of the tests"
+)]
+fn on_every_server(subject: &str, feature: Option<&dyn Fn(&Server) -> String>, test: impl Fn(&Ground<'_>)) {
+    if SERVERS.is_empty() {
+        let required = process_variable("REQUIRE_INTEGRATION").is_some();
+        assert!(!required, "REQUIRE_INTEGRATION is set, but HAUL_TEST_SERVERS names no server");
+        eprintln!("SKIPPED {subject}: HAUL_TEST_SERVERS names no server (cargo xtask integration does)");
+        return;
+    }
+    let mut failures = Vec::new();
+    for server in SERVERS.iter() {
+        let name = &server.announcement.name;
+        let supported = feature.is_none_or(|feature| server.can(&feature(server)));
+        let result = catch_unwind(AssertUnwindSafe(|| test(&ground(server))));
+        let word = match (&result, supported) {
+            (Ok(()), true) => "passed",
+            (Err(_), false) => "unsupported",
+            (Err(_), true) => "failed",
+            (Ok(()), false) => "passed-unexpectedly",
+        };
+        println!("MATRIX {subject} {name} {word}");
+        match (result, supported) {
+            (Err(panic), true) => failures.push(panic),
+            (Ok(()), false) => {
+                failures.push(Box::new(format!("{name} can do {subject}: say so in tests/servers.toml")));
+            }
+            _ => {}
+        }
+    }
+    if let Some(failure) = failures.pop() {
+        resume_unwind(failure);
+    }
+}
+
+fn ground(server: &Server) -> Ground<'_> {
+    let mut environment = environment();
+    let announcement = &server.announcement;
+    environment.set("AWS_ACCESS_KEY_ID", &announcement.access_key);
+    environment.set("AWS_SECRET_ACCESS_KEY", &announcement.secret_key);
+    environment.set("AWS_DEFAULT_REGION", &announcement.region);
+    environment.guard_secret(&announcement.secret_key);
+    let bucket = announcement.buckets.first().cloned().unwrap_or_else(|| "bucket".to_owned());
+    Ground { server, environment, bucket, prefix: random_text(12) }
+}

@@ -1,0 +1,206 @@
+//! SIGKILL at any moment of any command leaves nothing cut, lost or in the way: the same command, again, succeeds.
+
+use std::time::{Duration, Instant};
+
+use haul_tests::dataset::{DataSet, Random};
+use haul_tests::embedded::EmbeddedS3;
+use haul_tests::objects::{is_directory, key_of};
+use haul_tests::tree::Tree;
+use haul_tests::{Folder, TestEnvironment};
+
+use crate::environment;
+
+/// How often each command is killed.
+const ROUNDS: u64 = 8;
+
+struct Stage {
+    server: EmbeddedS3,
+    environment: TestEnvironment,
+}
+
+fn stage() -> Stage {
+    let server = EmbeddedS3::new();
+    let mut environment = environment();
+    environment.use_keys_of(&server);
+    Stage { server, environment }
+}
+
+fn data_set() -> DataSet {
+    DataSet { n_small_files: 150, big_file_bytes: 12 << 20, ..DataSet::default() }
+}
+
+/// Runs `command` several times on copies made by `prepare`, killed after a random part of the time it needs, then
+/// once to its end, and checks.
+fn survives(
+    seed: u64,
+    command: &[&str],
+    prepare: impl Fn(u64) -> Folder<'static>,
+    check: impl Fn(&Folder<'_>),
+) {
+    let whole = prepare(0);
+    let start = Instant::now();
+    whole.haul(command).success();
+    check(&whole);
+    let needed = start.elapsed();
+    let mut random = Random(seed);
+    for round in 1..=ROUNDS {
+        let folder = prepare(round);
+        // Twice in a row, so that a kill meets what a kill has left.
+        for _ in 0..2 {
+            let pause = Duration::from_micros(
+                random.below(u64::try_from(needed.as_micros()).expect("it is short") + 1),
+            );
+            let running = folder.start(command);
+            std::thread::sleep(pause);
+            running.kill();
+            folder.assert_cache_is_sound();
+        }
+        folder.haul(command).success();
+        check(&folder);
+        folder.assert_cache_is_sound();
+    }
+}
+
+/// The environment outlives the closures that make folders in it.
+fn leaked(stage: Stage) -> &'static Stage {
+    Box::leak(Box::new(stage))
+}
+
+#[test]
+fn kill_of_add_leaves_nothing_in_the_way() {
+    let stage = leaked(stage());
+    let prepare = |round: u64| {
+        let repo = stage.environment.repository_at(&format!("repo-{round}"), &stage.server.endpoint());
+        data_set().write_to(&repo.join("data"));
+        repo
+    };
+    let expected = {
+        let folder = stage.environment.folder("expected");
+        data_set().write_to(folder.path());
+        folder.tree("")
+    };
+    survives(11, &["add", "data"], prepare, |repo| {
+        Tree::read_through_links(&repo.join("data")).assert_equals(&expected);
+        repo.haul(["status"]).success().stdout_has(&["up to date"]);
+    });
+}
+
+#[test]
+fn kill_of_push_leaves_no_directory_without_its_members() {
+    let stage = leaked(stage());
+    let source = stage.environment.repository_at("source", &stage.server.endpoint());
+    data_set().write_to(&source.join("data"));
+    source.haul(["add", "data"]).success();
+    let n_objects = source.cache_objects().len();
+    let prepare = |_| {
+        for key in stage.server.keys("bucket") {
+            stage.server.remove("bucket", &key);
+        }
+        source.clone()
+    };
+    survives(12, &["push"], prepare, |_| assert_eq!(stage.server.keys("bucket").len(), n_objects));
+}
+
+#[test]
+fn killed_push_never_shows_a_directory_before_its_members() {
+    let stage = leaked(stage());
+    let source = stage.environment.repository_at("source", &stage.server.endpoint());
+    data_set().write_to(&source.join("data"));
+    source.haul(["add", "data"]).success();
+    let n_objects = source.cache_objects().len();
+    let mut random = Random(13);
+    for _ in 0..ROUNDS {
+        let running = source.start(["push"]);
+        std::thread::sleep(Duration::from_millis(random.below(400)));
+        running.kill();
+        let keys = stage.server.keys("bucket");
+        if keys.iter().any(|key| is_directory(key)) {
+            assert_eq!(keys.len(), n_objects, "the directory is there, but not all of its members");
+        }
+    }
+}
+
+#[test]
+fn kill_of_fetch_and_checkout_and_pull_leaves_nothing_in_the_way() {
+    let stage = leaked(stage());
+    let source = stage.environment.repository_at("source", &stage.server.endpoint());
+    data_set().write_to(&source.join("data"));
+    let expected = source.tree("data");
+    source.haul(["add", "data"]).success();
+    source.haul(["push"]).success();
+    let n_objects = source.cache_objects().len();
+    let clone = |name: String| {
+        let clone = stage.environment.folder(&name);
+        clone.clone_metadata_of(&source);
+        clone
+    };
+    survives(
+        14,
+        &["fetch"],
+        |round| clone(format!("fetch-{round}")),
+        |folder| {
+            assert_eq!(folder.cache_objects().len(), n_objects);
+        },
+    );
+    let fetched = |round: u64| {
+        let folder = clone(format!("checkout-{round}"));
+        folder.haul(["fetch"]).success();
+        folder
+    };
+    survives(15, &["checkout"], fetched, |folder| folder.tree("data").assert_equals(&expected));
+    survives(
+        16,
+        &["pull"],
+        |round| clone(format!("pull-{round}")),
+        |folder| {
+            folder.tree("data").assert_equals(&expected);
+        },
+    );
+}
+
+#[test]
+fn kill_of_config_edits_leaves_a_whole_file() {
+    let stage = leaked(stage());
+    let repo = stage.environment.repository_at("repo", &stage.server.endpoint());
+    let comment = "# a comment of the user\n";
+    repo.write(".dvc/config", format!("{comment}{}", repo.read(".dvc/config")));
+    let before = repo.read(".dvc/config");
+    let mut random = Random(17);
+    for round in 0..12 {
+        let running = repo.start(["remote", "modify", "origin", "jobs", &(round + 1).to_string()]);
+        std::thread::sleep(Duration::from_micros(random.below(15_000)));
+        running.kill();
+        let after = repo.read(".dvc/config");
+        assert!(after.starts_with(&before), "the file was cut:\n{after}");
+    }
+    repo.haul(["remote", "modify", "origin", "jobs", "99"]).success();
+    assert!(repo.read(".dvc/config").contains("jobs = 99"));
+    assert!(repo.read(".dvc/config").starts_with(comment));
+}
+
+#[test]
+fn upload_in_parts_that_was_killed_is_taken_up_again() {
+    use haul_tests::embedded::{Fault, FaultAction, Operation};
+    let stage = stage();
+    stage
+        .environment
+        .folder("aws")
+        .write("config", "[default]\ns3 =\n  multipart_threshold = 6MB\n  multipart_chunksize = 5MB\n");
+    let repo = stage.environment.repository_at("repo", &stage.server.endpoint());
+    let content = Random(18).bytes(18 << 20);
+    repo.write("big", &content);
+    repo.haul(["add", "big"]).success();
+    // The third part never gets a reply: there the program is killed.
+    stage.server.inject(Fault::on(Operation::UploadPart, FaultAction::Silence).after(2));
+    let running = repo.start(["push"]);
+    let end = Instant::now() + Duration::from_mins(1);
+    while stage.server.count(Operation::UploadPart) < 3 && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    running.kill();
+    stage.server.heal();
+    repo.haul(["push"]).success();
+    let key = key_of(&haul_tests::objects::md5_of(&content));
+    assert!(stage.server.bytes("bucket", &key).unwrap() == content);
+    assert_eq!(stage.server.open_uploads("bucket"), 0, "an upload was left behind");
+}
