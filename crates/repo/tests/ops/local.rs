@@ -1,0 +1,105 @@
+//! `status`, `unprotect` and `remove`.
+
+use std::os::unix::fs::symlink;
+
+use haul_repo::ops::{self, CheckoutOptions, EntryState, StatusOptions};
+use haul_storage::Oid;
+use haul_storage::hash::md5;
+use haul_storage::progress::NoObserver;
+
+use crate::{World, entry, select};
+
+#[test]
+fn status_tells_each_state() {
+    let world = World::new();
+    world.track_dir("same", &[("a", "1")]);
+    world.track_dir("changed", &[("a", "1")]);
+    world.track_dir("gone", &[("a", "1")]);
+    let lost = world.track_file("lost", "2", "");
+    world.track_file("file", "3", "");
+    world.checkout();
+    assert_eq!(world.status(), []);
+    world.write("changed/a", "2");
+    world.write("file", "4");
+    fs_err::remove_dir_all(world.path("one/gone")).unwrap();
+    fs_err::remove_file(world.object_path(&lost)).unwrap();
+    world.write("nohash.dvc", "outs:\n- path: nohash\n");
+    assert_eq!(
+        world.status(),
+        [
+            entry("changed.dvc", "changed", EntryState::Modified),
+            entry("file.dvc", "file", EntryState::Modified),
+            entry("gone.dvc", "gone", EntryState::Deleted),
+            entry("lost.dvc", "lost", EntryState::NotInCache),
+            entry("nohash.dvc", "nohash", EntryState::Deleted),
+        ]
+    );
+}
+
+#[test]
+fn status_without_memo_is_the_same() {
+    let world = World::new();
+    world.track_dir("d", &[("a", "1"), ("b", "2")]);
+    world.checkout();
+    let state = world.path("one/.dvc/tmp/haul");
+    for damage in ["", "garbage"] {
+        assert_eq!(world.status(), []);
+        fs_err::remove_dir_all(&state).unwrap();
+        fs_err::create_dir_all(&state).unwrap();
+        for name in ["memo", "memo.recent", "links.json"] {
+            fs_err::write(state.join(name), damage).unwrap();
+        }
+    }
+    assert_eq!(world.status(), []);
+    assert!(world.checkout().failed.is_empty());
+}
+
+#[test]
+fn status_lists_what_cannot_be_read() {
+    let world = World::new();
+    world.track_dir("d", &[("a", "1")]);
+    world.checkout();
+    symlink("nowhere", world.path("one/d/dangling")).unwrap();
+    let report = ops::status(&world.repo(), &StatusOptions::default(), &NoObserver).unwrap();
+    assert_eq!(report.failed.len(), 1);
+    assert!(report.failed[0].error.to_string().contains("dangling"));
+}
+
+#[test]
+fn unprotect_gives_files_of_their_own() {
+    let world = World::new();
+    for link_type in ["hardlink", "symlink"] {
+        let config = "[core]\n    remote = shared\n['remote \"shared\"']\n    url = ../../remote\n";
+        world.write(".dvc/config", &format!("[cache]\n    type = {link_type}\n{config}"));
+        world.track_dir(link_type, &[("a", "1"), ("sub/b", "2")]);
+        let select = select(&[link_type]);
+        world.checkout_with(&CheckoutOptions { select, ..CheckoutOptions::default() }).unwrap();
+        let options =
+            ops::UnprotectOptions { targets: vec![link_type.into(), "nope".into()], ..Default::default() };
+        let report = ops::unprotect(&world.repo(), &options).unwrap();
+        assert_eq!((report.n_copied, report.failed.len()), (2, 1));
+        world.write(&format!("{link_type}/a"), "edited");
+        assert_eq!(fs_err::read_to_string(world.object_path(&Oid::file(md5(b"1")))).unwrap(), "1");
+    }
+}
+
+#[test]
+fn remove_stops_tracking_and_keeps_or_deletes_the_data() {
+    let world = World::new();
+    world.track_dir("d", &[("a", "1")]);
+    world.track_file("f", "2", "");
+    world.checkout();
+    world.write(".gitignore", "/d\n/f\nmine\n");
+    let options = ops::RemoveOptions { targets: vec!["d.dvc".into(), "f".into()], ..Default::default() };
+    let report = ops::remove(&world.repo(), &options).unwrap();
+    assert_eq!(report.removed, [world.repo().root().join("d.dvc")]);
+    assert_eq!(report.failed[0].error.to_string(), "'f' is not a .dvc file. Do you mean 'f.dvc'?");
+    assert_eq!(world.read(".gitignore"), "/f\nmine\n");
+    assert!(world.exists("d/a") && !world.exists("d.dvc"));
+    // It is the user's own now: a checkout does not take it away.
+    world.checkout();
+    assert!(world.exists("d/a"));
+    let options = ops::RemoveOptions { targets: vec!["f.dvc".into()], outs: true, ..Default::default() };
+    ops::remove(&world.repo(), &options).unwrap();
+    assert!(!world.exists("f") && !world.exists("f.dvc"));
+}
