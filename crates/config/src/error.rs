@@ -137,6 +137,12 @@ pub enum Error {
         /// The level.
         level: Level,
     },
+    /// The level has no file, because the home directory is unknown.
+    #[error("the home directory is unknown")]
+    NoHome {
+        /// The level.
+        level: Level,
+    },
     /// `config` of a section that does not exist.
     #[error("{kind} '{name}' doesn't exist")]
     SectionNotFound {
@@ -228,6 +234,7 @@ impl Error {
             Self::NotInRepository { .. } => {
                 Some("use `--global` or `--system`, or change into a repository".to_owned())
             }
+            Self::NoHome { .. } => Some("set `HOME`, or `DVC_GLOBAL_CONFIG_DIR` to a folder".to_owned()),
             Self::Unquotable { .. } => {
                 Some("quotes of both kinds, and characters that end a line, can't stand there".to_owned())
             }

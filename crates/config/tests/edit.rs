@@ -285,6 +285,9 @@ fn a_secret_in_the_tracked_file_is_written_with_a_warning() {
     );
     let edited = stack.modify_remote(Level::Local, "a", "secret_access_key", "s3cr3t").unwrap();
     assert!(edited.notices.is_empty());
+    stack.set(Level::Repo, &KeyPath::parse("core.no_scm").unwrap(), "true").unwrap();
+    let edited = stack.modify_remote(Level::Repo, "a", "secret_access_key", "s3cr3t").unwrap();
+    assert!(edited.notices.is_empty(), "nothing is tracked without Git");
 }
 
 #[test]
@@ -345,6 +348,10 @@ fn outside_a_repository_only_two_levels_can_be_edited() {
     let mut stack = ConfigStack::load(&ConfigPaths::new(&env, None), &env).unwrap();
     let error = add(&mut stack, "a", "s3://bkt/a").unwrap_err();
     assert_eq!(error.to_string(), "Not inside a DVC repo");
+    let homeless = Env::new(fixture.path("sub"), [("LANG", "C")]);
+    let mut nowhere = ConfigStack::load(&ConfigPaths::new(&homeless, None), &homeless).unwrap();
+    let error = nowhere.add_remote(Level::Global, "a", "s3://bkt/a", AddRemote::default()).unwrap_err();
+    assert_eq!(error.to_string(), "the home directory is unknown");
     stack.add_remote(Level::Global, "a", "s3://bkt/a", AddRemote::default()).unwrap();
     assert_eq!(fixture.read("new/folder/config"), "['remote \"a\"']\n    url = s3://bkt/a\n");
 }

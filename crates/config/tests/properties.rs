@@ -60,6 +60,23 @@ proptest! {
     }
 
     #[test]
+    fn any_text_is_checked_without_panic(text in lines(), option in "[a-z_]{0,12}", value in any::<String>()) {
+        let folder = tempfile::tempdir().unwrap();
+        let text = format!("{text}\n['remote \"b\"']\n{option} = {value}\nurl = {value}");
+        let Ok(stack) = stack(folder.path(), &text) else { return Ok(()) };
+        match stack.config() {
+            Ok(config) => {
+                for name in config.remote_names() {
+                    if let Err(error) = config.remote(Some(name)) {
+                        prop_assert!(!error.to_string().is_empty() && error.hint().is_some(), "{:?}", error);
+                    }
+                }
+            }
+            Err(error) => prop_assert!(!error.to_string().is_empty()),
+        }
+    }
+
+    #[test]
     fn an_edit_and_its_reverse_leave_every_other_option_alone(text in lines()) {
         let folder = tempfile::tempdir().unwrap();
         let Ok(mut stack) = stack(folder.path(), &text) else { return Ok(()) };

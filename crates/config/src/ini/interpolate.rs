@@ -4,8 +4,17 @@ use super::{Document, Outline, Value};
 
 /// How deep values may refer to values; Python gives up at about a thousand.
 const MAX_DEPTH: usize = 200;
-/// How long a value may become, in bytes. Ten lines that each name another twice make a thousand copies of the last.
+/// How long a value may become, in bytes, and how many names may be replaced on the way: ten lines that each name
+/// the next one twice make a thousand copies of the last.
 const MAX_LENGTH: usize = 64 * 1024;
+const MAX_REPLACEMENTS: usize = 10_000;
+
+/// The names that are being replaced, from the outermost inwards, and how many were so far.
+#[derive(Default)]
+struct Trail {
+    open: Vec<(String, String)>,
+    replacements: usize,
+}
 
 /// Why a value can't be completed, in ConfigObj's words where it has some.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +35,7 @@ impl Document {
         item: usize,
     ) -> Result<Value, InterpolationError> {
         let replace = |text: &String| {
-            let mut trail = Vec::new();
+            let mut trail = Trail::default();
             self.replace(outline, section, self.key(item), text, &mut trail)
                 .map_err(|message| InterpolationError { item, message })
         };
@@ -43,29 +52,30 @@ impl Document {
         section: usize,
         key: &str,
         text: &str,
-        trail: &mut Vec<(String, String)>,
+        trail: &mut Trail,
     ) -> Result<String, String> {
         if !text.contains("%(") {
             return Ok(text.to_owned());
         }
         let visit = (key.to_owned(), outline[section].name.clone());
-        if trail.contains(&visit) || trail.len() >= MAX_DEPTH {
+        if trail.open.contains(&visit) || trail.open.len() >= MAX_DEPTH {
             return Err(format!("interpolation loop detected in value \"{key}\"."));
         }
-        trail.push(visit);
+        trail.open.push(visit);
         let mut replaced = String::new();
         let mut rest = text;
         while let Some((before, name, after)) = next_reference(rest) {
             replaced.push_str(before);
             let (found, at) = self.look_up(outline, section, name)?;
             replaced.push_str(&self.replace(outline, at, name, found, trail)?);
-            if replaced.len() > MAX_LENGTH {
+            trail.replacements += 1;
+            if replaced.len() > MAX_LENGTH || trail.replacements > MAX_REPLACEMENTS {
                 return Err(format!("interpolation makes value \"{key}\" too long."));
             }
             rest = after;
         }
         replaced.push_str(rest);
-        trail.pop();
+        trail.open.pop();
         Ok(replaced)
     }
 
@@ -150,9 +160,11 @@ mod tests {
     fn exponential_growth_is_cut_off() {
         let lines: Vec<String> =
             (0..40).map(|index| format!("a{index} = %(a{next})s%(a{next})s\n", next = index + 1)).collect();
-        let text = format!("[s]\nk = %(a0)s\n{}a40 = 0123456789\n", lines.concat());
-        let document = Document::parse(&text).unwrap();
-        let outline = document.outline();
-        assert!(document.interpolated(&outline, 1, outline[1].entries[0]).is_err());
+        for last in ["0123456789", "\"\""] {
+            let text = format!("[s]\nk = %(a0)s\n{}a40 = {last}\n", lines.concat());
+            let document = Document::parse(&text).unwrap();
+            let outline = document.outline();
+            assert!(document.interpolated(&outline, 1, outline[1].entries[0]).is_err());
+        }
     }
 }

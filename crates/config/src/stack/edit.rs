@@ -10,6 +10,7 @@ use super::tree::Table;
 use super::{AddRemote, ConfigStack, Edited, Notice, not_found, write};
 use crate::ini::{Document, Unquotable, Value};
 use crate::remote::{dereference, rules};
+use crate::schema::values::boolean;
 use crate::schema::{self, validate};
 use crate::{Error, KeyPath, Level, Place, Result, SectionName, keys};
 
@@ -282,6 +283,10 @@ impl ConfigStack {
 
     /// Warns of a secret in the file that Git tracks.
     fn secret_notice(&self, level: Option<Level>, key: &KeyPath) -> Option<Notice> {
+        let no_scm = self.merged(None).leaf(&["core", "no_scm"]).and_then(|leaf| boolean(&leaf.value));
+        if no_scm == Some(true) {
+            return None;
+        }
         if level != Some(Level::Repo) || !keys::is_secret(key) {
             return None;
         }

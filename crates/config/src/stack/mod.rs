@@ -171,7 +171,11 @@ impl ConfigStack {
     }
 
     fn layer(&self, level: Level) -> Result<&Layer> {
-        self.layers.iter().find(|layer| layer.level == level).ok_or(Error::NotInRepository { level })
+        let found = self.layers.iter().find(|layer| layer.level == level);
+        found.ok_or(match level {
+            Level::Global | Level::System => Error::NoHome { level },
+            Level::Repo | Level::Local => Error::NotInRepository { level },
+        })
     }
 
     /// Returns one level, or all merged.
