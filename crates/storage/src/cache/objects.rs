@@ -9,6 +9,9 @@ use super::pending::is_temporary_name;
 use super::presence::is_absence;
 use crate::{Error, Layout, Oid, Result};
 
+/// How long a temporary file is left alone: no process writes one object for longer.
+const DAY: Duration = Duration::from_hours(24);
+
 /// An object that [`Cache::objects`] found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CachedObject {
@@ -65,6 +68,23 @@ impl Cache {
                 remove(path, name.rsplit('/').next().unwrap_or(name), entry)
             })?;
         }
+        Ok(n_removed)
+    }
+
+    /// Does [`remove_stale_temporary_files`](Self::remove_stale_temporary_files) for files older than a day, at most once
+    /// a day: the time of the file `stamp` tells when it was done. Meant to be called by whatever writes to the cache.
+    pub fn sweep(&self, stamp: &Path, now: SystemTime) -> Result<u64> {
+        let swept = fs_err::metadata(stamp).and_then(|metadata| metadata.modified());
+        if swept.is_ok_and(|swept| now.duration_since(swept).is_ok_and(|since| since < DAY)) {
+            return Ok(0);
+        }
+        let n_removed = self.remove_stale_temporary_files(DAY, now)?;
+        let cannot = |error| Error::io("cannot note that the cache was swept", error);
+        if let Some(folder) = stamp.parent() {
+            fs_err::create_dir_all(folder).map_err(cannot)?;
+        }
+        let stamp = fs_err::File::create(stamp).map_err(cannot)?;
+        stamp.file().set_modified(now).map_err(cannot)?;
         Ok(n_removed)
     }
 

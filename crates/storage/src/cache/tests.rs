@@ -217,3 +217,18 @@ fn stale_temporary_files_go_and_young_ones_stay() {
     assert!(foreign.exists() && fixture.path(&oid).exists());
     assert!(!temporary.exists() && !in_root.exists());
 }
+
+#[test]
+fn sweep_works_once_a_day() {
+    let fixture = Fixture::new();
+    let oid = fixture.put(b"bytes");
+    let temporary = fixture.path(&oid).with_file_name(".JFn5gOVADzTHBXMN0WEbiA.tmp");
+    let stamp = fixture.folder.path().join("state/swept");
+    fs_err::write(&temporary, "").unwrap();
+    let now = fs_err::metadata(&temporary).unwrap().modified().unwrap();
+    let hours = |n| now + Duration::from_hours(n);
+    assert_eq!(fixture.cache.sweep(&stamp, hours(23)).unwrap(), 0);
+    assert_eq!(fixture.cache.sweep(&stamp, hours(46)).unwrap(), 0, "less than a day after the last time");
+    assert_eq!(fixture.cache.sweep(&stamp, hours(48)).unwrap(), 1);
+    assert!(!temporary.exists());
+}

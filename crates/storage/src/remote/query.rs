@@ -9,8 +9,10 @@
 use std::sync::Arc;
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use tokio::sync::OnceCell;
 use tokio::sync::mpsc::Sender;
 
+use super::{Presence, judge};
 use crate::{
     CountingStore, Error, ErrorKind, Layout, ListFrom, ListPage, Md5Digest, ObjectInfo, Oid, RemoteStore,
     Result,
@@ -48,13 +50,15 @@ pub(crate) struct Query {
     store: Arc<CountingStore>,
     wanted: Vec<(Layout, Oid)>,
     jobs: usize,
+    /// Tells that an entity tag which contradicts its object was looked at closely.
+    confirmed: OnceCell<()>,
 }
 
 impl Query {
     /// Asks for `wanted`, which is sorted and names nothing twice.
     pub(crate) fn new(store: Arc<CountingStore>, wanted: Vec<(Layout, Oid)>, jobs: usize) -> Self {
         debug_assert!(wanted.is_sorted());
-        Self { store, wanted, jobs: jobs.max(1) }
+        Self { store, wanted, jobs: jobs.max(1), confirmed: OnceCell::new() }
     }
 
     /// Sends the answers as they come, each position once. Ends early, without an error, when nobody listens any more.
@@ -159,7 +163,7 @@ impl Query {
             let key = self.key(position);
             while objects.next_if(|object| object.key < key).is_some() {}
             let found = match objects.peek() {
-                Some(object) if object.key == key => self.found(object),
+                Some(object) if object.key == key => self.confirmed(position, object).await?,
                 _ if page.is_truncated && last.is_none_or(|last| last < key.as_str()) => break,
                 _ => Found::Absent,
             };
@@ -188,6 +192,24 @@ impl Query {
             .buffer_unordered(self.jobs)
             .try_collect::<()>()
             .await
+    }
+
+    /// Tells what a listing says of an object. The first entity tag that contradicts is not believed at once: in a
+    /// bucket that encrypts by default, listings have tags that look like MD5s and are none. The reply to a HEAD
+    /// shows that to the store, which then no longer says that its tags are MD5s.
+    async fn confirmed(&self, position: usize, info: &ObjectInfo) -> Result<Found> {
+        let found = self.found(info);
+        let (layout, oid) = &self.wanted[position];
+        let contradicts = matches!(judge(*layout, oid, None, &found), Presence::Damaged { .. });
+        if !contradicts {
+            return Ok(found);
+        }
+        let look_closely = async || match self.store.head(&info.key).await {
+            Err(error) if error.kind() != ErrorKind::Denied => Err(error),
+            _ => Ok(()),
+        };
+        self.confirmed.get_or_try_init(look_closely).await?;
+        Ok(self.found(info))
     }
 
     fn found(&self, info: &ObjectInfo) -> Found {

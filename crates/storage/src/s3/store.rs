@@ -176,6 +176,11 @@ impl RemoteStore for S3Store {
 
     async fn head(&self, key: &str) -> Result<Option<ObjectInfo>> {
         let head = self.client.head_object(&self.full_key(key), HeaderMap::new(), Query::default()).await?;
+        let encryption = head.as_ref().and_then(|head| head.headers.get("x-amz-server-side-encryption"));
+        if encryption.is_some_and(|encryption| encryption.as_bytes().starts_with(b"aws:kms")) {
+            // The bucket encrypts by default; a listing does not tell.
+            self.etags.note_other();
+        }
         Ok(head.map(|head| ObjectInfo {
             key: key.to_owned(),
             size_bytes: head.size_bytes,

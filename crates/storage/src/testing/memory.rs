@@ -31,6 +31,8 @@ struct State {
     uploads: BTreeMap<String, BTreeMap<u32, Bytes>>,
     next_upload: u64,
     is_listing_denied: bool,
+    hides_md5: bool,
+    has_told: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -77,6 +79,12 @@ impl MemoryStore {
         self.state().is_listing_denied = true;
     }
 
+    /// Makes the store answer as a bucket that encrypts with KMS by default: entity tags look like MD5s and are none,
+    /// which only the replies to a PUT or HEAD tell.
+    pub fn encrypt_by_default(&self) {
+        self.state().hides_md5 = true;
+    }
+
     /// Returns the keys and bytes of all objects.
     pub fn objects(&self) -> BTreeMap<String, Bytes> {
         self.state().objects.iter().map(|(key, object)| (key.clone(), object.bytes.clone())).collect()
@@ -92,6 +100,11 @@ impl MemoryStore {
     /// Deletes an object as another client would.
     pub fn remove(&self, key: &str) {
         self.state().objects.remove(key);
+    }
+
+    /// Forgets what replies told, as another process does not know it.
+    pub fn forget_what_was_told(&self) {
+        self.state().has_told = false;
     }
 
     /// Returns the number of multipart uploads that were neither completed nor aborted.
@@ -139,7 +152,7 @@ impl RemoteStore for MemoryStore {
     }
 
     fn limits(&self) -> StoreLimits {
-        self.limits
+        StoreLimits { etag_is_md5: self.limits.etag_is_md5 && !self.state().has_told, ..self.limits }
     }
 
     async fn list_page(&self, prefix: &str, from: &ListFrom) -> Result<ListPage> {
@@ -163,7 +176,8 @@ impl RemoteStore for MemoryStore {
     }
 
     async fn head(&self, key: &str) -> Result<Option<ObjectInfo>> {
-        let state = self.state();
+        let mut state = self.state();
+        state.has_told |= state.hides_md5;
         match state.objects.get(key) {
             Some(object) => Ok(Some(info(key, object))),
             None if state.is_listing_denied => Err(error(ErrorKind::Denied, "look at", key)),
@@ -191,8 +205,10 @@ impl RemoteStore for MemoryStore {
         if md5.is_some_and(|md5| *md5 != digest) {
             return Err(error(ErrorKind::Corrupt, "put", key));
         }
-        let etag = hex::encode(digest);
-        self.state().objects.insert(key.to_owned(), Object { bytes, etag: etag.clone() });
+        let mut state = self.state();
+        state.has_told |= state.hides_md5;
+        let etag = hex::encode(if state.hides_md5 { hash::md5(&digest) } else { digest });
+        state.objects.insert(key.to_owned(), Object { bytes, etag: etag.clone() });
         Ok(Uploaded { etag: Some(etag), version_id: None })
     }
 

@@ -23,10 +23,7 @@ pub(super) async fn run(
     observer.on(Event::Planned { phase: Phase::Querying, n_objects, total_bytes: 0 });
 
     let names = plan.names();
-    let wanted: Vec<_> = (0..plan.len())
-        .map(|object| (plan.name(object), plan.size_bytes(object)))
-        .map(|((layout, oid), size_bytes)| (layout, oid, size_bytes))
-        .collect();
+    let wanted: Vec<_> = names.iter().map(|(layout, oid)| (*layout, *oid, None)).collect();
     let in_cache = blocking({
         let (cache, cancel) = (cache.clone(), context.stop.clone());
         move || cache.check_many(&names, &cancel).into_iter().collect::<Result<Vec<_>>>()
@@ -42,6 +39,12 @@ pub(super) async fn run(
     let mut report = CompareReport::default();
     for (object, (local, presence)) in in_cache.into_iter().zip(on_remote).enumerate() {
         let (layout, oid) = plan.name(object);
+        let presence = match presence {
+            Presence::Present { size_bytes } if local.is_some_and(|local| local != size_bytes) => {
+                Presence::Damaged { size_bytes }
+            }
+            other => other,
+        };
         if matches!(presence, Presence::Damaged { .. }) {
             report.damaged.push(plan.describe(object));
         }

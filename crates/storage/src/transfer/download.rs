@@ -33,7 +33,7 @@ pub(super) enum Got {
     Missing,
 }
 
-/// Gets an object; `expected` is its size, where it is known.
+/// Gets an object; `expected` is its size, where the metafile tells one.
 pub(super) async fn get(
     context: &Arc<Context>,
     layout: Layout,
@@ -65,13 +65,10 @@ async fn get_once(
 ) -> Result<Got> {
     let key = layout.object_path(&oid);
     let slot = context.slots.acquire().await;
-    let first_range = expected.filter(|size| *size >= RANGES_FROM_BYTES).map(|_| 0..ranges::PART_BYTES);
-    let download = context.store.get(&key, first_range, None).await?;
+    // The recorded size is only a hint, as in DVC; what the bytes have to be, the name says.
+    let is_ranged = expected.is_some_and(|size| size >= RANGES_FROM_BYTES);
+    let download = context.store.get(&key, is_ranged.then_some(0..ranges::PART_BYTES), None).await?;
     let size_bytes = download.size_bytes;
-    // The size is part of what is asked for. A legacy file may have other line ends than its recorded size.
-    if layout == Layout::Current && expected.is_some_and(|expected| expected != size_bytes) {
-        return Err(wrong_bytes(context.store.location(), &key));
-    }
     if expected.is_none() && attempt == 1 {
         context.meter.planned(size_bytes);
     }
@@ -83,7 +80,7 @@ async fn get_once(
     // Without the slot: those who hold a stream wait for slots, so nobody may wait the other way round.
     drop(slot);
     let Ok(_stream) = context.streams.acquire().await else { return Err(interrupted()) };
-    if size_bytes >= RANGES_FROM_BYTES {
+    if size_bytes >= RANGES_FROM_BYTES || (is_ranged && size_bytes > ranges::PART_BYTES) {
         ranges::get(context, layout, oid, &key, download).await?;
     } else {
         let _slot = context.slots.acquire().await;

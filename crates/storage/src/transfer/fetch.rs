@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
 use futures::stream::BoxStream;
@@ -67,7 +67,14 @@ pub(super) async fn run(
         context,
         plan,
     };
+    let swept = options.state_dir.as_ref().map(|folder| {
+        let (cache, stamp) = (cache.clone(), folder.join("swept"));
+        tokio::task::spawn_blocking(move || cache.sweep(&stamp, SystemTime::now()))
+    });
     fetch.work().await?;
+    if let Some(Ok(Err(error))) = futures::future::OptionFuture::from(swept).await {
+        tracing::debug!(%error, "old temporary files stay in the cache");
+    }
     if fetch.is_dry {
         fetch.plan_lacking(remote).await?;
     }
@@ -309,8 +316,8 @@ impl Fetch<'_> {
         let lacking = std::mem::take(&mut self.lacking);
         let wanted: Vec<_> = lacking
             .iter()
-            .map(|object| (self.plan.name(*object), self.plan.size_bytes(*object)))
-            .map(|((layout, oid), size_bytes)| (layout, oid, size_bytes))
+            .map(|object| self.plan.name(*object))
+            .map(|(layout, oid)| (layout, oid, None))
             .collect();
         let found = self.context.unless_stopped(remote.look_up(&wanted, self.context.jobs)).await?;
         for (object, presence) in lacking.into_iter().zip(found) {

@@ -188,11 +188,11 @@ impl Push<'_> {
         for Answer { position, found } in batch {
             let object = self.positions.get(*position).map_or(*position, |object| *object as usize);
             let (layout, oid) = self.plan.name(object);
-            let size_bytes = self.plan.size_bytes(object).or_else(|| match found {
-                // Where the entity tag says nothing, the size has to.
+            let size_bytes = match found {
+                // Where the entity tag says nothing, the size has to: that of the object itself, not the recorded one.
                 Found::Info { etag: None, .. } => self.size_in_cache(layout, &oid),
                 _ => None,
-            });
+            };
             match judge(layout, &oid, size_bytes, found) {
                 Presence::Present { .. } => self.is_there(object),
                 Presence::Damaged { .. } => {

@@ -82,7 +82,8 @@ async fn put(context: &Context, key: &str, body: Body, md5: Md5Digest) -> Result
 /// Tells whether the entity tag says that the store has other bytes.
 fn contradicts(context: &Context, uploaded: &Uploaded, md5: &Md5Digest) -> bool {
     let mut digest = Md5Digest::default();
-    context.limits.etag_is_md5
+    // Asked after the upload: its reply may have told that the bucket encrypts.
+    context.store.limits().etag_is_md5
         && uploaded
             .etag
             .as_ref()
@@ -105,11 +106,26 @@ async fn send_parts(context: &Arc<Context>, key: &str, path: Arc<PathBuf>, size_
         .state_dir
         .as_ref()
         .map(|folder| Resume::new(folder, context.store.location(), key, size_bytes, part_bytes));
-    let (upload_id, there) = start(context, key, &path, size_bytes, part_bytes, resume.as_ref()).await?;
-    let sent = send_missing_parts(context, key, &upload_id, path, size_bytes, part_bytes, there).await;
-    let sent = match sent {
-        Ok(parts) => complete(context, key, &upload_id, size_bytes, &parts).await,
-        Err(error) => Err(error),
+    let mut attempt = 1;
+    let (upload_id, sent) = loop {
+        let (upload_id, there) = start(context, key, &path, size_bytes, part_bytes, resume.as_ref()).await?;
+        let path = Arc::clone(&path);
+        let sent = send_missing_parts(context, key, &upload_id, path, size_bytes, part_bytes, there).await;
+        match sent {
+            // Another process, or the server's housekeeping, ended the upload that was to go on.
+            Err(error) if error.kind() == ErrorKind::NotFound && attempt < ATTEMPTS => {
+                tracing::debug!(%error, key, "starting an upload over");
+                if let Some(resume) = &resume {
+                    resume.forget();
+                }
+                attempt += 1;
+            }
+            Ok(parts) => {
+                let completed = complete(context, key, &upload_id, size_bytes, &parts).await;
+                break (upload_id, completed);
+            }
+            Err(error) => break (upload_id, Err(error)),
+        }
     };
     // What a later run can go on with is kept; everything else would lie in the bucket unseen, and be paid for.
     let can_go_on =
@@ -268,7 +284,8 @@ async fn complete(
         Ok(uploaded) => {
             // A whole-object entity tag of parts ends with their number; other schemes say nothing.
             let is_of_parts = |etag: &&String| etag.ends_with(&format!("-{}", parts.len()));
-            let etag = uploaded.etag.as_ref().filter(is_of_parts).filter(|_| context.limits.etag_is_md5);
+            let etag =
+                uploaded.etag.as_ref().filter(is_of_parts).filter(|_| context.store.limits().etag_is_md5);
             if etag.zip(expected.as_ref()).is_some_and(|(etag, expected)| etag != expected) {
                 return Err(wrong_etag(context, key, &uploaded));
             }

@@ -126,15 +126,20 @@ async fn broken_connection_leaves_nothing_behind() {
     }
 }
 
-#[tokio::test]
-async fn remote_object_of_wrong_size_is_refused_before_its_bytes() {
-    let setup = Setup::new();
-    let group = setup.add_file("data", b"right");
-    setup.empty_cache();
-    setup.memory.insert(&key(&group.members[0].oid), vec![0; 1 << 20]);
-    let report = setup.fetch(&[group]).await;
-    assert_eq!(report.failed[0].error.kind(), ErrorKind::Corrupt);
-    assert_eq!(report.requests.received_bytes, 0);
+#[tokio::test(flavor = "multi_thread")]
+async fn recorded_size_is_only_a_hint() {
+    for size in [17, 300_000, 20 << 20] {
+        for hint in [1, 100 << 20] {
+            let setup = Setup::new();
+            let mut group = setup.add_file("data", &vec![5; size]);
+            group.members[0].size_bytes = Some(hint);
+            setup.push(&[group.clone()]).await;
+            setup.empty_cache();
+            assert!(setup.fetch(&[group.clone()]).await.is_complete(), "{size} bytes, recorded as {hint}");
+            assert_eq!(setup.compare(&[group.clone()]).await.n_in_sync, 1);
+            assert_eq!(setup.push(&[group]).await.n_present, 1);
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

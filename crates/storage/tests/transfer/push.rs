@@ -319,3 +319,18 @@ async fn first_object_goes_while_the_listing_goes_on() {
     assert!(report.is_interrupted);
     assert!(report.n_transferred > 0);
 }
+
+#[tokio::test]
+async fn bucket_that_encrypts_by_default_is_judged_by_size() {
+    let setup = Setup::new();
+    setup.memory.encrypt_by_default();
+    let groups = [setup.add_directory("data", &files(2000, 10))];
+    let report = setup.push(&groups).await;
+    assert!(report.is_complete(), "{report:?}");
+    setup.memory.forget_what_was_told();
+    let report = setup.push(&groups).await;
+    assert_eq!((report.n_transferred, report.n_present), (0, 2001));
+    assert_eq!(report.requests.head, 1, "one closer look");
+    setup.memory.forget_what_was_told();
+    assert_eq!(setup.compare(&groups).await.n_in_sync, 2001);
+}

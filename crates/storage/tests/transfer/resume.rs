@@ -77,3 +77,12 @@ async fn lost_reply_to_complete_is_looked_after() {
     setup.faults.fail_next(Operation::CompleteMultipart, Fault::ReplyLost);
     assert!(setup.push(&groups).await.is_complete());
 }
+
+#[tokio::test]
+async fn upload_that_vanishes_in_the_middle_starts_over() {
+    let setup = setup();
+    let groups = [setup.add_file("big", &bytes())];
+    setup.faults.fail(Operation::PutPart, Fault::Error(ErrorKind::NotFound), 3, 1);
+    assert!(setup.push(&groups).await.is_complete());
+    assert_eq!(setup.memory.objects()[&key(&groups[0].members[0].oid)], bytes());
+}
