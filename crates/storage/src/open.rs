@@ -99,3 +99,109 @@ pub fn connect_s3(
     let store = S3Store::new(options.clone(), provider, &http)?;
     Ok(S3Connection { store, options, credentials, settings })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::Duration;
+
+    use haul_config::{ConfigPaths, ConfigStack};
+
+    use super::*;
+    use crate::s3::{AddressingStyle, Checksums, ListApi, PayloadSigning};
+
+    /// Opens the remote `r` of a repository with the given config, in an environment with the given AWS config.
+    fn connect(dvc_config: &str, aws_config: &str) -> (tempfile::TempDir, Result<S3Connection>) {
+        let folder = tempfile::tempdir().unwrap();
+        let (remote, env) = configure(folder.path(), dvc_config, aws_config);
+        let RemoteKind::S3(s3) = &remote.kind else { panic!("not an S3 remote") };
+        let connection = connect_s3(&remote, s3, &env, None);
+        (folder, connection)
+    }
+
+    fn configure(folder: &Path, dvc_config: &str, aws_config: &str) -> (Remote, Env) {
+        let (dvc_dir, aws_file) = (folder.join(".dvc"), folder.join("aws-config"));
+        fs_err::create_dir(&dvc_dir).unwrap();
+        fs_err::write(dvc_dir.join("config"), format!("['remote \"r\"']\n{dvc_config}")).unwrap();
+        fs_err::write(&aws_file, aws_config).unwrap();
+        let variables = [
+            ("HOME", folder.to_str().unwrap()),
+            ("AWS_CONFIG_FILE", aws_file.to_str().unwrap()),
+            ("https_proxy", "http://proxy:3128"),
+        ];
+        let env = Env::new(folder, variables);
+        let stack = ConfigStack::load(&ConfigPaths::new(&env, Some(&dvc_dir)), &env).unwrap();
+        let remote = stack.config().unwrap().remote(Some("r")).unwrap();
+        (remote, env)
+    }
+
+    #[test]
+    fn options_of_the_remote_arrive() {
+        let key = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
+        let config = format!(
+            "url = s3://data/some/where/\nendpointurl = https://minio.example.org:9000/base\nregion = eu-west-3\n\
+             ssl_verify = false\nread_timeout = 2\nconnect_timeout = 3\nlistobjects = true\nacl = private\n\
+             sse_customer_key = {key}\n"
+        );
+        let (_folder, connection) = connect(&config, "");
+        let options = connection.unwrap().options;
+        assert_eq!((options.bucket.as_str(), options.prefix.as_str()), ("data", "some/where"));
+        assert_eq!(options.remote_name.as_deref(), Some("r"));
+        assert_eq!(options.region.unwrap().value, "eu-west-3");
+        assert_eq!(options.endpoint_url.unwrap().value, "https://minio.example.org:9000/base");
+        assert_eq!(options.trust, ServerTrust::Anyone);
+        assert_eq!(options.read_timeout.value, Duration::from_secs(2));
+        assert_eq!(options.connect_timeout.value, Duration::from_secs(3));
+        assert_eq!(options.list_api, ListApi::V1);
+        assert_eq!(options.object.acl.as_deref(), Some("private"));
+        assert_eq!(options.customer_key.unwrap().key_md5_base64(), "KYvwGXoFFJ42a2u2GDWhwQ==");
+        assert_eq!(options.proxy.https.unwrap().expose(), "http://proxy:3128");
+    }
+
+    #[test]
+    fn settings_of_the_aws_config_arrive() {
+        let aws = "[default]\nregion = eu-north-1\nmax_attempts = 7\nrequest_checksum_calculation = when_supported\n\
+                   s3 =\n  max_concurrent_requests = 5\n  multipart_threshold = 64MB\n  multipart_chunksize = 16MB\n  \
+                   max_bandwidth = 1MB/s\n  addressing_style = path\n  use_dualstack_endpoint = true\n  \
+                   payload_signing_enabled = true\n";
+        let (_folder, connection) = connect("url = s3://data\n", aws);
+        let connection = connection.unwrap();
+        let options = connection.options;
+        assert_eq!(options.retry.max_attempts, Some(7));
+        assert_eq!(options.checksums, Checksums::WhenSupported);
+        assert_eq!(options.max_concurrency, Some(5));
+        assert_eq!((options.multipart_threshold_bytes, options.part_size_bytes), (64 << 20, 16 << 20));
+        assert_eq!(options.max_bandwidth, Some(1 << 20));
+        assert_eq!(options.addressing, AddressingStyle::Path);
+        assert_eq!(options.payload_signing, PayloadSigning::Always);
+        assert_eq!(connection.store.endpoint(), "https://s3.dualstack.eu-north-1.amazonaws.com");
+        assert_eq!(connection.store.limits().max_concurrency, Some(5));
+    }
+
+    #[test]
+    fn unusable_settings_are_errors_with_a_hint() {
+        let (_folder, connection) =
+            connect("url = s3://data\nprofile = nobody\n", "[profile nobodi]\nregion = x\n");
+        let error = connection.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.hint().unwrap().contains("nobodi"), "{:?}", error.hint());
+        let (_folder, connection) = connect("url = s3://data\nssl_verify = /none/ca.pem\n", "");
+        let error = connection.unwrap_err();
+        assert!(error.to_string().contains("/none/ca.pem"), "{error}");
+    }
+
+    #[test]
+    fn cloud_versioned_remote_is_not_written_to_in_another_layout() {
+        let folder = tempfile::tempdir().unwrap();
+        let (remote, env) = configure(folder.path(), "url = s3://data\nversion_aware = true\n", "");
+        assert_eq!(open_remote(&remote, &env).unwrap_err().kind(), ErrorKind::Unsupported);
+    }
+
+    #[test]
+    fn folder_is_opened_as_a_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let (remote, env) = configure(folder.path(), "url = ../elsewhere\n", "");
+        let store = open_remote(&remote, &env).unwrap();
+        assert!(store.location().ends_with("elsewhere"), "{}", store.location());
+    }
+}

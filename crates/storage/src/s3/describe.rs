@@ -81,7 +81,7 @@ fn describe_transport(subject: &Subject<'_>, error: TransportError) -> Error {
         }
         TransportErrorKind::UnknownHost => {
             Error::new(ErrorKind::Network, format!("{action}: the host of `{server}` is not known"))
-                .with_source(error)
+                .with_source(error.into_cause())
                 .with_hint(format!(
                     "check the network, or the endpoint: {}",
                     subject.modify("endpointurl URL")
@@ -89,7 +89,7 @@ fn describe_transport(subject: &Subject<'_>, error: TransportError) -> Error {
         }
         TransportErrorKind::Unreachable => {
             Error::new(ErrorKind::Network, format!("{action}: nobody answers at `{server}`{times}"))
-                .with_source(error)
+                .with_source(error.into_cause())
                 .with_hint(format!(
                     "is the server running? Its address is set with {}",
                     subject.modify("endpointurl URL")
@@ -109,12 +109,12 @@ fn describe_transport(subject: &Subject<'_>, error: TransportError) -> Error {
                 ),
             };
             Error::new(ErrorKind::Network, format!("{action}: no trusted connection to `{server}`"))
-                .with_source(error)
+                .with_source(error.into_cause())
                 .with_hint(hint)
         }
         TransportErrorKind::Broken => {
             Error::new(ErrorKind::Network, format!("{action}: the connection to `{server}` broke{times}"))
-                .with_source(error)
+                .with_source(error.into_cause())
         }
         TransportErrorKind::Malformed | TransportErrorKind::TooLong => {
             Error::new(ErrorKind::Corrupt, format!("{action}: `{server}` gave a malformed reply"))

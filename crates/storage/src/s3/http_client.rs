@@ -312,7 +312,16 @@ fn classify(error: reqwest::Error) -> TransportError {
     } else {
         (TransportErrorKind::Broken, "the connection broke")
     };
-    TransportError::new(kind, message).with_source(error)
+    TransportError::new(kind, message).with_source(root_cause(&error))
+}
+
+/// Returns the innermost cause as text: the layers around it repeat that a request failed.
+fn root_cause(error: &(dyn StdError + 'static)) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
 }
 
 /// Looks into an IO error, whose wrapped errors are not among its sources.

@@ -1,4 +1,30 @@
-//! A thin client for S3 and servers that speak its language.
+//! A thin client for S3 and the servers that speak its language.
+//!
+//! It exists because the clients at hand lack what a DVC remote needs: ListObjects (v1), ACLs and grants, bodies
+//! streamed from files, error codes as data, wrong-region retries, and an idle limit that tells a slow server from a
+//! dead one. It holds no credentials chain (haul-auth) and knows no objects by their hash (the rest of this crate).
+//!
+//! # What always holds
+//!
+//! - Every request goes through `client`: headers by operation, then a signature over all of them, once per attempt.
+//! - No redirect is followed, but to the same bucket in the region that the server names.
+//! - Replies are bounded in size and depth, without entities; listings must move on; a body is as long as announced.
+//! - Secrets are marked sensitive and shown by no `Debug`, no log and no error.
+//!
+//! # Map
+//!
+//! | module | |
+//! |---|---|
+//! | `options`, `resolve` | what can be set; from the configuration to it |
+//! | `endpoint` | host and path of a bucket and its keys |
+//! | `op` | the operations and the headers of each |
+//! | `payload`, `throttle` | bodies, made anew for every attempt; bandwidth |
+//! | `transport`, `http_client`, `watch` | one HTTP exchange; reqwest; the idle watchdog |
+//! | `client`, `retry`, `failure`, `describe` | the choke point; when to try again; what a failure is, and in words |
+//! | `ops`, `list`, `download` | one function per call; listings; GET that goes on where it broke off |
+//! | `xml`, `replies` | what servers write |
+//! | `store`, `object_store` | [`S3Store`] for the transfer engine and as an `object_store` |
+
 mod client;
 mod describe;
 mod download;

@@ -109,6 +109,11 @@ impl TransportError {
         self
     }
 
+    /// Returns the cause alone, or the error where it has none, for messages that say the rest themselves.
+    pub(crate) fn into_cause(mut self) -> Box<dyn StdError + Send + Sync> {
+        self.source.take().unwrap_or_else(|| self.into())
+    }
+
     pub(crate) fn too_long(limit_bytes: usize) -> Self {
         let message = format!("the reply is longer than {limit_bytes} bytes");
         Self::new(TransportErrorKind::TooLong, message)
