@@ -40,6 +40,9 @@ pub enum Error {
     /// Another process holds the lock.
     #[error("{0}")]
     Locked(String),
+    /// Another process works on the same files, or the table of who works on what cannot be read.
+    #[error("{0}")]
+    Busy(String),
     /// Git could not be asked.
     #[error("{message}")]
     Git {

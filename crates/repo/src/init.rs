@@ -49,14 +49,14 @@ pub fn init(directory: &Path, options: InitOptions, env: &Env) -> Result<InitRep
     let root = normalize(&env.absolute(directory));
     let dvc_dir = root.join(DVC_DIR);
     let git = if options.no_scm { None } else { Some(find_git(&root, options.subdir)?) };
-    if let Some(git) = &git {
-        if git.is_ignored(&dvc_dir, false)? {
-            return Err(Error::Init(format!(
-                "{} is ignored by your SCM tool. \nMake sure that it's tracked, for example, by adding '!.dvc' to \
-                 .gitignore.",
-                dvc_dir.display()
-            )));
-        }
+    if let Some(git) = &git
+        && git.is_ignored(&dvc_dir, false)?
+    {
+        return Err(Error::Init(format!(
+            "{} is ignored by your SCM tool. \nMake sure that it's tracked, for example, by adding '!.dvc' to \
+             .gitignore.",
+            dvc_dir.display()
+        )));
     }
     let failed = |source| Error::io("failed to initiate DVC", source);
     if dvc_dir.is_dir() {

@@ -7,7 +7,7 @@ use haul_config::{Config, ConfigPaths, ConfigStack, Env};
 
 use crate::git::{Git, gitignore};
 use crate::ignore::IgnoreRules;
-use crate::lock::{LockWait, RepoLock};
+use crate::lock::{LockWait, PathLocks, RepoLock};
 use crate::paths::{normalize, relative};
 use crate::{Error, Result};
 
@@ -132,6 +132,13 @@ impl Repo {
     /// Takes the lock of the repository, as DVC does around every command that reads or writes metafiles.
     pub fn lock(&self, wait: LockWait) -> Result<RepoLock> {
         RepoLock::acquire(&self.tmp_dir().join("lock"), wait)
+    }
+
+    /// Takes locks on single files and folders, as DVC does around work on a stage; `command` is what others
+    /// are told about this process.
+    pub fn lock_paths(&self, command: &str, read: &[PathBuf], write: &[PathBuf]) -> Result<PathLocks> {
+        let folder = self.tmp_dir();
+        PathLocks::acquire(&folder, &self.display_path(&folder.join("rwlock")), command, read, write)
     }
 
     /// Returns the working directory; absolute and normal.

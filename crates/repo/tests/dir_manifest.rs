@@ -1,5 +1,7 @@
 //! The `.dir` object: DVC's bytes, and what a hostile one may not do.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use haul_repo::DirManifest;
 use haul_repo::metafile::dir_manifest::{DirEntry, ManifestError};
 use proptest::prelude::*;

@@ -1,5 +1,7 @@
 //! Stages, outs and targets of a whole repository.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::path::Path;
 
 use haul_config::Env;

@@ -14,7 +14,7 @@ pub mod gitignore;
 mod revision;
 mod stage;
 
-pub use revision::{Revision, RevisionSet};
+pub use revision::{NamedFile, Revision, RevisionSet};
 
 /// The Git repository around a DVC repository.
 pub struct Git {
@@ -88,13 +88,12 @@ impl Git {
 
     /// Returns `path` as Git names it; `None` for what is outside of the work tree and for its root.
     fn name(&self, path: &Path) -> Option<BString> {
-        let below = match path.strip_prefix(&self.work_dir) {
-            Ok(below) => below.to_owned(),
-            Err(_) => {
-                let folder = fs_err::canonicalize(path.parent()?).ok()?;
-                let root = fs_err::canonicalize(&self.work_dir).ok()?;
-                folder.join(path.file_name()?).strip_prefix(root).ok()?.to_owned()
-            }
+        let below = if let Ok(below) = path.strip_prefix(&self.work_dir) {
+            below.to_owned()
+        } else {
+            let folder = fs_err::canonicalize(path.parent()?).ok()?;
+            let root = fs_err::canonicalize(&self.work_dir).ok()?;
+            folder.join(path.file_name()?).strip_prefix(root).ok()?.to_owned()
         };
         let name = gix::path::to_unix_separators_on_windows(bytes_of(below).ok()?).into_owned();
         (!name.is_empty()).then_some(name)

@@ -76,11 +76,7 @@ impl Git {
 
     /// Returns the files of a commit whose names `wanted` accepts, with their content; paths are absolute, as
     /// if the commit were checked out.
-    pub fn files_at(
-        &self,
-        revision: &Revision,
-        wanted: &dyn Fn(&str) -> bool,
-    ) -> Result<Vec<(PathBuf, Vec<u8>)>> {
+    pub fn files_at(&self, revision: &Revision, wanted: &dyn Fn(&str) -> bool) -> Result<Vec<NamedFile>> {
         self.try_files_at(revision, wanted)
             .map_err(|source| Error::git(format!("cannot read the revision `{}`", revision.name), source))
     }
@@ -89,7 +85,7 @@ impl Git {
         &self,
         revision: &Revision,
         wanted: &dyn Fn(&str) -> bool,
-    ) -> Result<Vec<(PathBuf, Vec<u8>)>, Box<dyn std::error::Error + Send + Sync>> {
+    ) -> Result<Vec<NamedFile>, AnyError> {
         let repo = self.repo.to_thread_local();
         let id = gix::ObjectId::from_hex(revision.commit.as_bytes())?;
         let tree = repo.find_commit(id)?.tree()?;
@@ -104,6 +100,9 @@ impl Git {
         Ok(files)
     }
 }
+
+/// A path and what the file holds.
+pub type NamedFile = (PathBuf, Vec<u8>);
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 

@@ -32,7 +32,7 @@ impl Git {
         for path in paths {
             let Some(name) = self.name(path) else { continue };
             changed |= match entry_of(&repo, path)? {
-                Some(entry) => put(&mut index, name.as_ref(), entry),
+                Some(entry) => put(&mut index, name.as_ref(), &entry),
                 None => take(&mut index, name.as_ref()),
             };
         }
@@ -94,7 +94,7 @@ fn entry_of(repo: &gix::Repository, path: &Path) -> Result<Option<NewEntry>> {
 }
 
 /// Puts an entry in the place of all entries of its name; tells whether that changes anything.
-fn put(index: &mut gix::index::File, name: &BStr, entry: NewEntry) -> bool {
+fn put(index: &mut gix::index::File, name: &BStr, entry: &NewEntry) -> bool {
     if let Some(present) = index.entry_mut_by_path_and_stage(name, Stage::Unconflicted) {
         let is_same = present.id == entry.id && present.mode == entry.mode;
         (present.id, present.mode, present.stat) = (entry.id, entry.mode, entry.stat);

@@ -201,15 +201,12 @@ fn set(characters: &[char], start: usize) -> Option<(Token, usize)> {
     let mut position = 0;
     while position < content.len() {
         let from = content[position];
-        match (content.get(position + 1), content.get(position + 2)) {
-            (Some('-'), Some(to)) => {
-                ranges.push((from, *to));
-                position += 3;
-            }
-            _ => {
-                ranges.push((from, from));
-                position += 1;
-            }
+        if let (Some('-'), Some(to)) = (content.get(position + 1), content.get(position + 2)) {
+            ranges.push((from, *to));
+            position += 3;
+        } else {
+            ranges.push((from, from));
+            position += 1;
         }
     }
     Some((Token::Set { is_negated, ranges }, end + 1))

@@ -15,7 +15,7 @@ pub(super) const DVC_YAML: &str = "dvc.yaml";
 
 /// Tells whether DVC reads a file of this name as stages.
 pub(super) fn is_stage_file(name: &str) -> bool {
-    name == DVC_YAML || name.ends_with(".dvc")
+    name == DVC_YAML || name.strip_suffix(".dvc").is_some()
 }
 
 impl Index {

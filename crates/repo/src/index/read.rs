@@ -36,7 +36,7 @@ impl Context<'_> {
 
     /// Reads a `.dvc` file.
     pub(super) fn dvc_file(&self, path: &Path, text: &[u8]) -> Result<ReadStages, MetafileError> {
-        let root = load(MetafileKind::DvcFile, path, &self.shown(path), text)?;
+        let root = load(MetafileKind::Single, path, &self.shown(path), text)?;
         let get = |key: &str| root.as_ref().and_then(|root| root.get(key));
         let items = |key: &str| get(key).map(Node::items).unwrap_or_default();
         let flag = |key: &str| get(key).and_then(Node::as_bool).unwrap_or_default();
@@ -68,9 +68,9 @@ impl Context<'_> {
         text: &[u8],
         lock: Option<(&Path, &[u8])>,
     ) -> Result<ReadStages, MetafileError> {
-        let root = load(MetafileKind::DvcYaml, path, &self.shown(path), text)?;
+        let root = load(MetafileKind::Pipeline, path, &self.shown(path), text)?;
         let locked = match lock {
-            Some((path, text)) => load(MetafileKind::DvcLock, path, &self.shown(path), text)?,
+            Some((path, text)) => load(MetafileKind::Lock, path, &self.shown(path), text)?,
             None => None,
         };
         let locked_stages = locked.as_ref().and_then(|lock| lock.get("stages"));
@@ -152,7 +152,7 @@ impl Context<'_> {
                 deps.push(self.dep(lock_path, &wdir, recorded)?);
             }
             if deps.len() == before && !is_template(def_path) {
-                deps.push(self.dep_at(&wdir, def_path));
+                deps.push(dep_at(&wdir, def_path));
             }
         }
         let command = definition.get("cmd");
@@ -229,19 +229,13 @@ impl Context<'_> {
 
     fn dep(&self, path: &Path, wdir: &Path, node: &Node) -> Result<Dep, MetafileError> {
         let def_path = node.get("path").and_then(Node::as_str).unwrap_or_default();
-        let mut dep = self.dep_at(wdir, def_path);
+        let mut dep = dep_at(wdir, def_path);
         if node.get("repo").is_some() {
             dep.path = None;
         }
         let is_external = dep.path.as_ref().is_none_or(|path| !path.starts_with(self.root));
         let state = self.recorded(path, node, is_external)?;
         Ok(Dep { oid: state.oid, layout: state.layout, size_bytes: state.size_bytes, ..dep })
-    }
-
-    fn dep_at(&self, wdir: &Path, def_path: &str) -> Dep {
-        let path =
-            (!def_path.contains("://") && !def_path.is_empty()).then(|| normalize(&wdir.join(def_path)));
-        Dep { def_path: def_path.to_owned(), path, oid: None, layout: Layout::Current, size_bytes: None }
     }
 
     /// Reads hash and size of an out or a dependency.
@@ -366,6 +360,13 @@ impl Default for Recorded {
     }
 }
 
+/// A dependency nothing is recorded about.
+fn dep_at(wdir: &Path, def_path: &str) -> Dep {
+    let is_local = !def_path.contains("://") && !def_path.is_empty();
+    let path = is_local.then(|| normalize(&wdir.join(def_path)));
+    Dep { def_path: def_path.to_owned(), path, oid: None, layout: Layout::Current, size_bytes: None }
+}
+
 fn number(node: &Node, key: &str) -> Option<u64> {
     u64::try_from(node.get(key)?.as_int()?).ok()
 }
@@ -390,13 +391,11 @@ fn wdir_of(path: &Path, wdir: Option<&str>) -> PathBuf {
 
 /// Returns paths and flags of one entry of `outs:` in a `dvc.yaml`: a text, or a mapping from paths to flags.
 fn definitions(item: &Node) -> Vec<(&str, Option<&Node>)> {
-    match item.as_str() {
-        Some(path) => vec![(path, None)],
-        None => {
-            let entries = item.entries().iter();
-            entries.filter_map(|entry| Some((entry.key.as_str()?, Some(&entry.value)))).collect()
-        }
+    if let Some(path) = item.as_str() {
+        return vec![(path, None)];
     }
+    let entries = item.entries().iter();
+    entries.filter_map(|entry| Some((entry.key.as_str()?, Some(&entry.value)))).collect()
 }
 
 fn is_template(text: &str) -> bool {

@@ -77,14 +77,13 @@ impl Selection {
         let mut parts: BTreeMap<usize, BTreeSet<Option<String>>> = BTreeMap::new();
         for (stage, filter) in &stages {
             for number in index.stages[*stage].outs.clone() {
-                match filter {
-                    None => drop(parts.entry(number).or_default().insert(None)),
-                    Some(filter) => {
-                        if let Some(within) = within(&index.outs[number], filter) {
-                            parts.entry(number).or_default().insert(within);
-                        }
-                    }
-                }
+                let part = filter.as_ref().map_or(Part::Whole, |filter| part(&index.outs[number], filter));
+                let within = match part {
+                    Part::Whole => None,
+                    Part::Below(path) => Some(path),
+                    Part::Nothing => continue,
+                };
+                parts.entry(number).or_default().insert(within);
             }
         }
         let mut outs = Vec::new();
@@ -99,13 +98,19 @@ impl Selection {
     }
 }
 
-/// Tells which part of an out the absolute path `filter` names: `None` if it has nothing to do with the out.
-fn within(out: &Out, filter: &Path) -> Option<Option<String>> {
+/// Which part of an out a path names.
+enum Part {
+    Whole,
+    Below(String),
+    Nothing,
+}
+
+fn part(out: &Out, filter: &Path) -> Part {
     if out.path.starts_with(filter) {
-        return Some(None);
+        return Part::Whole;
     }
-    let below = filter.strip_prefix(&out.path).ok()?;
-    Some(Some(posix(below).ok()?))
+    let below = filter.strip_prefix(&out.path).ok().and_then(|below| posix(below).ok());
+    below.map_or(Part::Nothing, Part::Below)
 }
 
 /// How much of the repository has been read.
@@ -241,13 +246,13 @@ impl Resolver<'_> {
         if !path.is_file() {
             return Err(missing("is not a .dvc file"));
         }
-        if let Some(git) = self.repo.git() {
-            if git.is_ignored(path, false)? {
-                return Err(Error::TargetNotFound {
-                    target: path.display().to_string(),
-                    message: format!("bad DVC file name '{}' is git-ignored.", self.repo.display_path(path)),
-                });
-            }
+        if let Some(git) = self.repo.git()
+            && git.is_ignored(path, false)?
+        {
+            return Err(Error::TargetNotFound {
+                target: path.display().to_string(),
+                message: format!("bad DVC file name '{}' is git-ignored.", self.repo.display_path(path)),
+            });
         }
         files.insert(path.to_owned());
         self.index.extend(read_file(self.repo, path)?);

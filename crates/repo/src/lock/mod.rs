@@ -9,6 +9,10 @@ use std::time::Duration;
 
 use crate::{Error, Result};
 
+mod paths;
+
+pub use paths::PathLocks;
+
 /// How long to wait for a lock somebody else holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum LockWait {

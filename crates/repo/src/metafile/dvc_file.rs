@@ -60,12 +60,12 @@ pub struct DvcFile {
 impl DvcFile {
     /// Reads and checks a file.
     pub fn read(path: &Path) -> Result<Self> {
-        Ok(Self { file: EditedFile::read(path, MetafileKind::DvcFile)?, new_out: None })
+        Ok(Self { file: EditedFile::read(path, MetafileKind::Single)?, new_out: None })
     }
 
     /// Makes a file, not yet written, that tracks `out_path` (relative to the file, with `/`).
     pub fn new(path: &Path, out_path: &str) -> Self {
-        Self { file: EditedFile::new(path, MetafileKind::DvcFile), new_out: Some(out_path.to_owned()) }
+        Self { file: EditedFile::new(path, MetafileKind::Single), new_out: Some(out_path.to_owned()) }
     }
 
     /// Returns the path of the file.
@@ -119,7 +119,7 @@ pub struct DvcLock {
 impl DvcLock {
     /// Reads and checks a file.
     pub fn read(path: &Path) -> Result<Self> {
-        Ok(Self { file: EditedFile::read(path, MetafileKind::DvcLock)? })
+        Ok(Self { file: EditedFile::read(path, MetafileKind::Lock)? })
     }
 
     /// Records the content of an out of a stage, named by its path as written in the file.

@@ -10,19 +10,19 @@ use super::yaml::{Node, parse};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MetafileKind {
     /// `NAME.dvc`
-    DvcFile,
+    Single,
     /// `dvc.yaml`
-    DvcYaml,
+    Pipeline,
     /// `dvc.lock`
-    DvcLock,
+    Lock,
 }
 
 impl MetafileKind {
     fn schema(self) -> &'static Schema {
         match self {
-            Self::DvcFile => &schema::DVC_FILE,
-            Self::DvcYaml => &schema::DVC_YAML,
-            Self::DvcLock => &schema::DVC_LOCK,
+            Self::Single => &schema::DVC_FILE,
+            Self::Pipeline => &schema::DVC_YAML,
+            Self::Lock => &schema::DVC_LOCK,
         }
     }
 }
@@ -68,7 +68,7 @@ pub(crate) fn load(
             message.push_str(&violation.path.join(" -> "));
         }
         if let Some((line, column)) = place(violation) {
-            message.push_str(&format!(", line {line}, column {column}"));
+            message = format!("{message}, line {line}, column {column}");
         }
     }
     let (line, column) = place(first).unzip();
@@ -87,9 +87,9 @@ mod tests {
         let mut wrong = Vec::new();
         for case in &cases {
             let (kind, name) = match case["kind"].as_str().unwrap() {
-                "dvc" => (MetafileKind::DvcFile, "bad.dvc"),
-                "lock" => (MetafileKind::DvcLock, "dvc.lock"),
-                _ => (MetafileKind::DvcYaml, "dvc.yaml"),
+                "dvc" => (MetafileKind::Single, "bad.dvc"),
+                "lock" => (MetafileKind::Lock, "dvc.lock"),
+                _ => (MetafileKind::Pipeline, "dvc.yaml"),
             };
             let text = case["text"].as_str().unwrap();
             let found = load(kind, Path::new(name), name, text.as_bytes()).err().map(|error| error.message);

@@ -22,17 +22,17 @@ pub(super) enum Schema {
     /// Any mapping (`dict`).
     AnyDict,
     /// A list of such values.
-    ListOf(&'static Schema),
+    ListOf(&'static Self),
     /// A mapping from texts to such values.
-    DictOf(&'static Schema),
+    DictOf(&'static Self),
     /// The same with at most one member.
-    AtMostOne(&'static Schema),
+    AtMostOne(&'static Self),
     /// A mapping with these members.
     Struct(&'static [&'static [Field]]),
     /// One of these.
-    Any(&'static [Schema]),
+    Any(&'static [Self]),
     /// The second for mappings that have one of the keys, the first for everything else.
-    EitherOr(&'static [&'static str], &'static Schema, &'static Schema),
+    EitherOr(&'static [&'static str], &'static Self, &'static Self),
 }
 
 /// A member of a mapping: its name, whether it must be there, what it may be.
@@ -361,11 +361,10 @@ fn members(node: &Node) -> impl Iterator<Item = &Entry> {
 
 fn is_checksum(node: &Node) -> bool {
     match &*node.kind {
-        Kind::Scalar(Scalar::Null) => true,
+        // Python's `True` is an integer, and `str(True)` has four letters.
+        Kind::Scalar(Scalar::Null | Scalar::Bool(_)) => true,
         Kind::Scalar(Scalar::Text(text)) => text.is_empty() || text.chars().count() >= 3,
         Kind::Scalar(Scalar::Int(value)) => value.to_string().len() >= 3,
-        // Python's `True` is an integer, and `str(True)` has four letters.
-        Kind::Scalar(Scalar::Bool(_)) => true,
         _ => false,
     }
 }

@@ -9,8 +9,8 @@ pub(crate) enum Value {
     Bool(bool),
     Int(i128),
     Text(String),
-    Sequence(Vec<Value>),
-    Mapping(Vec<(String, Value)>),
+    Sequence(Vec<Self>),
+    Mapping(Vec<(String, Self)>),
 }
 
 impl From<&str> for Value {

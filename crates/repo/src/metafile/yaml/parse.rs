@@ -407,7 +407,7 @@ mod tests {
         let mut bomb = String::from("a0: &a0 x\n");
         for level in 1..40 {
             let previous = level - 1;
-            bomb.push_str(&format!("a{level}: &a{level} [*a{previous}, *a{previous}, *a{previous}]\n"));
+            bomb = format!("{bomb}a{level}: &a{level} [*a{previous}, *a{previous}, *a{previous}]\n");
         }
         assert_eq!(parse(&bomb).unwrap().unwrap().entries().len(), 40);
     }

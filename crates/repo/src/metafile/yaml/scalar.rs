@@ -26,10 +26,9 @@ pub(crate) fn write_text(text: &str, place: Place) -> String {
     let traits = Traits::of(text);
     let mut writer = Writer { out: String::new(), column: place.column, place };
     let characters: Vec<char> = text.chars().collect();
-    let is_plain = !is_ambiguous(text)
-        && !(place.is_key && traits.is_multiline)
-        && if place.is_flow { traits.allow_flow_plain } else { traits.allow_block_plain };
-    if is_plain {
+    // A text that may be plain has one line.
+    let allow_plain = if place.is_flow { traits.allow_flow_plain } else { traits.allow_block_plain };
+    if allow_plain && !is_ambiguous(text) {
         writer.plain(&characters);
         if !writer.out.contains("  \n") {
             return writer.out;
