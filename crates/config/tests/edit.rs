@@ -222,6 +222,20 @@ fn config_set_and_unset_follow_dvc() {
 }
 
 #[test]
+fn rename_takes_the_options_of_config_local_along() {
+    let fixture = Fixture::new(TWO);
+    fixture.write(".dvc/config.local", "['remote \"a\"']\n    # mine\n    region = x\n");
+    let mut stack = fixture.stack();
+    stack.rename_remote(Level::Repo, "a", "new").unwrap();
+    assert_eq!(fixture.read(".dvc/config.local"), "['remote \"new\"']\n    # mine\n    region = x\n");
+    assert!(stack.config().unwrap().remote(None).is_ok());
+    // A remote of its own stays what it is.
+    fixture.write(".dvc/config.local", "['remote \"b\"']\n    url = s3://bkt/mine\n");
+    stack.rename_remote(Level::Repo, "b", "other").unwrap();
+    assert_eq!(fixture.read(".dvc/config.local"), "['remote \"b\"']\n    url = s3://bkt/mine\n");
+}
+
+#[test]
 fn paths_of_the_command_line_are_rewritten_for_the_file() {
     let fixture = Fixture::new("");
     let mut stack = fixture.stack();

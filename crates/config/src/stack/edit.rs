@@ -119,19 +119,9 @@ impl ConfigStack {
         if layer.table.table(&["remote", &name]).is_none() {
             return Err(dotted(schema::remote_not_found(&self.merged(Some(level)), &name)));
         }
-        let is_defined_below = self
-            .layers
-            .iter()
-            .filter(|layer| layer.level < level)
-            .any(|layer| layer.table.leaf(&["remote", &name, "url"]).is_some());
-        for above in self.layers.iter().filter(|layer| layer.level > level) {
-            if let Some(table) = above.table.table(&["remote", &name])
-                && table.get("url").is_none()
-                && !is_defined_below
-            {
-                let origin = table.origin.clone().unwrap_or(crate::Origin::Default);
-                return Err(Error::InUseAbove { name, origin });
-            }
+        if let Some(above) = self.completed_by(level, &name).first() {
+            let origin = above.table.table(&["remote", &name]).and_then(|table| table.origin.clone());
+            return Err(Error::InUseAbove { name, origin: origin.unwrap_or(crate::Origin::Default) });
         }
         let section = SectionName::Remote(name.clone());
         let mut changes = Vec::new();
@@ -157,8 +147,8 @@ impl ConfigStack {
     ///
     /// The new name is written as typed and, like every name, compared in lower case.
     ///
-    /// `Deviation:` DVC refuses a taken name only if it is typed in lower case. Options of the remote in higher levels
-    /// keep the old name in DVC, which makes them a remote without a URL; here that is an error.
+    /// `Deviation:` DVC refuses a taken name only if it is typed in lower case. Options that a higher level adds to the
+    /// remote keep the old name in DVC, and no command works any more because they lack a URL; here they follow.
     pub fn rename_remote(&mut self, level: Level, old: &str, new: &str) -> Result<Edited> {
         let old = old.to_lowercase();
         self.refresh_from(level)?;
@@ -169,12 +159,14 @@ impl ConfigStack {
         if self.layer(level)?.table.table(&["remote", &old]).is_none() {
             return Err(dotted(schema::remote_not_found(&self.merged(Some(level)), &old)));
         }
+        let following: Vec<Level> = self.completed_by(level, &old).iter().map(|layer| layer.level).collect();
         let mut changes = Vec::new();
         for at in self.levels_from(level) {
             let is_default = self.names_default(at, &old)?;
-            if at == level || is_default {
+            let is_renamed = at == level || following.contains(&at);
+            if is_renamed || is_default {
                 let document = self.changed(at, |document| {
-                    if at == level {
+                    if is_renamed {
                         let (from, to) =
                             (SectionName::Remote(old.clone()), SectionName::Remote(new.to_owned()));
                         document
@@ -190,6 +182,19 @@ impl ConfigStack {
             }
         }
         self.commit(changes, None)
+    }
+
+    /// Returns the levels above that add options to a remote which this level alone gives its URL.
+    fn completed_by(&self, level: Level, name: &str) -> Vec<&Layer> {
+        let has_url = |layer: &Layer| layer.table.leaf(&["remote", name, "url"]).is_some();
+        if self.layers.iter().any(|layer| layer.level < level && has_url(layer)) {
+            return Vec::new();
+        }
+        let above = self.layers.iter().filter(|layer| layer.level > level);
+        above
+            .take_while(|layer| !has_url(layer))
+            .filter(|layer| layer.table.table(&["remote", name]).is_some())
+            .collect()
     }
 
     /// Reads the file of a level again, and rewrites a path of the command line for it.
