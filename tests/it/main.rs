@@ -5,6 +5,7 @@
 
 use haul_tests::TestEnvironment;
 
+mod credentials;
 mod damage;
 mod embedded_server;
 mod faults;

@@ -53,6 +53,7 @@ pub use cache::{Cache, CacheOptions, CacheSharing, CachedObject, Durability, Sto
 pub use counting::CountingStore;
 pub use error::{Error, ErrorKind, Result, ServerReply};
 pub use folder::FolderStore;
+pub use haul_auth::PromptMfa;
 pub use layout::Layout;
 pub use oid::{InvalidOid, Md5Digest, Oid, OidKind};
 pub use open::{S3Connection, connect_s3, open_remote, open_remote_with};

@@ -159,14 +159,18 @@ fn draw_bars(printer: &Printer, shared: &Shared, keep_going: impl Fn() -> bool) 
                 continue;
             }
             let (meter, bar) = meters[index].get_or_insert_with(|| {
-                let bar = bars.add(ProgressBar::new(0).with_style(style.clone()));
-                bar.set_prefix(PHASES[index].1);
+                let bar = ProgressBar::hidden().with_style(style.clone()).with_prefix(PHASES[index].1);
                 (Meter::start(snapshot), bar)
             });
             let (position, length) = snapshot.position();
             bar.set_length(length);
             bar.set_position(position);
             bar.set_message(snapshot.describe(meter.update(snapshot)));
+            // A bar is shown only when it has something to show.
+            if bar.is_hidden() {
+                bars.add(bar.clone());
+            }
+            bar.tick();
         }
         if !keep_going() {
             break;

@@ -3,12 +3,15 @@
 //! Validation, completion, `--help` and the reference page all come from these tables. They follow
 //! `dvc/config_schema.py` of DVC 3.67.1.
 
+mod reference;
 mod remote;
 mod sections;
 
 use std::fmt;
 
 use crate::{KeyPath, SectionName};
+
+pub use reference::reference;
 
 /// What values an option takes.
 #[derive(Debug, Clone, Copy, PartialEq)]

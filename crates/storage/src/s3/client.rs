@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use futures::stream::BoxStream;
-use haul_auth::{Clock, Credentials, ProvideCredentials};
+use haul_auth::{Clock, Credentials, ProvideCredentials, SignedPayload, SigningScope};
 use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
 
@@ -19,7 +19,6 @@ use super::op::{Op, OpHeaders};
 use super::options::{Checksums, PayloadSigning, S3Options};
 use super::payload::{Payload, PayloadDigests};
 use super::retry::{Attempts, Health, Next};
-use super::sign::{EMPTY_SHA256, Signer, UNSIGNED_PAYLOAD};
 use super::transport::{Reply, Request, Transport, TransportError};
 use crate::{Error, ErrorKind, Result};
 
@@ -97,7 +96,6 @@ pub(crate) struct Client {
     /// Changes when the server names another region.
     endpoint: RwLock<Arc<Endpoint>>,
     headers: OpHeaders,
-    signer: Signer,
     health: Health,
     /// What to add to our clock to have the server's, in seconds.
     clock_skew: AtomicI64,
@@ -121,7 +119,6 @@ impl Client {
             clock,
             endpoint,
             headers,
-            signer: Signer::default(),
             health: Health::default(),
             clock_skew: AtomicI64::new(0),
             is_accepted: AtomicBool::new(false),
@@ -235,29 +232,26 @@ impl Client {
                 HeaderValue::from_static("CRC32"),
             );
         }
+        let url = target.url();
+        *used = self.credentials.credentials().await.map_err(credentials_error)?;
+        if let Some(credentials) = used {
+            let payload = match &digests.sha256 {
+                Some(sha256) => SignedPayload::Sha256Hex(sha256),
+                None if call.payload.len_bytes() == 0 => SignedPayload::Bytes(&[]),
+                None => SignedPayload::Unsigned,
+            };
+            let scope = SigningScope { service: "s3", region: endpoint.region(), time: self.now() };
+            haul_auth::sign(&call.method, &url, &mut headers, payload, scope, credentials).map_err(
+                |source| {
+                    Error::new(ErrorKind::Unauthenticated, "the request cannot be signed").with_source(source)
+                },
+            )?;
+        }
+        // Behind the signature: proxies may replace it.
         if call.payload.len_bytes() > 0 || matches!(call.method, Method::PUT | Method::POST) {
             headers.insert(CONTENT_LENGTH, call.payload.len_bytes().into());
         }
-        *used = self.credentials.credentials().await.map_err(credentials_error)?;
-        if let Some(credentials) = used {
-            let hash = match &digests.sha256 {
-                Some(sha256) => sha256,
-                None if call.payload.len_bytes() == 0 => EMPTY_SHA256,
-                None => UNSIGNED_PAYLOAD,
-            };
-            let now = self.now();
-            self.signer
-                .sign(&call.method, &target, &mut headers, hash, credentials, endpoint.region(), now)
-                .map_err(|source| {
-                    Error::new(ErrorKind::Unauthenticated, "cannot sign the request").with_source(source)
-                })?;
-        }
-        let request = Request {
-            method: call.method.clone(),
-            url: target.url(),
-            headers,
-            payload: call.payload.clone(),
-        };
+        let request = Request { method: call.method.clone(), url, headers, payload: call.payload.clone() };
         tracing::trace!(op = %call.op, method = %request.method, url = request.url, "request");
         let reply = self.transport.send(request, self.options.read_timeout.value).await?;
         tracing::debug!(op = %call.op, key = call.key, status = reply.status.as_u16(), "reply");

@@ -106,9 +106,8 @@ fn extent(answer: &Answer, wanted: &Wanted) -> Result<(u64, Range<u64>), String>
     if answer.status != StatusCode::PARTIAL_CONTENT {
         let length = length.ok_or("the reply does not say how long the object is")?;
         return match wanted {
-            Wanted::All => Ok((length, 0..length)),
+            Wanted::All | Wanted::From(0) => Ok((length, 0..length)),
             Wanted::Bounded(range) if range.start == 0 && range.end >= length => Ok((length, 0..length)),
-            Wanted::From(0) => Ok((length, 0..length)),
             Wanted::Last(n_bytes) if *n_bytes >= length => Ok((length, 0..length)),
             _ => Err("the server ignores the range that was asked for".into()),
         };

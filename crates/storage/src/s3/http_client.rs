@@ -45,7 +45,7 @@ fn build(settings: &HttpSettings, uses_tls: bool, uses_proxies: bool) -> Result<
         .retry(reqwest::retry::never())
         .referer(false)
         .tcp_nodelay(true)
-        .tcp_keepalive(Duration::from_secs(60))
+        .tcp_keepalive(Duration::from_mins(1))
         .pool_idle_timeout(Duration::from_secs(55))
         .connect_timeout(settings.connect_timeout)
         .connector_layer(WatchConnects)

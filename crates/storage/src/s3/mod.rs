@@ -40,8 +40,9 @@ mod payload;
 mod replies;
 mod resolve;
 mod retry;
-mod sign;
 mod store;
+#[cfg(test)]
+mod tests;
 mod throttle;
 mod transport;
 mod watch;

@@ -163,7 +163,7 @@ impl OpHeaders {
 impl fmt::Debug for OpHeaders {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.object.keys().chain(self.customer_key.keys()).collect();
-        formatter.debug_struct("OpHeaders").field("names", &names).finish()
+        formatter.debug_struct("OpHeaders").field("names", &names).finish_non_exhaustive()
     }
 }
 

@@ -68,7 +68,7 @@ impl Client {
         headers: HeaderMap,
         query: Query,
     ) -> Result<Option<HeadReply>> {
-        let call = Call { headers, query, ..Call::new(Op::Head, Method::HEAD, Some(key)) };
+        let call = Call { query, headers, ..Call::new(Op::Head, Method::HEAD, Some(key)) };
         let answer = match self.send(&call).await {
             Ok(answer) => answer,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),

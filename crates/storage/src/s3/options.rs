@@ -68,7 +68,7 @@ pub struct S3Options {
 }
 
 /// The timeout DVC documents for `connect_timeout` and `read_timeout`.
-pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// From this size files go in parts. DVC sends up to 100 MiB in one request.
 pub const DEFAULT_MULTIPART_THRESHOLD_BYTES: u64 = 100 << 20;
@@ -329,7 +329,7 @@ pub struct RetryOptions {
 impl Default for RetryOptions {
     fn default() -> Self {
         Self {
-            budget: Duration::from_secs(180),
+            budget: Duration::from_mins(3),
             max_timeouts: 5,
             unreachable_budget: Duration::from_secs(4),
             internal_error_budget: Duration::from_secs(30),

@@ -46,7 +46,7 @@ impl ListReply {
                 }
                 [Tag::ListBucketResult, Tag::Contents, Tag::ETag] => object.etag = etag(text),
                 [Tag::ListBucketResult, Tag::Contents, Tag::LastModified] => {
-                    object.last_modified = timestamp(text)
+                    object.last_modified = timestamp(text);
                 }
                 [Tag::ListBucketResult, Tag::Contents] => {
                     if !(has_key && has_size) {
@@ -64,7 +64,7 @@ impl ListReply {
                     reply.next_continuation_token = not_empty(text);
                 }
                 [Tag::ListBucketResult, Tag::EncodingType] => {
-                    is_url_encoded = text.eq_ignore_ascii_case("url")
+                    is_url_encoded = text.eq_ignore_ascii_case("url");
                 }
                 [Tag::ListBucketResult] | [Tag::ListBucketResult, ..] => {}
                 other => return Err(unexpected(other, "a listing")),
@@ -161,20 +161,20 @@ impl PartsReply {
         walk(xml, |path, text| {
             match path {
                 [Tag::ListPartsResult | Tag::ListPartsResponse, Tag::Part, Tag::PartNumber] => {
-                    part.number = number(text)?
+                    part.number = number(text)?;
                 }
                 [Tag::ListPartsResult | Tag::ListPartsResponse, Tag::Part, Tag::ETag] => {
-                    text.clone_into(&mut part.etag)
+                    text.clone_into(&mut part.etag);
                 }
                 [Tag::ListPartsResult | Tag::ListPartsResponse, Tag::Part, Tag::Size] => {
-                    part.size_bytes = number(text)?
+                    part.size_bytes = number(text)?;
                 }
                 [Tag::ListPartsResult | Tag::ListPartsResponse, Tag::Part] => {
                     let empty = UploadedPart { number: 0, etag: String::new(), size_bytes: 0 };
                     reply.parts.push(std::mem::replace(&mut part, empty));
                 }
                 [Tag::ListPartsResult | Tag::ListPartsResponse, Tag::IsTruncated] => {
-                    is_truncated = boolean(text)?
+                    is_truncated = boolean(text)?;
                 }
                 [Tag::ListPartsResult | Tag::ListPartsResponse, Tag::NextPartNumberMarker] => {
                     marker = not_empty(text).map(|text| number(&text)).transpose()?;

@@ -46,10 +46,9 @@ impl S3Options {
             object: object_settings(s3),
             customer_key: customer_key(s3)?,
             payload_signing: match block.payload_signing_enabled.as_ref().map(|signing| signing.value) {
-                None => PayloadSigning::Auto,
                 Some(true) => PayloadSigning::Always,
-                // As for the AWS CLI, which signs over http whatever this says.
-                Some(false) => PayloadSigning::Auto,
+                // As for the AWS CLI, which signs over http even if this says no.
+                None | Some(false) => PayloadSigning::Auto,
             },
             checksums: match settings.request_checksum_calculation.as_ref().map(|mode| mode.value) {
                 Some(ChecksumMode::WhenSupported) => Checksums::WhenSupported,
@@ -57,10 +56,10 @@ impl S3Options {
             },
             retry,
             multipart_threshold_bytes: value_or(
-                &block.multipart_threshold,
+                block.multipart_threshold.as_ref(),
                 defaults.multipart_threshold_bytes,
             ),
-            part_size_bytes: value_or(&block.multipart_chunksize, defaults.part_size_bytes),
+            part_size_bytes: value_or(block.multipart_chunksize.as_ref(), defaults.part_size_bytes),
             max_concurrency: block.max_concurrent_requests.as_ref().map(|limit| limit.value),
             max_bandwidth: block.max_bandwidth.as_ref().map(|limit| limit.value),
             bucket: defaults.bucket,
@@ -112,6 +111,6 @@ fn customer_key(s3: &S3Remote) -> Result<Option<CustomerKey>> {
     CustomerKey::new(algorithm, key.value.expose()).map(Some)
 }
 
-fn value_or(value: &Option<Located<u64>>, default: u64) -> u64 {
-    value.as_ref().map_or(default, |value| value.value)
+fn value_or(value: Option<&Located<u64>>, default: u64) -> u64 {
+    value.map_or(default, |value| value.value)
 }

@@ -23,7 +23,7 @@ const REST: Duration = Duration::from_secs(20);
 pub(crate) struct Attempts<'a> {
     options: &'a RetryOptions,
     start: Instant,
-    n_attempts: u32,
+    n_failed: u32,
     n_timeouts: u32,
     n_region_changes: u32,
     has_refreshed: bool,
@@ -47,7 +47,7 @@ impl<'a> Attempts<'a> {
         Self {
             options,
             start: Instant::now(),
-            n_attempts: 0,
+            n_failed: 0,
             n_timeouts: 0,
             n_region_changes: 0,
             has_refreshed: false,
@@ -58,7 +58,7 @@ impl<'a> Attempts<'a> {
 
     /// Returns how many attempts have failed.
     pub(crate) fn count(&self) -> u32 {
-        self.n_attempts
+        self.n_failed
     }
 
     /// Returns how long the call has taken.
@@ -68,7 +68,7 @@ impl<'a> Attempts<'a> {
 
     /// Decides what follows the failure of an attempt.
     pub(crate) fn next(&mut self, failure: &Failure, health: &Health) -> Next {
-        self.n_attempts += 1;
+        self.n_failed += 1;
         match failure.class() {
             FailureClass::Expired if !self.has_refreshed => {
                 self.has_refreshed = true;
@@ -85,7 +85,7 @@ impl<'a> Attempts<'a> {
             FailureClass::Transient => {}
             _ => return Next::GiveUp,
         }
-        if self.options.max_attempts.is_some_and(|most| self.n_attempts >= most) {
+        if self.options.max_attempts.is_some_and(|most| self.n_failed >= most) {
             return Next::GiveUp;
         }
         let mut budget = self.options.budget;
@@ -113,7 +113,7 @@ impl<'a> Attempts<'a> {
             return Next::GiveUp;
         }
         // Wakes spread over time: many calls fail at the same moment.
-        let doubled = self.options.base_delay.saturating_mul(1 << (self.n_attempts - 1).min(16));
+        let doubled = self.options.base_delay.saturating_mul(1 << (self.n_failed - 1).min(16));
         let jitter = doubled.min(self.options.max_delay).mul_f64(rand::rng().random::<f64>());
         Next::Wait((asked.unwrap_or_default() + jitter).min(left))
     }
@@ -175,6 +175,9 @@ mod tests {
     use crate::s3::failure::ServerFailure;
     use crate::s3::transport::TransportError;
 
+    /// Timers are coarse.
+    const SLACK: Duration = Duration::from_millis(100);
+
     fn transport(kind: TransportErrorKind) -> Failure {
         Failure::Transport(TransportError::new(kind, "x"))
     }
@@ -219,19 +222,17 @@ mod tests {
             assert!(n_attempts > 1 && elapsed < Duration::from_secs(6), "{n_attempts} in {elapsed:?}");
             health.note_answer();
             let (_, elapsed) = run(&transport(kind), Duration::ZERO, &health).await;
-            assert!(elapsed > Duration::from_secs(60), "{elapsed:?}");
+            assert!(elapsed > Duration::from_mins(1), "{elapsed:?}");
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn overloaded_server_gets_the_whole_budget() {
-        for failure in
-            [server(503, "SlowDown"), server(429, ""), server(500, "InternalError"), server(200, "SlowDown")]
-        {
+        for failure in [server(503, "SlowDown"), server(429, ""), server(502, ""), server(200, "SlowDown")] {
             let (n_attempts, elapsed) = run(&failure, Duration::ZERO, &Health::default()).await;
             let budget = RetryOptions::default().budget;
             assert!(
-                n_attempts > 5 && elapsed <= budget && elapsed > budget / 2,
+                n_attempts > 5 && elapsed <= budget + SLACK && elapsed > budget / 2,
                 "{n_attempts} in {elapsed:?}"
             );
         }
@@ -242,7 +243,7 @@ mod tests {
         let (n_attempts, elapsed) =
             run(&server(500, "InternalError"), Duration::ZERO, &Health::default()).await;
         let budget = RetryOptions::default().internal_error_budget;
-        assert!(n_attempts > 5 && elapsed <= budget, "{n_attempts} in {elapsed:?}");
+        assert!(n_attempts > 5 && elapsed <= budget + SLACK, "{n_attempts} in {elapsed:?}");
     }
 
     #[tokio::test(start_paused = true)]

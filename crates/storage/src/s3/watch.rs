@@ -58,16 +58,14 @@ impl Watch {
         tokio::pin!(work);
         let mut deadline = self.deadline(idle);
         loop {
-            match tokio::time::timeout_at(deadline, &mut work).await {
-                Ok(output) => return Some(output),
-                Err(_) => {
-                    let next = self.deadline(idle);
-                    if next <= deadline {
-                        return None;
-                    }
-                    deadline = next;
-                }
+            if let Ok(output) = tokio::time::timeout_at(deadline, &mut work).await {
+                return Some(output);
             }
+            let next = self.deadline(idle);
+            if next <= deadline {
+                return None;
+            }
+            deadline = next;
         }
     }
 }

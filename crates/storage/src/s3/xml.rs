@@ -20,6 +20,7 @@ pub(crate) struct MalformedXml(pub String);
 macro_rules! tags {
     ($($name:ident),* $(,)?) => {
         /// An element's name.
+        #[expect(clippy::enum_variant_names, reason = "the names are S3's")]
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(crate) enum Tag { $($name,)* Other }
 

@@ -100,7 +100,7 @@ impl Outcome {
         let n_requests: u64 = self.remotes.iter().map(|remote| remote.requests.total()).sum();
         let files = if n_objects == 1 { "file" } else { "files" };
         page.line(format_args!(
-            "{n_objects} {files} ({}) would be {}; asked the remote {n_requests} times",
+            "{n_objects} {files} ({}) would be {}; requests to find out: {n_requests}",
             human_bytes(total),
             self.direction.participle()
         ));

@@ -1,0 +1,280 @@
+//! The commands that move data, with a folder as the remote.
+
+use crate::sandbox::Sandbox;
+
+const MD5: &str = "b1946ac92492d2347c6235b4d2611184";
+const OBJECT: &str = "files/md5/b1/946ac92492d2347c6235b4d2611184";
+
+/// A repository that tracks `hello.txt`, with the object in the cache and a remote that is empty yet.
+fn tracked() -> Sandbox {
+    let sandbox = Sandbox::with_repository();
+    sandbox.write(
+        ".dvc/config",
+        "[core]\n    no_scm = True\n    remote = store\n['remote \"store\"']\n    url = ../../store\n",
+    );
+    sandbox
+        .write("hello.txt.dvc", &format!("outs:\n- md5: {MD5}\n  size: 6\n  hash: md5\n  path: hello.txt\n"));
+    sandbox.write("hello.txt", "hello\n");
+    sandbox.write(&format!(".dvc/cache/{OBJECT}"), "hello\n");
+    sandbox
+}
+
+fn forget_cache(sandbox: &Sandbox) {
+    fs_err::remove_dir_all(sandbox.path(".dvc/cache")).unwrap();
+}
+
+fn forget_workspace(sandbox: &Sandbox) {
+    fs_err::remove_file(sandbox.path("hello.txt")).unwrap();
+}
+
+#[test]
+fn push_and_pull_say_what_they_did() {
+    let sandbox = tracked();
+    sandbox.haul("push --dry-run").is(
+        0,
+        &format!("{MD5}\thello.txt\n1 file (6 B) would be pushed; requests to find out: 1\n"),
+        "",
+    );
+    assert!(!sandbox.path(&format!("../store/{OBJECT}")).exists());
+    sandbox.haul("push").is(0, "1 file pushed\n", "");
+    assert_eq!(sandbox.read(&format!("../store/{OBJECT}")), "hello\n");
+    sandbox.haul("push").is(0, "Everything is up to date.\n", "");
+
+    forget_cache(&sandbox);
+    forget_workspace(&sandbox);
+    sandbox.haul("pull").is(0, "A       hello.txt\n1 file fetched and 1 file added\n", "");
+    assert_eq!(sandbox.read("hello.txt"), "hello\n");
+    sandbox.haul("pull").is(0, "Everything is up to date.\n", "");
+}
+
+#[test]
+fn fetch_fills_the_cache_only() {
+    let sandbox = tracked();
+    sandbox.haul("push -q").is_silent_success();
+    forget_cache(&sandbox);
+    forget_workspace(&sandbox);
+    sandbox.haul("fetch hello.txt").is(0, "1 file fetched\n", "");
+    assert!(!sandbox.path("hello.txt").exists());
+    sandbox.haul("checkout --summary").is(0, "1 file added\n", "");
+    sandbox.haul("checkout --summary").is(0, "No changes.\n", "");
+    sandbox.haul("checkout").is(0, "", "");
+}
+
+#[test]
+fn status_compares_workspace_and_metafiles() {
+    let sandbox = tracked();
+    sandbox.haul("status").is(0, "Data and pipelines are up to date.\n", "");
+    sandbox.haul("status --json").is(0, "{}\n", "");
+    sandbox.write("hello.txt", "hello, world\n");
+    sandbox.haul("status").is(0, "hello.txt.dvc:\n\tchanged outs:\n\t\tmodified:           hello.txt\n", "");
+    sandbox.haul("status --json").is(
+        0,
+        "{\"hello.txt.dvc\": [{\"changed outs\": {\"hello.txt\": \"modified\"}}]}\n",
+        "",
+    );
+    sandbox.haul("status -q").is(1, "", "");
+    forget_workspace(&sandbox);
+    sandbox.haul("status").is(0, "hello.txt.dvc:\n\tchanged outs:\n\t\tdeleted:            hello.txt\n", "");
+}
+
+#[test]
+fn status_of_an_empty_project() {
+    let text = "There are no data or pipelines tracked in this project yet.\n\
+                See <https://dvc.org/doc/start> to get started!\n";
+    Sandbox::with_repository().haul("status").is(0, text, "");
+}
+
+#[test]
+fn status_compares_cache_and_remote() {
+    let sandbox = tracked();
+    sandbox.haul("status -c").is(0, "\tnew:                hello.txt\n", "");
+    sandbox.haul("status -c --json").is(0, "{\"hello.txt\": \"new\"}\n", "");
+    sandbox.haul("push -q").is_silent_success();
+    sandbox.haul("status -c").is(0, "Cache and remote 'store' are in sync.\n", "");
+    forget_cache(&sandbox);
+    sandbox.haul("status -r Store").is(0, "\tdeleted:            hello.txt\n", "");
+    sandbox.haul("status -c -q").is(1, "", "");
+}
+
+#[test]
+fn flags_of_the_other_status_are_refused() {
+    let error = "ERROR: The following options are meaningless for local status: --all-branches, --jobs\n";
+    tracked().haul("status -a -j 2").is(1, "", error);
+}
+
+#[test]
+fn objects_that_are_nowhere_are_an_error() {
+    let sandbox = tracked();
+    forget_cache(&sandbox);
+    forget_workspace(&sandbox);
+    let warning = format!(
+        "WARNING: Some of the cache files do not exist neither locally nor on remote. Missing cache files:\nmd5: {MD5}\n"
+    );
+    for (line, operation) in [("push", "push"), ("fetch", "fetch"), ("pull", "pull")] {
+        let output = sandbox.haul(line);
+        assert_eq!((output.status.code(), output.stdout.as_str()), (1, ""), "`haul {line}`");
+        assert!(output.stderr.starts_with(&warning), "`haul {line}`: {}", output.stderr);
+        let start = format!("ERROR: failed to {operation} data ");
+        assert!(output.stderr.contains(&start), "`haul {line}`: {}", output.stderr);
+    }
+}
+
+#[test]
+fn missing_objects_can_be_allowed() {
+    let sandbox = tracked();
+    forget_cache(&sandbox);
+    forget_workspace(&sandbox);
+    assert_eq!(sandbox.haul("pull --allow-missing").status.code(), 0);
+    assert_eq!(sandbox.haul("checkout --allow-missing").status.code(), 0);
+    let output = sandbox.haul("checkout");
+    assert_eq!(output.status.code(), 255);
+    assert!(
+        output.stderr.starts_with(
+            "ERROR: Checkout failed for following targets:\nhello.txt\nIs your cache up to date?\n\
+             <https://error.dvc.org/missing-files>\n"
+        ),
+        "{}",
+        output.stderr
+    );
+}
+
+#[test]
+fn a_command_without_any_remote_is_an_error() {
+    let sandbox = tracked();
+    sandbox.write(".dvc/config", "[core]\n    no_scm = True\n");
+    for (line, operation) in
+        [("push", "push data to"), ("fetch", "fetch data from"), ("pull", "pull data from")]
+    {
+        let output = sandbox.haul(line);
+        assert_eq!((output.status.code(), output.stdout.as_str()), (1, ""), "`haul {line}`");
+        let start = format!(
+            "ERROR: failed to {operation} the cloud - config file error: no remote specified\nhint: "
+        );
+        assert!(output.stderr.starts_with(&start), "`haul {line}`: {}", output.stderr);
+    }
+}
+
+#[test]
+fn the_same_error_has_another_code_in_another_command() {
+    let sandbox = tracked();
+    for (line, code, error) in [
+        (
+            "push -r nope",
+            1,
+            "failed to push data to the cloud - config file error: remote 'nope' doesn't exist",
+        ),
+        (
+            "fetch -r nope",
+            1,
+            "failed to fetch data from the cloud - config file error: remote 'nope' doesn't exist",
+        ),
+        ("status -c -r nope", 1, "config file error: remote 'nope' doesn't exist"),
+        ("remote show nope", 251, "configuration error - config file error: remote 'nope' doesn't exist"),
+        (
+            "push nope",
+            1,
+            "failed to push data to the cloud - 'nope' does not exist as an output or a stage name in 'dvc.yaml': \
+             'dvc.yaml' does not exist",
+        ),
+    ] {
+        let output = sandbox.haul(line);
+        assert_eq!((output.status.code(), output.stdout.as_str()), (code, ""), "`haul {line}`");
+        assert!(output.stderr.starts_with(&format!("ERROR: {error}\n")), "`haul {line}`: {}", output.stderr);
+    }
+}
+
+#[test]
+fn unsaved_changes_are_not_overwritten_without_force() {
+    let sandbox = tracked();
+    sandbox.write("hello.txt", "mine\n");
+    sandbox.haul("checkout").is(
+        255,
+        "",
+        "ERROR: Can't remove the following unsaved files without confirmation. Use `--force` to force.\n\
+         <root>/hello.txt\n",
+    );
+    assert_eq!(sandbox.read("hello.txt"), "mine\n");
+    sandbox.haul("checkout -f").is(0, "M       hello.txt\n", "");
+    assert_eq!(sandbox.read("hello.txt"), "hello\n");
+}
+
+#[test]
+fn json_ends_with_an_object_for_the_error() {
+    let sandbox = tracked();
+    let output = sandbox.haul("push -r nope --json");
+    assert_eq!(output.status.code(), 1);
+    assert!(output.stdout.starts_with("{\"error\": {\"message\": \"failed to push data to the cloud - "));
+    assert!(output.stdout.contains("\"exit_code\": 1"));
+    assert!(output.stderr.starts_with("ERROR: failed to push"));
+}
+
+#[test]
+fn every_command_needs_a_repository() {
+    let error = "ERROR: you are not inside of a DVC repository (checked up to mount point '/')\n";
+    for line in ["status", "push", "fetch", "pull", "checkout", "add x", "root", "check-ignore x"] {
+        let output = Sandbox::new().haul(line);
+        assert_eq!((output.status.code(), output.stdout.as_str()), (253, ""), "`haul {line}`");
+        assert!(
+            output.stderr.starts_with("ERROR: you are not inside of a DVC repository (checked up to "),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_broken_configuration_stops_every_command_with_251() {
+    let sandbox = tracked();
+    sandbox.write(".dvc/config", "[core]\n    foo = 1\n");
+    for line in ["status", "push", "checkout", "add x"] {
+        let output = sandbox.haul(line);
+        assert_eq!(output.status.code(), 251, "`haul {line}`");
+        let error =
+            "ERROR: configuration error - config file error: extra keys not allowed @ data['core']['foo']\n";
+        assert!(output.stderr.starts_with(error), "`haul {line}`: {}", output.stderr);
+        assert!(output.stderr.contains(".dvc/config:2"), "`haul {line}`: {}", output.stderr);
+    }
+}
+
+#[test]
+fn cd_is_the_current_folder_of_everything() {
+    let sandbox = tracked();
+    fs_err::create_dir(sandbox.path("sub")).unwrap();
+    sandbox.haul("--cd sub root").is(0, "..\n", "");
+    sandbox.haul("--cd sub push ../hello.txt.dvc").is(0, "1 file pushed\n", "");
+    let output = sandbox.haul("--cd nowhere status");
+    assert_eq!(output.status.code(), 255);
+    assert!(output.stderr.starts_with("ERROR: cannot change the directory"), "{}", output.stderr);
+}
+
+#[test]
+fn init_makes_a_repository_without_git() {
+    let sandbox = Sandbox::new();
+    let output = sandbox.haul("init --no-scm");
+    assert_eq!((output.status.code(), output.stderr.as_str()), (0, ""));
+    assert!(output.stdout.starts_with("Initialized DVC repository.\n\nWhat's next?\n"), "{}", output.stdout);
+    assert_eq!(sandbox.read(".dvc/config"), "[core]\n    no_scm = True\n");
+    let again = "ERROR: failed to initiate DVC - '.dvc' exists. Use `-f` to force.\n";
+    sandbox.haul("init --no-scm").is(1, "", again);
+    let output = Sandbox::new().haul("init");
+    assert_eq!(output.status.code(), 1);
+    assert!(
+        output.stderr.contains("is not tracked by any supported SCM tool (e.g. Git)."),
+        "{}",
+        output.stderr
+    );
+}
+
+#[test]
+fn check_ignore_names_the_deciding_pattern() {
+    let sandbox = Sandbox::with_repository();
+    sandbox.write(".dvcignore", "*.log\n!keep.log\n");
+    sandbox.haul("check-ignore a.log keep.log b.txt").is(0, "a.log\n", "");
+    sandbox.haul("check-ignore b.txt").is(1, "", "");
+    sandbox.haul("check-ignore -d a.log keep.log b.txt").is(
+        0,
+        ".dvcignore:1:*.log\ta.log\n.dvcignore:2:!keep.log\tkeep.log\n",
+        "",
+    );
+    sandbox.haul("check-ignore -d -n b.txt").is(1, "::\tb.txt\n", "");
+    sandbox.haul("check-ignore").is(255, "", "ERROR: `targets` or `--stdin` needed\n");
+}

@@ -1,0 +1,261 @@
+use super::*;
+use crate::s3::options::{AddressingStyle, Checksums, CustomerKey, ListApi};
+use crate::{Body, ErrorKind, ListFrom, RemoteStore, UploadedPart};
+
+const SLOW_DOWN: &str = "<Error><Code>SlowDown</Code><Message>calm down</Message></Error>";
+
+fn body(text: &'static str) -> Body {
+    Body::Bytes(Bytes::from_static(text.as_bytes()))
+}
+
+#[tokio::test]
+async fn every_amazon_header_is_signed() {
+    let mut options = options();
+    options.object.acl = Some("private".into());
+    options.object.grant_read = Some("id=a, id=b".into());
+    options.customer_key = Some(CustomerKey::new("AES256", &[7; 32]).unwrap());
+    options.checksums = Checksums::WhenSupported;
+    let (server, store) = store(options);
+    server.push(reply(200, ""));
+    store.put("k", &body("hello"), Some(&crate::hash::md5(b"hello"))).await.unwrap();
+    let request = &server.take()[0];
+    assert_eq!(request.url, "http://server:9000/data/p/k");
+    let signed = header(request, "authorization").split("SignedHeaders=").nth(1).unwrap();
+    let signed: Vec<&str> = signed.split(',').next().unwrap().split(';').collect();
+    for name in request.headers.keys().filter(|name| name.as_str().starts_with("x-amz-")) {
+        assert!(signed.contains(&name.as_str()), "{name} is not in {signed:?}");
+    }
+    assert!(signed.contains(&"host") && signed.contains(&"content-md5"), "{signed:?}");
+    assert_eq!(header(request, "content-md5"), "XUFAKrxLKna5cZ2REBfFkg==");
+    assert_eq!(header(request, "x-amz-checksum-crc32"), "NhCmhg==");
+    let sha256 = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+    assert_eq!(header(request, "x-amz-content-sha256"), sha256);
+    for secret in ["x-amz-server-side-encryption-customer-key", "authorization", "x-amz-security-token"] {
+        assert!(request.headers[secret].is_sensitive(), "{secret}");
+    }
+    let shown = format!("{request:?} {store:?} {:?}", store.client);
+    for secret in ["hushhush", "tokentoken", "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc="] {
+        assert!(!shown.contains(secret), "{secret} in {shown}");
+    }
+}
+
+#[tokio::test]
+async fn body_over_tls_is_not_hashed_and_anonymous_requests_are_not_signed() {
+    let mut with_tls = options();
+    with_tls.endpoint_url = Some(Located::default_value("https://server".into()));
+    let (server, store) = store(with_tls);
+    server.push(reply(200, ""));
+    store.put("k", &body("hello"), None).await.unwrap();
+    assert_eq!(header(&server.take()[0], "x-amz-content-sha256"), "UNSIGNED-PAYLOAD");
+
+    let credentials = FakeCredentials { anonymous: true, ..FakeCredentials::default() };
+    let (server, store) = store_with(options(), credentials, Arc::new(SystemClock));
+    server.push(reply(404, ""));
+    assert_eq!(store.head("k").await.unwrap(), None);
+    let request = &server.take()[0];
+    assert!(
+        request.headers.keys().all(|name| !name.as_str().starts_with("x-amz-") && name != "authorization")
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn expired_credentials_are_renewed_and_every_attempt_is_signed_anew() {
+    let (server, store) = store(options());
+    server.push(reply(503, SLOW_DOWN));
+    server.push(reply(400, "<Error><Code>ExpiredToken</Code></Error>"));
+    server.push(reply(200, ""));
+    store.put("k", &body("hello"), None).await.unwrap();
+    let requests = server.take();
+    let keys: Vec<&str> = requests
+        .iter()
+        .map(|request| &header(request, "authorization")[.."AWS4-HMAC-SHA256 Credential=KEY0".len()])
+        .collect();
+    assert!(keys[0].ends_with("KEY0") && keys[1].ends_with("KEY0") && keys[2].ends_with("KEY1"), "{keys:?}");
+    assert!(requests.iter().all(|request| request.payload.in_memory().unwrap() == "hello"));
+}
+
+#[tokio::test]
+async fn bucket_in_another_region_is_followed_there_once_and_for_all() {
+    let mut on_aws = options();
+    on_aws.endpoint_url = None;
+    on_aws.addressing = AddressingStyle::Auto;
+    let (server, store) = store(on_aws);
+    server.push(
+        reply(301, "").with("x-amz-bucket-region", "eu-west-3").with("location", "https://evil.example.org"),
+    );
+    server.push(reply(200, ""));
+    server.push(reply(200, ""));
+    store.put("k", &body("x"), None).await.unwrap();
+    store.put("k", &body("x"), None).await.unwrap();
+    assert_eq!(store.region(), "eu-west-3");
+    let requests = server.take();
+    assert_eq!(requests[1].url, "https://data.s3.eu-west-3.amazonaws.com/p/k");
+    assert_eq!(requests[2].url, requests[1].url);
+    assert!(header(&requests[1], "authorization").contains("/eu-west-3/s3/aws4_request"));
+}
+
+#[tokio::test]
+async fn redirect_to_another_host_is_refused() {
+    let (server, store) = store(options());
+    server.push(reply(307, "").with("location", "http://evil.example.org/data/p/k"));
+    let error = store.put("k", &body("x"), None).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.hint().unwrap().contains("evil.example.org"), "{:?}", error.hint());
+    assert_eq!(server.take().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn error_under_a_200_is_an_error() {
+    let (server, store) = store(options());
+    let parts = [UploadedPart { number: 1, etag: "\"a\"".into(), size_bytes: 1 }];
+    server.push(reply(200, &format!("   \n{SLOW_DOWN}")));
+    server.push(reply(
+        200,
+        "<CompleteMultipartUploadResult><ETag>\"abc-1\"</ETag></CompleteMultipartUploadResult>",
+    ));
+    let done = store.complete_multipart("k", "id", &parts).await.unwrap();
+    assert_eq!(done.etag.as_deref(), Some("abc-1"));
+    assert_eq!(server.take().len(), 2);
+
+    server.push(reply(200, "<Error><Code>AccessDenied</Code></Error>"));
+    assert!(store.delete(&["k".into()]).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn completion_whose_reply_got_lost_is_recognised() {
+    let (server, store) = store(options());
+    let parts = [UploadedPart { number: 1, etag: "\"a\"".into(), size_bytes: 7 }];
+    server.push_error(TransportErrorKind::Broken);
+    server.push(reply(404, "<Error><Code>NoSuchUpload</Code></Error>"));
+    server.push(reply(200, "").with("content-length", "7").with("etag", "\"abc-1\""));
+    let done = store.complete_multipart("k", "id", &parts).await.unwrap();
+    assert_eq!(done.etag.as_deref(), Some("abc-1"));
+    server.take();
+    server.push(reply(404, "<Error><Code>NoSuchUpload</Code></Error>"));
+    server.push(reply(200, "").with("content-length", "8"));
+    let error = store.complete_multipart("k", "id", &parts).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "an object of another size is not this upload");
+}
+
+#[tokio::test]
+async fn refused_head_is_explained_once() {
+    let (server, store) = store(options());
+    server.push(reply(403, ""));
+    server.push(reply(403, "<Error><Code>SignatureDoesNotMatch</Code></Error>"));
+    assert_eq!(store.head("k").await.unwrap_err().kind(), ErrorKind::Unauthenticated);
+    let requests = server.take();
+    assert!(is_get(&requests[1]) && header(&requests[1], "range") == "bytes=0-0");
+
+    server.push(reply(200, "").with("content-length", "1"));
+    assert_eq!(store.head("k").await.unwrap().unwrap().size_bytes, 1);
+    server.push(reply(403, ""));
+    assert_eq!(store.head("none").await.unwrap_err().kind(), ErrorKind::Denied);
+    assert_eq!(server.take().len(), 2, "good credentials are not doubted");
+}
+
+#[tokio::test]
+async fn clock_of_the_server_is_taken_over() {
+    let (server, store) = store(options());
+    let body_text = "<Error><Code>RequestTimeTooSkewed</Code></Error>";
+    server.push(reply(403, body_text).with("date", "Thu, 01 Jan 2032 00:00:00 GMT"));
+    server.push(reply(200, ""));
+    store.put("k", &body("x"), None).await.unwrap();
+    let requests = server.take();
+    let date = header(&requests[1], "x-amz-date");
+    assert!(date.starts_with("20320101T0000") || date.starts_with("20311231T2359"), "{date}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn server_that_fails_one_call_to_the_end_is_spared_the_next() {
+    let (server, store) = store(options());
+    for _ in 0..5 {
+        server.push_error(TransportErrorKind::ReadTimeout);
+    }
+    let error = store.head("a").await.unwrap_err();
+    assert!(error.to_string().contains("`http://server:9000` was silent for 60 s"), "{error}");
+    assert_eq!(server.take().len(), 5);
+    assert_eq!(store.head("b").await.unwrap_err().kind(), ErrorKind::Network);
+    assert_eq!(server.take().len(), 0);
+    tokio::time::advance(Duration::from_secs(30)).await;
+    server.push(reply(404, ""));
+    assert_eq!(store.head("b").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn listing_by_either_call_pages_below_the_prefix() {
+    let object = |key: &str| format!("<Contents><Key>{key}</Key><Size>1</Size></Contents>");
+    let page = |key: &str, rest: &str| {
+        let encoding = "<EncodingType>url</EncodingType>";
+        reply(200, &format!("<ListBucketResult>{}{encoding}{rest}</ListBucketResult>", object(key)))
+    };
+    for (api, more, first, second) in [
+        (
+            ListApi::V2,
+            "<IsTruncated>true</IsTruncated><NextContinuationToken>t+/=</NextContinuationToken>",
+            "list-type=2&prefix=p%2Fa%2F&start-after=p%2Fa%2F0",
+            "continuation-token=t%2B%2F%3D&encoding-type=url&list-type=2&prefix=p%2Fa%2F",
+        ),
+        (
+            ListApi::V1,
+            "<IsTruncated>true</IsTruncated>",
+            "encoding-type=url&marker=p%2Fa%2F0&prefix=p%2Fa%2F",
+            "encoding-type=url&marker=p%2Fa%2F1%20&prefix=p%2Fa%2F",
+        ),
+    ] {
+        let mut options = options();
+        options.list_api = api;
+        let (server, store) = store(options);
+        server.push(page("p/a/1+", more));
+        server.push(page("p/a/2", "<IsTruncated>false</IsTruncated>"));
+        let one = store.list_page("a/", &ListFrom::AfterKey("a/0".into())).await.unwrap();
+        assert_eq!((one.objects[0].key.as_str(), one.is_truncated), ("a/1 ", true));
+        let two = store.list_page("a/", &one.next.unwrap()).await.unwrap();
+        assert_eq!((two.objects[0].key.as_str(), two.is_truncated, two.next), ("a/2", false, None));
+        let lines = server.lines();
+        assert!(lines[0].contains(first) && lines[1].ends_with(second), "{lines:?}");
+        let beyond = store.list_page("a/", &ListFrom::AfterKey("b".into())).await.unwrap();
+        assert!(beyond.objects.is_empty(), "a place behind the prefix needs no request");
+    }
+}
+
+#[tokio::test]
+async fn deletion_accounts_for_every_key() {
+    let (server, store) = store(options());
+    let keys: Vec<String> = ["a", "b", "c", "d"].map(String::from).to_vec();
+    server.push(reply(
+        200,
+        "<DeleteResult><Deleted><Key>p/a</Key></Deleted><Error><Key>p/b</Key><Code>AccessDenied</Code></Error>\
+         <Error><Key>p/d</Key><Code>NoSuchKey</Code></Error></DeleteResult>",
+    ));
+    let failed = store.delete(&keys).await.unwrap();
+    let failed: Vec<_> = failed.iter().map(|(key, error)| (key.as_str(), error.kind())).collect();
+    assert_eq!(failed, [("b", ErrorKind::Denied), ("c", ErrorKind::Corrupt)]);
+    let request = &server.take()[0];
+    assert!(!header(request, "content-md5").is_empty());
+    assert_eq!(request.url, "http://server:9000/data?delete");
+
+    server.push(reply(501, "<Error><Code>NotImplemented</Code></Error>"));
+    server.push(reply(204, ""));
+    server.push(reply(403, ""));
+    let failed = store.delete(&keys[..2]).await.unwrap();
+    assert_eq!(failed.len(), 1);
+    assert_eq!(
+        server.lines()[1..],
+        ["DELETE http://server:9000/data/p/a", "DELETE http://server:9000/data/p/b"]
+    );
+}
+
+#[tokio::test]
+async fn upload_that_arrived_changed_is_noticed() {
+    let (server, store) = store(options());
+    let (good, bad) = ("\"5d41402abc4b2a76b9719d911017c592\"", "\"00000000000000000000000000000000\"");
+    let md5 = crate::hash::md5(b"hello");
+    server.push(reply(200, "").with("etag", good));
+    server.push(reply(200, "").with("etag", bad));
+    server.push(reply(200, "").with("etag", bad).with("x-amz-server-side-encryption", "aws:kms"));
+    store.put("k", &body("hello"), Some(&md5)).await.unwrap();
+    assert_eq!(store.put("k", &body("hello"), Some(&md5)).await.unwrap_err().kind(), ErrorKind::Corrupt);
+    assert!(store.limits().etag_is_md5);
+    store.put("k", &body("hello"), Some(&md5)).await.unwrap();
+    assert!(!store.limits().etag_is_md5, "the bucket encrypts by itself");
+}

@@ -1,0 +1,79 @@
+use super::*;
+use crate::{ErrorKind, RemoteStore, Result};
+
+async fn read(store: &S3Store, range: Option<std::ops::Range<u64>>) -> Result<String> {
+    let mut stream = store.get("k", range, None).await?.stream;
+    let mut text = String::new();
+    while let Some(chunk) = stream.next().await {
+        text.push_str(std::str::from_utf8(&chunk?).unwrap());
+    }
+    Ok(text)
+}
+
+/// The first half of `hello world`, as far as it comes.
+fn first_half() -> Scripted {
+    reply(200, "hello ").with("content-length", "11").with("etag", "\"tag\"")
+}
+
+#[tokio::test(start_paused = true)]
+async fn broken_body_goes_on_by_range() {
+    for broken in [Err(TransportErrorKind::Broken), Err(TransportErrorKind::ReadTimeout), Ok("")] {
+        let (server, store) = store(options());
+        server.push(first_half().then(broken));
+        server.push_error(TransportErrorKind::Unreachable);
+        server.push(
+            reply(206, "wo").with("content-range", "bytes 6-10/11").then(Err(TransportErrorKind::Broken)),
+        );
+        server.push(reply(206, "rld").with("content-range", "bytes 8-10/11"));
+        assert_eq!(read(&store, None).await.unwrap(), "hello world");
+        let requests = server.take();
+        let ranges: Vec<&str> = requests.iter().map(|request| header(request, "range")).collect();
+        assert_eq!(ranges, ["", "bytes=6-10", "bytes=6-10", "bytes=8-10"]);
+        assert!(requests[1..].iter().all(|request| header(request, "if-match") == "\"tag\""));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn object_that_was_replaced_meanwhile_is_not_glued_together() {
+    let (server, store) = store(options());
+    server.push(first_half().then(Err(TransportErrorKind::Broken)));
+    server.push(reply(412, "<Error><Code>PreconditionFailed</Code></Error>"));
+    assert_eq!(read(&store, None).await.unwrap_err().kind(), ErrorKind::Corrupt);
+    server.push(first_half().then(Err(TransportErrorKind::Broken)));
+    server.push(reply(206, "world!").with("content-range", "bytes 6-11/12"));
+    assert_eq!(read(&store, None).await.unwrap_err().kind(), ErrorKind::Corrupt);
+    server.push(reply(200, "hello ").with("content-length", "11").then(Err(TransportErrorKind::Broken)));
+    assert_eq!(read(&store, None).await.unwrap_err().kind(), ErrorKind::Network, "no tag, no guess");
+    server.take();
+}
+
+#[tokio::test(start_paused = true)]
+async fn body_longer_than_announced_is_an_error() {
+    let (server, store) = store(options());
+    server.push(first_half().then(Ok("world and more")));
+    assert_eq!(read(&store, None).await.unwrap_err().kind(), ErrorKind::Corrupt);
+    server.push(reply(206, "hello").with("content-range", "bytes 0-3/11"));
+    assert_eq!(read(&store, Some(0..4)).await.unwrap_err().kind(), ErrorKind::Corrupt);
+    server.push(reply(200, "hello world").with("content-length", "11"));
+    assert_eq!(
+        read(&store, Some(2..4)).await.unwrap_err().kind(),
+        ErrorKind::Corrupt,
+        "the range was ignored"
+    );
+    server.take();
+}
+
+#[tokio::test(start_paused = true)]
+async fn body_that_never_gets_further_is_given_up() {
+    let (server, store) = store(options());
+    server.push(first_half().then(Err(TransportErrorKind::ReadTimeout)));
+    for _ in 0..4 {
+        server.push(
+            reply(206, "").with("content-range", "bytes 6-10/11").then(Err(TransportErrorKind::ReadTimeout)),
+        );
+    }
+    let error = read(&store, None).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Network);
+    assert!(error.to_string().contains("read_timeout"), "{error}");
+    assert_eq!(server.take().len(), 5);
+}
