@@ -78,6 +78,7 @@ pub(crate) enum Command {
     Root(command::root::RootArgs),
     #[command(alias = "doctor")]
     Version(command::version::VersionArgs),
+    Completion(command::completion::CompletionArgs),
     #[command(hide = true)]
     Util(command::util::UtilArgs),
 }

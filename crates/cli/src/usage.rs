@@ -13,7 +13,6 @@ use crate::command_error::CommandError;
 /// Commands of DVC that are not about moving data, or not yet here.
 const DVC_ONLY: &[&str] = &[
     "artifacts",
-    "completion",
     "daemon",
     "dag",
     "data",

@@ -4,6 +4,7 @@ pub(crate) mod add;
 pub(crate) mod cache;
 pub(crate) mod check_ignore;
 pub(crate) mod checkout;
+pub(crate) mod completion;
 pub(crate) mod config;
 mod context;
 pub(crate) mod init;
@@ -82,6 +83,7 @@ fn dispatch(command: Command, context: &Context) -> CommandResult {
         Command::CheckIgnore(args) => args.run(context),
         Command::Root(args) => args.run(context),
         Command::Version(args) => args.run(context),
+        Command::Completion(args) => args.run(context),
         Command::Util(args) => args.run(context),
     }
 }

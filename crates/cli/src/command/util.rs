@@ -1,14 +1,13 @@
 //! `haul util`: files made from the command tree, for packagers.
 
 use clap::{Args, CommandFactory, Subcommand};
-use clap_complete::Shell;
 
 use super::{CommandResult, Context};
 use crate::args::Cli;
 use crate::command_error::CommandError;
 use crate::exit::ExitStatus;
 
-/// Print completions, the manual page or the reference of all commands
+/// Print the manual page or the reference of all commands
 #[derive(Debug, Args)]
 pub(crate) struct UtilArgs {
     #[command(subcommand)]
@@ -17,11 +16,6 @@ pub(crate) struct UtilArgs {
 
 #[derive(Debug, Subcommand)]
 enum UtilCommand {
-    /// Print a completion script
-    Completions {
-        /// The shell that is to read it
-        shell: Shell,
-    },
     /// Print the manual page
     Man,
     /// Print the reference of all commands as Markdown
@@ -31,11 +25,6 @@ enum UtilCommand {
 impl UtilArgs {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
         let text = match self.command {
-            UtilCommand::Completions { shell } => {
-                let mut script = Vec::new();
-                clap_complete::generate(shell, &mut Cli::command(), "haul", &mut script);
-                String::from_utf8_lossy(&script).into_owned()
-            }
             UtilCommand::Man => {
                 let mut page = Vec::new();
                 clap_mangen::Man::new(Cli::command()).render(&mut page).map_err(|error| {

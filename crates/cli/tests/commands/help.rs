@@ -28,7 +28,7 @@ fn every_command_has_help() {
 
 #[test]
 fn completions_and_manual_know_the_commands() {
-    for line in ["util completions bash", "util completions zsh", "util completions fish", "util man"] {
+    for line in ["completion", "completion -s zsh", "completion --shell fish", "util man"] {
         let output = Sandbox::new().haul(line);
         assert_eq!((output.status.code(), output.stderr.as_str()), (0, ""));
         assert!(output.stdout.contains("checkout"), "`haul {line}`");
