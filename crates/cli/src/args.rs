@@ -80,5 +80,5 @@ pub(crate) enum Command {
     Version(command::version::VersionArgs),
     Completion(command::completion::CompletionArgs),
     #[command(hide = true)]
-    Util(command::util::UtilArgs),
+    Util(command::generate::UtilArgs),
 }

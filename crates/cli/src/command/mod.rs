@@ -7,6 +7,7 @@ pub(crate) mod checkout;
 pub(crate) mod completion;
 pub(crate) mod config;
 mod context;
+pub(crate) mod generate;
 pub(crate) mod init;
 mod level;
 pub(crate) mod remote;
@@ -14,7 +15,6 @@ pub(crate) mod root;
 mod select;
 pub(crate) mod status;
 pub(crate) mod transfer;
-pub(crate) mod util;
 pub(crate) mod version;
 
 use std::ffi::OsString;
@@ -63,6 +63,8 @@ pub(crate) fn run(
     if let Err(reason) = log::init(verbosity, &env, printer.stderr_is_terminal()) {
         printer.warning(&reason);
     }
+    // Never the arguments: they may hold secrets.
+    tracing::debug!(version = env!("CARGO_PKG_VERSION"), os = std::env::consts::OS, "haul starts");
     let context = Context::new(&cli.global, env, printer);
     let result = context.enter(&cli.global).and_then(|context| dispatch(cli.command, &context));
     finish(context.printer(), result)

@@ -22,15 +22,12 @@ impl From<ConfigError> for CommandError {
         if let Some(source) = error.source() {
             made = made.caused_by(source);
         }
-        match &error {
-            ConfigError::Parse { path, line: Some(line), .. }
-            | ConfigError::Interpolation { path, line, .. } => {
-                made = made.with_note(format!("at {}:{line}", path.display()));
-            }
-            ConfigError::Parse { path, line: None, .. } => {
-                made = made.with_note(format!("in {}", path.display()));
-            }
-            _ => {}
+        match error.file() {
+            // The text of a failed read or write names its file itself.
+            Some(_) if matches!(error, ConfigError::Io { .. }) => {}
+            Some((path, Some(line))) => made = made.with_note(format!("at {}:{line}", path.display())),
+            Some((path, None)) => made = made.with_note(format!("in {}", path.display())),
+            None => {}
         }
         for place in error.places() {
             made = made.with_note(format!("`{}` is set at {}", place.key, place.origin));

@@ -181,25 +181,7 @@ impl Printer {
         }
     }
 
-    /// Asks a question that is answered by yes or no; the end of the input is a no.
-    pub(crate) fn confirm(&self, question: &str) -> Result<bool, CommandError> {
-        loop {
-            self.out_always(&format!("{question} [y/n]: "))?;
-            self.flush()?;
-            let mut answer = String::new();
-            let n_bytes = lock(&self.stdin)
-                .read_line(&mut answer)
-                .map_err(|error| CommandError::unexpected("cannot read the answer").caused_by(&error))?;
-            match answer.trim().to_lowercase().as_str() {
-                "y" | "yes" => return Ok(true),
-                "n" | "no" => return Ok(false),
-                _ if n_bytes == 0 => return Ok(false),
-                _ => self.out_always("Please answer `y` or `n`.\n")?,
-            }
-        }
-    }
-
-    /// Reads all lines of the standard input.
+    /// Reads one line of the standard input, without its end; `None` at the end of the input.
     pub(crate) fn read_line(&self) -> Result<Option<String>, CommandError> {
         let mut line = String::new();
         let n_bytes = lock(&self.stdin)

@@ -20,6 +20,8 @@ enum UtilCommand {
     Man,
     /// Print the reference of all commands as Markdown
     Markdown,
+    /// Print the reference of all configuration options as Markdown
+    Options,
 }
 
 impl UtilArgs {
@@ -33,6 +35,7 @@ impl UtilArgs {
                 String::from_utf8_lossy(&page).into_owned()
             }
             UtilCommand::Markdown => reference(),
+            UtilCommand::Options => haul_config::keys::reference(),
         };
         context.printer().out_always(&text)?;
         Ok(ExitStatus::Success)
