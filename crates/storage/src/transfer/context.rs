@@ -18,6 +18,9 @@ pub(super) const SMALL_BYTES: u64 = 256 << 10;
 /// Streams of larger objects at once, which bounds the memory of their buffers.
 const MAX_STREAMS: usize = 16;
 
+/// More file operations than can ever be under way.
+const MAX_IN_THREADS: u32 = 1 << 20;
+
 /// What the tasks of a transfer share.
 #[derive(Debug)]
 pub(super) struct Context {
@@ -29,6 +32,8 @@ pub(super) struct Context {
     pub(super) jobs: usize,
     pub(super) meter: Meter,
     pub(super) state_dir: Option<PathBuf>,
+    /// One permit for each file operation that goes on in a thread.
+    in_threads: Arc<Semaphore>,
     /// Cancelled by the user, or when going on makes no sense.
     pub(super) stop: CancellationToken,
 }
@@ -54,8 +59,25 @@ impl Context {
             jobs,
             meter: Meter::new(phase),
             state_dir: options.state_dir.clone(),
+            in_threads: Arc::new(Semaphore::new(MAX_IN_THREADS as usize)),
             stop: options.cancel.child_token(),
         })
+    }
+
+    /// Runs file operations where they block nobody. They go on when the future is dropped, but
+    /// [`wait_for_threads`](Self::wait_for_threads) waits for them.
+    pub(super) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let permit = Arc::clone(&self.in_threads).acquire_owned().await;
+        // If nobody takes the result any more, it is dropped before the permit: a temporary file is then gone.
+        blocking(move || Ok((work(), permit))).await.and_then(|(result, _permit)| result)
+    }
+
+    /// Waits until no thread has a file of this transfer in hand.
+    pub(super) async fn wait_for_threads(&self) {
+        drop(self.in_threads.acquire_many(MAX_IN_THREADS).await);
     }
 
     /// Runs `work`, unless the transfer is stopped.

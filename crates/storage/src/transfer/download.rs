@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 use tokio::sync::mpsc;
 
-use super::context::{Context, SMALL_BYTES, blocking, interrupted};
+use super::context::{Context, SMALL_BYTES, interrupted};
 use super::ranges;
 use crate::cache::pending::PendingFile;
 use crate::hash::ObjectHasher;
@@ -130,7 +130,7 @@ async fn stream_to_cache(
     mut download: Download,
 ) -> Result<()> {
     let (chunks, to_write) = mpsc::channel(WAITING_CHUNKS);
-    let writer = blocking({
+    let writer = context.blocking({
         let (context, key) = (Arc::clone(context), key.to_owned());
         move || {
             let pending = context.cache.pending(layout, &oid)?;

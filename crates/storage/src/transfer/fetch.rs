@@ -71,7 +71,9 @@ pub(super) async fn run(
         let (cache, stamp) = (cache.clone(), folder.join("swept"));
         tokio::task::spawn_blocking(move || cache.sweep(&stamp, SystemTime::now()))
     });
-    fetch.work().await?;
+    let worked = fetch.work().await;
+    fetch.context.wait_for_threads().await;
+    worked?;
     if let Some(Ok(Err(error))) = futures::future::OptionFuture::from(swept).await {
         tracing::debug!(%error, "old temporary files stay in the cache");
     }

@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 use futures::stream::{BoxStream, FuturesUnordered};
 
-use super::context::{Context, blocking, interrupted};
+use super::context::{Context, interrupted};
 use super::download::wrong_length;
 use crate::cache::pending::PendingFile;
 use crate::hash::ObjectHasher;
@@ -36,19 +36,20 @@ pub(super) async fn get(
 ) -> Result<()> {
     let Download { size_bytes, etag, stream: first } = first;
     let pending = Arc::new(
-        blocking({
-            let context = Arc::clone(context);
-            move || {
-                let pending = context.cache.pending(layout, &oid)?;
-                let cannot = |error| Error::io("cannot make room for an object", error);
-                pending.file().set_len(size_bytes).map_err(cannot)?;
-                Ok(pending)
-            }
-        })
-        .await?,
+        context
+            .blocking({
+                let context = Arc::clone(context);
+                move || {
+                    let pending = context.cache.pending(layout, &oid)?;
+                    let cannot = |error| Error::io("cannot make room for an object", error);
+                    pending.file().set_len(size_bytes).map_err(cannot)?;
+                    Ok(pending)
+                }
+            })
+            .await?,
     );
     let (done, parts_done) = channel();
-    let hasher = blocking({
+    let hasher = context.blocking({
         let pending = Arc::clone(&pending);
         move || follow(&pending, layout, oid, size_bytes, &parts_done)
     });
@@ -81,7 +82,7 @@ pub(super) async fn get(
     }
     let destination = context.cache.object_path(layout, &oid);
     let pending = Arc::into_inner(pending).ok_or_else(interrupted)?;
-    blocking(move || pending.commit(&destination)).await
+    context.blocking(move || pending.commit(&destination)).await
 }
 
 struct Parts<'a> {
@@ -175,14 +176,15 @@ impl Parts<'_> {
 
     async fn write_at(&self, at: u64, mut buffer: BytesMut) -> Result<(u64, BytesMut)> {
         let pending = Arc::clone(&self.pending);
-        blocking(move || {
-            let cannot = |error| Error::io("cannot write an object", error);
-            pending.file().file().write_all_at(&buffer, at).map_err(cannot)?;
-            let end = at + buffer.len() as u64;
-            buffer.clear();
-            Ok((end, buffer))
-        })
-        .await
+        self.context
+            .blocking(move || {
+                let cannot = |error| Error::io("cannot write an object", error);
+                pending.file().file().write_all_at(&buffer, at).map_err(cannot)?;
+                let end = at + buffer.len() as u64;
+                buffer.clear();
+                Ok((end, buffer))
+            })
+            .await
     }
 }
 

@@ -9,11 +9,11 @@ use haul_storage::{ErrorKind, Layout, RemoteOdb};
 use crate::setup::{Setup, dir_oid, files, key, oid_of};
 
 /// Sizes on both sides of what is held in memory, streamed, and got in ranges.
-const SIZES: [usize; 4] = [10, 300_000, 70 << 20, 0];
+const SIZES: [usize; 4] = [10, 300_000, 65 << 20, 0];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn fetch_gets_everything_once_and_then_nothing() {
-    let setup = Setup::new();
+    let setup = Setup::with_large_parts();
     let mut groups: Vec<_> =
         SIZES.iter().map(|size| setup.add_file(&size.to_string(), &vec![3; *size])).collect();
     groups.push(setup.add_directory("data", &files(300, 50)));
@@ -81,7 +81,7 @@ async fn manifest_comes_only_with_its_members() {
 async fn damaged_download_is_got_again() {
     for fault in [Fault::WrongBytes, Fault::ShortBody, Fault::LongBody] {
         for size in SIZES {
-            let setup = Setup::new();
+            let setup = Setup::with_large_parts();
             let group = setup.add_file("data", &vec![5; size]);
             setup.push(&[group.clone()]).await;
             setup.empty_cache();
@@ -97,7 +97,7 @@ async fn damaged_download_is_got_again() {
 async fn damage_that_stays_is_reported_and_never_stored() {
     for fault in [Fault::WrongBytes, Fault::ShortBody, Fault::LongBody] {
         for size in &SIZES[..3] {
-            let setup = Setup::new();
+            let setup = Setup::with_large_parts();
             let group = setup.add_file("data", &vec![5; *size]);
             setup.push(&[group.clone()]).await;
             setup.empty_cache();
@@ -114,7 +114,7 @@ async fn damage_that_stays_is_reported_and_never_stored() {
 #[tokio::test(flavor = "multi_thread")]
 async fn broken_connection_leaves_nothing_behind() {
     for size in &SIZES[..3] {
-        let setup = Setup::new();
+        let setup = Setup::with_large_parts();
         let groups = [setup.add_file("data", &vec![5; *size]), setup.add_directory("more", &files(5, 1))];
         setup.push(&groups).await;
         setup.empty_cache();
@@ -130,7 +130,7 @@ async fn broken_connection_leaves_nothing_behind() {
 async fn recorded_size_is_only_a_hint() {
     for size in [17, 300_000, 20 << 20] {
         for hint in [1, 100 << 20] {
-            let setup = Setup::new();
+            let setup = Setup::with_large_parts();
             let mut group = setup.add_file("data", &vec![5; size]);
             group.members[0].size_bytes = Some(hint);
             setup.push(&[group.clone()]).await;
@@ -145,7 +145,7 @@ async fn recorded_size_is_only_a_hint() {
 #[tokio::test(flavor = "multi_thread")]
 async fn cancelled_fetch_leaves_whole_objects_only() {
     for size in [10, 300_000, 65 << 20] {
-        let mut setup = Setup::new();
+        let mut setup = Setup::with_large_parts();
         let groups = [setup.add_file("data", &vec![5; size]), setup.add_file("small", b"small")];
         setup.push(&groups).await;
         setup.empty_cache();

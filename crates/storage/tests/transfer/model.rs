@@ -216,7 +216,7 @@ fn total(setup: &Setup) -> u64 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn invariants_hold_whatever_happens(steps in prop::collection::vec(step(), 1..25)) {

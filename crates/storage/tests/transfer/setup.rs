@@ -8,7 +8,9 @@ use futures::StreamExt as _;
 use haul_storage::progress::NoObserver;
 use haul_storage::testing::{FaultStore, MemoryStore};
 use haul_storage::transfer::{self, CompareReport, Member, ObjectGroup, TransferOptions, TransferReport};
-use haul_storage::{Cache, CacheOptions, Layout, Oid, OidKind, RemoteOdb, Result, hash};
+use haul_storage::{
+    Cache, CacheOptions, Layout, Oid, OidKind, RemoteOdb, RemoteStore, Result, StoreLimits, hash,
+};
 
 /// A cache and a remote.
 pub(crate) struct Setup {
@@ -23,6 +25,17 @@ pub(crate) struct Setup {
 impl Setup {
     pub(crate) fn new() -> Self {
         Self::with(MemoryStore::new())
+    }
+
+    /// Large objects go in few parts.
+    pub(crate) fn with_large_parts() -> Self {
+        let memory = MemoryStore::new();
+        let limits = StoreLimits {
+            multipart_threshold_bytes: 16 << 20,
+            part_size_bytes: 16 << 20,
+            ..RemoteStore::limits(&memory)
+        };
+        Self::with(memory.with_limits(limits))
     }
 
     pub(crate) fn with(memory: MemoryStore) -> Self {
