@@ -92,6 +92,8 @@ pub enum Error {
         name: String,
         /// The nearest name that does exist.
         nearest: Option<String>,
+        /// Where the remote stands, if it stands in a level that the command does not look at.
+        elsewhere: Option<Origin>,
     },
     /// `remote add` of a name that is taken.
     #[error("remote '{name}' already exists. Use `-f|--force` to overwrite it.")]
@@ -216,6 +218,7 @@ impl Error {
         match self {
             Self::Schema { hint, .. } => hint.clone(),
             Self::Invalid { hint, .. } | Self::Incomplete { hint, .. } => Some(hint.clone()),
+            Self::RemoteUnknown { elsewhere: Some(elsewhere), .. } => Some(stands_at(elsewhere)),
             Self::RemoteNotFound { nearest: Some(nearest), .. }
             | Self::RemoteUnknown { nearest: Some(nearest), .. }
             | Self::DefaultNotInList { nearest: Some(nearest), .. } => {
@@ -266,6 +269,14 @@ pub(crate) fn level_flag(origin: &Origin) -> &'static str {
         Origin::File { level: Level::Global, .. } => " --global",
         Origin::File { level: Level::Local, .. } => " --local",
         _ => "",
+    }
+}
+
+/// Says which flag makes a command look where something stands.
+pub(crate) fn stands_at(origin: &Origin) -> String {
+    match level_flag(origin) {
+        "" => format!("it stands at {origin}: add `--project`"),
+        flag => format!("it stands at {origin}: add `{}`", flag.trim_start()),
     }
 }
 

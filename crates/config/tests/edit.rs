@@ -190,6 +190,10 @@ fn the_repository_may_name_a_remote_of_config_local_its_default() {
     // Without a URL at this level, nobody else could read the repository's file.
     let error = stack.modify_remote(Level::Repo, "mine", "region", "x").unwrap_err();
     assert_eq!(error.to_string(), "expected 'url' for dictionary value @ data['remote']['mine']");
+    let at = format!("it stands at {}", fixture.path(".dvc/config.local").display());
+    assert_eq!(error.hint().unwrap(), format!("{at}:2: add `--local`"));
+    let error = stack.remove_remote(Level::Repo, "mine").unwrap_err();
+    assert_eq!(error.hint().unwrap(), format!("{at}:1: add `--local`"));
     fixture.expect("[core]\n    remote = mine\n");
 }
 

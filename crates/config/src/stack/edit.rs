@@ -8,6 +8,7 @@ use super::layer::Layer;
 use super::resolve::{holds_path, relative_to_file};
 use super::tree::Table;
 use super::{AddRemote, ConfigStack, Edited, Notice, not_found, write};
+use crate::error::stands_at;
 use crate::ini::{Document, Unquotable, Value};
 use crate::remote::{dereference, rules};
 use crate::schema::values::boolean;
@@ -68,9 +69,10 @@ impl ConfigStack {
     pub fn modify_remote(&mut self, level: Level, name: &str, option: &str, value: &str) -> Result<Edited> {
         let key = KeyPath::remote(name, option);
         let value = self.for_file(level, &key, value)?;
-        check_known(&self.visible(level), name)?;
+        self.check_known(&self.visible(level), name)?;
         let document = self.changed(level, |document| put(document, &key, &value))?;
-        self.commit(vec![(level, document)], Some(&key))
+        let result = self.commit(vec![(level, document)], Some(&key));
+        result.map_err(|error| self.point_above(error, level, &key))
     }
 
     /// Removes an option of a remote; a missing option is fine.
@@ -81,7 +83,7 @@ impl ConfigStack {
     pub fn unset_remote_option(&mut self, level: Level, name: &str, option: &str) -> Result<Edited> {
         let key = KeyPath::remote(name, option);
         self.refresh(level)?;
-        check_known(&self.merged(Some(level)), name)?;
+        self.check_known(&self.merged(Some(level)), name)?;
         let document = self.changed(level, |document| remove(document, &key))?;
         self.commit(vec![(level, document)], None)
     }
@@ -117,7 +119,7 @@ impl ConfigStack {
         self.refresh_from(level)?;
         let layer = self.layer(level)?;
         if layer.table.table(&["remote", &name]).is_none() {
-            return Err(dotted(schema::remote_not_found(&self.merged(Some(level)), &name)));
+            return Err(self.unknown(&self.layer(level)?.table, &name));
         }
         if let Some(above) = self.completed_by(level, &name).first() {
             let origin = above.table.table(&["remote", &name]).and_then(|table| table.origin.clone());
@@ -157,7 +159,7 @@ impl ConfigStack {
             return Err(Error::RenameTargetExists { name: new.to_owned(), origin });
         }
         if self.layer(level)?.table.table(&["remote", &old]).is_none() {
-            return Err(dotted(schema::remote_not_found(&self.merged(Some(level)), &old)));
+            return Err(self.unknown(&self.layer(level)?.table, &old));
         }
         let following: Vec<Level> = self.completed_by(level, &old).iter().map(|layer| layer.level).collect();
         let mut changes = Vec::new();
@@ -241,6 +243,34 @@ impl ConfigStack {
     /// everywhere.
     fn visible(&self, level: Level) -> Table {
         self.merged((level != Level::Repo).then_some(level))
+    }
+
+    fn check_known(&self, table: &Table, name: &str) -> Result<()> {
+        let name = name.to_lowercase();
+        match table.table(&["remote", &name]) {
+            Some(_) => Ok(()),
+            None => Err(self.unknown(table, &name)),
+        }
+    }
+
+    /// Says that a remote is not in these levels, and in which it may be.
+    fn unknown(&self, table: &Table, name: &str) -> Error {
+        let path = ["remote", name];
+        let elsewhere = self.layers.iter().rev().find_map(|layer| layer.table.table(&path)?.origin.clone());
+        let nearest = keys::nearest(name, schema::names(table)).map(str::to_owned);
+        Error::RemoteUnknown { name: name.to_owned(), nearest, elsewhere }
+    }
+
+    /// Points to the level above that has the URL which an edited remote lacks.
+    fn point_above(&self, error: Error, level: Level, key: &KeyPath) -> Error {
+        let path = [key.section.path(), vec!["url"]].concat();
+        let mut above = self.layers.iter().filter(|layer| layer.level > level);
+        match (error, above.find_map(|layer| layer.table.leaf(&path))) {
+            (Error::Schema { message, path, places, .. }, Some(url)) if path == key.section.path() => {
+                Error::Schema { message, path, places, hint: Some(stands_at(&url.origin)) }
+            }
+            (error, _) => error,
+        }
     }
 
     /// Returns the document of a level after a change.
@@ -327,14 +357,6 @@ fn notices(merged: &Table, key: &KeyPath) -> Result<Vec<Notice>> {
     Ok(notices)
 }
 
-fn check_known(table: &Table, name: &str) -> Result<()> {
-    let name = name.to_lowercase();
-    match table.table(&["remote", &name]) {
-        Some(_) => Ok(()),
-        None => Err(dotted(schema::remote_not_found(table, &name))),
-    }
-}
-
 fn default_key() -> KeyPath {
     KeyPath::new(SectionName::Plain("core".to_owned()), "remote")
 }
@@ -353,12 +375,4 @@ fn remove(document: &mut Document, key: &KeyPath) -> Result<()> {
 
 fn unquotable(key: &str) -> Error {
     Error::Unquotable { key: key.to_owned() }
-}
-
-/// The commands of `dvc remote` end this sentence with a period, the others do not.
-fn dotted(error: Error) -> Error {
-    match error {
-        Error::RemoteNotFound { name, nearest } => Error::RemoteUnknown { name, nearest },
-        other => other,
-    }
 }
