@@ -77,7 +77,7 @@ pub enum Error {
     },
     /// Several things went wrong; each is reported.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
-    Many(Vec<Error>),
+    Many(Vec<Self>),
     /// A file could not be put into the workspace.
     #[error(transparent)]
     Link(#[from] crate::link::LinkError),

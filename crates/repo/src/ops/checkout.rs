@@ -165,7 +165,7 @@ fn run(session: &Session<'_>, options: &CheckoutOptions) -> Result<CheckoutRepor
             report.is_interrupted = true;
             break;
         }
-        apply_out(session, &linker, selected, out, plan, options, &mut links, &mut report)?;
+        apply_out(session, &linker, selected, out, plan, options, &mut links, &mut report);
     }
     links.save();
     for list in [&mut report.added, &mut report.modified, &mut report.deleted] {
@@ -241,7 +241,7 @@ fn apply_out(
     options: &CheckoutOptions,
     links: &mut Links,
     report: &mut CheckoutReport,
-) -> Result<()> {
+) {
     let mut failed = failed_out(session, out);
     let missing = plan.missing.iter();
     failed.missing = missing.map(|(path, _)| session.repo.display_path(&below(&out.path, path))).collect();
@@ -251,7 +251,7 @@ fn apply_out(
         Ok(applied) => applied,
         Err(Error::Interrupted) => {
             report.is_interrupted = true;
-            return Ok(());
+            return;
         }
         Err(error) => {
             let subject = failed.display.clone();
@@ -270,7 +270,7 @@ fn apply_out(
     }));
     if !failed.failures.is_empty() || (!failed.missing.is_empty() && !options.allow_missing) {
         report.failed.push(failed);
-        return Ok(());
+        return;
     }
     if changes {
         let change = out_change(repo, &out.path);
@@ -281,7 +281,6 @@ fn apply_out(
     {
         links.insert(&key, link_record(&oid, out.layout, fingerprint(files)));
     }
-    Ok(())
 }
 
 /// Makes the record of an out that is in the workspace now.

@@ -144,11 +144,12 @@ fn takes_part(request: &Request<'_>, index: &Index, out: &Out) -> bool {
         (_, Some(own), Some(named)) => own != named,
         _ => false,
     };
+    let is_pushable = out.can_push && !index.stage_of(out).is_repo_import;
     out.use_cache
         && !out.is_external
         && !is_bound_elsewhere
-        && !(request.purpose != Purpose::Fetch && (!out.can_push || index.stage_of(out).is_repo_import))
-        && !request.max_size_bytes.zip(out.size_bytes).is_some_and(|(max, size)| size >= max)
+        && (request.purpose == Purpose::Fetch || is_pushable)
+        && request.max_size_bytes.zip(out.size_bytes).is_none_or(|(max, size)| size < max)
 }
 
 fn add_revisions(

@@ -76,7 +76,7 @@ fn remove_one(
     let path = repo.absolute(target);
     let with_suffix =
         path.with_file_name(format!("{}.dvc", path.file_name().unwrap_or_default().to_string_lossy()));
-    if !target.ends_with(".dvc") && with_suffix.is_file() {
+    if path.extension() != Some("dvc".as_ref()) && with_suffix.is_file() {
         return Err(Error::BadOut(format!(
             "'{target}' is not a .dvc file. Do you mean '{}'?",
             repo.display_path(&with_suffix)

@@ -142,7 +142,7 @@ impl StageStatus {
     }
 }
 
-fn stage_status<'a>(
+pub(super) fn stage_status<'a>(
     session: &Session<'_>,
     stage: &Stage,
     outs: impl Iterator<Item = &'a Out>,

@@ -74,8 +74,8 @@ impl Found {
         let Self::Dir(dir) = self else {
             return Ok(());
         };
-        let error = |link: &Box<str>| walk::cannot_track(&path.join(&**link), "a symbolic link to nothing");
-        many(dir.dangling.iter().map(error).collect())
+        let error = |link: &str| walk::cannot_track(&path.join(link), "a symbolic link to nothing");
+        many(dir.dangling.iter().map(|link| error(link)).collect())
     }
 }
 

@@ -97,16 +97,15 @@ fn walk(root: &Path, is_symlink: bool, ignore: &IgnoreRules, cancel: &Cancellati
 }
 
 fn list(folder: &Folder, ignore: &IgnoreRules) -> Listing {
-    let entries =
-        match fs_err::read_dir(&folder.path).and_then(|entries| entries.collect::<io::Result<Vec<_>>>()) {
-            Ok(entries) => entries,
-            Err(error) => {
-                return Listing {
-                    errors: vec![Error::io("cannot read a directory", error)],
-                    ..Listing::default()
-                };
-            }
-        };
+    let entries = match fs_err::read_dir(&folder.path).and_then(Iterator::collect::<io::Result<Vec<_>>>) {
+        Ok(entries) => entries,
+        Err(error) => {
+            return Listing {
+                errors: vec![Error::io("cannot read a directory", error)],
+                ..Listing::default()
+            };
+        }
+    };
     let is_subrepo = entries.iter().any(|entry| {
         entry.file_name() == DVC_DIR && entry.file_type().is_ok_and(|file_type| file_type.is_dir())
     });

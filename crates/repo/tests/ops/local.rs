@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::symlink;
 
-use haul_repo::ops::{self, CheckoutOptions, EntryState, StatusOptions};
+use haul_repo::ops::{self, CheckoutOptions, CommitOptions, EntryState, StatusOptions};
 use haul_storage::Oid;
 use haul_storage::hash::md5;
 use haul_storage::progress::NoObserver;
@@ -102,4 +102,29 @@ fn remove_stops_tracking_and_keeps_or_deletes_the_data() {
     let options = ops::RemoveOptions { targets: vec!["f.dvc".into()], outs: true, ..Default::default() };
     ops::remove(&world.repo(), &options).unwrap();
     assert!(!world.exists("f") && !world.exists("f.dvc"));
+}
+
+#[test]
+fn commit_records_changes_only_if_forced() {
+    let world = World::new();
+    world.write("d/a", "1");
+    world.write("f", "2");
+    world.add(&["d", "f"]);
+    world.write("d/a", "changed");
+    let report = ops::commit(&world.repo(), &CommitOptions::default(), &NoObserver).unwrap();
+    assert_eq!(report.committed, ["f.dvc"]);
+    assert_eq!(
+        report.failed[0].error.to_string(),
+        "unable to commit changed stage: 'd.dvc'. Use `-f|--force` to force."
+    );
+    let options = CommitOptions { force: true, ..CommitOptions::default() };
+    let report = ops::commit(&world.repo(), &options, &NoObserver).unwrap();
+    assert_eq!(report.committed, ["d.dvc", "f.dvc"]);
+    assert_eq!(report.n_stored, 1);
+    assert_eq!(world.status(), []);
+    // What the cache lacks of an unchanged out comes back.
+    fs_err::remove_file(world.object_path(&Oid::file(md5(b"2")))).unwrap();
+    let report = ops::commit(&world.repo(), &CommitOptions::default(), &NoObserver).unwrap();
+    assert_eq!(report.n_stored, 1);
+    assert_eq!(world.status(), []);
 }

@@ -1,5 +1,7 @@
 //! The operations on whole repositories, with a folder as the remote.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic, and so may what it calls")]
+
 mod add;
 mod checkout;
 mod local;

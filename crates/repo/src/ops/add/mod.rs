@@ -8,13 +8,13 @@ use std::path::PathBuf;
 use haul_storage::progress::Observer;
 use haul_storage::{CancellationToken, Oid};
 
-use self::store::Stored;
-use self::target::AddTarget;
+pub(super) use self::store::{Stored, relink, store};
+pub(super) use self::target::AddTarget;
 use super::checkout::link_record;
 use super::session::{Session, Stores};
 use crate::git::gitignore;
 use crate::index::expand_globs;
-use crate::metafile::dvc_file::{DvcFile, OutState};
+use crate::metafile::dvc_file::DvcFile;
 use crate::ops::Failure;
 use crate::scan::fingerprint;
 use crate::state::Links;
@@ -145,7 +145,7 @@ fn add_one(
         return Err(tracked_by_git(repo, target));
     }
     let previous = target.known.map(|out| &index.outs[out]);
-    let Stored { state, files, n_stored, n_files } = store::store(session, options, target, previous)?;
+    let Stored { state, files, n_new, n_files } = store(session, options, target, previous)?;
 
     // The data is safe now. Git is told to look away before it is told of the `.dvc` file.
     if let Some(git) = repo.git()
@@ -159,7 +159,7 @@ fn add_one(
     report.files_to_track.push(target.metafile.clone());
 
     if !options.no_commit && !options.no_relink {
-        match store::relink(session, target, &state, files)? {
+        match relink(session, target, &state, files)? {
             Some(files) if target.within.is_none() => {
                 if let Some(key) = session.key(&target.out) {
                     links.insert(&key, link_record(&state.oid, state.layout, fingerprint(&files)));
@@ -176,7 +176,7 @@ fn add_one(
         oid: state.oid,
         size_bytes: state.size_bytes,
         n_files,
-        n_stored,
+        n_stored: n_new,
         is_changed,
     });
     Ok(())

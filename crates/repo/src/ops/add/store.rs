@@ -22,18 +22,18 @@ use crate::{DirManifest, Error, Out, Result};
 const STORE_BATCH: usize = 32_768;
 
 /// A target that was hashed, and stored unless the user did not want that.
-pub(super) struct Stored {
+pub(in crate::ops) struct Stored {
     /// What to record of the out.
-    pub(super) state: OutState,
+    pub(in crate::ops) state: OutState,
     /// What was found at the target, with all hashes.
-    pub(super) files: Found,
+    pub(in crate::ops) files: Found,
     /// Objects that were new to the cache.
-    pub(super) n_stored: u64,
+    pub(in crate::ops) n_new: u64,
     /// Files of the target.
-    pub(super) n_files: u64,
+    pub(in crate::ops) n_files: u64,
 }
 
-pub(super) fn store(
+pub(in crate::ops) fn store(
     session: &Session<'_>,
     options: &AddOptions,
     target: &AddTarget,
@@ -112,12 +112,12 @@ pub(super) fn store(
         }
         (Found::Nothing | Found::Dangling, None) => return Err(does_not_exist(session, target)),
     };
-    Ok(Stored { state, files: found, n_stored, n_files })
+    Ok(Stored { state, files: found, n_new: n_stored, n_files })
 }
 
 /// Links the target from the cache as the cache types ask for. Returns its files as they are then, or `None` if
 /// none of the types works.
-pub(super) fn relink(
+pub(in crate::ops) fn relink(
     session: &Session<'_>,
     target: &AddTarget,
     state: &OutState,
@@ -268,7 +268,7 @@ fn remove_part(
     }
     let new = replaced(&old, within, Vec::new())?;
     let oid = store_manifest(session, options, layout, &new)?;
-    Ok(Some(Stored { state: dir_state(oid, layout, None, &new), files, n_stored: 0, n_files: 0 }))
+    Ok(Some(Stored { state: dir_state(oid, layout, None, &new), files, n_new: 0, n_files: 0 }))
 }
 
 fn previous_manifest(session: &Session<'_>, previous: Option<&Out>) -> Result<DirManifest> {

@@ -7,21 +7,21 @@ use crate::{Error, Index, Repo, Result};
 
 /// A target that may be added.
 #[derive(Debug)]
-pub(super) struct AddTarget {
+pub(in crate::ops) struct AddTarget {
     /// As typed.
-    pub(super) name: String,
+    pub(in crate::ops) name: String,
     /// The file or directory, absolute.
-    pub(super) path: PathBuf,
+    pub(in crate::ops) path: PathBuf,
     /// The out that tracks it: the target, or a tracked directory above it.
-    pub(super) out: PathBuf,
+    pub(in crate::ops) out: PathBuf,
     /// The path of the target below the out, if it is not the out itself.
-    pub(super) within: Option<String>,
+    pub(in crate::ops) within: Option<String>,
     /// The `.dvc` file.
-    pub(super) metafile: PathBuf,
+    pub(in crate::ops) metafile: PathBuf,
     /// The place of the out in the `.dvc` file.
-    pub(super) position: usize,
+    pub(in crate::ops) position: usize,
     /// The out in the index, if it is tracked already.
-    pub(super) known: Option<usize>,
+    pub(in crate::ops) known: Option<usize>,
 }
 
 /// Finds out what each name stands for, each target once.
@@ -103,7 +103,11 @@ fn resolve_one(repo: &Repo, index: &Index, name: &str) -> Result<AddTarget> {
     }
     let file_name = path.file_name().unwrap_or_default();
     let file_name = file_name.to_str().ok_or_else(|| Error::NotUnicode(path.clone()))?;
-    if file_name.ends_with(".dvc") || file_name == "dvc.yaml" || file_name == "dvc.lock" {
+    if path.extension() == Some("dvc".as_ref())
+        || file_name == ".dvc"
+        || file_name == "dvc.yaml"
+        || file_name == "dvc.lock"
+    {
         return Err(Error::BadOut(format!("DVC file '{}' cannot be an output.", repo.display_path(&path))));
     }
     refuse_symlinked_folder(root, &path)?;
