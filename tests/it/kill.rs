@@ -31,10 +31,10 @@ fn data_set() -> DataSet {
 
 /// Runs `command` several times on copies made by `prepare`, killed after a random part of the time it needs, then
 /// once to its end, and checks.
-fn survives(
+fn survives<'environment>(
     seed: u64,
     command: &[&str],
-    prepare: impl Fn(u64) -> Folder<'static>,
+    prepare: impl Fn(u64) -> Folder<'environment>,
     check: impl Fn(&Folder<'_>),
 ) {
     let whole = prepare(0);
@@ -61,14 +61,9 @@ fn survives(
     }
 }
 
-/// The environment outlives the closures that make folders in it.
-fn leaked(stage: Stage) -> &'static Stage {
-    Box::leak(Box::new(stage))
-}
-
 #[test]
 fn kill_of_add_leaves_nothing_in_the_way() {
-    let stage = leaked(stage());
+    let stage = stage();
     let prepare = |round: u64| {
         let repo = stage.environment.repository_at(&format!("repo-{round}"), &stage.server.endpoint());
         data_set().write_to(&repo.join("data"));
@@ -87,7 +82,7 @@ fn kill_of_add_leaves_nothing_in_the_way() {
 
 #[test]
 fn kill_of_push_leaves_no_directory_without_its_members() {
-    let stage = leaked(stage());
+    let stage = stage();
     let source = stage.environment.repository_at("source", &stage.server.endpoint());
     data_set().write_to(&source.join("data"));
     source.haul(["add", "data"]).success();
@@ -103,7 +98,7 @@ fn kill_of_push_leaves_no_directory_without_its_members() {
 
 #[test]
 fn killed_push_never_shows_a_directory_before_its_members() {
-    let stage = leaked(stage());
+    let stage = stage();
     let source = stage.environment.repository_at("source", &stage.server.endpoint());
     data_set().write_to(&source.join("data"));
     source.haul(["add", "data"]).success();
@@ -122,7 +117,7 @@ fn killed_push_never_shows_a_directory_before_its_members() {
 
 #[test]
 fn kill_of_fetch_and_checkout_and_pull_leaves_nothing_in_the_way() {
-    let stage = leaked(stage());
+    let stage = stage();
     let source = stage.environment.repository_at("source", &stage.server.endpoint());
     data_set().write_to(&source.join("data"));
     let expected = source.tree("data");
@@ -160,7 +155,7 @@ fn kill_of_fetch_and_checkout_and_pull_leaves_nothing_in_the_way() {
 
 #[test]
 fn kill_of_config_edits_leaves_a_whole_file() {
-    let stage = leaked(stage());
+    let stage = stage();
     let repo = stage.environment.repository_at("repo", &stage.server.endpoint());
     let comment = "# a comment of the user\n";
     repo.write(".dvc/config", format!("{comment}{}", repo.read(".dvc/config")));
