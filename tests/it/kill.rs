@@ -11,7 +11,7 @@ use haul_tests::{Folder, TestEnvironment};
 use crate::environment;
 
 /// How often each command is killed.
-const ROUNDS: u64 = 8;
+const ROUNDS: u64 = 5;
 
 struct Stage {
     server: EmbeddedS3,
@@ -26,7 +26,7 @@ fn stage() -> Stage {
 }
 
 fn data_set() -> DataSet {
-    DataSet { n_small_files: 150, big_file_bytes: 12 << 20, ..DataSet::default() }
+    DataSet { n_small_files: 100, big_file_bytes: 8 << 20, ..DataSet::default() }
 }
 
 /// Runs `command` several times on copies made by `prepare`, killed after a random part of the time it needs, then

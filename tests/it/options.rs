@@ -311,3 +311,22 @@ fn versioned_bucket_keeps_one_version_of_each_object() {
         assert_eq!(server.versions("bucket", &object.key).len(), 1);
     }
 }
+
+/// Under such encryption the ETags of a listing look like MD5s, and are not.
+#[test]
+fn default_kms_encryption_of_a_bucket_is_not_taken_for_damage() {
+    let quirks = Quirks { default_kms_key: Some("the-default".to_owned()), ..Quirks::default() };
+    let server = EmbeddedS3::start(EmbeddedOptions { quirks, ..EmbeddedOptions::default() }).unwrap();
+    let mut environment = environment();
+    environment.use_keys_of(&server);
+    let repo = environment.repository_at("repo", &server.endpoint());
+    for index in 0..8 {
+        repo.write(format!("data/{index}"), format!("content {index}"));
+    }
+    repo.haul(["add", "data"]).success();
+    repo.haul(["push"]).success();
+    assert_eq!(server.objects("bucket")[0].kms_key_id.as_deref(), Some("the-default"));
+    repo.haul(["status", "-c"]).success().stdout_has(&["in sync"]);
+    repo.haul(["push"]).success().stdout_has(&["Everything is up to date."]);
+    assert_eq!(server.count(Operation::PutObject), 9);
+}

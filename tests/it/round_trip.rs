@@ -210,3 +210,15 @@ fn second_remote_is_used_where_it_is_named() {
     let oid = md5_of(b"a");
     assert_eq!(server.keys("other"), [format!("files/md5/{}/{}", &oid[..2], &oid[2..])]);
 }
+
+#[test]
+fn output_whose_size_is_wrong_in_its_dvc_file_is_pulled_by_its_hash() {
+    let server = EmbeddedS3::new();
+    let mut environment = environment();
+    environment.use_keys_of(&server);
+    let repo = environment.repository_at("repo", &server.endpoint());
+    let oid = put_object(&server, b"seventeen letters");
+    repo.write("file.dvc", format!("outs:\n- md5: {oid}\n  size: 1\n  hash: md5\n  path: file\n"));
+    repo.haul(["pull"]).success();
+    assert_eq!(repo.read("file"), "seventeen letters");
+}
