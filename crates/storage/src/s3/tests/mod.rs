@@ -1,5 +1,6 @@
 //! The client against servers that are made up: without sockets ([`calls`], [`downloads`]) and with ([`sockets`]).
 
+mod as_object_store;
 mod calls;
 mod downloads;
 mod sockets;
