@@ -130,6 +130,29 @@ fn pipeline_outs_join_definition_and_lock() {
 }
 
 #[test]
+fn import_is_known_as_one_and_tells_when_it_was_edited() {
+    let world = World::new();
+    let fixture: serde_json::Value = serde_json::from_str(include_str!("fixtures/imports.json")).unwrap();
+    for case in &fixture["cases"].as_array().unwrap()[..3] {
+        world.write(case["name"].as_str().unwrap(), case["text"].as_str().unwrap());
+    }
+    let edited = fixture["before"].as_str().unwrap().replace("u.txt\n", "v.txt\n");
+    world.write("v.txt.dvc", &edited);
+    let index = Index::collect(&world.repo()).unwrap();
+    let stages: Vec<(bool, bool, bool)> = index
+        .stages
+        .iter()
+        .map(|stage| (stage.is_import, stage.is_repo_import, stage.checksum_changed))
+        .collect();
+    assert_eq!(
+        stages,
+        [(true, true, false), (true, false, false), (true, false, false), (true, false, true)]
+    );
+    assert!(index.stages.iter().all(|stage| stage.is_frozen && !stage.has_command));
+    assert_eq!(index.stages[0].deps[0].path, None);
+}
+
+#[test]
 fn pipeline_without_lock_has_outs_without_hash() {
     let world = World::new();
     world.write("dvc.yaml", "stages:\n  a:\n    cmd: x\n    outs: [o, '${p}']\n");

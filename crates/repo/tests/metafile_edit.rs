@@ -77,6 +77,18 @@ fn new_file_has_the_bytes_of_dvc() {
 }
 
 #[test]
+fn checksum_of_an_import_is_renewed() {
+    let fixture: serde_json::Value = serde_json::from_str(include_str!("fixtures/imports.json")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("u.txt.dvc");
+    fs_err::write(&path, fixture["before"].as_str().unwrap()).unwrap();
+    let mut file = DvcFile::read(&path).unwrap();
+    let oid = "78370653e35413d0d6513c9046fa4cec".parse().unwrap();
+    file.set_state(0, &OutState { oid, size_bytes: Some(16), ..new_state() }).unwrap();
+    assert_eq!(file.text(), fixture["after"].as_str().unwrap());
+}
+
+#[test]
 fn versions_of_old_content_go_with_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("f.dvc");

@@ -27,6 +27,8 @@ pub struct Stage {
     pub has_command: bool,
     /// Tells that the command is not the one recorded in `dvc.lock`.
     pub command_changed: bool,
+    /// Tells that the stage was edited since DVC wrote its checksum (`md5` at the top of a `.dvc` file).
+    pub checksum_changed: bool,
     /// Tells that the stage is frozen: its dependencies do not count.
     pub is_frozen: bool,
     /// `always_changed`.

@@ -9,6 +9,7 @@ use super::{Dep, Out, Stage, Version, VersionedFile};
 use crate::metafile::MetafileError;
 use crate::metafile::dir_manifest::{DirEntry, DirManifest};
 use crate::metafile::load::{MetafileKind, load};
+use crate::metafile::stage_checksum::stage_checksum;
 use crate::metafile::yaml::{Kind, Node, Scalar};
 use crate::paths::{normalize, relative};
 
@@ -52,6 +53,7 @@ impl Context<'_> {
             wdir,
             has_command: false,
             command_changed: false,
+            checksum_changed: root.as_ref().is_some_and(|root| is_edited(root, is_import)),
             is_frozen: flag("frozen") || flag("locked") || is_repo_import,
             always_changed: flag("always_changed"),
             is_import,
@@ -166,6 +168,7 @@ impl Context<'_> {
                 (Some(command), Some(recorded)) => !has_template(command) && !same(command, recorded),
                 _ => false,
             },
+            checksum_changed: false,
             is_frozen: flag("frozen"),
             always_changed: flag("always_changed"),
             is_import: false,
@@ -382,6 +385,13 @@ fn version(node: &Node) -> Option<Version> {
         |key: &str| holder.get(key).and_then(Node::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
     let version = Version { remote, etag: text("etag"), version_id: text("version_id") };
     (version.etag.is_some() || version.version_id.is_some()).then_some(version)
+}
+
+/// Tells whether the checksum of a `.dvc` file is not that of its stage; only imports have one.
+fn is_edited(root: &Node, is_import: bool) -> bool {
+    let recorded = root.get("md5").and_then(Node::as_str).filter(|text| !text.is_empty());
+    let expected = is_import.then(|| stage_checksum(root));
+    recorded != expected.as_deref()
 }
 
 fn wdir_of(path: &Path, wdir: Option<&str>) -> PathBuf {

@@ -203,7 +203,7 @@ fn path_error(path: &str, reason: &'static str) -> ManifestError {
 }
 
 /// Appends `text` as Python's JSON encoder does with `ensure_ascii`.
-fn push_json_text(bytes: &mut Vec<u8>, text: &str) {
+pub(super) fn push_json_text(bytes: &mut Vec<u8>, text: &str) {
     for character in text.chars() {
         match character {
             '"' => bytes.extend_from_slice(b"\\\""),

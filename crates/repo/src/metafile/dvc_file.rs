@@ -9,6 +9,7 @@ use haul_storage::{Layout, Oid};
 
 use super::MetafileError;
 use super::load::{MetafileKind, load};
+use super::stage_checksum::stage_checksum;
 use super::yaml::{Field, Node, Value, edit_mapping, write_document};
 use crate::{Error, Result};
 
@@ -91,7 +92,19 @@ impl DvcFile {
             return Ok(());
         }
         let outs = |root: &Node| root.get("outs").and_then(|outs| outs.items().get(position)).cloned();
-        self.file.edit(&format!("out number {}", position + 1), outs, &state.fields())
+        self.file.edit(&format!("out number {}", position + 1), outs, &state.fields())?;
+        self.renew_checksum()
+    }
+
+    /// Brings the checksum of an importing stage up to date, which covers what was just recorded.
+    fn renew_checksum(&mut self) -> Result<()> {
+        let root =
+            load(MetafileKind::Single, &self.file.path, &self.file.shown(), self.file.text.as_bytes())?;
+        let Some(root) = root.filter(|root| root.get("md5").is_some() && root.get("deps").is_some()) else {
+            return Ok(());
+        };
+        let checksum = Value::Text(stage_checksum(&root));
+        self.file.edit("the checksum", |root| Some(root.clone()), &[("md5", Some(checksum))])
     }
 
     /// Returns the text as it is now.

@@ -9,6 +9,7 @@ pub mod dvc_file;
 pub mod legacy_hash;
 pub(crate) mod load;
 mod schema;
+pub(crate) mod stage_checksum;
 pub(crate) mod yaml;
 
 /// A metafile that cannot be used.
