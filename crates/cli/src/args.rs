@@ -74,6 +74,9 @@ pub(crate) enum Command {
     Remote(command::remote::RemoteArgs),
     Config(command::config::ConfigArgs),
     Cache(command::cache::CacheArgs),
+    #[command(alias = "rm")]
+    Remove(command::remove::RemoveArgs),
+    Unprotect(command::unprotect::UnprotectArgs),
     CheckIgnore(command::check_ignore::CheckIgnoreArgs),
     Root(command::root::RootArgs),
     #[command(alias = "doctor")]

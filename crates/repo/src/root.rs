@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use haul_config::{Config, ConfigPaths, ConfigStack, Env};
+use haul_storage::PromptMfa;
 
 use crate::git::{Git, gitignore};
 use crate::ignore::IgnoreRules;
@@ -28,6 +29,7 @@ pub struct Repo {
     config: Config,
     git: OnceLock<Option<Git>>,
     ignore: OnceLock<Arc<IgnoreRules>>,
+    mfa_prompt: Option<Arc<dyn PromptMfa>>,
 }
 
 impl Repo {
@@ -69,12 +71,25 @@ impl Repo {
             config,
             git: OnceLock::new(),
             ignore: OnceLock::new(),
+            mfa_prompt: None,
             root,
         };
         fs_err::create_dir_all(repo.tmp_dir())
             .map_err(|source| Error::io("cannot open the repository", source))?;
         repo.hide_private_files()?;
         Ok(repo)
+    }
+
+    /// Lets a person be asked for the codes of MFA devices when remotes are opened.
+    #[must_use]
+    pub fn with_mfa_prompt(mut self, prompt: Arc<dyn PromptMfa>) -> Self {
+        self.mfa_prompt = Some(prompt);
+        self
+    }
+
+    /// Returns who asks for the codes of MFA devices.
+    pub(crate) fn mfa_prompt(&self) -> Option<Arc<dyn PromptMfa>> {
+        self.mfa_prompt.clone()
     }
 
     /// Returns the folder that holds `.dvc`; absolute and normal.

@@ -1,12 +1,11 @@
 //! `haul add`.
 
 use clap::Args;
-use haul_repo::ops::{self, AddOptions, AddReport, Failure};
+use haul_repo::ops::{self, AddOptions, AddReport};
 use serde::Serialize;
 
-use super::{CommandResult, Context, unsupported};
+use super::{CommandResult, Context, fail, unsupported};
 use crate::command_error::{CommandError, Verb};
-use crate::exit::ExitStatus;
 use crate::ui::{Message, Page};
 
 /// Track files and folders
@@ -68,7 +67,7 @@ impl AddArgs {
         }
         let hint = git_hint(&report, &repo);
         context.printer().show(&Outcome::new(&report, &repo, hint), format)?;
-        fail(report.failed)
+        fail(Verb::ADD, report.failed)
     }
 
     /// Refuses what DVC refuses, and then what is not there.
@@ -94,16 +93,6 @@ impl AddArgs {
         }
         Ok(())
     }
-}
-
-/// Ends with the failures of single targets, if there are any.
-fn fail(mut failed: Vec<Failure>) -> CommandResult {
-    let Some(last) = failed.pop() else { return Ok(ExitStatus::Success) };
-    let error = Verb::ADD.error(last.error);
-    Err(failed.into_iter().fold(error, |error, failure| {
-        let other = Verb::ADD.error(failure.error);
-        error.with_detail(other.text())
-    }))
 }
 
 #[derive(Debug, Serialize)]

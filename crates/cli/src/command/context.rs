@@ -58,7 +58,7 @@ impl Context {
 
     /// Opens the repository around the working directory.
     pub(crate) fn open_repo(&self) -> Result<Repo, CommandError> {
-        Ok(Repo::discover(&self.env)?)
+        Ok(Repo::discover(&self.env)?.with_mfa_prompt(self.mfa_prompt()))
     }
 
     /// Returns how long to wait for the lock of the repository.

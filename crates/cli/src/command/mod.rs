@@ -11,19 +11,22 @@ pub(crate) mod generate;
 pub(crate) mod init;
 mod level;
 pub(crate) mod remote;
+pub(crate) mod remove;
 pub(crate) mod root;
 mod select;
 pub(crate) mod status;
 pub(crate) mod transfer;
+pub(crate) mod unprotect;
 pub(crate) mod version;
 
 use std::ffi::OsString;
 
 use clap::{CommandFactory, FromArgMatches};
 use haul_config::Env;
+use haul_repo::ops::Failure;
 
 use crate::args::{Cli, Command};
-use crate::command_error::CommandError;
+use crate::command_error::{CommandError, Verb};
 use crate::exit::ExitStatus;
 use crate::ui::Printer;
 use crate::{log, usage};
@@ -82,12 +85,21 @@ fn dispatch(command: Command, context: &Context) -> CommandResult {
         Command::Remote(args) => args.run(context),
         Command::Config(args) => args.run(context),
         Command::Cache(args) => args.run(context),
+        Command::Remove(args) => args.run(context),
+        Command::Unprotect(args) => args.run(context),
         Command::CheckIgnore(args) => args.run(context),
         Command::Root(args) => args.run(context),
         Command::Version(args) => args.run(context),
         Command::Completion(args) => args.run(context),
         Command::Util(args) => args.run(context),
     }
+}
+
+/// Ends a command with the failures of single targets, if there are any: one line each.
+fn fail(verb: Verb, mut failed: Vec<Failure>) -> CommandResult {
+    let Some(last) = failed.pop() else { return Ok(ExitStatus::Success) };
+    let last = verb.error(last.error);
+    Err(failed.into_iter().fold(last, |made, failure| made.with_detail(verb.error(failure.error).text())))
 }
 
 /// Returns the error of a part of DVC that haul does not have.

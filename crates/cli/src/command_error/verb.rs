@@ -26,6 +26,8 @@ impl Verb {
     pub(crate) const STATUS: Self =
         Self { locked: ExitStatus::Unexpected, ..Self::plain(ExitStatus::Failure) };
     pub(crate) const CHECKOUT: Self = Self::plain(ExitStatus::Unexpected);
+    pub(crate) const REMOVE: Self = Self::plain(ExitStatus::Failure);
+    pub(crate) const UNPROTECT: Self = Self::plain(ExitStatus::Unexpected);
     pub(crate) const PUSH: Self =
         Self { operation: Some("failed to push data to the cloud"), ..Self::plain(ExitStatus::Failure) };
     pub(crate) const FETCH: Self = Self {

@@ -278,3 +278,44 @@ fn check_ignore_names_the_deciding_pattern() {
     sandbox.haul("check-ignore -d -n b.txt").is(1, "::\tb.txt\n", "");
     sandbox.haul("check-ignore").is(255, "", "ERROR: `targets` or `--stdin` needed\n");
 }
+
+#[test]
+fn add_hints_at_git_unless_there_is_none() {
+    let sandbox = tracked();
+    sandbox.write("new file.txt", "new\n");
+    sandbox.run(["add", "new file.txt"], &sandbox.root()).is_silent_success();
+    assert_eq!(
+        sandbox.read("new file.txt.dvc"),
+        "outs:\n- md5: 9cd599a3523898e6a12e13ec787da50a\n  size: 4\n  hash: md5\n  path: new file.txt\n"
+    );
+    let output = sandbox.haul("add nope neither");
+    assert_eq!((output.status.code(), output.stdout.as_str()), (1, ""));
+    let errors: Vec<&str> = output.stderr.lines().collect();
+    assert_eq!(errors.len(), 2, "{errors:?}");
+    assert!(errors[0].starts_with("ERROR: output 'nope' does not exist"), "{errors:?}");
+    assert!(errors[1].starts_with("ERROR: output 'neither' does not exist"), "{errors:?}");
+}
+
+#[test]
+fn remove_stops_tracking_and_keeps_or_deletes_the_data() {
+    let sandbox = tracked();
+    sandbox.haul("remove hello.txt.dvc").is_silent_success();
+    assert!(!sandbox.path("hello.txt.dvc").exists());
+    assert_eq!(sandbox.read("hello.txt"), "hello\n");
+    let output = sandbox.haul("rm nope.dvc");
+    assert_eq!((output.status.code(), output.stdout.as_str()), (1, ""));
+    assert!(output.stderr.starts_with("ERROR: '<root>/nope.dvc' does not exist"), "{}", output.stderr);
+
+    let sandbox = tracked();
+    sandbox.haul("remove --outs hello.txt.dvc").is_silent_success();
+    assert!(!sandbox.path("hello.txt").exists());
+}
+
+#[test]
+fn unprotect_is_silent_and_knows_what_is_missing() {
+    let sandbox = tracked();
+    sandbox.haul("unprotect hello.txt").is_silent_success();
+    let output = sandbox.haul("unprotect nope");
+    assert_eq!((output.status.code(), output.stdout.as_str()), (255, ""));
+    assert!(output.stderr.contains("nope"), "{}", output.stderr);
+}

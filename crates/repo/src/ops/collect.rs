@@ -6,7 +6,7 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use haul_storage::progress::{Event, Phase};
 use haul_storage::transfer::{Member, ObjectGroup};
-use haul_storage::{Layout, Oid, RemoteOdb, open_remote};
+use haul_storage::{Layout, Oid, RemoteOdb, open_remote_with};
 
 use super::session::{Session, bad_manifest};
 use crate::git::RevisionSet;
@@ -91,7 +91,7 @@ pub(super) fn collect(session: &Session<'_>, request: &Request<'_>) -> Result<Co
             (left.oid, left.layout, &left.within) == (right.oid, right.layout, &right.within)
         });
         let remote = session.repo.config().remote(name.as_deref())?;
-        let store = open_remote(&remote, session.repo.env())?;
+        let store = open_remote_with(&remote, session.repo.env(), session.repo.mfa_prompt())?;
         collected.batches.push(Batch {
             jobs: remote.jobs.as_ref().map(|jobs| jobs.value.get()),
             remote: remote.name,

@@ -5,8 +5,8 @@ use haul_repo::ops::{self, CloudStatusEntry, CloudStatusOptions};
 use serde::ser::{Serialize, Serializer};
 
 use super::column;
-use crate::command::{CommandResult, Context};
-use crate::command_error::{CommandError, Verb};
+use crate::command::{CommandResult, Context, fail};
+use crate::command_error::Verb;
 use crate::exit::ExitStatus;
 use crate::ui::{Message, OutputFormat, Page};
 
@@ -31,12 +31,7 @@ pub(super) fn run(
     let is_changed = !report.entries.is_empty();
     let status = CloudStatus { remote: report.remote, entries: report.entries };
     context.printer().show(&status, format)?;
-    let mut failed = report.failed;
-    if let Some(last) = failed.pop() {
-        let error = Verb::STATUS.error(last.error);
-        let subjects = failed.into_iter().map(|failure| CommandError::chain(&failure.error));
-        return Err(subjects.fold(error, CommandError::with_detail));
-    }
+    fail(Verb::STATUS, report.failed)?;
     let is_failure = is_changed && context.printer().is_quiet() && format == OutputFormat::Text;
     Ok(if is_failure { ExitStatus::Failure } else { ExitStatus::Success })
 }

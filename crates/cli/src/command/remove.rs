@@ -1,0 +1,33 @@
+//! `haul remove`.
+
+use clap::Args;
+use haul_repo::ops::{self, RemoveOptions};
+
+use super::{CommandResult, Context, fail};
+use crate::command_error::Verb;
+
+/// Stop tracking files and folders; the data stays in the cache
+#[derive(Debug, Args)]
+pub(crate) struct RemoveArgs {
+    /// Delete the data in the workspace, too
+    #[arg(long)]
+    outs: bool,
+    /// .dvc files
+    #[arg(required = true)]
+    targets: Vec<String>,
+}
+
+impl RemoveArgs {
+    pub(crate) fn run(self, context: &Context) -> CommandResult {
+        let repo = context.open_repo()?;
+        let options = RemoveOptions {
+            targets: self.targets,
+            outs: self.outs,
+            wait: context.lock_wait(),
+            cancel: context.cancellation(),
+        };
+        let report =
+            context.observe(|_| ops::remove(&repo, &options)).map_err(|error| Verb::REMOVE.error(error))?;
+        fail(Verb::REMOVE, report.failed)
+    }
+}

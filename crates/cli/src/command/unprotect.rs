@@ -1,0 +1,30 @@
+//! `haul unprotect`.
+
+use clap::Args;
+use haul_repo::ops::{self, UnprotectOptions};
+
+use super::{CommandResult, Context, fail};
+use crate::command_error::Verb;
+
+/// Replace links to the cache by files that may be edited
+#[derive(Debug, Args)]
+pub(crate) struct UnprotectArgs {
+    /// Files and folders
+    #[arg(required = true)]
+    targets: Vec<String>,
+}
+
+impl UnprotectArgs {
+    pub(crate) fn run(self, context: &Context) -> CommandResult {
+        let repo = context.open_repo()?;
+        let options = UnprotectOptions {
+            targets: self.targets,
+            wait: context.lock_wait(),
+            cancel: context.cancellation(),
+        };
+        let report = context
+            .observe(|_| ops::unprotect(&repo, &options))
+            .map_err(|error| Verb::UNPROTECT.error(error))?;
+        fail(Verb::UNPROTECT, report.failed)
+    }
+}
