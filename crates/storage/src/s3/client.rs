@@ -100,7 +100,9 @@ pub(crate) struct Client {
     /// What to add to our clock to have the server's, in seconds.
     clock_skew: AtomicI64,
     /// Set once the server has taken our credentials.
-    pub is_accepted: AtomicBool,
+    is_accepted: AtomicBool,
+    /// Set once a 403 without words has been looked into.
+    has_explained: AtomicBool,
 }
 
 impl Client {
@@ -122,6 +124,7 @@ impl Client {
             health: Health::default(),
             clock_skew: AtomicI64::new(0),
             is_accepted: AtomicBool::new(false),
+            has_explained: AtomicBool::new(false),
         })
     }
 
@@ -272,11 +275,13 @@ impl Client {
     /// Finds out what the reply to a HEAD, which has no body, cannot say: asks for one byte of the same object.
     ///
     /// A 400 may mean expired credentials or a wrong region. A 403 means a missing key where listing is not allowed,
-    /// so it is looked into only as long as nobody knows whether the credentials are good.
+    /// so it is looked into once, and only while nobody knows whether the credentials are good.
     async fn explain(&self, call: &Call<'_>, failure: ServerFailure) -> ServerFailure {
         let is_obscure = match failure.reply.status {
             400 => true,
-            403 => !self.is_accepted.load(Ordering::Relaxed),
+            403 => {
+                !self.is_accepted.load(Ordering::Relaxed) && !self.has_explained.swap(true, Ordering::Relaxed)
+            }
             _ => false,
         };
         if call.method != Method::HEAD || !is_obscure || failure.reply.region.is_some() {

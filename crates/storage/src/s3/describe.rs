@@ -88,12 +88,21 @@ fn describe_transport(subject: &Subject<'_>, error: TransportError) -> Error {
                 ))
         }
         TransportErrorKind::Unreachable => {
+            let mut hint = format!(
+                "is the server running? Its address is set with {}",
+                subject.modify("endpointurl URL")
+            );
+            let proxy = &subject.options.proxy;
+            let scheme = if subject.endpoint.is_tls() { "https" } else { "http" };
+            if (if scheme == "https" { &proxy.https } else { &proxy.http }).is_some() {
+                let _ = write!(
+                    hint,
+                    "; or the proxy is at fault: check {scheme}_proxy and no_proxy in the environment"
+                );
+            }
             Error::new(ErrorKind::Network, format!("{action}: nobody answers at `{server}`{times}"))
                 .with_source(error.into_cause())
-                .with_hint(format!(
-                    "is the server running? Its address is set with {}",
-                    subject.modify("endpointurl URL")
-                ))
+                .with_hint(hint)
         }
         TransportErrorKind::Tls => {
             let hint = match &subject.options.trust {

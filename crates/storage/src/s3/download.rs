@@ -16,6 +16,11 @@ use super::replies::etag;
 use super::transport::{TransportError, TransportErrorKind};
 use crate::{Error, ErrorKind, Result};
 
+/// So often may a body break without having brought [`PROGRESS_BYTES`] in between.
+const MAX_BREAKS: u32 = 10;
+/// What counts as progress between two breaks.
+const PROGRESS_BYTES: u64 = 1 << 20;
+
 /// An opened object.
 pub(crate) struct Opened {
     /// Size of the whole object.
@@ -70,6 +75,8 @@ pub(crate) async fn open(
         next: range.start,
         end: range.end,
         body: answer.stream,
+        n_breaks: 0,
+        broke_at: range.start,
     };
     Ok(Opened {
         size_bytes,
@@ -146,9 +153,22 @@ struct State {
     next: u64,
     end: u64,
     body: Option<BoxStream<'static, Result<Bytes, TransportError>>>,
+    /// Breaks without progress in between, and the position of the first of them.
+    n_breaks: u32,
+    broke_at: u64,
 }
 
 impl State {
+    /// Counts a break; tells whether there have been too many.
+    fn note_break(&mut self) -> bool {
+        if self.next - self.broke_at >= PROGRESS_BYTES {
+            self.n_breaks = 0;
+            self.broke_at = self.next;
+        }
+        self.n_breaks += 1;
+        self.n_breaks > MAX_BREAKS
+    }
+
     async fn next_chunk(&mut self) -> Result<Option<Bytes>> {
         let failure = match self.read().await {
             Ok(chunk) => return Ok(chunk),
@@ -190,8 +210,9 @@ impl State {
         let call = get_call(&key, self.query.clone(), &wanted, conditions);
         let mut attempts = client.attempts();
         loop {
-            // Without a tag nobody knows whether the rest belongs to the same object.
-            if self.etag.is_none() {
+            // Without a tag nobody knows whether the rest belongs to the same object. And a server must not keep us
+            // busy with a byte now and then.
+            if self.etag.is_none() || self.note_break() {
                 return Err(client.describe(&call, Failure::Transport(error), attempts.count() + 1));
             }
             if let Err(failure) = client.recover(&call, Failure::Transport(error), &mut attempts, None).await

@@ -150,6 +150,17 @@ impl Endpoint {
     }
 
     fn aws(options: &S3Options, region: &str) -> Result<Self> {
+        // The SDKs' name for "no region in particular".
+        let region = if region == "aws-global" { DEFAULT_REGION } else { region };
+        if !is_region(region) {
+            let origin =
+                options.region.as_ref().map(|region| from_origin(&region.origin)).unwrap_or_default();
+            let hint =
+                format!("name it as in `haul remote modify {} region eu-west-1`", options.name_in_commands());
+            return Err(
+                Error::new(ErrorKind::Config, format!("`{region}`{origin} is not a region")).with_hint(hint)
+            );
+        }
         let bucket = &options.bucket;
         let fits_host = is_host_label(bucket);
         let style = match options.addressing {
@@ -253,6 +264,14 @@ pub(crate) fn encode_key(key: &str) -> Cow<'_, str> {
     utf8_percent_encode(key, KEY).into()
 }
 
+/// Tells whether a text can be a region, which becomes part of a host name.
+pub(crate) fn is_region(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= 40
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        && !text.starts_with('-')
+}
+
 /// Tells whether the bucket's name can be the start of a host name.
 fn is_host_label(bucket: &str) -> bool {
     (3..=63).contains(&bucket.len())
@@ -301,6 +320,17 @@ mod tests {
         options.accelerate = false;
         options.dualstack = false;
         assert_eq!(url(&options, "k"), "https://s3.eu-west-3.amazonaws.com/dotted.bucket/k");
+    }
+
+    #[test]
+    fn region_on_aws_is_a_name_and_not_another_host() {
+        let mut options = options("bucket", None);
+        options.region = Some(Located::default_value("aws-global".into()));
+        assert_eq!(url(&options, "k"), "https://bucket.s3.us-east-1.amazonaws.com/k");
+        for region in ["", "eu west", "x.evil.example.org/", "-x"] {
+            options.region = Some(Located::default_value(region.into()));
+            assert_eq!(Endpoint::resolve(&options).unwrap_err().kind(), ErrorKind::Config, "{region}");
+        }
     }
 
     #[test]

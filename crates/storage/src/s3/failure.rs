@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use http::HeaderMap;
 use http::header::{DATE, RETRY_AFTER};
 
+use super::endpoint::is_region;
 use super::replies::{ErrorReply, shown};
 use super::transport::{TransportError, TransportErrorKind};
 use super::xml::MalformedXml;
@@ -168,14 +169,6 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Local(error)
     }
-}
-
-/// Tells whether a text can be a region; it ends up in a host name.
-fn is_region(text: &str) -> bool {
-    !text.is_empty()
-        && text.len() <= 40
-        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-        && !text.starts_with('-')
 }
 
 /// Reads seconds; the other form, a date, is used by no S3 server.

@@ -151,6 +151,14 @@ async fn refused_head_is_explained_once() {
     server.push(reply(403, ""));
     assert_eq!(store.head("none").await.unwrap_err().kind(), ErrorKind::Denied);
     assert_eq!(server.take().len(), 2, "good credentials are not doubted");
+
+    let (server, store) = super::store(options());
+    for _ in 0..3 {
+        server.push(reply(403, ""));
+    }
+    assert_eq!(store.head("a").await.unwrap_err().kind(), ErrorKind::Denied);
+    assert_eq!(store.head("b").await.unwrap_err().kind(), ErrorKind::Denied);
+    assert_eq!(server.take().len(), 3, "nobody explains: not asked again");
 }
 
 #[tokio::test]

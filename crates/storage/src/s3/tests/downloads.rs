@@ -77,3 +77,16 @@ async fn body_that_never_gets_further_is_given_up() {
     assert!(error.to_string().contains("read_timeout"), "{error}");
     assert_eq!(server.take().len(), 5);
 }
+
+#[tokio::test(start_paused = true)]
+async fn body_that_comes_in_crumbs_is_given_up() {
+    let (server, store) = store(options());
+    let crumb = || Scripted::then(reply(0, ""), Err(TransportErrorKind::ReadTimeout));
+    server.push(Scripted { status: 200, ..crumb() }.with("content-length", "99").with("etag", "\"t\""));
+    for from in 0..10 {
+        let crumb = reply(206, "x").then(Err(TransportErrorKind::ReadTimeout));
+        server.push(crumb.with("content-range", &format!("bytes {from}-98/99")));
+    }
+    assert_eq!(read(&store, None).await.unwrap_err().kind(), ErrorKind::Network);
+    assert_eq!(server.take().len(), 11);
+}
