@@ -122,6 +122,12 @@ impl S3Client {
         Ok(())
     }
 
+    /// Sets the policy of a bucket, a JSON document.
+    pub fn set_policy(&self, bucket: &str, policy: String) -> Result<()> {
+        self.send(&Method::PUT, &format!("/{bucket}?policy="), &[], policy)?.ok("the bucket policy")?;
+        Ok(())
+    }
+
     /// Keeps old versions in a bucket from now on.
     pub fn enable_versioning(&self, bucket: &str) -> Result<()> {
         let body = "<VersioningConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Status>Enabled</Status></VersioningConfiguration>";

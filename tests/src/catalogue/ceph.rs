@@ -7,10 +7,17 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::process::{Processes, free_ports, get_status};
-use super::{Backing, Start, Started};
+use super::{Backing, LimitedUser, Start, Started};
+use crate::random_text;
 
 const CLUSTER: &str = "6a2f1c3e-0000-4000-8000-0000000000be";
 const STORE: &str = "6a2f1c3e-0000-4000-8000-0000000000b0";
+/// What the limited user may do, and nothing else.
+const POLICY: &str = r#"{"Version": "2012-10-17", "Statement": [
+  {"Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam:::user/limited"]},
+   "Action": ["s3:ListBucket"], "Resource": ["arn:aws:s3:::limited"]},
+  {"Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam:::user/limited"]},
+   "Action": ["s3:GetObject", "s3:PutObject"], "Resource": ["arn:aws:s3:::limited/*"]}]}"#;
 /// How many bytes of objects fit.
 const STORE_BYTES: u64 = 4 << 30;
 
@@ -26,13 +33,14 @@ pub(super) fn start(start: &Start<'_>) -> Result<Started> {
     let mut processes = Processes::new(folder);
     cluster.start_monitor(&mut processes, port + 2)?;
     cluster.start_storage(&mut processes)?;
-    processes.run(
-        cluster
-            .command("radosgw-admin")?
-            .args(["-n", "client.rgw", "user", "create", "--uid=owner", "--display-name=owner"])
-            .arg(format!("--access-key={}", start.access_key))
-            .arg(format!("--secret-key={}", start.secret_key)),
-    )?;
+    let limited = LimitedUser {
+        access_key: random_text(20),
+        secret_key: random_text(40),
+        bucket: "limited".to_owned(),
+        bucket_policy: Some(POLICY.to_owned()),
+    };
+    cluster.make_user(&processes, "owner", &start.access_key, &start.secret_key)?;
+    cluster.make_user(&processes, "limited", &limited.access_key, &limited.secret_key)?;
     processes.spawn("rgw", cluster.command("radosgw")?.args(["-f", "-n", "client.rgw"]))?;
     let url = start.url(if start.tls.is_some() { port + 1 } else { port });
     let root = format!("{url}/");
@@ -40,7 +48,7 @@ pub(super) fn start(start: &Start<'_>) -> Result<Started> {
         get_status(&root, start.authority()).is_some_and(|status| status != 503)
     })?;
     let backing = Backing::Processes { _processes: processes };
-    Ok(Started { backing, endpoint: url, kms_key_id: Some("testkey-1".to_owned()), limited: None })
+    Ok(Started { backing, endpoint: url, kms_key_id: Some("testkey-1".to_owned()), limited: Some(limited) })
 }
 
 struct Cluster<'a> {
@@ -53,6 +61,14 @@ impl Cluster<'_> {
         let mut command = Command::new(self.start.program(name)?);
         command.arg("-c").arg(&self.configuration);
         Ok(command)
+    }
+
+    fn make_user(&self, processes: &Processes, name: &str, access_key: &str, secret_key: &str) -> Result<()> {
+        let mut command = self.command("radosgw-admin")?;
+        command.args(["-n", "client.rgw", "user", "create"]);
+        command.args([format!("--uid={name}"), format!("--display-name={name}")]);
+        command.args([format!("--access-key={access_key}"), format!("--secret-key={secret_key}")]);
+        processes.run(&mut command)
     }
 
     fn start_monitor(&self, processes: &mut Processes, port: u16) -> Result<()> {

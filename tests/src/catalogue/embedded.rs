@@ -11,6 +11,7 @@ pub(super) fn start(start: &Start<'_>) -> Result<Started> {
         access_key: random_text(20),
         secret_key: random_text(40),
         bucket: "limited".to_owned(),
+        bucket_policy: None,
     };
     let rights = [Permission::ListBucket, Permission::GetObject, Permission::PutObject];
     let options = EmbeddedOptions {

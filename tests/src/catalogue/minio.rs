@@ -64,6 +64,7 @@ fn limited_user(
         access_key: random_text(20),
         secret_key: random_text(40),
         bucket: "limited".to_owned(),
+        bucket_policy: None,
     };
     let config = start.folder.join("mc");
     let policy = start.folder.join("limited.json");

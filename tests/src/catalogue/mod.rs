@@ -95,6 +95,8 @@ struct LimitedUser {
     access_key: String,
     secret_key: String,
     bucket: String,
+    /// The policy of the bucket that gives the rights, where the server has not been told them otherwise.
+    bucket_policy: Option<String>,
 }
 
 /// Reads the catalogue.
@@ -181,6 +183,9 @@ impl ServerRequest {
         let client = S3Client::new(&announcement)?;
         for bucket in self.buckets.iter().chain(&announcement.limited_bucket) {
             client.make_bucket(bucket)?;
+        }
+        if let Some(LimitedUser { bucket, bucket_policy: Some(policy), .. }) = limited {
+            client.set_policy(&bucket, policy)?;
         }
         Ok(RunningServer { announcement, _backing: started.backing, _folder: folder })
     }

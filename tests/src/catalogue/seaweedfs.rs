@@ -19,6 +19,7 @@ pub(super) fn start(start: &Start<'_>) -> Result<Started> {
         access_key: random_text(20),
         secret_key: random_text(40),
         bucket: "limited".to_owned(),
+        bucket_policy: None,
     };
     let identities = serde_json::json!({ "identities": [
         { "name": "admin",
