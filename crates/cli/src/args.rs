@@ -74,6 +74,7 @@ pub(crate) enum Command {
     Remote(command::remote::RemoteArgs),
     Config(command::config::ConfigArgs),
     Cache(command::cache::CacheArgs),
+    Commit(command::commit::CommitArgs),
     #[command(alias = "rm")]
     Remove(command::remove::RemoveArgs),
     Unprotect(command::unprotect::UnprotectArgs),

@@ -4,6 +4,7 @@ pub(crate) mod add;
 pub(crate) mod cache;
 pub(crate) mod check_ignore;
 pub(crate) mod checkout;
+pub(crate) mod commit;
 pub(crate) mod completion;
 pub(crate) mod config;
 mod context;
@@ -85,6 +86,7 @@ fn dispatch(command: Command, context: &Context) -> CommandResult {
         Command::Remote(args) => args.run(context),
         Command::Config(args) => args.run(context),
         Command::Cache(args) => args.run(context),
+        Command::Commit(args) => args.run(context),
         Command::Remove(args) => args.run(context),
         Command::Unprotect(args) => args.run(context),
         Command::CheckIgnore(args) => args.run(context),

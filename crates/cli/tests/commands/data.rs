@@ -319,3 +319,28 @@ fn unprotect_is_silent_and_knows_what_is_missing() {
     assert_eq!((output.status.code(), output.stdout.as_str()), (255, ""));
     assert!(output.stderr.contains("nope"), "{}", output.stderr);
 }
+
+#[test]
+fn commit_refuses_changes_without_force() {
+    let sandbox = tracked();
+    sandbox.haul("commit").is_silent_success();
+    sandbox.write("hello.txt", "hello, world\n");
+    let output = sandbox.haul("commit");
+    assert_eq!((output.status.code(), output.stdout.as_str()), (1, ""));
+    assert!(
+        output.stderr.starts_with(
+            "ERROR: failed to commit - unable to commit changed stage: 'hello.txt.dvc'. Use `-f|--force` to force."
+        ),
+        "{}",
+        output.stderr
+    );
+    sandbox.haul("commit -f hello.txt.dvc").is_silent_success();
+    sandbox.haul("status").is(0, "Data and pipelines are up to date.\n", "");
+    let output = sandbox.haul("commit nope");
+    assert_eq!(output.status.code(), 1);
+    assert!(
+        output.stderr.starts_with("ERROR: failed to commit nope - 'nope' does not exist"),
+        "{}",
+        output.stderr
+    );
+}
