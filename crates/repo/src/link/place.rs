@@ -1,10 +1,12 @@
 //! Making one file out of an object.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{PoisonError, RwLock};
 
 use haul_config::LinkType;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -67,12 +69,14 @@ pub struct Linker {
     staging: Staging,
     /// Bits of the types that turned out not to work between cache and workspace.
     unsupported: AtomicU8,
+    /// The devices of folders that were asked for.
+    devices: RwLock<HashMap<PathBuf, u64>>,
 }
 
 impl Linker {
     /// Makes a linker that tries `types` in this order.
     pub fn new(types: Vec<LinkType>, staging: Staging) -> Self {
-        Self { types, staging, unsupported: AtomicU8::new(0) }
+        Self { types, staging, unsupported: AtomicU8::new(0), devices: RwLock::default() }
     }
 
     /// Returns the configured types.
@@ -93,7 +97,7 @@ impl Linker {
     ) -> Result<(), LinkError> {
         let io = |source| LinkError::Io { path: destination.to_owned(), source };
         let parent = destination.parent().unwrap_or(Path::new("/"));
-        let device = fs_err::metadata(parent).map_err(io)?.dev();
+        let device = self.device_of(parent).map_err(io)?;
         let temp = self.staging.temp_path(parent, device);
         let result =
             self.make(object, &temp, destination, is_exec).and_then(|()| replace(&temp, destination, placed));
@@ -105,6 +109,16 @@ impl Linker {
             return Err(io(error));
         }
         result
+    }
+
+    fn device_of(&self, folder: &Path) -> io::Result<u64> {
+        let known = self.devices.read().unwrap_or_else(PoisonError::into_inner).get(folder).copied();
+        if let Some(device) = known {
+            return Ok(device);
+        }
+        let device = fs_err::metadata(folder)?.dev();
+        self.devices.write().unwrap_or_else(PoisonError::into_inner).insert(folder.to_owned(), device);
+        Ok(device)
     }
 
     fn make(&self, object: &Path, temp: &Path, destination: &Path, is_exec: bool) -> Result<(), LinkError> {

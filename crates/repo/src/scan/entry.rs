@@ -42,8 +42,11 @@ impl FileEntry {
 
     /// Looks at the file `full_path`, which is called `path` below its directory.
     pub(crate) fn read(path: &str, full_path: &Path) -> io::Result<Self> {
-        let is_symlink = fs_err::symlink_metadata(full_path)?.is_symlink();
-        Ok(Self::new(path, &fs_err::metadata(full_path)?, is_symlink))
+        let metadata = fs_err::symlink_metadata(full_path)?;
+        if metadata.is_symlink() {
+            return Ok(Self::new(path, &fs_err::metadata(full_path)?, true));
+        }
+        Ok(Self::new(path, &metadata, false))
     }
 
     /// Returns the path of the file below `root`, the path that was scanned.

@@ -65,6 +65,14 @@ impl Links {
         self.is_changed |= self.records.remove(path).is_some();
     }
 
+    /// Remembers an out under another name.
+    pub fn rename(&mut self, from: &str, to: &str) {
+        if let Some(record) = self.records.remove(from) {
+            self.records.insert(to.to_owned(), record);
+            self.is_changed = true;
+        }
+    }
+
     /// Writes the records, if they changed. A failure is logged: without a record an out just stays.
     pub fn save(&mut self) {
         if !self.is_changed {

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::symlink;
 
-use haul_repo::ops::{self, CheckoutOptions, CommitOptions, EntryState, StatusOptions};
+use haul_repo::ops::{self, CheckoutOptions, CommitOptions, EntryState, MoveOptions, StatusOptions};
 use haul_storage::Oid;
 use haul_storage::hash::md5;
 use haul_storage::progress::NoObserver;
@@ -127,4 +127,37 @@ fn commit_records_changes_only_if_forced() {
     let report = ops::commit(&world.repo(), &CommitOptions::default(), &NoObserver).unwrap();
     assert_eq!(report.n_stored, 1);
     assert_eq!(world.status(), []);
+}
+
+#[test]
+fn move_takes_data_and_metafile_along() {
+    let world = World::new();
+    world.write("d/a", "1");
+    world.write("other", "2");
+    world.add(&["d", "other"]);
+    let run = |from: &str, to: &str| {
+        let options = MoveOptions { from: from.into(), to: to.into(), ..MoveOptions::default() };
+        ops::move_out(&world.repo(), &options, &NoObserver)
+    };
+    assert_eq!(run("d", "other").unwrap_err().to_string(), "'other' already exists");
+    let report = run("d", "new/e").unwrap();
+    assert!(!report.is_data_missing);
+    assert_eq!(world.read("new/e/a"), "1");
+    assert!(world.read("new/e.dvc").ends_with("  path: e\n"));
+    assert_eq!((world.read(".gitignore"), world.read("new/.gitignore")), ("/other\n".into(), "/e\n".into()));
+    assert!(!world.exists("d") && !world.exists("d.dvc"));
+    assert_eq!(world.status(), []);
+
+    // As a kill would leave it: both are tracked, the data is at the new place.
+    let text = world.read("new/e.dvc").replace("path: e", "path: g");
+    world.write("g.dvc", &text);
+    fs_err::rename(world.path("one/new/e"), world.path("one/g")).unwrap();
+    run("new/e", "g").unwrap();
+    assert!(world.exists("g/a") && !world.exists("new/e.dvc"));
+    assert_eq!(world.status(), []);
+    // Into a folder.
+    run("g", "new").unwrap();
+    assert!(world.exists("new/g/a") && world.exists("new/g.dvc"));
+    assert!(run("new/g", "new/g/below").is_err());
+    assert!(run("nope", "x").is_err());
 }

@@ -1,0 +1,175 @@
+//! `move`: give tracked data another name.
+
+use std::path::{Path, PathBuf};
+
+use haul_storage::CancellationToken;
+use haul_storage::progress::Observer;
+
+use super::add::{AddOptions, AddTarget, Stored, store};
+use super::session::{Session, Stores};
+use crate::checkout::check_parents;
+use crate::git::gitignore;
+use crate::metafile::dvc_file::{DvcFile, OutState};
+use crate::scan::Found;
+use crate::state::Links;
+use crate::{Error, Index, LockWait, Out, Repo, Result};
+
+/// What to move, and where to.
+#[derive(Debug, Clone, Default)]
+pub struct MoveOptions {
+    /// The file or directory as typed; it is tracked by the `.dvc` file beside it.
+    pub from: String,
+    /// Its new name, or the folder it goes into.
+    pub to: String,
+    /// How long to wait for the lock.
+    pub wait: LockWait,
+    /// Stops the work.
+    pub cancel: CancellationToken,
+}
+
+/// What was moved.
+#[derive(Debug)]
+pub struct MoveReport {
+    /// The new path of the data.
+    pub path: PathBuf,
+    /// The new `.dvc` file.
+    pub metafile: PathBuf,
+    /// What Git should know: both `.dvc` files and the `.gitignore`s that changed.
+    pub files_to_track: Vec<PathBuf>,
+    /// Tells that they were staged in Git (`core.autostage`).
+    pub is_staged: bool,
+    /// Tells that there was no data in the workspace, so that only its `.dvc` file moved.
+    pub is_data_missing: bool,
+}
+
+/// Moves data with its `.dvc` file, and stores its present content as `add` does. Killed half way, the same command
+/// goes on.
+pub fn move_out(repo: &Repo, options: &MoveOptions, observer: &dyn Observer) -> Result<MoveReport> {
+    let _lock = repo.lock(options.wait)?;
+    let stores = Stores::of(repo);
+    let session = stores.session(repo, observer, &options.cancel);
+    let result = run(&session, options);
+    session.memo.save();
+    result
+}
+
+fn run(session: &Session<'_>, options: &MoveOptions) -> Result<MoveReport> {
+    let repo = session.repo;
+    let index = Index::collect_unchecked(repo)?;
+    let from = repo.absolute(&options.from);
+    let known = index.outs.iter().position(|out| out.path == from).ok_or_else(|| {
+        Error::BadOut(format!("unable to find DVC file with output '{}'", repo.display_path(&from)))
+    })?;
+    let out = &index.outs[known];
+    let old_metafile = index.stage_of(out).metafile.clone();
+    if index.stage_of(out).has_command || old_metafile != with_suffix(&from) {
+        return Err(Error::BadOut(format!(
+            "`{}` is not tracked by a .dvc file of its name; edit `{}` by hand",
+            repo.display_path(&from),
+            repo.display_path(&old_metafile)
+        )));
+    }
+    let mut to = repo.absolute(&options.to);
+    let is_out = |path: &Path| index.outs.iter().any(|other| other.path == path);
+    // A tracked directory is no folder to put things into; it may be what a killed run has moved already.
+    if to.is_dir() && to != from && !is_out(&to) {
+        to.push(from.file_name().unwrap_or_default());
+    }
+    let is_inside_out = to.ancestors().skip(1).any(is_out);
+    if !to.starts_with(repo.root()) || to == from || is_inside_out {
+        let (from, to) = (repo.display_path(&from), repo.display_path(&to));
+        return Err(Error::BadOut(format!("`{from}` cannot be moved to `{to}`")));
+    }
+    check_parents(repo.root(), &to)?;
+    let new_metafile = with_suffix(&to);
+    let target = AddTarget {
+        name: options.from.clone(),
+        path: from.clone(),
+        out: from.clone(),
+        within: None,
+        metafile: old_metafile.clone(),
+        position: out.position,
+        known: Some(known),
+    };
+    let is_there = !matches!(session.scanner().look(&from)?, Found::Nothing | Found::Dangling);
+    let state = if is_there {
+        let Stored { state, .. } = store(session, &AddOptions::default(), &target, Some(out))?;
+        state
+    } else {
+        recorded_state(repo, out)?
+    };
+    refuse_other(repo, &index, &new_metafile, &to, &state, is_there)?;
+
+    // The data is tracked under one of the names at any time.
+    if let Some(parent) = to.parent() {
+        fs_err::create_dir_all(parent).map_err(|error| Error::io("cannot make a folder", error))?;
+    }
+    let name = to.file_name().and_then(|name| name.to_str()).ok_or_else(|| Error::NotUnicode(to.clone()))?;
+    let mut file = DvcFile::new(&new_metafile, name);
+    file.set_state(0, &state)?;
+    file.write()?;
+    let mut files_to_track = vec![old_metafile.clone(), new_metafile.clone()];
+    if let Some(git) = repo.git() {
+        files_to_track.extend(gitignore::ignore(git, &to)?);
+    }
+    if is_there {
+        fs_err::rename(&from, &to).map_err(|error| Error::io("cannot move the data", error))?;
+    }
+    fs_err::remove_file(&old_metafile).map_err(|error| Error::io("cannot delete a file", error))?;
+    if let Some(git) = repo.git() {
+        files_to_track.extend(gitignore::unignore(git, &from)?);
+    }
+    let mut links = Links::load(session.memo.dir());
+    if let (Some(old), Some(new)) = (session.key(&from), session.key(&to)) {
+        links.rename(&old, &new);
+        links.save();
+    }
+    let mut is_staged = false;
+    if let Some(git) = repo.git()
+        && repo.config().core.autostage.value
+    {
+        git.stage(&files_to_track)?;
+        is_staged = true;
+    }
+    let is_data_missing = !is_there && !to.exists();
+    Ok(MoveReport { path: to, metafile: new_metafile, files_to_track, is_staged, is_data_missing })
+}
+
+fn with_suffix(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".dvc");
+    path.with_file_name(name)
+}
+
+fn recorded_state(repo: &Repo, out: &Out) -> Result<OutState> {
+    let oid = out.oid.ok_or_else(|| {
+        Error::BadOut(format!("`{}` has neither data nor a recorded hash", repo.display_path(&out.path)))
+    })?;
+    Ok(OutState {
+        oid,
+        layout: out.layout,
+        size_bytes: out.size_bytes,
+        n_files: out.n_files,
+        is_exec: out.is_exec,
+    })
+}
+
+/// Refuses to overwrite anything, but what a killed run of the same command left.
+fn refuse_other(
+    repo: &Repo,
+    index: &Index,
+    metafile: &Path,
+    to: &Path,
+    state: &OutState,
+    is_there: bool,
+) -> Result<()> {
+    let exists = |path: &Path| Err(Error::BadOut(format!("'{}' already exists", repo.display_path(path))));
+    if is_there && fs_err::symlink_metadata(to).is_ok() {
+        return exists(to);
+    }
+    let is_ours = index.outs.iter().any(|out| out.path == to && out.oid == Some(state.oid));
+    if fs_err::symlink_metadata(metafile).is_ok() && !is_ours {
+        return exists(metafile);
+    }
+    Ok(())
+}
