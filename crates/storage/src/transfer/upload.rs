@@ -16,8 +16,9 @@ use crate::{
 
 /// How often an object is sent before a wrong entity tag is believed.
 const ATTEMPTS: u32 = 2;
-/// Parts of one object under way at once. More of them would keep other objects waiting.
-const MAX_PARTS_AT_ONCE: usize = 16;
+/// Parts of one object under way at once. More of them would keep other objects waiting, and a killed upload loses
+/// all that had not arrived.
+const MAX_PARTS_AT_ONCE: usize = 8;
 /// How long an interrupted run waits for an upload to be given up.
 const ABORT_PATIENCE: std::time::Duration = std::time::Duration::from_secs(3);
 
