@@ -20,6 +20,7 @@ mod oracle;
 mod requests;
 mod round_trip;
 mod secrets;
+mod side_by_side;
 
 /// Makes a world of its own for a test, with the program in it.
 fn environment() -> TestEnvironment {
