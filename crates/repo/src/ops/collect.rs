@@ -11,7 +11,7 @@ use haul_storage::{Layout, Oid, RemoteOdb, open_remote_with};
 use super::session::{Session, bad_manifest};
 use crate::git::RevisionSet;
 use crate::ops::Failure;
-use crate::{DirManifest, Error, Index, Out, Result, SelectOptions, Selected, Selection};
+use crate::{DirManifest, Error, Index, Out, Result, SelectOptions, Selection};
 
 /// Manifests that are read from a remote side by side.
 const MANIFESTS_AT_ONCE: usize = 16;
@@ -75,7 +75,7 @@ pub(super) fn collect(session: &Session<'_>, request: &Request<'_>) -> Result<Co
     let mut collected = Collected::default();
     let mut by_remote: BTreeMap<Option<String>, Vec<Item>> = BTreeMap::new();
     let selection = Selection::resolve(session.repo, request.select)?;
-    add_outs(session, request, &selection.index, &selection.outs, &mut by_remote, &mut collected.warnings);
+    add_outs(session, request, &selection, &mut by_remote, &mut collected);
     if request.revisions != RevisionSet::default() {
         add_revisions(session, request, &mut by_remote, &mut collected)?;
     }
@@ -105,23 +105,33 @@ pub(super) fn collect(session: &Session<'_>, request: &Request<'_>) -> Result<Co
 fn add_outs(
     session: &Session<'_>,
     request: &Request<'_>,
-    index: &Index,
-    selected: &[Selected],
+    selection: &Selection,
     by_remote: &mut BTreeMap<Option<String>, Vec<Item>>,
-    warnings: &mut Vec<String>,
+    collected: &mut Collected,
 ) {
-    for selected in selected {
+    let index = &selection.index;
+    for selected in &selection.outs {
         let out = &index.outs[selected.out];
         if !takes_part(request, index, out) {
             continue;
         }
         let display = session.repo.display_path(&out.path);
+        let metafile = index.stage_of(out).shown(session.repo.current_dir());
+        let is_in_cache = |oid| matches!(session.cache.check(out.layout, &oid), Ok(Some(_)));
+        if out.files.is_some() && !out.oid.is_some_and(is_in_cache) {
+            let message = format!(
+                "the files of `{display}` are recorded one by one ({metafile}), as for a remote with versions, which haul does \
+                 not support; use `dvc` for it"
+            );
+            let error = Error::Workspace { path: out.path.clone(), message };
+            collected.failed.push(Failure { subject: display, path: Some(out.path.clone()), error });
+            continue;
+        }
         let Some(oid) = out.oid else {
             if request.purpose == Purpose::Compare {
-                warnings.push(format!(
-                    "Output '{display}'({}) is missing version info. Cache for it will not be collected. Use `dvc repro` \
-                     to get your pipeline up to date.",
-                    index.stage_of(out).shown(session.repo.current_dir())
+                collected.warnings.push(format!(
+                    "Output '{display}'({metafile}) is missing version info. Cache for it will not be collected. Use `dvc \
+                     repro` to get your pipeline up to date."
                 ));
             }
             continue;
@@ -164,14 +174,7 @@ fn add_revisions(
     for revision in git.revisions(request.revisions)? {
         session.check_cancelled()?;
         match Selection::resolve_at(session.repo, git, &revision, request.select) {
-            Ok(selection) => add_outs(
-                session,
-                request,
-                &selection.index,
-                &selection.outs,
-                by_remote,
-                &mut collected.warnings,
-            ),
+            Ok(selection) => add_outs(session, request, &selection, by_remote, collected),
             Err(error) => {
                 tracing::debug!(%error, revision = revision.name, "cannot collect a revision");
                 collected.warnings.push(format!("failed to collect '{}', skipping", revision.name));

@@ -116,3 +116,13 @@ async fn cloud_status_tells_each_state_by_path() {
     assert_eq!(report.entries[2].oid, new);
     assert_eq!(report.remote, "shared");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn push_of_files_recorded_one_by_one_is_refused_and_told() {
+    let world = World::new();
+    let files = format!("  - relpath: a\n    md5: {}\n    size: 1\n", Oid::file(md5(b"1")));
+    world.write("d.dvc", &format!("outs:\n- hash: md5\n  path: d\n  files:\n{files}"));
+    let report = ops::push(&world.repo(), &PushOptions::default(), &NoObserver).await.unwrap();
+    assert!(!report.is_complete());
+    assert!(report.failed[0].error.to_string().contains("one by one"), "{report:?}");
+}
