@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use super::context::Context;
 use super::download::{self, ATTEMPTS, Got};
-use super::outcome::Outcome;
+use super::outcome::{Outcome, Verdict};
 use super::plan::{Plan, Release};
 use super::push::REPORT_EVERY;
 use super::{ObjectGroup, PlannedObject, TransferMode, TransferOptions, TransferReport};
@@ -307,8 +307,10 @@ impl Fetch<'_> {
             return;
         }
         self.observer.on(Event::Finished { phase: Phase::Downloading, n_objects: 1 });
-        if self.outcome.failed(&self.plan, object, error, started) {
-            self.context.stop.cancel();
+        match self.outcome.failed(&self.plan, object, error, started) {
+            Verdict::GoOn => {}
+            Verdict::End => self.context.stop.cancel(),
+            Verdict::Echo => return,
         }
         self.settle(object, false);
     }

@@ -9,17 +9,29 @@ use crate::{Error, ErrorKind};
 /// So many failures without one success mean that the rest would fail as well.
 const HOPELESS: usize = 100;
 
+/// What a failure means for the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Nothing.
+    GoOn,
+    /// There is no point in going on.
+    End,
+    /// The transfer has ended for the same reason; the object counts as not tried.
+    Echo,
+}
+
 /// Adds up what happens.
 #[derive(Debug)]
 pub(super) struct Outcome {
     pub(super) report: TransferReport,
     last_success: Option<Instant>,
-    fatal: Option<Error>,
+    /// Tells that an object met an error that concerns all of them.
+    is_ended: bool,
 }
 
 impl Outcome {
     pub(super) fn new() -> Self {
-        Self { report: TransferReport::default(), last_success: None, fatal: None }
+        Self { report: TransferReport::default(), last_success: None, is_ended: false }
     }
 
     /// Takes note of an object that was moved.
@@ -29,18 +41,17 @@ impl Outcome {
         self.last_success = Some(now);
     }
 
-    /// Takes note of an object that failed, in a call that began at `started`. True if there is no point in going on.
-    pub(super) fn failed(&mut self, plan: &Plan, object: usize, error: Error, started: Instant) -> bool {
-        match error.kind() {
-            // What concerns the whole remote is said once.
-            ErrorKind::Unauthenticated | ErrorKind::NoSuchBucket | ErrorKind::Config => {
-                return self.end(error);
-            }
+    /// Takes note of an object that failed, in a call that began at `started`.
+    pub(super) fn failed(&mut self, plan: &Plan, object: usize, error: Error, started: Instant) -> Verdict {
+        let ends_all = match error.kind() {
+            // These concern the whole remote.
+            ErrorKind::Unauthenticated | ErrorKind::NoSuchBucket | ErrorKind::Config => true,
             // The store tried for minutes, and meanwhile nothing else came through either.
-            ErrorKind::Network if self.last_success.is_none_or(|last| last < started) => {
-                return self.end(error);
-            }
-            _ => {}
+            ErrorKind::Network => self.last_success.is_none_or(|last| last < started),
+            _ => false,
+        };
+        if ends_all && self.is_ended {
+            return Verdict::Echo;
         }
         let named = plan.describe(object);
         self.report.failed.push(FailedObject {
@@ -49,23 +60,34 @@ impl Outcome {
             path: named.path,
             error,
         });
-        self.report.n_transferred == 0 && self.report.failed.len() >= HOPELESS
+        let is_hopeless = self.report.n_transferred == 0 && self.report.failed.len() >= HOPELESS;
+        if ends_all || is_hopeless {
+            self.is_ended |= ends_all;
+            return Verdict::End;
+        }
+        Verdict::GoOn
     }
 
-    /// Takes note of an error that ends the transfer. Of several, the first is told.
-    pub(super) fn end(&mut self, error: Error) -> bool {
-        self.fatal.get_or_insert(error);
-        true
+    /// Takes note of an error that ends the transfer and belongs to no object. Of several, the first is told.
+    pub(super) fn end(&mut self, error: Error) {
+        self.report.stopped_by.get_or_insert(error);
     }
 
     /// Returns the report; or, if there is nothing else to tell, the error that ended the transfer.
     pub(super) fn finish(mut self) -> Result<TransferReport, Error> {
-        match self.fatal {
-            Some(error) if self.report.n_transferred == 0 && self.report.failed.is_empty() => Err(error),
-            ended => {
-                self.report.stopped_by = ended;
-                Ok(self.report)
+        if self.report.n_transferred == 0 {
+            if self.report.failed.is_empty()
+                && let Some(error) = self.report.stopped_by.take()
+            {
+                return Err(error);
+            }
+            if self.is_ended
+                && self.report.failed.len() == 1
+                && let Some(failed) = self.report.failed.pop()
+            {
+                return Err(failed.error);
             }
         }
+        Ok(self.report)
     }
 }

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::context::{Context, SMALL_BYTES, interrupted};
-use super::outcome::Outcome;
+use super::outcome::{Outcome, Verdict};
 use super::plan::{Plan, Release};
 use super::upload::{self, Source};
 use super::{DirTrust, ObjectGroup, PlannedObject, TransferMode, TransferOptions, TransferReport};
@@ -365,8 +365,10 @@ impl Push<'_> {
             // Neither moved nor failed: it counts as not tried.
             return;
         }
-        if self.outcome.failed(&self.plan, object, error, started) {
-            self.context.stop.cancel();
+        match self.outcome.failed(&self.plan, object, error, started) {
+            Verdict::GoOn => {}
+            Verdict::End => self.context.stop.cancel(),
+            Verdict::Echo => return,
         }
         self.settle(object, false);
     }

@@ -102,7 +102,7 @@ pub struct TransferReport {
     pub n_not_tried: u64,
     /// Tells that the cancellation token stopped it.
     pub is_interrupted: bool,
-    /// What ended the transfer early, after some objects were moved or failed.
+    /// What ended the transfer early and belongs to no object, as a listing that failed after some objects were moved.
     pub stopped_by: Option<Error>,
     /// What it cost.
     pub requests: RequestCounts,

@@ -334,3 +334,14 @@ async fn bucket_that_encrypts_by_default_is_judged_by_size() {
     setup.memory.forget_what_was_told();
     assert_eq!(setup.compare(&groups).await.n_in_sync, 2001);
 }
+
+#[tokio::test]
+async fn server_that_vanishes_in_the_middle_is_told_once() {
+    let setup = Setup::new();
+    let group = setup.add_directory("data", &files(2000, 10));
+    setup.faults.fail(Operation::Put, Fault::Error(ErrorKind::Unauthenticated), 100, usize::MAX);
+    let report = setup.push(&[group]).await;
+    assert_eq!((report.n_transferred, report.failed.len()), (100, 1));
+    assert_eq!(report.failed[0].error.kind(), ErrorKind::Unauthenticated);
+    assert_eq!(report.n_not_tried + 101, 2001);
+}
