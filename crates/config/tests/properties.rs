@@ -36,6 +36,24 @@ fn stack(folder: &std::path::Path, text: &str) -> Result<ConfigStack, Error> {
     ConfigStack::load(&ConfigPaths::new(&env, None), &env)
 }
 
+/// A file that comes with a clone must not cost more than reading it.
+#[test]
+fn hostile_lines_are_read_in_linear_time() {
+    let started = std::time::Instant::now();
+    let n_repeats = 100_000;
+    for pattern in ["'x\" ,", "\"", "a  ", "   ", "a\",\"", "#,"] {
+        let text = format!("k = {},", pattern.repeat(n_repeats));
+        if let Ok(document) = Document::parse(&text) {
+            assert_eq!(document.to_string(), text);
+        }
+    }
+    for line in ["[".repeat(n_repeats), format!("{}{}x", "[".repeat(n_repeats), "a]".repeat(n_repeats))] {
+        assert!(Document::parse(&line).is_err());
+    }
+    // A second is plenty; with a square in it, this took minutes.
+    assert!(started.elapsed() < std::time::Duration::from_secs(30), "{:?}", started.elapsed());
+}
+
 proptest! {
     #[test]
     fn any_text_is_read_without_panic_and_written_back_as_it_was(text in prop_oneof![lines(), any::<String>()]) {

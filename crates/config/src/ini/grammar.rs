@@ -63,27 +63,25 @@ pub(super) fn unquote(text: &str) -> &str {
 
 /// Matches a section header.
 pub(super) fn header(line: &str) -> Option<Header<'_>> {
-    // Where each `[` run could stop: after the first bracket, after the second, …
-    let mut starts = Vec::new();
-    let mut position = skip_spaces(line, 0);
-    while line[position..].starts_with('[') {
-        position = skip_spaces(line, position + 1);
-        starts.push(position);
+    // Where the name starts if it comes behind the last bracket, and if that bracket is a part of it.
+    let (mut start, mut start_before) = (skip_spaces(line, 0), None);
+    let mut opened = 0;
+    while line[start..].starts_with('[') {
+        opened += 1;
+        start_before = (opened > 1).then_some(start);
+        start = skip_spaces(line, start + 1);
     }
-    let deepest = starts.len();
-    for (index, &start) in starts.iter().enumerate().rev() {
-        let opened = index + 1;
-        let quote = line[start..].chars().next().filter(|&first| first == '"' || first == '\'');
-        let found = match quote {
-            Some(_) if opened < deepest => None,
-            Some(quote) => quoted_name(line, start, quote),
-            None => plain_name(line, start),
-        };
-        if let Some((name_end, (closed, end))) = found {
-            return Some(Header { opened, closed, name: unquote(&line[start..name_end]), end });
-        }
-    }
-    None
+    let whole = match line[start..].chars().next() {
+        _ if opened == 0 => return None,
+        Some(quote @ ('"' | '\'')) => quoted_name(line, start, quote),
+        _ => plain_name(line, start),
+    };
+    let (start, opened, (name_end, (closed, end))) = match (whole, start_before) {
+        (Some(found), _) => (start, opened, found),
+        // Leaving more brackets to the name could not help: none that closes stands among them.
+        (None, before) => (before?, opened - 1, plain_name(line, before?)?),
+    };
+    Some(Header { opened, closed, name: unquote(&line[start..name_end]), end })
 }
 
 /// Finds the shortest quoted name with something in it that closing brackets follow.
@@ -179,11 +177,30 @@ pub(super) fn value(text: &str) -> Option<Parsed> {
 /// Where the last item of a value stands, if there is one.
 type LastItem = Option<(usize, usize)>;
 
-/// Decides which commas separate items: `_valueexp`, with every dead end remembered.
+/// Decides which commas separate items: `_valueexp`, from the end to the start, so that every offset is looked at once.
 struct Splitter<'a> {
     text: &'a str,
-    /// For each offset, what can follow there; filled from the end.
+    /// For each offset, what can follow there.
     steps: Vec<Option<Step>>,
+    /// For each offset, that of the next character that is no blank.
+    solid: Vec<usize>,
+    /// The next `,` or `#`; the end if there is none.
+    stop: usize,
+    /// Where the last character before it that is no blank ends, if there is one.
+    solid_end: Option<usize>,
+    /// Where to go on behind the next comma, if that leads anywhere.
+    behind_comma: Option<usize>,
+    /// For `"` and `'`, what the next one can close.
+    closing: [Closer; 2],
+}
+
+/// What a quote can close.
+#[derive(Clone, Copy, Default)]
+struct Closer {
+    /// An item: go on at this offset.
+    item: Option<usize>,
+    /// The last item, which ends at this offset.
+    last: Option<usize>,
 }
 
 #[derive(Clone, Copy)]
@@ -196,19 +213,26 @@ enum Step {
 
 impl<'a> Splitter<'a> {
     fn new(text: &'a str) -> Self {
-        Self { text, steps: Vec::new() }
+        let end = text.len();
+        Self {
+            text,
+            steps: vec![None; end + 1],
+            solid: vec![end; end + 1],
+            stop: end,
+            solid_end: None,
+            behind_comma: None,
+            closing: [Closer::default(); 2],
+        }
     }
 
     /// Returns where the items that end in a comma stop, and the last item.
     fn split(mut self) -> Option<(usize, LastItem)> {
-        if !self.text.contains(',') {
-            return self.last(0).map(|last| (0, last));
-        }
-        self.steps = vec![None; self.text.len() + 1];
-        for position in (0..=self.text.len()).rev() {
-            if self.text.is_char_boundary(position) {
-                self.steps[position] = self.step(position);
-            }
+        self.steps[self.text.len()] = self.step(self.text.len(), None);
+        for (position, character) in self.text.char_indices().rev() {
+            let after = position + character.len_utf8();
+            self.solid[position] = if is_space(character) { self.solid[after] } else { position };
+            self.steps[position] = self.step(position, Some(character));
+            self.pass(position, character);
         }
         let mut position = 0;
         loop {
@@ -219,56 +243,57 @@ impl<'a> Splitter<'a> {
         }
     }
 
-    fn step(&self, position: usize) -> Option<Step> {
-        let rest = &self.text[position..];
-        let next = match rest.chars().next() {
-            Some(quote @ ('"' | '\'')) => rest[1..]
-                .match_indices(quote)
-                .map(|(offset, _)| skip_spaces(self.text, position + 1 + offset + 1))
-                .filter(|&comma| self.text[comma..].starts_with(','))
-                .find_map(|comma| self.after_comma(comma)),
-            Some(',' | '#') | None => None,
-            Some(_) => rest
-                .find([',', '#'])
-                .map(|offset| position + offset)
-                .filter(|&stop| self.text[stop..].starts_with(','))
-                .and_then(|comma| self.after_comma(comma)),
-        };
-        next.map(Step::Item).or_else(|| self.last(position).map(Step::Last))
-    }
-
-    /// Returns where to go on behind a comma: behind the blanks if that leads anywhere, else among them.
-    fn after_comma(&self, comma: usize) -> Option<usize> {
-        (comma + 1..=skip_spaces(self.text, comma + 1))
-            .rev()
-            .find(|&position| self.text.is_char_boundary(position) && self.steps[position].is_some())
-    }
-
-    /// Matches the last item (or none) and the comment; the outer `None` means that neither fits.
-    fn last(&self, position: usize) -> Option<LastItem> {
-        let rest = &self.text[position..];
-        let end = match rest.chars().next() {
-            Some(quote @ ('"' | '\'')) => rest[1..]
-                .match_indices(quote)
-                .map(|(offset, _)| position + 1 + offset + 1)
-                .find(|&end| is_tail(self.text, end)),
-            Some(first) if first != ',' && first != '#' && !is_space(first) => {
-                let after_first = first.len_utf8();
-                let stop = rest[after_first..].find('#').map_or(rest.len(), |offset| after_first + offset);
-                let found = !rest[after_first..stop].contains(',');
-                let length = after_first + rest[after_first..stop].trim_end_matches(is_space).len();
-                found.then_some(position + length)
+    fn step(&self, position: usize, character: Option<char>) -> Option<Step> {
+        let is_at_comma = self.text[self.stop..].starts_with(',');
+        let (item, last_end) = match character {
+            Some(quote @ ('"' | '\'')) => {
+                let closer = self.closing[usize::from(quote == '\'')];
+                (closer.item, closer.last)
             }
-            _ => None,
+            Some(',' | '#') | None => (None, None),
+            Some(_) if is_at_comma => (self.behind_comma, None),
+            Some(blank) if is_space(blank) => (None, None),
+            Some(first) => (None, Some(self.solid_end.unwrap_or(position + first.len_utf8()))),
         };
-        if let Some(end) = end {
-            return Some(Some((position, end)));
+        if let Some(next) = item {
+            return Some(Step::Item(next));
         }
-        if !is_tail(self.text, position) {
-            return None;
+        if let Some(end) = last_end {
+            return Some(Step::Last(Some((position, end))));
         }
         let after_comma = self.text[..position].ends_with(',');
-        Some((!after_comma).then_some((position, position)))
+        self.is_tail(position).then(|| Step::Last((!after_comma).then_some((position, position))))
+    }
+
+    /// Remembers what characters before this one need to know about it.
+    fn pass(&mut self, position: usize, character: char) {
+        let after = position + character.len_utf8();
+        match character {
+            ',' | '#' => {
+                self.stop = position;
+                self.solid_end = None;
+                // Behind the blanks if that leads anywhere, else among them.
+                self.behind_comma =
+                    (after..=self.solid[after]).rev().find(|&behind| self.steps[behind].is_some());
+            }
+            _ if is_space(character) => {}
+            _ => self.solid_end = self.solid_end.or(Some(after)),
+        }
+        if character == '"' || character == '\'' {
+            let closer = usize::from(character == '\'');
+            if self.text[self.solid[after]..].starts_with(',') {
+                self.closing[closer].item = self.behind_comma.or(self.closing[closer].item);
+            }
+            if self.is_tail(after) {
+                self.closing[closer].last = Some(after);
+            }
+        }
+    }
+
+    /// Tells whether only blanks and a comment follow.
+    fn is_tail(&self, position: usize) -> bool {
+        let solid = self.solid[position];
+        solid == self.text.len() || self.text[solid..].starts_with('#')
     }
 }
 
