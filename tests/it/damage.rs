@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use haul_tests::TestEnvironment;
+use haul_tests::dataset::Random;
 use haul_tests::embedded::{EmbeddedS3, Fault, FaultAction, Operation};
 use haul_tests::objects::{is_directory, key_of, md5_of, put_directory, put_object, track};
 
@@ -162,4 +163,24 @@ fn directory_with_a_corrupt_member_leaves_the_workspace_as_it_was() {
     repo.haul(["pull"]).failure();
     assert!(!repo.exists("data/b"));
     repo.assert_cache_is_sound();
+}
+
+/// Small objects are hashed whole, bigger ones while they stream, the biggest from ranges: each has a check of its own.
+#[test]
+fn pull_of_a_big_object_with_one_wrong_byte_keeps_it_out_of_the_cache() {
+    let (server, environment) = with_server();
+    let config = "[default]\ns3 =\n  multipart_threshold = 6MB\n  multipart_chunksize = 5MB\n";
+    environment.folder("aws").write("config", config);
+    for (name, size_bytes) in [("streamed", 3 << 20), ("ranges", 13 << 20)] {
+        let repo = environment.repository_at(name, &server.endpoint());
+        let mut content = Random(21).bytes(size_bytes);
+        let oid = md5_of(&content);
+        content[1_500_000] ^= 1;
+        server.put("bucket", &key_of(&oid), content);
+        track(&repo, "file", &oid);
+        repo.haul(["pull"]).failure().stderr_has(&["file"]);
+        assert!(!repo.exists("file"), "{name}");
+        assert_eq!(repo.cache_objects(), [""; 0], "{name}");
+        assert!(server.remove("bucket", &key_of(&oid)));
+    }
 }
