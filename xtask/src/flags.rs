@@ -33,7 +33,7 @@ xflags::xflags! {
         }
         /// Run the same commands through real DVC and through haul, and compare everything.
         cmd parity {
-            /// Only scenarios whose name contains this.
+            /// Only scenarios whose name contains one of these, comma-separated.
             optional --filter filter: String
             /// Keep the repositories of scenarios that passed, too.
             optional --keep

@@ -38,7 +38,7 @@ pub(crate) fn run(project: &Project, options: &flags::Parity) -> Result<()> {
     let filter = options.filter.as_deref().unwrap_or_default();
     let scenarios: Vec<Scenario> = Scenario::load_all(&project.root.join("tests/parity"))?
         .into_iter()
-        .filter(|scenario| scenario.name.contains(filter))
+        .filter(|scenario| filter.split(',').any(|part| scenario.name.contains(part)))
         .collect();
     if scenarios.is_empty() {
         bail!("no scenario's name contains `{filter}`");
