@@ -108,7 +108,7 @@ fn objects_that_are_nowhere_are_an_error() {
     forget_cache(&sandbox);
     forget_workspace(&sandbox);
     let warning = format!(
-        "WARNING: Some of the cache files do not exist neither locally nor on remote. Missing cache files:\nmd5: {MD5}\n"
+        "WARNING: Some of the cache files do not exist neither locally nor on remote. Missing cache files:\nmd5: {MD5} (hello.txt)\n"
     );
     for (line, operation) in [("push", "push"), ("fetch", "fetch"), ("pull", "pull")] {
         let output = sandbox.haul(line);

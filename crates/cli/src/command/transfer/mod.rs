@@ -73,7 +73,7 @@ fn warn_of_missing(printer: &Printer, transfers: &[RemoteTransfer]) {
         return;
     }
     let lines: Vec<String> =
-        missing.iter().take(MAX_LINES).map(|object| format!("md5: {}", object.oid)).collect();
+        missing.iter().take(MAX_LINES).map(|object| format!("md5: {} ({})", object.oid, object.path)).collect();
     let more = more(missing.len());
     printer.warning(&format!(
         "Some of the cache files do not exist neither locally nor on remote. Missing cache files:\n{}{more}",
@@ -99,6 +99,7 @@ fn check(
     let n_failed: usize = reports().map(|report| report.failed.len()).sum();
     let n_held_back: usize = reports().map(|report| report.held_back.len()).sum();
     let n_not_tried: u64 = reports().map(|report| report.n_not_tried).sum();
+    let stopped_by = || reports().find_map(|report| report.stopped_by.as_ref());
     let n_unmoved = u64::try_from(n_failed + n_held_back).unwrap_or(u64::MAX).saturating_add(n_not_tried);
     let message = if n_unmoved > 0 {
         // DVC counts the manifests it held back among the failures.
@@ -106,12 +107,19 @@ fn check(
     } else if n_missing > 0 {
         let (objects, are) = if n_missing == 1 { ("object", "is") } else { ("objects", "are") };
         format!("{n_missing} {objects} {are} neither in the cache nor on the remote")
+    } else if let Some(reason) = stopped_by() {
+        CommandError::chain(reason)
     } else if let Some(last) = failed.last() {
         CommandError::chain(&last.error)
     } else {
         return Ok(());
     };
     let mut error = verb.failure(message);
+    if n_unmoved > 0 || n_missing > 0 {
+        for reason in reports().filter_map(|report| report.stopped_by.as_ref()) {
+            error = error.with_detail(CommandError::chain(reason));
+        }
+    }
     for object in reports().flat_map(|report| &report.failed).take(MAX_LINES) {
         let reason = CommandError::chain(&object.error);
         error =
@@ -121,11 +129,13 @@ fn check(
         error = error.with_detail(format!("failed to transfer{}", more(n_failed)));
     }
     // What is in the message itself needs no line of its own.
-    let n_told = failed.len() - usize::from(n_unmoved == 0 && n_missing == 0);
+    let is_told = n_unmoved == 0 && n_missing == 0 && stopped_by().is_none();
+    let n_told = failed.len().saturating_sub(usize::from(is_told));
     for failure in &failed[..n_told] {
         error = error.with_detail(CommandError::chain(&failure.error));
     }
     let hint = reports().flat_map(|report| &report.failed).find_map(|object| object.error.hint());
+    let hint = hint.or_else(|| stopped_by().and_then(haul_storage::Error::hint));
     let hint = hint.map(str::to_owned).or_else(|| failed.iter().find_map(|failure| failure.error.hint()));
     Err(error.with_optional_hint(hint))
 }

@@ -4,6 +4,7 @@ mod store;
 mod target;
 
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use haul_storage::progress::Observer;
 use haul_storage::{CancellationToken, Oid};
@@ -88,6 +89,10 @@ pub fn add(repo: &Repo, options: &AddOptions, observer: &dyn Observer) -> Result
     let session = stores.session(repo, observer, &options.cancel);
     let result = run(&session, options);
     session.memo.save();
+    // What a killed run left in the cache goes now and then; it is in nobody's way until then.
+    if let Err(error) = session.cache.sweep(&session.memo.dir().join("swept"), SystemTime::now()) {
+        tracing::debug!(%error, "old temporary files stay in the cache");
+    }
     result
 }
 
