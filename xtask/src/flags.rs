@@ -53,9 +53,9 @@ xflags::xflags! {
             /// Write the figures to this file as JSON.
             optional --json json: String
         }
-        /// Install what the other tasks need below target/tools: minio, mc, venv, ceph.
+        /// Install what the other tasks need below target/tools.
         cmd tools {
-            /// Which: minio, mc, venv, ceph.
+            /// Which: minio, mc, clients (dvc, s5cmd), servers (moto, SeaweedFS), ceph.
             repeated names: String
         }
     }

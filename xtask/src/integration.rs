@@ -24,11 +24,11 @@ pub(crate) fn run(project: &Project, options: &flags::Integration) -> Result<()>
                 guards.push(shell.push_env("MC_BIN", tools::mc(project)?));
             }
             "seaweedfs" => {
-                guards.push(shell.push_env("WEED_BIN", tools::Venv::install(project)?.program("weed")));
+                guards.push(shell.push_env("WEED_BIN", tools::Venv::servers(project)?.program("weed")));
             }
             "moto" => {
                 guards.push(
-                    shell.push_env("MOTO_SERVER_BIN", tools::Venv::install(project)?.program("moto_server")),
+                    shell.push_env("MOTO_SERVER_BIN", tools::Venv::servers(project)?.program("moto_server")),
                 );
             }
             "ceph" => tools::ceph(project)?,

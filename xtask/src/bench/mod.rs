@@ -20,7 +20,7 @@ use work::{Bench, ITEMS, Programs};
 
 pub(crate) fn run(project: &Project, options: &flags::Bench) -> Result<()> {
     let haul = project.build("haul", "haul", Profile::Release)?;
-    let venv = Venv::install(project)?;
+    let venv = Venv::clients(project)?;
     let server = Server::start(
         project,
         options.server.as_deref().unwrap_or("minio"),

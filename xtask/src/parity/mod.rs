@@ -30,7 +30,7 @@ pub(crate) fn run(project: &Project, options: &flags::Parity) -> Result<()> {
         Some(path) => path.canonicalize().with_context(|| format!("--haul {}", path.display()))?,
         None => project.build("haul", "haul", Profile::Dev)?,
     };
-    let venv = Venv::install(project)?;
+    let venv = Venv::clients(project)?;
     let server =
         Server::start(project, options.server.as_deref().unwrap_or("embedded"), &BUCKETS, Profile::Dev)?;
     let scratch = project.scratch_dir("parity")?;

@@ -72,8 +72,11 @@ fn warn_of_missing(printer: &Printer, transfers: &[RemoteTransfer]) {
     if missing.is_empty() {
         return;
     }
-    let lines: Vec<String> =
-        missing.iter().take(MAX_LINES).map(|object| format!("md5: {} ({})", object.oid, object.path)).collect();
+    let lines: Vec<String> = missing
+        .iter()
+        .take(MAX_LINES)
+        .map(|object| format!("md5: {} ({})", object.oid, object.path))
+        .collect();
     let more = more(missing.len());
     printer.warning(&format!(
         "Some of the cache files do not exist neither locally nor on remote. Missing cache files:\n{}{more}",
