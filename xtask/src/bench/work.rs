@@ -1,10 +1,11 @@
 //! What is measured, and the state each run starts from.
 
+use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
 use super::measure::{self, Figures};
 use crate::dataset;
@@ -64,6 +65,8 @@ pub(super) struct Bench {
     pub(super) dir: PathBuf,
     pub(super) programs: Programs,
     pub(super) server: Server,
+    /// Counts what was put away.
+    pub(super) n_put_away: Cell<u32>,
 }
 
 impl Bench {
@@ -81,22 +84,22 @@ impl Bench {
         match item.verb {
             Verb::RemoteList | Verb::Push => {}
             Verb::Add => {
-                remove(&repo.join(".dvc/cache"))?;
-                remove(&repo.join(".dvc/tmp"))?;
-                remove(&repo.join("data.dvc"))?;
-                remove(&self.dir.join(format!("site-{tool}")))?;
+                self.put_away(&repo.join(".dvc/cache"))?;
+                self.put_away(&repo.join(".dvc/tmp"))?;
+                self.put_away(&repo.join("data.dvc"))?;
+                self.put_away(&self.dir.join(format!("site-{tool}")))?;
                 fs::create_dir(repo.join(".dvc/tmp"))?;
                 fs::write(repo.join(".dvc/tmp/btime"), "")?;
             }
             Verb::Status => self.run(&repo, tool, &["status"]).map(drop)?,
-            Verb::Checkout => remove(&repo.join("data"))?,
+            Verb::Checkout => self.put_away(&repo.join("data"))?,
             Verb::PushNothing | Verb::Fetch => {
                 if run == 0 {
                     let push = self.push_command(tool, &repo, &prefix);
                     self.run_command(&repo, tool, &push)?;
                 }
                 if item.verb == Verb::Fetch {
-                    remove(&repo.join(".dvc/cache"))?;
+                    self.put_away(&repo.join(".dvc/cache"))?;
                 }
             }
         }
@@ -173,6 +176,22 @@ impl Bench {
         command
     }
 
+    /// Takes a file or tree out of the way, if it is there.
+    ///
+    /// Nothing is deleted before a measurement: ext4 does not give out the inodes of files that were deleted in the last
+    /// seconds, and looks for others one by one, so that the next tool to create files would pay for it.
+    fn put_away(&self, path: &Path) -> Result<()> {
+        if fs::symlink_metadata(path).is_err() {
+            return Ok(());
+        }
+        let number = self.n_put_away.get();
+        self.n_put_away.set(number + 1);
+        let attic = self.dir.join("attic");
+        fs::create_dir_all(&attic)?;
+        fs::rename(path, attic.join(number.to_string()))
+            .with_context(|| format!("cannot put {} away", path.display()))
+    }
+
     fn run(&self, repo: &Path, tool: &str, arguments: &[&str]) -> Result<Figures> {
         self.run_command(repo, tool, &self.command(tool, arguments))
     }
@@ -195,18 +214,4 @@ impl Data {
             Self::Large => "large",
         }
     }
-}
-
-/// Removes a file or tree, if it is there.
-fn remove(path: &Path) -> Result<()> {
-    let result = match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
-        Ok(_) => fs::remove_file(path),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => Err(error),
-    };
-    if let Err(error) = result {
-        bail!("cannot remove {}: {error}", path.display());
-    }
-    Ok(())
 }
