@@ -46,6 +46,8 @@ xflags::xflags! {
         cmd bench {
             /// Comma-separated work items (default all).
             optional --only only: String
+            /// Comma-separated tools (default all that can do the work).
+            optional --tools tools: String
             /// Runs of each measurement (default 5).
             optional --runs runs: u32
             /// Server: `minio` (default), `seaweedfs` or `embedded`.
