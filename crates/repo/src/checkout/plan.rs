@@ -98,6 +98,11 @@ impl OutPlan {
             || (!self.existed && self.missing.is_empty())
     }
 
+    /// Leaves folders that hold no file where they are, as `dvc add` does; `dvc checkout` removes them.
+    pub(crate) fn keep_empty_folders(&mut self) {
+        self.delete_folders.clear();
+    }
+
     /// Returns the files whose content would be lost: it is neither wanted here nor in the cache. Absolute paths.
     pub fn unsaved(&self, cache: &Cache, cancel: &CancellationToken) -> Result<Vec<PathBuf>> {
         let replaced =

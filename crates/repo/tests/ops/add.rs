@@ -47,6 +47,15 @@ fn add_writes_what_dvc_writes() {
 }
 
 #[test]
+fn add_of_a_folder_leaves_its_empty_folders_alone() {
+    let world = World::new();
+    world.write("d/a", "1");
+    fs_err::create_dir_all(world.path("one/d/empty/deep")).unwrap();
+    assert!(world.add(&["d"]).failed.is_empty());
+    assert!(world.exists("d/empty/deep"));
+}
+
+#[test]
 fn add_inside_a_tracked_directory_records_as_dvc_does() {
     let world = World::new();
     world.write("d/a", "1");

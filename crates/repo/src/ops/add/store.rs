@@ -140,7 +140,8 @@ pub(in crate::ops) fn relink(
         }
     };
     let out = Target { path: &target.path, within: None, wanted, layout: state.layout };
-    let plan = plan_found(files, session.cache, &out, Some(&types), session.cancel)?;
+    let mut plan = plan_found(files, session.cache, &out, Some(&types), session.cancel)?;
+    plan.keep_empty_folders();
     let linker = session.linker()?;
     let Session { repo, cache, memo, observer, cancel } = *session;
     let applied = apply(plan, repo.root(), &linker, cache, memo, observer, cancel)?;
