@@ -53,6 +53,9 @@ fn connect(address: SocketAddr, read_timeout: Duration) -> S3Store {
 
 const SHORT: Duration = Duration::from_millis(300);
 
+/// A `read_timeout` for peers that keep moving: no pause of a busy machine comes near it.
+const PATIENT: Duration = Duration::from_secs(2);
+
 #[tokio::test]
 async fn server_that_accepts_and_says_nothing_is_given_up() {
     let (address, n_connections) = serve(|mut stream| async move {
@@ -62,7 +65,7 @@ async fn server_that_accepts_and_says_nothing_is_given_up() {
     .await;
     let start = Instant::now();
     let error = connect(address, SHORT).head("k").await.unwrap_err();
-    assert!(start.elapsed() < SHORT * 8, "{:?}", start.elapsed());
+    assert!(start.elapsed() < SHORT * 60, "{:?}", start.elapsed());
     assert_eq!(n_connections.load(Ordering::SeqCst), 5);
     assert!(error.to_string().contains("was silent for 0.3 s (`read_timeout`, the default)"), "{error}");
     assert!(error.to_string().contains(&address.to_string()), "{error}");
@@ -85,7 +88,7 @@ async fn slow_upload_that_moves_is_not_killed() {
         let mut remaining: usize = 24 << 20;
         let mut buffer = vec![0; 1 << 20];
         while remaining > 0 {
-            tokio::time::sleep(Duration::from_millis(40)).await;
+            tokio::time::sleep(PATIENT / 10).await;
             let wanted = remaining.min(buffer.len());
             stream.read_exact(&mut buffer[..wanted]).await?;
             remaining -= wanted;
@@ -97,11 +100,11 @@ async fn slow_upload_that_moves_is_not_killed() {
     let path = folder.path().join("big");
     fs_err::write(&path, vec![1; 24 << 20]).unwrap();
     let body = Body::FileRange { path: Arc::new(path), range: 0..24 << 20 };
-    let mut store = connect(address, SHORT);
+    let mut store = connect(address, PATIENT);
     Arc::get_mut(&mut store.client).unwrap().options.payload_signing = crate::s3::PayloadSigning::Never;
     let start = Instant::now();
     store.put("k", &body, None).await.unwrap();
-    assert!(start.elapsed() > SHORT * 2, "too fast to prove anything: {:?}", start.elapsed());
+    assert!(start.elapsed() > PATIENT * 2, "too fast to prove anything: {:?}", start.elapsed());
     assert_eq!(n_connections.load(Ordering::SeqCst), 1);
 }
 
@@ -120,13 +123,13 @@ async fn slow_download_that_moves_is_not_killed_and_a_stalled_one_is_resumed() {
             if from == 0 && position == 6 {
                 std::future::pending::<()>().await;
             }
-            tokio::time::sleep(SHORT / 3).await;
+            tokio::time::sleep(PATIENT / 5).await;
             stream.write_all(&[b'0' + u8::try_from(position).unwrap()]).await?;
         }
         Ok(())
     })
     .await;
-    let mut stream = connect(address, SHORT).get("k", None, None).await.unwrap().stream;
+    let mut stream = connect(address, PATIENT).get("k", None, None).await.unwrap().stream;
     let mut bytes = Vec::new();
     while let Some(chunk) = stream.next().await {
         bytes.extend_from_slice(&chunk.unwrap());
