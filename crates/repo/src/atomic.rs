@@ -9,6 +9,15 @@ use crate::{Error, Result};
 ///
 /// A link at `path` is followed, and the permissions of an existing file are kept.
 pub(crate) fn write(path: &Path, content: &[u8]) -> Result<()> {
+    replace(path, content, true)
+}
+
+/// Does what [`write`] does, and does not wait for the disk: for what has no meaning after a power failure.
+pub(crate) fn write_unsynced(path: &Path, content: &[u8]) -> Result<()> {
+    replace(path, content, false)
+}
+
+fn replace(path: &Path, content: &[u8], is_synced: bool) -> Result<()> {
     let failed = |source| Error::io(format!("cannot write `{}`", path.display()), source);
     let target = fs_err::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -25,7 +34,9 @@ pub(crate) fn write(path: &Path, content: &[u8]) -> Result<()> {
     if let Ok(metadata) = fs_err::metadata(&target) {
         file.as_file().set_permissions(metadata.permissions()).map_err(failed)?;
     }
-    file.as_file().sync_all().map_err(failed)?;
+    if is_synced {
+        file.as_file().sync_all().map_err(failed)?;
+    }
     file.persist(&target).map_err(|error| failed(error.error))?;
     Ok(())
 }

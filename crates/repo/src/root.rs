@@ -156,6 +156,12 @@ impl Repo {
         PathLocks::acquire(&folder, &self.display_path(&folder.join("rwlock")), command, read, write)
     }
 
+    /// Fails if another process, such as a stage that runs, writes one of these files and folders.
+    pub fn refuse_written_paths(&self, paths: &[PathBuf]) -> Result<()> {
+        let folder = self.tmp_dir();
+        PathLocks::check_readable(&folder, &self.display_path(&folder.join("rwlock")), paths)
+    }
+
     /// Returns the working directory; absolute and normal.
     pub fn current_dir(&self) -> &Path {
         &self.current_dir

@@ -153,6 +153,16 @@ impl Index {
         &self.stages[out.stage]
     }
 
+    /// Returns the local paths of the dependencies of a stage.
+    pub(crate) fn dep_paths(stage: &Stage) -> Vec<PathBuf> {
+        stage.deps.iter().filter_map(|dep| dep.path.clone()).collect()
+    }
+
+    /// Returns the paths of the outs of a stage.
+    pub(crate) fn out_paths(&self, stage: &Stage) -> Vec<PathBuf> {
+        self.outs[stage.outs.clone()].iter().map(|out| out.path.clone()).collect()
+    }
+
     /// Adds what one metafile says.
     fn extend(&mut self, read: read::ReadStages) {
         for read::ReadStage { mut stage, outs } in read {

@@ -92,6 +92,21 @@ impl PathLocks {
         })?;
         Ok(locks)
     }
+
+    /// Fails as [`acquire`](Self::acquire) does for paths that would be read, and takes no lock.
+    pub fn check_readable(folder: &Path, shown: &str, read: &[PathBuf]) -> Result<()> {
+        if !folder.join("rwlock").exists() {
+            return Ok(());
+        }
+        let _guard = RepoLock::acquire(&folder.join("rwlock.lock"), LockWait::Briefly)?;
+        let table = load(folder, shown)?;
+        let own = Holder { pid: std::process::id().into(), cmd: String::new() };
+        let read: Vec<String> = read.iter().map(|path| path.display().to_string()).collect();
+        for (path, holder) in table.write {
+            blockers(&path, &[holder], &own, &read, folder)?;
+        }
+        Ok(())
+    }
 }
 
 impl Drop for PathLocks {
@@ -120,16 +135,19 @@ impl Drop for PathLocks {
 /// Changes the table under its own lock.
 fn edit(folder: &Path, shown: &str, change: impl FnOnce(&mut Table) -> Result<()>) -> Result<()> {
     let _guard = RepoLock::acquire(&folder.join("rwlock.lock"), LockWait::Briefly)?;
-    let path = folder.join("rwlock");
-    let mut table = match fs_err::read(&path) {
-        Ok(text) => parse(&text, shown)?,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Table::default(),
-        Err(source) => return Err(Error::io("cannot read the locks on paths", source)),
-    };
+    let mut table = load(folder, shown)?;
     change(&mut table)?;
     let text = serde_json::to_vec(&table)
         .map_err(|error| Error::io("cannot write the locks on paths", error.into()))?;
-    crate::atomic::write(&path, &text)
+    crate::atomic::write_unsynced(&folder.join("rwlock"), &text)
+}
+
+fn load(folder: &Path, shown: &str) -> Result<Table> {
+    match fs_err::read(folder.join("rwlock")) {
+        Ok(text) => parse(&text, shown),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Table::default()),
+        Err(source) => Err(Error::io("cannot read the locks on paths", source)),
+    }
 }
 
 fn parse(text: &[u8], shown: &str) -> Result<Table> {
@@ -246,6 +264,18 @@ mod tests {
                 let message = error.to_string();
                 assert!(message.contains("is busy, it is being blocked by:\n  (PID 1): x\n\n"), "{message}");
             }
+        }
+    }
+
+    #[test]
+    fn path_that_is_written_cannot_be_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rwlock");
+        let check = || PathLocks::check_readable(folder.path(), ".dvc/tmp/rwlock", &[PathBuf::from("/r/d")]);
+        check().unwrap();
+        for (kind, held, is_blocked) in [("write", "/r/d/x", true), ("write", "/r/e", false), ("read", "/r/d", false)] {
+            fs_err::write(&path, foreign(kind, held)).unwrap();
+            assert_eq!(check().is_err(), is_blocked, "{kind} {held}");
         }
     }
 

@@ -81,6 +81,7 @@ fn run(session: &Session<'_>, options: &MoveOptions) -> Result<MoveReport> {
         return Err(Error::BadOut(format!("`{from}` cannot be moved to `{to}`")));
     }
     check_parents(repo.root(), &to)?;
+    let _paths = repo.lock_paths("haul move", &[], &[from.clone(), to.clone()])?;
     let new_metafile = with_suffix(&to);
     let target = AddTarget {
         name: options.from.clone(),

@@ -92,6 +92,7 @@ fn remove_one(
             "`{target}` is not a .dvc file; stages of `dvc.yaml` are removed by `dvc remove {target}`"
         )));
     };
+    let _paths = repo.lock_paths("haul remove", &[], &index.out_paths(stage))?;
     for out in &index.outs[stage.outs.clone()] {
         if out.is_external {
             continue;

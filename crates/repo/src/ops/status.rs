@@ -10,7 +10,7 @@ use super::session::{Session, Stores};
 use crate::checkout::flavour_of;
 use crate::ops::Failure;
 use crate::scan::Found;
-use crate::{Dep, Error, LockWait, Out, Repo, Result, SelectOptions, Selection, Stage};
+use crate::{Dep, Error, Index, LockWait, Out, Repo, Result, SelectOptions, Selection, Stage};
 
 /// What to compare.
 #[derive(Debug, Clone, Default)]
@@ -101,9 +101,12 @@ pub fn status(repo: &Repo, options: &StatusOptions, observer: &dyn Observer) -> 
 fn run(session: &Session<'_>, options: &StatusOptions) -> Result<StatusReport> {
     let selection = Selection::resolve(session.repo, &options.select)?;
     let index = &selection.index;
+    let stages = || selection.stages.iter().map(|(stage, _)| &index.stages[*stage]);
+    let paths: Vec<_> =
+        stages().flat_map(|stage| [Index::dep_paths(stage), index.out_paths(stage)].concat()).collect();
+    session.repo.refuse_written_paths(&paths)?;
     let mut report = StatusReport { n_stages: selection.stages.len(), ..StatusReport::default() };
-    for (stage, _) in &selection.stages {
-        let stage = &index.stages[*stage];
+    for stage in stages() {
         if stage.is_frozen && !stage.is_repo_import {
             report.warnings.push(format!(
                 "{} is frozen. Its dependencies are not going to be shown in the status output.",

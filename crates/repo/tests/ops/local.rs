@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::symlink;
 
-use haul_repo::ops::{self, CheckoutOptions, CommitOptions, EntryState, MoveOptions, StatusOptions};
+use haul_repo::ops::{self, CheckoutOptions, CommitOptions, EntryState, MoveOptions, RemoveOptions, StatusOptions};
 use haul_storage::Oid;
 use haul_storage::hash::md5;
 use haul_storage::progress::NoObserver;
@@ -160,4 +160,34 @@ fn move_takes_data_and_metafile_along() {
     assert!(world.exists("new/g/a") && world.exists("new/g.dvc"));
     assert!(run("new/g", "new/g/below").is_err());
     assert!(run("nope", "x").is_err());
+}
+
+#[test]
+fn outs_of_a_stage_that_runs_are_left_alone() {
+    let world = World::new();
+    for path in ["f", "g"] {
+        world.write(path, "1");
+    }
+    world.add(&["f", "g"]);
+    world.write("f", "2");
+    // As DVC writes it while it runs a stage. The first process of the system lives, and is not this one.
+    let out = world.repo().root().join("f");
+    let table = serde_json::json!({"write": {out.display().to_string(): {"pid": 1, "cmd": "dvc repro"}}});
+    fs_err::write(world.path("one/.dvc/tmp/rwlock"), table.to_string()).unwrap();
+    let repo = world.repo();
+    let is_busy = |error: &haul_repo::Error| error.to_string().contains("is busy, it is being blocked by:");
+
+    let added = world.add(&["f", "g"]);
+    assert_eq!(added.added.len(), 1);
+    assert!(is_busy(&added.failed[0].error));
+    let options = CommitOptions { force: true, select: select(&["f.dvc"]), ..CommitOptions::default() };
+    assert!(is_busy(&ops::commit(&repo, &options, &NoObserver).unwrap().failed[0].error));
+    let options = RemoveOptions { targets: vec!["f.dvc".to_owned()], ..RemoveOptions::default() };
+    assert!(is_busy(&ops::remove(&repo, &options).unwrap().failed[0].error));
+    let options = MoveOptions { from: "f".to_owned(), to: "h".to_owned(), ..MoveOptions::default() };
+    assert!(is_busy(&ops::move_out(&repo, &options, &NoObserver).unwrap_err()));
+    assert!(is_busy(&ops::status(&repo, &StatusOptions::default(), &NoObserver).unwrap_err()));
+    let options = StatusOptions { select: select(&["g"]), ..StatusOptions::default() };
+    ops::status(&repo, &options, &NoObserver).unwrap();
+    assert!(world.exists("f.dvc") && world.exists("f"));
 }
