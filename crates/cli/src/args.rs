@@ -75,6 +75,8 @@ pub(crate) enum Command {
     Config(command::config::ConfigArgs),
     Cache(command::cache::CacheArgs),
     Commit(command::commit::CommitArgs),
+    #[command(alias = "mv")]
+    Move(command::relocate::MoveArgs),
     #[command(alias = "rm")]
     Remove(command::remove::RemoveArgs),
     Unprotect(command::unprotect::UnprotectArgs),

@@ -4,6 +4,7 @@ use clap::Args;
 use haul_repo::ops::{self, AddOptions, AddReport};
 use serde::Serialize;
 
+use super::git_hint::{git_hint, shell_quoted};
 use super::{CommandResult, Context, fail, unsupported};
 use crate::command_error::{CommandError, Verb};
 use crate::ui::{Message, Page};
@@ -65,7 +66,7 @@ impl AddArgs {
         if !report.link_failures.is_empty() {
             context.printer().remark(&link_failure_text(&report, &repo));
         }
-        let hint = git_hint(&report, &repo);
+        let hint = git_hint(&repo, report.is_staged, &report.files_to_track);
         context.printer().show(&Outcome::new(&report, &repo, hint), format)?;
         fail(Verb::ADD, report.failed)
     }
@@ -147,20 +148,6 @@ impl Message for Outcome {
     }
 }
 
-/// Says which files Git should know, unless Git knows them already or there is no Git.
-fn git_hint(report: &AddReport, repo: &haul_repo::Repo) -> String {
-    if report.is_staged || report.files_to_track.is_empty() || repo.git().is_none() {
-        return String::new();
-    }
-    let files: Vec<String> =
-        report.files_to_track.iter().map(|path| shell_quoted(&repo.display_path(path))).collect();
-    format!(
-        "\nTo track the changes with git, run:\n\n\tgit add {}\n\n\
-         To enable auto staging, run:\n\n\thaul config core.autostage true",
-        files.join(" ")
-    )
-}
-
 fn link_failure_text(report: &AddReport, repo: &haul_repo::Repo) -> String {
     let files: Vec<String> =
         report.link_failures.iter().map(|path| shell_quoted(&repo.display_path(path))).collect();
@@ -170,32 +157,4 @@ fn link_failure_text(report: &AddReport, repo: &haul_repo::Repo) -> String {
          To re-link these targets, reconfigure cache types and then run:\n\n\thaul checkout {}",
         files.join(" ")
     )
-}
-
-/// Quotes a word for a POSIX shell, if it needs that.
-fn shell_quoted(word: &str) -> String {
-    let is_plain = |character: char| character.is_ascii_alphanumeric() || "@%+=:,./-_".contains(character);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r#"'"'"'"#))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shell_quotes_as_python_does() {
-        for (word, quoted) in [
-            ("a/b.dvc", "a/b.dvc"),
-            ("f [x].dvc", "'f [x].dvc'"),
-            ("it's", r#"'it'"'"'s'"#),
-            ("ünï", "'ünï'"),
-            ("", "''"),
-        ] {
-            assert_eq!(shell_quoted(word), quoted);
-        }
-    }
 }

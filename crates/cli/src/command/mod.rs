@@ -9,8 +9,10 @@ pub(crate) mod completion;
 pub(crate) mod config;
 mod context;
 pub(crate) mod generate;
+mod git_hint;
 pub(crate) mod init;
 mod level;
+pub(crate) mod relocate;
 pub(crate) mod remote;
 pub(crate) mod remove;
 pub(crate) mod root;
@@ -87,6 +89,7 @@ fn dispatch(command: Command, context: &Context) -> CommandResult {
         Command::Config(args) => args.run(context),
         Command::Cache(args) => args.run(context),
         Command::Commit(args) => args.run(context),
+        Command::Move(args) => args.run(context),
         Command::Remove(args) => args.run(context),
         Command::Unprotect(args) => args.run(context),
         Command::CheckIgnore(args) => args.run(context),

@@ -273,7 +273,9 @@ mod tests {
         let path = folder.path().join("rwlock");
         let check = || PathLocks::check_readable(folder.path(), ".dvc/tmp/rwlock", &[PathBuf::from("/r/d")]);
         check().unwrap();
-        for (kind, held, is_blocked) in [("write", "/r/d/x", true), ("write", "/r/e", false), ("read", "/r/d", false)] {
+        for (kind, held, is_blocked) in
+            [("write", "/r/d/x", true), ("write", "/r/e", false), ("read", "/r/d", false)]
+        {
             fs_err::write(&path, foreign(kind, held)).unwrap();
             assert_eq!(check().is_err(), is_blocked, "{kind} {held}");
         }

@@ -96,6 +96,45 @@ impl DvcFile {
         self.renew_checksum()
     }
 
+    /// Makes a copy of the file, not yet written, for another place: its out at `position` gets the path `out_path`,
+    /// its dependencies those of `dep_paths` (by number), all relative to the folder of `path`.
+    ///
+    /// Deviation: DVC writes the new file from scratch and loses its comments.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Metafile`] if there is no such out, or the file is written in a way that cannot be edited.
+    pub fn moved(
+        &self,
+        path: &Path,
+        position: usize,
+        out_path: &str,
+        dep_paths: &[(usize, String)],
+    ) -> Result<Self> {
+        let mut file =
+            EditedFile { text: self.file.text.clone(), ..EditedFile::new(path, MetafileKind::Single) };
+        file.edit("the folder", |root| Some(root.clone()), &[("wdir", None)])?;
+        let member = |list: &'static str, at: usize| {
+            move |root: &Node| root.get(list).and_then(|list| list.items().get(at)).cloned()
+        };
+        let to = |path: &str| [("path", Some(Value::Text(path.to_owned())))];
+        file.edit(&format!("out number {}", position + 1), member("outs", position), &to(out_path))?;
+        for (at, path) in dep_paths {
+            file.edit(&format!("dependency number {}", at + 1), member("deps", *at), &to(path))?;
+        }
+        let mut moved = Self { file, new_out: None };
+        moved.renew_checksum()?;
+        Ok(moved)
+    }
+
+    /// Gives the out at `position` another path, relative to the `wdir` of the file.
+    pub fn set_path(&mut self, position: usize, out_path: &str) -> Result<()> {
+        let out = |root: &Node| root.get("outs").and_then(|outs| outs.items().get(position)).cloned();
+        let path = Value::Text(out_path.to_owned());
+        self.file.edit(&format!("out number {}", position + 1), out, &[("path", Some(path))])?;
+        self.renew_checksum()
+    }
+
     /// Brings the checksum of an importing stage up to date, which covers what was just recorded.
     fn renew_checksum(&mut self) -> Result<()> {
         let root =

@@ -10,14 +10,15 @@ use super::session::{Session, Stores};
 use crate::checkout::check_parents;
 use crate::git::gitignore;
 use crate::metafile::dvc_file::{DvcFile, OutState};
+use crate::paths::relative;
 use crate::scan::Found;
 use crate::state::Links;
-use crate::{Error, Index, LockWait, Out, Repo, Result};
+use crate::{Error, Index, LockWait, Out, Repo, Result, Stage};
 
 /// What to move, and where to.
 #[derive(Debug, Clone, Default)]
 pub struct MoveOptions {
-    /// The file or directory as typed; it is tracked by the `.dvc` file beside it.
+    /// The file or directory as typed; a `.dvc` file tracks it.
     pub from: String,
     /// Its new name, or the folder it goes into.
     pub to: String,
@@ -61,12 +62,13 @@ fn run(session: &Session<'_>, options: &MoveOptions) -> Result<MoveReport> {
         Error::BadOut(format!("unable to find DVC file with output '{}'", repo.display_path(&from)))
     })?;
     let out = &index.outs[known];
-    let old_metafile = index.stage_of(out).metafile.clone();
-    if index.stage_of(out).has_command || old_metafile != with_suffix(&from) {
+    let stage = index.stage_of(out);
+    let old_metafile = stage.metafile.clone();
+    if stage.has_command || stage.name.is_some() {
+        let stage = stage.addressing(repo.current_dir());
         return Err(Error::BadOut(format!(
-            "`{}` is not tracked by a .dvc file of its name; edit `{}` by hand",
-            repo.display_path(&from),
-            repo.display_path(&old_metafile)
+            "move is not permitted for stages that are not data sources. You need to either move '{stage}' to a new \
+             location and edit it by hand, or remove '{stage}' and create a new one at the desired location."
         )));
     }
     let mut to = repo.absolute(&options.to);
@@ -81,8 +83,13 @@ fn run(session: &Session<'_>, options: &MoveOptions) -> Result<MoveReport> {
         return Err(Error::BadOut(format!("`{from}` cannot be moved to `{to}`")));
     }
     check_parents(repo.root(), &to)?;
+    if let Some(folder) = to.parent().filter(|folder| !folder.is_dir()) {
+        return Err(Error::BadOut(format!("stage working dir '{}' does not exist", folder.display())));
+    }
     let _paths = repo.lock_paths("haul move", &[], &[from.clone(), to.clone()])?;
-    let new_metafile = with_suffix(&to);
+    // As DVC: a .dvc file that has the name of the data goes with it, one of another name stays.
+    let goes_along = old_metafile.file_name() == with_suffix(&from).file_name();
+    let new_metafile = if goes_along { with_suffix(&to) } else { old_metafile.clone() };
     let target = AddTarget {
         name: options.from.clone(),
         path: from.clone(),
@@ -99,27 +106,36 @@ fn run(session: &Session<'_>, options: &MoveOptions) -> Result<MoveReport> {
     } else {
         recorded_state(repo, out)?
     };
-    refuse_other(repo, &index, &new_metafile, &to, &state, is_there)?;
-
-    // The data is tracked under one of the names at any time.
-    if let Some(parent) = to.parent() {
-        fs_err::create_dir_all(parent).map_err(|error| Error::io("cannot make a folder", error))?;
+    refuse_other(repo, &index, goes_along.then_some(&new_metafile), &to, &state, is_there)?;
+    let mut file = DvcFile::read(&old_metafile)?;
+    if goes_along {
+        file = file.moved(&new_metafile, out.position, &name_of(&to)?, &moved_deps(stage, &new_metafile))?;
+    } else {
+        file.set_path(out.position, &slashed(&relative(&to, &stage.wdir))?)?;
     }
-    let name = to.file_name().and_then(|name| name.to_str()).ok_or_else(|| Error::NotUnicode(to.clone()))?;
-    let mut file = DvcFile::new(&new_metafile, name);
-    file.set_state(0, &state)?;
-    file.write()?;
+    file.set_state(out.position, &state)?;
+
+    // The data is tracked under one of the names at any time; where there is one metafile only, it follows the data,
+    // which the same command takes up again.
     let mut files_to_track = vec![old_metafile.clone(), new_metafile.clone()];
+    if goes_along {
+        file.write()?;
+    }
     if let Some(git) = repo.git() {
         files_to_track.extend(gitignore::ignore(git, &to)?);
     }
     if is_there {
         fs_err::rename(&from, &to).map_err(|error| Error::io("cannot move the data", error))?;
     }
-    fs_err::remove_file(&old_metafile).map_err(|error| Error::io("cannot delete a file", error))?;
+    file.write()?;
+    if goes_along {
+        fs_err::remove_file(&old_metafile).map_err(|error| Error::io("cannot delete a file", error))?;
+    }
     if let Some(git) = repo.git() {
         files_to_track.extend(gitignore::unignore(git, &from)?);
     }
+    files_to_track.sort();
+    files_to_track.dedup();
     let mut links = Links::load(session.memo.dir());
     if let (Some(old), Some(new)) = (session.key(&from), session.key(&to)) {
         links.rename(&old, &new);
@@ -142,6 +158,28 @@ fn with_suffix(path: &Path) -> PathBuf {
     path.with_file_name(name)
 }
 
+fn name_of(path: &Path) -> Result<String> {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.map(str::to_owned).ok_or_else(|| Error::NotUnicode(path.to_owned()))
+}
+
+/// Returns the paths that local dependencies have when seen from the folder of another `.dvc` file.
+fn moved_deps(stage: &Stage, metafile: &Path) -> Vec<(usize, String)> {
+    let folder = metafile.parent().unwrap_or(metafile);
+    let is_relative = |dep: &&crate::Dep| !Path::new(&dep.def_path).is_absolute();
+    let deps = stage.deps.iter().enumerate();
+    deps.filter_map(|(at, dep)| {
+        let path = Some(dep).filter(is_relative)?.path.as_ref()?;
+        Some((at, slashed(&relative(path, folder)).ok()?))
+    })
+    .collect()
+}
+
+/// Returns a path as metafiles write it.
+fn slashed(path: &Path) -> Result<String> {
+    path.to_str().map(str::to_owned).ok_or_else(|| Error::NotUnicode(path.to_owned()))
+}
+
 fn recorded_state(repo: &Repo, out: &Out) -> Result<OutState> {
     let oid = out.oid.ok_or_else(|| {
         Error::BadOut(format!("`{}` has neither data nor a recorded hash", repo.display_path(&out.path)))
@@ -159,7 +197,7 @@ fn recorded_state(repo: &Repo, out: &Out) -> Result<OutState> {
 fn refuse_other(
     repo: &Repo,
     index: &Index,
-    metafile: &Path,
+    metafile: Option<&PathBuf>,
     to: &Path,
     state: &OutState,
     is_there: bool,
@@ -169,8 +207,8 @@ fn refuse_other(
         return exists(to);
     }
     let is_ours = index.outs.iter().any(|out| out.path == to && out.oid == Some(state.oid));
-    if fs_err::symlink_metadata(metafile).is_ok() && !is_ours {
-        return exists(metafile);
+    match metafile {
+        Some(metafile) if fs_err::symlink_metadata(metafile).is_ok() && !is_ours => exists(metafile),
+        _ => Ok(()),
     }
-    Ok(())
 }

@@ -32,15 +32,12 @@ pub struct RemoveOptions {
 pub struct RemoveReport {
     /// The `.dvc` files that are gone.
     pub removed: Vec<PathBuf>,
-    /// `.gitignore` files that changed, and the `.dvc` files: what Git should know.
-    pub files_to_track: Vec<PathBuf>,
-    /// Tells that they were staged in Git (`core.autostage`).
-    pub is_staged: bool,
     /// Targets that could not be removed.
     pub failed: Vec<Failure>,
 }
 
-/// Deletes `.dvc` files and what Git was told to ignore for them. The objects stay in the cache.
+/// Deletes `.dvc` files and what Git was told to ignore for them. The objects stay in the cache. As in DVC, nothing of
+/// this is staged in Git, whatever `core.autostage` says.
 pub fn remove(repo: &Repo, options: &RemoveOptions) -> Result<RemoveReport> {
     let _lock = repo.lock(options.wait)?;
     let stores = Stores::of(repo);
@@ -55,13 +52,6 @@ pub fn remove(repo: &Repo, options: &RemoveOptions) -> Result<RemoveReport> {
         }
     }
     links.save();
-    if let Some(git) = repo.git()
-        && repo.config().core.autostage.value
-        && !report.files_to_track.is_empty()
-    {
-        git.stage(&report.files_to_track)?;
-        report.is_staged = true;
-    }
     Ok(report)
 }
 
@@ -102,10 +92,8 @@ fn remove_one(
         } else if out.path.exists() && out.use_cache {
             unprotect_path(session, &out.path)?;
         }
-        if let Some(git) = repo.git()
-            && let Some(changed) = gitignore::unignore(git, &out.path)?
-        {
-            report.files_to_track.push(changed);
+        if let Some(git) = repo.git() {
+            gitignore::unignore(git, &out.path)?;
         }
         // The data is the user's own from now on.
         if let Some(key) = session.key(&out.path) {
@@ -114,7 +102,6 @@ fn remove_one(
     }
     // Last: until here, the same command can be run again.
     fs_err::remove_file(&stage.metafile).map_err(|error| Error::io("cannot delete a file", error))?;
-    report.files_to_track.push(stage.metafile.clone());
     report.removed.push(stage.metafile.clone());
     Ok(())
 }

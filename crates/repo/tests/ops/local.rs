@@ -2,7 +2,9 @@
 
 use std::os::unix::fs::symlink;
 
-use haul_repo::ops::{self, CheckoutOptions, CommitOptions, EntryState, MoveOptions, RemoveOptions, StatusOptions};
+use haul_repo::ops::{
+    self, CheckoutOptions, CommitOptions, EntryState, MoveOptions, RemoveOptions, StatusOptions,
+};
 use haul_storage::Oid;
 use haul_storage::hash::md5;
 use haul_storage::progress::NoObserver;
@@ -140,6 +142,8 @@ fn move_takes_data_and_metafile_along() {
         ops::move_out(&world.repo(), &options, &NoObserver)
     };
     assert_eq!(run("d", "other").unwrap_err().to_string(), "'other' already exists");
+    assert!(run("d", "new/e").unwrap_err().to_string().ends_with("/new' does not exist"));
+    fs_err::create_dir(world.path("one/new")).unwrap();
     let report = run("d", "new/e").unwrap();
     assert!(!report.is_data_missing);
     assert_eq!(world.read("new/e/a"), "1");
@@ -190,4 +194,26 @@ fn outs_of_a_stage_that_runs_are_left_alone() {
     let options = StatusOptions { select: select(&["g"]), ..StatusOptions::default() };
     ops::status(&repo, &options, &NoObserver).unwrap();
     assert!(world.exists("f.dvc") && world.exists("f"));
+}
+
+#[test]
+fn move_keeps_what_the_user_wrote() {
+    let world = World::new();
+    world.write("f", "1");
+    world.add(&["f"]);
+    let text = world.read("f.dvc");
+    world.write("f.dvc", &format!("# mine\nwdir: .\n{text}  remote: other\ndesc: text\n"));
+    fs_err::create_dir(world.path("one/new")).unwrap();
+    let options = MoveOptions { from: "f".to_owned(), to: "new/g".to_owned(), ..MoveOptions::default() };
+    ops::move_out(&world.repo(), &options, &NoObserver).unwrap();
+    let moved = text.replace("path: f", "path: g");
+    assert_eq!(world.read("new/g.dvc"), format!("# mine\n{moved}  remote: other\ndesc: text\n"));
+
+    // A metafile of another name stays where it is.
+    fs_err::rename(world.path("one/new/g.dvc"), world.path("one/new/data.dvc")).unwrap();
+    let options = MoveOptions { from: "new/g".to_owned(), to: "h".to_owned(), ..MoveOptions::default() };
+    ops::move_out(&world.repo(), &options, &NoObserver).unwrap();
+    assert!(world.read("new/data.dvc").contains("path: ../h\n"));
+    assert!(world.exists("h") && !world.exists("new/g") && !world.exists("h.dvc"));
+    assert_eq!(world.status(), []);
 }

@@ -1,0 +1,55 @@
+//! `haul move`.
+
+use clap::Args;
+use haul_repo::ops::{self, MoveOptions, MoveReport};
+
+use super::git_hint::git_hint;
+use super::{CommandResult, Context};
+use crate::command_error::Verb;
+use crate::exit::ExitStatus;
+use crate::ui::{Message, OutputFormat, Page};
+
+/// Rename tracked files and folders, or move them into a folder
+#[derive(Debug, Args)]
+pub(crate) struct MoveArgs {
+    /// The tracked file or folder
+    src: String,
+    /// Its new name, or the folder it goes into
+    dst: String,
+}
+
+impl MoveArgs {
+    pub(crate) fn run(self, context: &Context) -> CommandResult {
+        let repo = context.open_repo()?;
+        let operation = format!("failed to move '{}' -> '{}'", self.src, self.dst);
+        let options = MoveOptions {
+            from: self.src,
+            to: self.dst,
+            wait: context.lock_wait(),
+            cancel: context.cancellation(),
+        };
+        let MoveReport { files_to_track, is_staged, is_data_missing, .. } = context
+            .observe(|observer| ops::move_out(&repo, &options, observer))
+            .map_err(|error| Verb::MOVE.error(error).while_trying(&operation))?;
+        if is_data_missing {
+            context.printer().warning(&format!(
+                "there is no data at '{}': only its .dvc file was moved; `haul pull {}` gets the data",
+                options.from, options.to
+            ));
+        }
+        let hint = git_hint(&repo, is_staged, &files_to_track);
+        context.printer().show(&Hint(hint), OutputFormat::from_flag(false))?;
+        Ok(ExitStatus::Success)
+    }
+}
+
+#[derive(Debug, serde::Serialize)]
+struct Hint(String);
+
+impl Message for Hint {
+    fn text(&self, page: &mut Page) {
+        if !self.0.is_empty() {
+            page.line(&self.0);
+        }
+    }
+}
