@@ -53,10 +53,14 @@ impl Cache {
     pub fn remove_stale_temporary_files(&self, age: Duration, now: SystemTime) -> Result<u64> {
         let mut n_removed = 0;
         let mut remove = |path: &Path, name: &str, entry: &fs_err::DirEntry| {
+            // The name first: a cache has many files, and hardly one of them is temporary.
+            if !is_temporary_name(name) {
+                return Ok(());
+            }
             let Ok(modified) = entry.metadata().and_then(|metadata| metadata.modified()) else {
                 return Ok(());
             };
-            if is_temporary_name(name) && now.duration_since(modified).is_ok_and(|idle| idle >= age) {
+            if now.duration_since(modified).is_ok_and(|idle| idle >= age) {
                 remove_file(path)?;
                 n_removed += 1;
             }

@@ -105,6 +105,10 @@ impl Drop for PendingFile {
 /// Makes a file read-only. As in DVC, a file system that cannot do that is no reason to fail: the object is
 /// then hashed whenever it is looked at.
 fn protect(file: &File) {
+    // Created so, unless the umask or an access list of the folder took away from it. A look is cheaper than a change.
+    if file.metadata().is_ok_and(|metadata| metadata.permissions().mode() & 0o7777 == OBJECT_MODE) {
+        return;
+    }
     if let Err(error) = file.set_permissions(std::fs::Permissions::from_mode(OBJECT_MODE)) {
         tracing::debug!(%error, "cannot make an object read-only");
     }

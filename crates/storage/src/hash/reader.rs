@@ -371,9 +371,9 @@ fn read_small(path: &Path, arena: &mut Vec<u8>) -> Result<Small> {
         return Ok(Small::TooLarge(metadata.len()));
     }
     let start = arena.len();
-    // One byte more than expected, so that a single read shows that there is no more.
+    // A file that has grown meanwhile has another size and another time, which the check below sees.
     #[expect(clippy::cast_possible_truncation, reason = "at most SMALL_BYTES")]
-    arena.resize(start + metadata.len() as usize + 1, 0);
+    arena.resize(start + metadata.len() as usize, 0);
     let n = fill(&mut file, &mut arena[start..])?;
     arena.truncate(start + n);
     check_unchanged(path, &file, &metadata, n as u64)?;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::TransferOptions;
@@ -17,6 +17,11 @@ pub(super) const SMALL_BYTES: u64 = 256 << 10;
 
 /// Streams of larger objects at once, which bounds the memory of their buffers.
 const MAX_STREAMS: usize = 16;
+
+/// Bytes of ranges of large objects that are kept in memory until they are hashed.
+const MAX_KEPT_BYTES: u64 = 40 << 20;
+/// The unit in which those bytes are counted.
+const KEPT_UNIT_BYTES: u64 = 1 << 10;
 
 /// More file operations than can ever be under way.
 const MAX_IN_THREADS: u32 = 1 << 20;
@@ -32,6 +37,8 @@ pub(super) struct Context {
     pub(super) jobs: usize,
     pub(super) meter: Meter,
     pub(super) state_dir: Option<PathBuf>,
+    /// One permit for each unit of bytes that may be kept.
+    room: Arc<Semaphore>,
     /// One permit for each file operation that goes on in a thread.
     in_threads: Arc<Semaphore>,
     /// Cancelled by the user, or when going on makes no sense.
@@ -59,6 +66,7 @@ impl Context {
             jobs,
             meter: Meter::new(phase),
             state_dir: options.state_dir.clone(),
+            room: Arc::new(Semaphore::new(permits(MAX_KEPT_BYTES) as usize)),
             in_threads: Arc::new(Semaphore::new(MAX_IN_THREADS as usize)),
             stop: options.cancel.child_token(),
         })
@@ -73,6 +81,11 @@ impl Context {
         let permit = Arc::clone(&self.in_threads).acquire_owned().await;
         // If nobody takes the result any more, it is dropped before the permit: a temporary file is then gone.
         blocking(move || Ok((work(), permit))).await.and_then(|(result, _permit)| result)
+    }
+
+    /// Returns the right to keep so many bytes in memory, if there is room for them now.
+    pub(super) fn room_for(&self, n_bytes: u64) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.room).try_acquire_many_owned(permits(n_bytes)).ok()
     }
 
     /// Waits until no thread has a file of this transfer in hand.
@@ -102,6 +115,11 @@ pub(super) async fn blocking<T: Send + 'static>(
         Ok(result) => result,
         Err(error) => Err(Error::new(ErrorKind::Io, "a file operation was given up").with_source(error)),
     }
+}
+
+/// Returns the units that hold so many bytes.
+fn permits(n_bytes: u64) -> u32 {
+    u32::try_from(n_bytes.div_ceil(KEPT_UNIT_BYTES)).unwrap_or(u32::MAX)
 }
 
 fn open_file_limit() -> usize {

@@ -1,14 +1,15 @@
 //! Getting a large object in several ranges at once.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream::{BoxStream, FuturesUnordered};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::context::{Context, interrupted};
 use super::download::wrong_length;
@@ -17,13 +18,24 @@ use crate::hash::ObjectHasher;
 use crate::{Download, Error, Layout, Oid, RemoteStore as _, Result};
 
 /// Size of a range.
-pub(super) const PART_BYTES: u64 = 16 << 20;
-/// Ranges of one object under way at once.
+pub(super) const PART_BYTES: u64 = 5 << 20;
+/// Ranges of one object that are under way or wait to be hashed.
 const MAX_PARTS_AT_ONCE: usize = 8;
 /// Bytes that are written at a time.
-const WRITE_BYTES: usize = 512 << 10;
+const WRITE_BYTES: u64 = 512 << 10;
 /// How often a range is asked for.
 const ATTEMPTS: u32 = 3;
+
+/// A range that was written, on its way to the thread that hashes.
+struct Part {
+    number: u64,
+    /// Its bytes, if there was room to keep them; else they are read back.
+    bytes: Option<Vec<Bytes>>,
+    /// Lets go of the room when the range is hashed.
+    _room: Option<OwnedSemaphorePermit>,
+    /// Lets another range start when this one is hashed.
+    _turn: OwnedSemaphorePermit,
+}
 
 /// Gets the object whose beginning `first` opened, hashes the ranges in their order while later ones still arrive,
 /// and stores it if it is right.
@@ -59,22 +71,26 @@ pub(super) async fn get(
         let n_parts = size_bytes.div_ceil(PART_BYTES);
         let mut first = Some(first);
         let at_once = MAX_PARTS_AT_ONCE.min(context.jobs);
+        // Ranges start in their order, so the one that is to be hashed next always has its turn.
+        let turns = Arc::new(Semaphore::new(MAX_PARTS_AT_ONCE));
         let mut under_way = FuturesUnordered::new();
         let mut next = 0;
         loop {
-            while next < n_parts && under_way.len() < at_once {
-                under_way.push(parts.get(next, first.take(), &done));
-                next += 1;
-            }
-            match under_way.next().await {
-                Some(part) => part?,
-                None => return Ok::<_, Error>(()),
+            tokio::select! {
+                turn = Arc::clone(&turns).acquire_owned(), if next < n_parts && under_way.len() < at_once => {
+                    let turn = turn.map_err(|_| interrupted())?;
+                    under_way.push(parts.get(next, first.take(), turn, &done));
+                    next += 1;
+                }
+                Some(part) = under_way.next() => part?,
+                else => return Ok::<_, Error>(()),
             }
         }
     };
     let (filled, is_right) = futures::join!(fill, hasher);
-    filled?;
+    // The thread that hashes goes early only if it failed, and then says why.
     let is_right = is_right?;
+    filled?;
     drop(parts);
     if !is_right {
         context.meter.lost(size_bytes);
@@ -96,20 +112,22 @@ struct Parts<'a> {
 impl Parts<'_> {
     async fn get(
         &self,
-        part: u64,
+        number: u64,
         mut opened: Option<BoxStream<'static, Result<Bytes>>>,
-        done: &Sender<u64>,
+        turn: OwnedSemaphorePermit,
+        done: &Sender<Part>,
     ) -> Result<()> {
-        let range = part * PART_BYTES..((part + 1) * PART_BYTES).min(self.size_bytes);
+        let range = number * PART_BYTES..((number + 1) * PART_BYTES).min(self.size_bytes);
+        let room = self.context.room_for(range.end - range.start);
         let mut attempt = 1;
         loop {
             let slot = self.context.slots.acquire().await;
             let got = match opened.take() {
                 // The first stream may go on behind its part; dropping it ends it.
-                Some(stream) => self.write(range.clone(), stream, true).await,
+                Some(stream) => self.write(range.clone(), stream, true, room.is_some()).await,
                 None => match self.context.store.get(self.key, Some(range.clone()), self.etag).await {
                     Ok(download) if download.size_bytes == self.size_bytes => {
-                        self.write(range.clone(), download.stream, false).await
+                        self.write(range.clone(), download.stream, false, room.is_some()).await
                     }
                     Ok(_) => Err(wrong_length(self.context, self.key)),
                     Err(error) => Err(error),
@@ -117,33 +135,35 @@ impl Parts<'_> {
             };
             drop(slot);
             match got {
-                Ok(()) => {
+                Ok(bytes) => {
                     self.context.slots.good();
-                    // The hashing thread goes only if it failed, and says so itself.
-                    let _gone: Result<(), _> = done.send(part);
-                    return Ok(());
+                    let bytes = room.is_some().then_some(bytes);
+                    let part = Part { number, bytes, _room: room, _turn: turn };
+                    return done.send(part).map_err(|_| interrupted());
                 }
                 Err(error) if attempt == ATTEMPTS || error.kind() != crate::ErrorKind::Corrupt => {
                     return Err(error);
                 }
-                Err(error) => tracing::debug!(%error, part, "getting a range again"),
+                Err(error) => tracing::debug!(%error, number, "getting a range again"),
             }
             attempt += 1;
         }
     }
 
-    /// Writes the stream to its place; it has to fill the range.
+    /// Writes the stream to its place; it has to fill the range. Returns the bytes if they are to be kept.
     async fn write(
         &self,
         range: Range<u64>,
         mut stream: BoxStream<'static, Result<Bytes>>,
         may_go_on: bool,
-    ) -> Result<()> {
+        is_kept: bool,
+    ) -> Result<Vec<Bytes>> {
+        let mut kept = Vec::new();
         let mut at = range.start;
-        let mut buffer = BytesMut::with_capacity(WRITE_BYTES);
-        let mut n_bytes = 0;
+        let mut waiting = Vec::new();
+        let mut n_waiting = 0;
         let is_filled = loop {
-            let left = range.end - at - buffer.len() as u64;
+            let left = range.end - at - n_waiting;
             if left == 0 && may_go_on {
                 break true;
             }
@@ -156,33 +176,37 @@ impl Parts<'_> {
                         }
                         chunk.truncate(usize::try_from(left).unwrap_or(usize::MAX));
                     }
-                    n_bytes += chunk.len() as u64;
                     self.context.meter.moved(chunk.len() as u64);
-                    buffer.extend_from_slice(&chunk);
-                    if buffer.len() >= WRITE_BYTES {
-                        (at, buffer) = self.write_at(at, buffer).await?;
+                    n_waiting += chunk.len() as u64;
+                    waiting.push(chunk);
+                    if n_waiting >= WRITE_BYTES {
+                        let written = self.write_at(at, std::mem::take(&mut waiting)).await?;
+                        at += std::mem::take(&mut n_waiting);
+                        kept.extend(written.into_iter().filter(|_| is_kept));
                     }
                 }
                 None => break left == 0,
             }
         };
         if is_filled {
-            self.write_at(at, buffer).await?;
-            return Ok(());
+            let written = self.write_at(at, waiting).await?;
+            kept.extend(written.into_iter().filter(|_| is_kept));
+            return Ok(kept);
         }
-        self.context.meter.lost(n_bytes);
+        self.context.meter.lost(at + n_waiting - range.start);
         Err(wrong_length(self.context, self.key))
     }
 
-    async fn write_at(&self, at: u64, mut buffer: BytesMut) -> Result<(u64, BytesMut)> {
+    async fn write_at(&self, mut at: u64, chunks: Vec<Bytes>) -> Result<Vec<Bytes>> {
         let pending = Arc::clone(&self.pending);
         self.context
             .blocking(move || {
                 let cannot = |error| Error::io("cannot write an object", error);
-                pending.file().file().write_all_at(&buffer, at).map_err(cannot)?;
-                let end = at + buffer.len() as u64;
-                buffer.clear();
-                Ok((end, buffer))
+                for chunk in &chunks {
+                    pending.file().file().write_all_at(chunk, at).map_err(cannot)?;
+                    at += chunk.len() as u64;
+                }
+                Ok(chunks)
             })
             .await
     }
@@ -194,28 +218,72 @@ fn follow(
     layout: Layout,
     oid: Oid,
     size_bytes: u64,
-    done: &Receiver<u64>,
+    done: &Receiver<Part>,
 ) -> Result<bool> {
     let mut hasher = ObjectHasher::new(layout, &oid);
-    let mut buffer = vec![0; WRITE_BYTES];
-    let mut waiting = BTreeSet::new();
-    let mut next = 0;
+    let mut waiting = BTreeMap::new();
     let n_parts = size_bytes.div_ceil(PART_BYTES);
+    let mut next = 0;
     while next < n_parts {
         let Ok(part) = done.recv() else { return Ok(false) };
-        waiting.insert(part);
-        while waiting.remove(&next) {
-            let mut at = next * PART_BYTES;
-            let end = (at + PART_BYTES).min(size_bytes);
-            while at < end {
-                let n = usize::try_from(end - at).map_or(WRITE_BYTES, |left| left.min(WRITE_BYTES));
-                let cannot = |error| Error::io("cannot read back an object", error);
-                pending.file().file().read_exact_at(&mut buffer[..n], at).map_err(cannot)?;
-                hasher.update(&buffer[..n]);
-                at += n as u64;
+        waiting.insert(part.number, part);
+        while let Some(part) = waiting.remove(&next) {
+            match &part.bytes {
+                Some(chunks) => chunks.iter().for_each(|chunk| hasher.update(chunk)),
+                None => read_back(pending, part.number, size_bytes, &mut hasher)?,
             }
             next += 1;
         }
     }
     Ok(hasher.matches(oid.digest()))
+}
+
+fn read_back(pending: &PendingFile, part: u64, size_bytes: u64, hasher: &mut ObjectHasher) -> Result<()> {
+    let end = ((part + 1) * PART_BYTES).min(size_bytes);
+    let mut at = part * PART_BYTES;
+    let mut buffer = vec![0; 256 << 10];
+    while at < end {
+        let n = usize::try_from(end - at).map_or(buffer.len(), |left| left.min(buffer.len()));
+        let cannot = |error| Error::io("cannot read back an object", error);
+        pending.file().file().read_exact_at(&mut buffer[..n], at).map_err(cannot)?;
+        hasher.update(&buffer[..n]);
+        at += n as u64;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::CacheOptions;
+    use crate::hash::md5;
+
+    #[test]
+    fn parts_are_hashed_in_their_order_from_memory_or_from_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let size = 3 * PART_BYTES + 7;
+        let bytes: Vec<u8> = (0..size).map(|at| (at % 251).to_le_bytes()[0]).collect();
+        let pending = PendingFile::create(folder.path(), CacheOptions::default()).unwrap();
+        // What is kept in memory is not in the file here.
+        let on_disk = PART_BYTES..2 * PART_BYTES;
+        let range = |range: &Range<u64>| {
+            &bytes[usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap()]
+        };
+        pending.file().file().write_all_at(range(&on_disk), on_disk.start).unwrap();
+        let turns = Arc::new(Semaphore::new(4));
+        let oid = Oid::file(md5(&bytes));
+        for (damage, expected) in [(0, true), (1, false)] {
+            let (done, parts) = channel();
+            for number in [3, 1, 0, 2] {
+                let place = number * PART_BYTES..((number + 1) * PART_BYTES).min(size);
+                let mut chunk = range(&place).to_vec();
+                chunk[0] ^= damage;
+                let bytes = (place != on_disk).then(|| vec![Bytes::from(chunk)]);
+                let turn = Arc::clone(&turns).try_acquire_owned().unwrap();
+                assert!(done.send(Part { number, bytes, _room: None, _turn: turn }).is_ok());
+            }
+            assert_eq!(follow(&pending, Layout::Current, oid, size, &parts).unwrap(), expected);
+            assert_eq!(turns.available_permits(), 4, "all ranges had their turn");
+        }
+    }
 }
