@@ -107,6 +107,47 @@ fn push_of_one_file_among_many_strangers_asks_for_that_file_only() {
 }
 
 #[test]
+fn gc_lists_each_layout_once_and_deletes_in_bulk() {
+    let (server, environment) = with_seven_files();
+    let repo = repo(&environment);
+    repo.haul(["push"]).success();
+    counts(&server);
+    repo.haul(["gc", "-w", "-c", "-f"]).success();
+    assert_eq!(counts(&server), BTreeMap::from([(Operation::ListObjectsV2, 2)]));
+    repo.remove("data/0");
+    repo.haul(["add", "data"]).success();
+    repo.haul(["push"]).success();
+    counts(&server);
+    repo.haul(["gc", "-w", "-f"]).success();
+    assert_eq!(counts(&server), BTreeMap::new(), "the cache needs no remote");
+    repo.haul(["gc", "-w", "-c", "-f"]).success();
+    // The list of the old directory first, its file when it is gone.
+    assert_eq!(
+        counts(&server),
+        BTreeMap::from([(Operation::ListObjectsV2, 2), (Operation::DeleteObjects, 2)])
+    );
+}
+
+#[test]
+fn gc_of_many_objects_deletes_a_thousand_with_each_request() {
+    let server = EmbeddedS3::new();
+    let mut environment = environment();
+    environment.use_keys_of(&server);
+    for index in 0..3000 {
+        let oid = md5_of(format!("stranger {index}").as_bytes());
+        server.put("bucket", &format!("store/files/md5/{}/{}", &oid[..2], &oid[2..]), "x");
+    }
+    let repo = environment.repository_at("repo", &server.endpoint());
+    repo.haul(["gc", "-w", "-c", "-f"]).success().stdout_has(&["Removed 3000 objects from remote."]);
+    let counts = counts(&server);
+    assert_eq!(counts[&Operation::DeleteObjects], 3);
+    assert_eq!(counts.len(), 2, "{counts:?}");
+    // One page tells that there is more, then each first digit from there on is listed for itself; and one page for the
+    // legacy layout, which ends where `files/` begins.
+    assert!(counts[&Operation::ListObjectsV2] <= 1 + 12 + 1, "{counts:?}");
+}
+
+#[test]
 fn every_put_carries_its_md5_and_no_trailer() {
     let (server, environment) = with_seven_files();
     repo(&environment).haul(["push"]).success();

@@ -10,6 +10,7 @@
 //! | [`environment`], [`command`] | a world of its own for each test, and `haul` in it |
 //! | [`dataset`], [`tree`] | data as people have it; trees compared byte for byte |
 //! | [`objects`] | DVC objects made by hand |
+//! | [`git`] | commits, branches and tags, without a `git` process |
 //! | [`catalogue`], [`client`] | real S3 servers, started and stopped, and a bare client to look past the program |
 //! | [`oracle`] | DVC itself, where it is installed, to compare with |
 //! | [`tls`] | certificates of a private authority |
@@ -22,6 +23,7 @@ pub mod command;
 pub mod dataset;
 pub mod embedded;
 pub mod environment;
+pub mod git;
 pub mod objects;
 pub mod oracle;
 pub mod raw;

@@ -80,6 +80,7 @@ pub(crate) enum Command {
     #[command(alias = "rm")]
     Remove(command::remove::RemoveArgs),
     Unprotect(command::unprotect::UnprotectArgs),
+    Gc(command::gc::GcArgs),
     CheckIgnore(command::check_ignore::CheckIgnoreArgs),
     Root(command::root::RootArgs),
     #[command(alias = "doctor")]

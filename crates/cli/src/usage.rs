@@ -24,7 +24,6 @@ const DVC_ONLY: &[&str] = &[
     "exp",
     "experiments",
     "freeze",
-    "gc",
     "get",
     "get-url",
     "git-hook",

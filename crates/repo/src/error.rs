@@ -52,6 +52,21 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A revision that Git does not know; DVC's sentence.
+    #[error("{0}")]
+    UnknownRevision(String),
+    /// The history that was asked for is not in this clone.
+    #[error("{0}")]
+    ShallowClone(String),
+    /// A revision cannot be read whole, so nobody can tell what it uses; DVC's sentence.
+    #[error("Failed to collect '{revision}'")]
+    RevisionCollection {
+        /// Its names, or `workspace`.
+        revision: String,
+        /// Why.
+        #[source]
+        source: Box<Self>,
+    },
     /// A file could not be read or written; the source names it.
     #[error("{action}")]
     Io {
@@ -119,6 +134,7 @@ impl Error {
         match self {
             Self::Interrupted => true,
             Self::Storage(error) => error.kind() == haul_storage::ErrorKind::Interrupted,
+            Self::RevisionCollection { source, .. } => source.is_interrupted(),
             _ => false,
         }
     }
@@ -128,6 +144,10 @@ impl Error {
         match self {
             Self::Storage(error) => error.hint().map(str::to_owned),
             Self::Config(error) => error.hint(),
+            Self::ShallowClone(_) => {
+                Some(String::from("get the rest with `git fetch --unshallow`, or name fewer revisions"))
+            }
+            Self::RevisionCollection { source, .. } => source.hint(),
             _ => None,
         }
     }

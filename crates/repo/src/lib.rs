@@ -36,6 +36,6 @@ pub use error::{Error, Result};
 pub use git::Git;
 pub use ignore::IgnoreRules;
 pub use index::{Dep, Index, Out, SelectOptions, Selected, Selection, Stage};
-pub use lock::{LockWait, PathLocks, RepoLock};
+pub use lock::{LockWait, PathLocks, RepoLock, TransferLock};
 pub use metafile::dir_manifest::DirManifest;
 pub use root::Repo;

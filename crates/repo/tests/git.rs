@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use haul_config::Env;
-use haul_repo::git::{RevisionSet, gitignore};
+use haul_repo::git::{HistoryOptions, RevisionSet, gitignore};
 use haul_repo::init::{InitOptions, init};
 use haul_repo::{Git, Repo};
 
@@ -168,7 +168,7 @@ fn git_knows_what_is_tracked_and_ignored() {
 }
 
 #[test]
-fn revisions_are_listed_once_and_can_be_read() {
+fn revisions_are_listed_once_with_all_their_names() {
     let folder = new_git();
     let repo = gix::open(folder.path()).unwrap();
     let commit = |name: &str, text: &str, parents: Vec<gix::ObjectId>| {
@@ -185,23 +185,29 @@ fn revisions_are_listed_once_and_can_be_read() {
     let second = commit("refs/heads/two", "outs:\n", vec![first]);
     repo.reference("refs/tags/t", first, gix::refs::transaction::PreviousValue::Any, "").unwrap();
     let git = Git::discover(folder.path()).unwrap().unwrap();
-    let names = |set: RevisionSet| -> Vec<(String, String)> {
-        git.revisions(set).unwrap().into_iter().map(|revision| (revision.name, revision.commit)).collect()
+    let names = |set: RevisionSet| -> Vec<String> {
+        git.revisions(set).unwrap().into_iter().map(|revision| revision.name).collect()
     };
-    let (first, second) = (first.to_string(), second.to_string());
     let none = RevisionSet::default();
     assert!(names(none).is_empty());
     let branches = RevisionSet { all_branches: true, ..none };
-    assert_eq!(names(branches), [("one".to_owned(), first.clone()), ("two".to_owned(), second.clone())]);
+    assert_eq!(names(branches), ["one", "two"]);
     let both = RevisionSet { all_tags: true, ..branches };
-    assert_eq!(names(both), [("one,t".to_owned(), first.clone()), ("two".to_owned(), second.clone())]);
-    let mut all: Vec<String> =
-        names(RevisionSet { all_commits: true, ..none }).into_iter().map(|(_, commit)| commit).collect();
+    assert_eq!(names(both), ["one,t", "two"]);
+    let mut all = names(RevisionSet { all_commits: true, ..none });
     all.sort();
-    let mut expected = vec![first, second];
+    let mut expected = [first.to_string(), second.to_string()];
     expected.sort();
     assert_eq!(all, expected);
-    let revision = &git.revisions(branches).unwrap()[1];
-    let files = git.files_at(revision, &|name| name == "f.dvc").unwrap();
-    assert_eq!(files, [(folder.path().join("sub/f.dvc"), b"outs:\n".to_vec())]);
+    let named = |revision: &str, n_commits: i64| -> Vec<String> {
+        let options =
+            HistoryOptions { revisions: vec![revision.to_owned()], n_commits, ..HistoryOptions::default() };
+        git.history(&options).unwrap().into_iter().map(|revision| revision.name).collect()
+    };
+    assert_eq!(named("two", 1), ["two"]);
+    assert_eq!(named("two", 5), ["two".to_owned(), first.to_string()]);
+    assert_eq!(named("two~1", 1), ["two~1"]);
+    assert!(named("two", 0).is_empty());
+    let unknown = HistoryOptions { revisions: vec!["nope".to_owned()], ..HistoryOptions::default() };
+    assert_eq!(git.history(&unknown).unwrap_err().to_string(), "unknown Git revision 'nope'");
 }

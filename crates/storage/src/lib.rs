@@ -49,7 +49,9 @@ pub mod testing;
 pub mod transfer;
 
 pub use adapter::ObjectStoreAdapter;
-pub use cache::{Cache, CacheOptions, CacheSharing, CachedObject, Durability, StoreMode, StoredFile};
+pub use cache::{
+    Cache, CacheOptions, CacheSharing, CachedObject, Durability, StoreMode, StoredFile, TemporaryFile,
+};
 pub use counting::CountingStore;
 pub use error::{Error, ErrorKind, Result, ServerReply};
 pub use folder::FolderStore;
@@ -57,7 +59,7 @@ pub use haul_auth::PromptMfa;
 pub use layout::Layout;
 pub use oid::{InvalidOid, Md5Digest, Oid, OidKind};
 pub use open::{S3Connection, connect_s3, open_remote, open_remote_with};
-pub use remote::{Presence, RemoteOdb};
+pub use remote::{Presence, RemoteObject, RemoteOdb, Removal};
 pub use store::{
     Body, Download, ListFrom, ListPage, ObjectInfo, RemoteStore, StoreLimits, Uploaded, UploadedPart,
 };

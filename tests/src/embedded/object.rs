@@ -244,8 +244,17 @@ impl Backend {
         }
         let mut state = self.shared.state();
         state.bucket(&input.bucket)?;
-        let mut shown = Vec::new();
+        let (mut shown, mut errors) = (Vec::new(), Vec::new());
         for object in &input.delete.objects {
+            if state.bucket(&input.bucket)?.retained.contains(&object.key) {
+                errors.push(s3s::dto::Error {
+                    code: Some("AccessDenied".to_owned()),
+                    key: Some(object.key.clone()),
+                    message: Some("the object is retained".to_owned()),
+                    version_id: None,
+                });
+                continue;
+            }
             let deleted = delete_one(&mut state, &input.bucket, &object.key, object.version_id.as_deref())?;
             shown.push(DeletedObject {
                 delete_marker: deleted.marker,
@@ -255,7 +264,8 @@ impl Backend {
             });
         }
         let quiet = input.delete.quiet.unwrap_or(false);
-        Ok(DeleteObjectsOutput { deleted: (!quiet).then_some(shown), errors: None, request_charged: None })
+        let errors = (!errors.is_empty()).then_some(errors);
+        Ok(DeleteObjectsOutput { deleted: (!quiet).then_some(shown), errors, request_charged: None })
     }
 }
 

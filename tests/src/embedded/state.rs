@@ -1,6 +1,6 @@
 //! What the server holds: buckets, keys, versions, uploads under way.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::SystemTime;
 
 use s3s::{S3Result, s3_error};
@@ -26,6 +26,8 @@ pub(crate) struct Bucket {
     /// Per key its versions, the newest last; never empty.
     pub(crate) objects: BTreeMap<String, Vec<Version>>,
     pub(crate) uploads: BTreeMap<String, Upload>,
+    /// Keys that DeleteObjects refuses to delete, as under a retention rule.
+    pub(crate) retained: BTreeSet<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -85,6 +87,7 @@ impl State {
             public_read: options.public_read,
             objects: BTreeMap::new(),
             uploads: BTreeMap::new(),
+            retained: BTreeSet::new(),
         });
     }
 

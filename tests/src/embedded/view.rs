@@ -85,6 +85,20 @@ impl EmbeddedS3 {
         state.bucket_mut(bucket).expect("the bucket exists").objects.remove(key).is_some()
     }
 
+    /// Lets DeleteObjects refuse a key, as if a rule retained the object.
+    pub fn retain(&self, bucket: &str, key: &str) {
+        let mut state = self.shared().state();
+        state.bucket_mut(bucket).expect("the bucket exists").retained.insert(key.to_owned());
+    }
+
+    /// Makes an object look as if it had been written so long ago.
+    pub fn age(&self, bucket: &str, key: &str, age: std::time::Duration) {
+        let mut state = self.shared().state();
+        let objects = &mut state.bucket_mut(bucket).expect("the bucket exists").objects;
+        let newest = objects.get_mut(key).and_then(|versions| versions.last_mut()).expect("the key exists");
+        newest.modified -= age;
+    }
+
     /// Makes a bucket, unless there is one of that name.
     pub fn add_bucket(&self, options: &BucketOptions) {
         self.shared().state().add_bucket(options);

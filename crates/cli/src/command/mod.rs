@@ -8,6 +8,7 @@ pub(crate) mod commit;
 pub(crate) mod completion;
 pub(crate) mod config;
 mod context;
+pub(crate) mod gc;
 pub(crate) mod generate;
 mod git_hint;
 pub(crate) mod init;
@@ -92,6 +93,7 @@ fn dispatch(command: Command, context: &Context) -> CommandResult {
         Command::Move(args) => args.run(context),
         Command::Remove(args) => args.run(context),
         Command::Unprotect(args) => args.run(context),
+        Command::Gc(args) => args.run(context),
         Command::CheckIgnore(args) => args.run(context),
         Command::Root(args) => args.run(context),
         Command::Version(args) => args.run(context),

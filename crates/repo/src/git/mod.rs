@@ -11,10 +11,12 @@ use gix::index::entry::Mode;
 use crate::{Error, Result};
 
 pub mod gitignore;
+mod history;
 mod revision;
 mod stage;
 
-pub use revision::{NamedFile, Revision, RevisionSet};
+pub use history::HistoryOptions;
+pub use revision::{Revision, RevisionSet};
 
 /// The Git repository around a DVC repository.
 pub struct Git {
@@ -79,6 +81,13 @@ impl Git {
             .at_path(&name, Some(mode), &repo.objects)
             .map_err(|source| Error::git("cannot read the ignore files of Git", source))?;
         Ok(platform.is_excluded())
+    }
+
+    /// Opens the Git repository for this thread, with a cache for objects that are read again and again.
+    pub(crate) fn reader(&self) -> gix::Repository {
+        let mut repo = self.repo.to_thread_local();
+        repo.object_cache_size_if_unset(16 << 20);
+        repo
     }
 
     /// Forgets the `.gitignore` files read so far, because one was changed.

@@ -173,6 +173,33 @@ impl FolderRules {
     }
 }
 
+/// The rules for the entries of a folder of a commit, whose files are not on the disk. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct CommitRules {
+    rules: Arc<RuleSet>,
+}
+
+impl CommitRules {
+    /// Starts above the root of the repository, with what DVC never sees.
+    pub(crate) fn new() -> Self {
+        Self { rules: Arc::new(RuleSet::default_rules()) }
+    }
+
+    /// Returns the rules for the entries of `folder`, which is relative to the root; `text` is its `.dvcignore`.
+    pub(crate) fn enter(&self, folder: &str, text: &[u8]) -> Self {
+        let name = if folder.is_empty() { DVCIGNORE.to_owned() } else { format!("{folder}/{DVCIGNORE}") };
+        if self.is_ignored(&name, false) {
+            return self.clone();
+        }
+        Self { rules: Arc::new(self.rules.with_file(&String::from_utf8_lossy(text), &name, folder)) }
+    }
+
+    /// Tells whether `path`, relative to the root, is ignored; the folders above it are not.
+    pub(crate) fn is_ignored(&self, path: &str, is_dir: bool) -> bool {
+        self.rules.find(path, is_dir).is_some_and(|found| found.is_ignored)
+    }
+}
+
 fn is_repository(folder: &Path) -> bool {
     fs_err::metadata(folder.join(crate::root::DVC_DIR)).is_ok()
 }

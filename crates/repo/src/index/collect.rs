@@ -7,7 +7,6 @@ use rayon::prelude::*;
 
 use super::read::{Context, ReadStages};
 use super::{Index, graph};
-use crate::git::{Git, Revision};
 use crate::{Error, Repo, Result};
 
 /// The name of the file with pipeline stages.
@@ -34,52 +33,59 @@ impl Index {
 
     /// Reads every metafile of the workspace, overlapping or not.
     pub fn collect_unchecked(repo: &Repo) -> Result<Self> {
-        let mut files: BTreeMap<PathBuf, Result<ReadStages>> = BTreeMap::new();
-        let mut tracked: HashSet<PathBuf> = HashSet::new();
-        let mut level = vec![repo.root().to_owned()];
-        // Folder by folder, breadth first: what a metafile tracks is known before that would be entered.
-        while !level.is_empty() {
-            let found: Vec<Folder> =
-                level.par_iter().map(|folder| read_folder(repo, folder)).collect::<Result<_>>()?;
-            let mut folders = Vec::new();
-            for folder in found {
-                for (path, stages) in folder.files {
-                    if let Ok(stages) = &stages {
-                        tracked
-                            .extend(stages.iter().flat_map(|stage| &stage.outs).map(|out| out.path.clone()));
-                    }
-                    files.insert(path, stages);
-                }
-                folders.extend(folder.folders);
-            }
-            folders.retain(|folder| !tracked.contains(folder));
-            level = without_ignored(repo, folders)?;
-        }
         let mut index = Self::default();
-        for stages in files.into_values() {
+        for stages in read_all(repo, Unreadable::PassOver)?.into_values() {
             index.extend(stages?);
         }
         Ok(index)
     }
 
-    /// Reads every metafile of a commit, as if it were checked out.
-    pub fn collect_at(repo: &Repo, git: &Git, revision: &Revision) -> Result<Self> {
-        let wanted = |name: &str| is_stage_file(name) || name == "dvc.lock";
-        let files: BTreeMap<PathBuf, Vec<u8>> = git.files_at(revision, &wanted)?.into_iter().collect();
-        let context = context(repo);
+    /// Reads every metafile of the workspace for a command that deletes what no metafile names: a folder that may not
+    /// be read is an error here. Returns what could be read, and an error for each metafile that could not.
+    pub(crate) fn collect_for_deletion(repo: &Repo) -> Result<(Self, Vec<Error>)> {
         let mut index = Self::default();
-        for (path, text) in &files {
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            if !is_stage_file(name) || !path.starts_with(repo.root()) || repo.ignore().is_ignored(path, false)
-            {
-                continue;
+        let mut failed = Vec::new();
+        for stages in read_all(repo, Unreadable::Refuse)?.into_values() {
+            match stages {
+                Ok(stages) => index.extend(stages),
+                Err(error) => failed.push(error),
             }
-            let lock_path = path.with_file_name("dvc.lock");
-            let lock = files.get(&lock_path).map(|text| (lock_path.as_path(), text.as_slice()));
-            index.extend(read_stages(context, path, text, lock)?);
         }
-        Ok(index)
+        Ok((index, failed))
     }
+}
+
+/// What to do about a folder that may not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unreadable {
+    /// As DVC's walk.
+    PassOver,
+    Refuse,
+}
+
+/// Reads every metafile of the workspace.
+fn read_all(repo: &Repo, unreadable: Unreadable) -> Result<BTreeMap<PathBuf, Result<ReadStages>>> {
+    let mut files: BTreeMap<PathBuf, Result<ReadStages>> = BTreeMap::new();
+    let mut tracked: HashSet<PathBuf> = HashSet::new();
+    let mut level = vec![repo.root().to_owned()];
+    // Folder by folder, breadth first: what a metafile tracks is known before that would be entered.
+    while !level.is_empty() {
+        let found: Vec<Folder> =
+            level.par_iter().map(|folder| read_folder(repo, folder, unreadable)).collect::<Result<_>>()?;
+        let mut folders = Vec::new();
+        for folder in found {
+            for (path, stages) in folder.files {
+                if let Ok(stages) = &stages {
+                    tracked.extend(stages.iter().flat_map(|stage| &stage.outs).map(|out| out.path.clone()));
+                }
+                files.insert(path, stages);
+            }
+            folders.extend(folder.folders);
+        }
+        folders.retain(|folder| !tracked.contains(folder));
+        level = without_ignored(repo, folders)?;
+    }
+    Ok(files)
 }
 
 pub(super) fn context(repo: &Repo) -> Context<'_> {
@@ -104,7 +110,7 @@ pub(super) fn read_file(repo: &Repo, path: &Path) -> Result<ReadStages> {
     read_stages(context(repo), path, &text, lock)
 }
 
-fn read_stages(
+pub(super) fn read_stages(
     context: Context<'_>,
     path: &Path,
     text: &[u8],
@@ -120,14 +126,18 @@ struct Folder {
     folders: Vec<PathBuf>,
 }
 
-fn read_folder(repo: &Repo, folder: &Path) -> Result<Folder> {
+fn read_folder(repo: &Repo, folder: &Path, unreadable: Unreadable) -> Result<Folder> {
     let rules = repo.ignore().folder(folder);
     let failed = |source| Error::io("cannot look for metafiles", source);
     let mut found = Folder::default();
     let entries = match fs_err::read_dir(folder) {
         Ok(entries) => entries,
         // DVC's walk passes over what it may not see, and over what has just gone.
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => return Ok(found),
+        Err(error)
+            if error.kind() == std::io::ErrorKind::PermissionDenied && unreadable == Unreadable::PassOver =>
+        {
+            return Ok(found);
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(found),
         Err(error) => return Err(failed(error)),
     };

@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use haul_storage::{Layout, Oid};
 
 mod collect;
+mod commits;
 mod graph;
 mod read;
 mod select;
 mod target;
 
+pub(crate) use commits::{Broken, CommitReader};
 pub use select::{SelectOptions, Selected, Selection};
 pub use target::expand_globs;
 

@@ -17,7 +17,7 @@ use crate::paths::{normalize, relative};
 pub(super) type ReadStages = Vec<ReadStage>;
 
 /// A stage with its outs; the outs are not in an index yet.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct ReadStage {
     pub(super) stage: Stage,
     pub(super) outs: Vec<Out>,

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::collect::{DVC_YAML, is_stage_file, read_file};
 use super::target::{Target, expand_globs, parse};
-use super::{Index, Out, Stage};
-use crate::git::{Git, Revision};
+use super::{Broken, CommitReader, Index, Out, Stage};
+use crate::git::Revision;
 use crate::paths::posix;
 use crate::{Error, Repo, Result};
 
@@ -59,13 +59,18 @@ impl Selection {
         resolver.resolve(options)
     }
 
-    /// Finds what `options` names in a commit.
-    pub fn resolve_at(repo: &Repo, git: &Git, revision: &Revision, options: &SelectOptions) -> Result<Self> {
-        let index = Index::collect_at(repo, git, revision)?;
+    /// Finds what `options` names in a commit. With targets it is looked at whole; without, only at what it adds to
+    /// those that `reader` has read before.
+    pub(crate) fn resolve_at(
+        reader: &mut CommitReader<'_>,
+        revision: &Revision,
+        options: &SelectOptions,
+    ) -> Result<Self> {
         if options.targets.is_empty() {
-            return Ok(Self::everything(index));
+            return Ok(Self::everything(reader.addition(revision, Broken::Refuse)?.index));
         }
-        Resolver { repo, index, known: Known::Everything }.resolve(options)
+        let index = reader.whole(revision)?;
+        Resolver { repo: reader.repo(), index, known: Known::Everything }.resolve(options)
     }
 
     fn everything(index: Index) -> Self {

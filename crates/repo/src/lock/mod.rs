@@ -10,8 +10,10 @@ use std::time::Duration;
 use crate::{Error, Result};
 
 mod paths;
+mod transfer;
 
 pub use paths::PathLocks;
+pub use transfer::TransferLock;
 
 /// How long to wait for a lock somebody else holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! `status -c`: what differs between the cache and a remote.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
 use futures::StreamExt;
@@ -29,13 +29,13 @@ pub struct CloudStatusOptions {
     pub cancel: CancellationToken,
 }
 
-/// How an object differs.
+/// How an object differs, in the order in which it matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CloudState {
-    /// In the cache, not on the remote.
-    New,
     /// On the remote, not in the cache.
     Deleted,
+    /// In the cache, not on the remote.
+    New,
     /// Nowhere.
     Missing,
 }
@@ -106,25 +106,30 @@ pub async fn cloud_status(
         };
         let on_failure = |failure| failed.lock().unwrap_or_else(PoisonError::into_inner).push(failure);
         // The answer is by object; a person wants paths, all of them.
-        let paths: Mutex<BTreeMap<String, (Layout, Oid)>> = Mutex::default();
+        let paths: Mutex<BTreeMap<String, BTreeSet<(Layout, Oid)>>> = Mutex::default();
         let groups = collect::groups(session, batch, &on_failure).inspect(|group| {
             if let Ok(group) = group {
                 let mut paths = paths.lock().unwrap_or_else(PoisonError::into_inner);
                 for member in group.directory.iter().chain(&group.members) {
-                    paths.insert(member.path.to_string(), (group.layout, member.oid));
+                    let objects = paths.entry(member.path.to_string()).or_default();
+                    objects.insert((group.layout, member.oid));
                 }
             }
         });
         let compared =
             transfer::compare(session.cache, &batch.odb, groups.boxed(), &transfer_options, observer).await?;
-        for (path, (layout, oid)) in paths.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            let state = match compared.state(layout, &oid) {
-                ObjectState::Both => continue,
-                ObjectState::CacheOnly => CloudState::New,
-                ObjectState::RemoteOnly => CloudState::Deleted,
-                ObjectState::Missing => CloudState::Missing,
-            };
-            report.entries.push(CloudStatusEntry { path, oid, state });
+        for (path, objects) in paths.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            // A path has an object in each revision; as in DVC there is one line for it, of what matters most.
+            let entries = objects.into_iter().filter_map(|(layout, oid)| {
+                let state = match compared.state(layout, &oid) {
+                    ObjectState::Both => return None,
+                    ObjectState::CacheOnly => CloudState::New,
+                    ObjectState::RemoteOnly => CloudState::Deleted,
+                    ObjectState::Missing => CloudState::Missing,
+                };
+                Some(CloudStatusEntry { path: path.clone(), oid, state })
+            });
+            report.entries.extend(entries.max_by_key(|entry| entry.state));
         }
         report.damaged.extend(compared.damaged.into_iter().map(|object| (object.path.into(), object.oid)));
         report.requests = compared.requests;

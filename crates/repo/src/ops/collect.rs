@@ -10,6 +10,7 @@ use haul_storage::{Layout, Oid, RemoteOdb, open_remote_with};
 
 use super::session::{Session, bad_manifest};
 use crate::git::RevisionSet;
+use crate::index::CommitReader;
 use crate::ops::Failure;
 use crate::{DirManifest, Error, Index, Out, Result, SelectOptions, Selection};
 
@@ -171,9 +172,10 @@ fn add_revisions(
     let Some(git) = session.repo.git() else {
         return Ok(());
     };
+    let mut reader = CommitReader::new(session.repo, git);
     for revision in git.revisions(request.revisions)? {
         session.check_cancelled()?;
-        match Selection::resolve_at(session.repo, git, &revision, request.select) {
+        match Selection::resolve_at(&mut reader, &revision, request.select) {
             Ok(selection) => add_outs(session, request, &selection, by_remote, collected),
             Err(error) => {
                 tracing::debug!(%error, revision = revision.name, "cannot collect a revision");

@@ -10,7 +10,7 @@ use super::collect::{self, Purpose, Request};
 use super::session::Stores;
 use crate::git::RevisionSet;
 use crate::ops::Failure;
-use crate::{Repo, Result, SelectOptions};
+use crate::{LockWait, Repo, Result, SelectOptions, TransferLock};
 
 /// What to fetch, and how.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +28,8 @@ pub struct FetchOptions {
     pub mode: TransferMode,
     /// Pass over outs whose recorded size in bytes is at least this (`--max-size`).
     pub max_size_bytes: Option<u64>,
+    /// How long to wait while unused objects are deleted.
+    pub wait: LockWait,
     /// Stops the work.
     pub cancel: CancellationToken,
 }
@@ -70,6 +72,8 @@ impl FetchReport {
 pub async fn fetch(repo: &Repo, options: &FetchOptions, observer: &dyn Observer) -> Result<FetchReport> {
     let stores = Stores::of(repo);
     let session = stores.session(repo, observer, &options.cancel);
+    let takes_lock = options.mode == TransferMode::Execute;
+    let _share = takes_lock.then(|| TransferLock::share(session.memo.dir(), options.wait)).transpose()?;
     let request = Request {
         purpose: Purpose::Fetch,
         select: &options.select,

@@ -14,6 +14,7 @@ mod cloud_status;
 mod collect;
 mod commit;
 mod fetch;
+mod gc;
 mod pull;
 mod push;
 mod relocate;
@@ -28,6 +29,9 @@ pub use checkout::{CheckoutOptions, CheckoutReport, CheckoutStats, FailedOut, Ou
 pub use cloud_status::{CloudState, CloudStatusEntry, CloudStatusOptions, CloudStatusReport, cloud_status};
 pub use commit::{CommitOptions, CommitReport, commit};
 pub use fetch::{FetchOptions, FetchReport, RemoteFetch, fetch};
+pub use gc::{
+    CollectedPlace, GcOptions, GcPlace, GcPlan, GcReport, GcTarget, PlannedPlace, UnusedObject, plan_gc,
+};
 pub use pull::{PullOptions, PullReport, pull};
 pub use push::{PushOptions, PushReport, RemotePush, push};
 pub use relocate::{MoveOptions, MoveReport, move_out};

@@ -10,7 +10,7 @@ use super::collect::{self, Purpose, Request};
 use super::session::Stores;
 use crate::git::RevisionSet;
 use crate::ops::Failure;
-use crate::{Repo, Result, SelectOptions};
+use crate::{LockWait, Repo, Result, SelectOptions, TransferLock};
 
 /// What to push, and how.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +28,8 @@ pub struct PushOptions {
     pub mode: TransferMode,
     /// Believe that a directory's files are on the remote if its manifest is, as DVC does.
     pub trust_dir: bool,
+    /// How long to wait while unused objects are deleted.
+    pub wait: LockWait,
     /// Stops the work.
     pub cancel: CancellationToken,
 }
@@ -70,6 +72,8 @@ impl PushReport {
 pub async fn push(repo: &Repo, options: &PushOptions, observer: &dyn Observer) -> Result<PushReport> {
     let stores = Stores::of(repo);
     let session = stores.session(repo, observer, &options.cancel);
+    let takes_lock = options.mode == TransferMode::Execute;
+    let _share = takes_lock.then(|| TransferLock::share(session.memo.dir(), options.wait)).transpose()?;
     let request = Request {
         purpose: Purpose::Push,
         select: &options.select,

@@ -32,6 +32,15 @@ impl Stores {
         Self { cache: cache_of(repo), memo: Memo::new(state_dir(&repo.tmp_dir())) }
     }
 
+    /// Returns the folder of what is remembered between runs.
+    pub(super) fn memo_dir(&self) -> &Path {
+        self.memo.dir()
+    }
+
+    pub(super) fn cache(&self) -> &Cache {
+        &self.cache
+    }
+
     pub(super) fn session<'a>(
         &'a self,
         repo: &'a Repo,

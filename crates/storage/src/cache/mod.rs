@@ -10,7 +10,7 @@ mod tests;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub use objects::CachedObject;
+pub use objects::{CachedObject, TemporaryFile};
 
 use crate::{Layout, Oid};
 

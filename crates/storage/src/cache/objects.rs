@@ -1,7 +1,7 @@
 //! Listing and deleting objects.
 
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::Cache;
@@ -19,7 +19,22 @@ pub struct CachedObject {
     pub oid: Oid,
     /// Size in bytes.
     pub size_bytes: u64,
-    /// Seconds since the Unix epoch.
+    /// When it was written, in seconds since the Unix epoch. A file that was moved or linked into the cache brings
+    /// its own time.
+    pub modified: i64,
+    /// When its bytes, its mode or the number of its links last changed, in seconds since the Unix epoch. Nobody can
+    /// set it, so nothing that just came is older.
+    pub changed: i64,
+}
+
+/// A file with a temporary name beside objects, which [`Cache::temporary_files`] found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemporaryFile {
+    /// The file.
+    pub path: PathBuf,
+    /// Size in bytes.
+    pub size_bytes: u64,
+    /// When it was last written to, in seconds since the Unix epoch.
     pub modified: i64,
 }
 
@@ -35,12 +50,29 @@ impl Cache {
                     Err(error) if is_absence(&error) => return Ok(()),
                     Err(error) => return Err(Error::io("cannot list the cache", error)),
                 };
-                objects.push(CachedObject { oid, size_bytes: metadata.len(), modified: metadata.mtime() });
+                let (modified, changed) = (metadata.mtime(), metadata.ctime());
+                objects.push(CachedObject { oid, size_bytes: metadata.len(), modified, changed });
             }
             Ok(())
         })?;
         objects.sort_unstable_by_key(|object| object.oid);
         Ok(objects)
+    }
+
+    /// Lists the temporary files among the objects of a layout: what killed processes left, or what a process at
+    /// work is about to give a name.
+    pub fn temporary_files(&self, layout: Layout) -> Result<Vec<TemporaryFile>> {
+        let mut files = Vec::new();
+        self.visit(layout, &mut |path, name, entry| {
+            if let (true, Ok(metadata)) =
+                (is_temporary_name(name.rsplit('/').next().unwrap_or(name)), entry.metadata())
+            {
+                let (path, size_bytes) = (path.to_owned(), metadata.len());
+                files.push(TemporaryFile { path, size_bytes, modified: metadata.mtime() });
+            }
+            Ok(())
+        })?;
+        Ok(files)
     }
 
     /// Deletes an object; not an error if it is not there.

@@ -1,13 +1,17 @@
 //! Objects on a remote.
 
+mod inventory;
 mod query;
+mod removal;
 
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 
+pub use inventory::RemoteObject;
 pub(crate) use query::{Answer, Found, Query};
+pub use removal::Removal;
 
 use crate::hash::{self, is_named};
 use crate::transfer::RequestCounts;

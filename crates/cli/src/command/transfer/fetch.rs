@@ -46,6 +46,7 @@ impl FetchArgs {
             mode: self.report.mode(),
             max_size_bytes: self.max_size,
             select: self.select.into_options(false),
+            wait: context.lock_wait(),
             cancel: context.cancellation(),
         };
         let report = context

@@ -49,6 +49,7 @@ impl PullArgs {
                 mode: self.report.mode(),
                 max_size_bytes: None,
                 select: self.select.into_options(self.glob),
+                wait: context.lock_wait(),
                 cancel: context.cancellation(),
             },
             force: self.force,

@@ -44,6 +44,7 @@ impl PushArgs {
             mode: self.report.mode(),
             trust_dir: self.trust_dir,
             select: self.select.into_options(self.glob),
+            wait: context.lock_wait(),
             cancel: context.cancellation(),
         };
         let report = context

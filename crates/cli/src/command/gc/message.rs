@@ -1,0 +1,202 @@
+//! What a collection has to say.
+
+use haul_repo::ops::{GcPlace, GcReport, PlannedPlace};
+use haul_storage::Layout;
+use serde::Serialize;
+
+use super::arguments::utc;
+use crate::command_error::CommandError;
+use crate::ui::{Message, Page, human_bytes};
+
+/// Says in a line for each place what would go.
+pub(super) fn plan_lines(places: &[PlannedPlace]) -> Vec<String> {
+    places.iter().filter(|place| place.n_unused() > 0 || place.n_young > 0).map(plan_line).collect()
+}
+
+/// Names how many objects were to be deleted in all.
+pub(super) fn unused_of(places: &[PlannedPlace]) -> usize {
+    places.iter().map(PlannedPlace::n_unused).sum()
+}
+
+fn plan_line(place: &PlannedPlace) -> String {
+    use std::fmt::Write as _;
+    let legacy = if place.layout == Layout::Legacy { " (objects of DVC 2)" } else { "" };
+    let whose = match &place.place {
+        GcPlace::Cache { .. } => format!("the cache{legacy}"),
+        GcPlace::Remote { name, location } => format!("remote `{name}` at {location}{legacy}"),
+    };
+    let n_files = place.n_objects + place.temporary.len() as u64;
+    let (n_unused, bytes) = (place.n_unused(), human_bytes(place.unused_bytes()));
+    let all = if n_unused as u64 == n_files && n_files > 0 { ", all there are" } else { "" };
+    let mut line = format!("Unused in {whose}: {n_unused} of {n_files} objects{all}, {bytes}");
+    if let Some((oldest, newest)) = place.age() {
+        write!(line, ", from {} to {}", utc(oldest), utc(newest)).expect("a string takes all");
+    }
+    if place.n_young > 0 {
+        write!(line, "; {} more are too young", place.n_young).expect("a string takes all");
+    }
+    line
+}
+
+/// The plan, as JSON.
+#[derive(Debug, Serialize)]
+pub(super) struct Plan {
+    plan: PlanObject,
+}
+
+#[derive(Debug, Serialize)]
+struct PlanObject {
+    dry: bool,
+    places: Vec<PlannedLines>,
+}
+
+#[derive(Debug, Serialize)]
+struct PlannedLines {
+    #[serde(flatten)]
+    place: PlaceLine,
+    objects: u64,
+    bytes: u64,
+    unused: usize,
+    unused_bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    oldest: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    newest: Option<String>,
+    kept_young: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paths: Option<Vec<String>>,
+}
+
+#[derive(Debug, Serialize)]
+struct PlaceLine {
+    place: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remote: Option<String>,
+    url: String,
+    legacy: bool,
+}
+
+impl PlaceLine {
+    fn new(place: &PlannedPlace) -> Self {
+        let legacy = place.layout == Layout::Legacy;
+        match &place.place {
+            GcPlace::Cache { root } => {
+                Self { place: "cache", remote: None, url: root.display().to_string(), legacy }
+            }
+            GcPlace::Remote { name, location } => {
+                Self { place: "remote", remote: Some(name.clone()), url: location.clone(), legacy }
+            }
+        }
+    }
+}
+
+impl Plan {
+    /// Describes the plan; with `lists_paths`, each file and object by its path.
+    pub(super) fn new(places: &[PlannedPlace], lists_paths: bool) -> Self {
+        let lines = |place: &PlannedPlace| PlannedLines {
+            place: PlaceLine::new(place),
+            objects: place.n_objects,
+            bytes: place.total_bytes,
+            unused: place.n_unused(),
+            unused_bytes: place.unused_bytes(),
+            oldest: place.age().map(|(oldest, _)| utc(oldest)),
+            newest: place.age().map(|(_, newest)| utc(newest)),
+            kept_young: place.n_young,
+            paths: lists_paths.then(|| paths(place)),
+        };
+        Self { plan: PlanObject { dry: lists_paths, places: places.iter().map(lines).collect() } }
+    }
+}
+
+impl Message for Plan {
+    fn text(&self, _page: &mut Page) {}
+}
+
+/// What was deleted, or would be.
+#[derive(Debug, Serialize)]
+pub(super) struct Outcome {
+    places: Vec<OutcomeLines>,
+}
+
+#[derive(Debug, Serialize)]
+struct OutcomeLines {
+    #[serde(flatten)]
+    place: PlaceLine,
+    removed: u64,
+    failed: Vec<FailedLine>,
+    held_back: u64,
+    not_tried: u64,
+    #[serde(skip)]
+    has_unused: bool,
+    /// Only for a dry run.
+    #[serde(skip)]
+    paths: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct FailedLine {
+    md5: String,
+    path: String,
+    error: String,
+}
+
+impl Outcome {
+    /// Says what would be deleted, as if it were.
+    pub(super) fn planned(places: &[PlannedPlace]) -> Self {
+        let lines = |place: &PlannedPlace| OutcomeLines {
+            place: PlaceLine::new(place),
+            removed: place.n_unused() as u64,
+            failed: Vec::new(),
+            held_back: 0,
+            not_tried: 0,
+            has_unused: place.n_unused() > 0,
+            paths: paths(place),
+        };
+        Self { places: places.iter().map(lines).collect() }
+    }
+
+    pub(super) fn done(places: &[PlannedPlace], report: &GcReport) -> Self {
+        let lines = places.iter().zip(&report.places).map(|(place, done)| OutcomeLines {
+            place: PlaceLine::new(place),
+            removed: done.n_removed,
+            failed: done
+                .failed
+                .iter()
+                .map(|(oid, error)| FailedLine {
+                    md5: oid.to_string(),
+                    path: place.place.path_of(place.layout, oid),
+                    error: CommandError::chain(error.as_ref()),
+                })
+                .collect(),
+            held_back: done.n_held_back,
+            not_tried: done.n_not_tried,
+            has_unused: place.n_unused() > 0,
+            paths: Vec::new(),
+        });
+        Self { places: lines.collect() }
+    }
+}
+
+impl Message for Outcome {
+    /// DVC's lines, two for each place: it looks at the layouts one after the other.
+    fn text(&self, page: &mut Page) {
+        for place in &self.places {
+            for path in &place.paths {
+                page.line(format_args!("Removing {path}"));
+            }
+            let n_removed = place.removed;
+            let scheme = if place.place.legacy { "legacy" } else { "repo" };
+            match (place.place.remote.is_some(), place.has_unused) {
+                (false, true) => page.line(format_args!("Removed {n_removed} objects from {scheme} cache.")),
+                (false, false) => page.line(format_args!("No unused '{scheme}' cache to remove.")),
+                (true, true) => page.line(format_args!("Removed {n_removed} objects from remote.")),
+                (true, false) => page.line("No unused cache to remove from remote."),
+            }
+        }
+    }
+}
+
+fn paths(place: &PlannedPlace) -> Vec<String> {
+    let objects = place.unused.iter().map(|object| place.place.path_of(place.layout, &object.oid));
+    objects.chain(place.temporary.iter().map(|file| file.path.display().to_string())).collect()
+}

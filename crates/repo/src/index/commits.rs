@@ -1,0 +1,238 @@
+//! Reading the metafiles of many commits, none of them twice.
+//!
+//! Commits share nearly all of their trees. A folder with the same tree, under the same rules of `.dvcignore`, was read
+//! with an earlier commit, and so was a metafile with the same blob; neither is opened again. So a long history costs
+//! what changed in it.
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use gix::ObjectId;
+use gix::object::Kind;
+use gix::objs::tree::EntryKind;
+
+use super::Index;
+use super::collect::{DVC_YAML, context, is_stage_file, read_stages};
+use super::read::ReadStages;
+use crate::git::{Git, Revision};
+use crate::ignore::{CommitRules, DVCIGNORE};
+use crate::root::DVC_DIR;
+use crate::{Error, Repo, Result};
+
+/// What to do about a metafile or a folder of a commit that cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Broken {
+    /// The commit cannot be read.
+    Refuse,
+    /// Read the rest of it.
+    PassOver,
+}
+
+/// What a commit adds to those that were read before.
+#[derive(Debug, Default)]
+pub(crate) struct Addition {
+    pub(crate) index: Index,
+    /// What could not be read, with [`Broken::PassOver`].
+    pub(crate) failed: Vec<Error>,
+}
+
+/// Reads commits one after the other.
+pub(crate) struct CommitReader<'repo> {
+    repo: &'repo Repo,
+    git: gix::Repository,
+    /// The root of the DVC repository below that of Git, with `/`; empty where they are the same.
+    root: Option<String>,
+    /// Rules by the `.dvcignore` files they come from, so that equal ones have one number.
+    rules: Vec<CommitRules>,
+    rule_numbers: HashMap<(usize, String, ObjectId), usize>,
+    folders: HashSet<FolderKey>,
+    files: HashSet<FileKey>,
+    /// Metafiles that were parsed, where commits are looked at whole.
+    parsed: HashMap<FileKey, Arc<ReadStages>>,
+}
+
+/// A folder with its content, and the rules that hold in it.
+type FolderKey = (String, ObjectId, usize);
+/// A metafile and the lock beside it, with their content.
+type FileKey = (String, ObjectId, Option<ObjectId>);
+
+/// What a walk through a commit finds.
+#[derive(Default)]
+struct Walk {
+    folders: Vec<FolderKey>,
+    files: Vec<FileKey>,
+    failed: Vec<Error>,
+}
+
+impl<'repo> CommitReader<'repo> {
+    pub(crate) fn new(repo: &'repo Repo, git: &Git) -> Self {
+        let root = repo.root().strip_prefix(git.work_dir()).ok();
+        Self {
+            repo,
+            git: git.reader(),
+            root: root.and_then(|root| root.to_str()).map(|root| root.replace('\\', "/")),
+            rules: vec![CommitRules::new()],
+            rule_numbers: HashMap::new(),
+            folders: HashSet::new(),
+            files: HashSet::new(),
+            parsed: HashMap::new(),
+        }
+    }
+
+    pub(crate) fn repo(&self) -> &'repo Repo {
+        self.repo
+    }
+
+    /// Reads what `revision` has and no commit before it had. With [`Broken::Refuse`], a commit that fails counts as
+    /// not read: what it shares with a later one is read then.
+    pub(crate) fn addition(&mut self, revision: &Revision, broken: Broken) -> Result<Addition> {
+        let mut walk = self.walk(revision, true)?;
+        let mut addition = Addition { failed: std::mem::take(&mut walk.failed), ..Addition::default() };
+        let mut read = Vec::new();
+        for file in walk.files {
+            if self.files.contains(&file) {
+                continue;
+            }
+            match self.read(&file) {
+                Ok(stages) => addition.index.extend(stages),
+                Err(error) => addition.failed.push(error),
+            }
+            read.push(file);
+        }
+        if broken == Broken::Refuse
+            && let Some(error) = addition.failed.pop()
+        {
+            return Err(error);
+        }
+        self.files.extend(read);
+        self.folders.extend(walk.folders);
+        Ok(addition)
+    }
+
+    /// Reads everything that `revision` has.
+    pub(crate) fn whole(&mut self, revision: &Revision) -> Result<Index> {
+        let mut walk = self.walk(revision, false)?;
+        if let Some(error) = walk.failed.pop() {
+            return Err(error);
+        }
+        let mut index = Index::default();
+        for file in walk.files {
+            let stages = match self.parsed.get(&file) {
+                Some(stages) => Arc::clone(stages),
+                None => Arc::new(self.read(&file)?),
+            };
+            index.extend(ReadStages::clone(&stages));
+            self.parsed.insert(file, stages);
+        }
+        Ok(index)
+    }
+
+    /// Walks through the folders of a commit, past those that were read before if `is_incremental`. Nothing is
+    /// remembered yet.
+    fn walk(&mut self, revision: &Revision, is_incremental: bool) -> Result<Walk> {
+        let cannot = |source| Error::git(format!("cannot read the revision `{}`", revision.name), source);
+        let object = self.git.find_object(revision.commit).map_err(cannot)?;
+        let tree = object.peel_to_kind(Kind::Tree).map_err(cannot)?.id;
+        let mut walk = Walk::default();
+        let Some(start) = self.root_tree(tree).map_err(cannot)? else { return Ok(walk) };
+        let mut pending = vec![(String::new(), start, 0)];
+        while let Some(key) = pending.pop() {
+            if is_incremental && self.folders.contains(&key) {
+                continue;
+            }
+            let found = self.folder(&key, &mut pending).map_err(|source| {
+                Error::git(format!("cannot read `{}` of the revision `{}`", key.0, revision.name), source)
+            });
+            match found {
+                Ok(files) => walk.files.extend(files),
+                Err(error) => walk.failed.push(error),
+            }
+            walk.folders.push(key);
+        }
+        walk.files.sort_unstable();
+        Ok(walk)
+    }
+
+    /// Finds the tree of the DVC repository; `None` in commits from before it was there.
+    fn root_tree(&self, tree: ObjectId) -> Result<Option<ObjectId>, gix::Error> {
+        let Some(root) = &self.root else { return Ok(None) };
+        if root.is_empty() {
+            return Ok(Some(tree));
+        }
+        let entry = self.git.find_tree(tree)?.lookup_entry_by_path(root)?;
+        Ok(entry.filter(|entry| entry.mode().is_tree()).map(|entry| entry.object_id()))
+    }
+
+    /// Returns the metafiles of a folder, and adds the folders in it to `pending`.
+    fn folder(&mut self, key: &FolderKey, pending: &mut Vec<FolderKey>) -> Result<Vec<FileKey>, gix::Error> {
+        let (folder, tree, outer) = key;
+        let tree = self.git.find_tree(*tree)?;
+        let mut folders = Vec::new();
+        let mut files = Vec::new();
+        let (mut lock, mut ignore) = (None, None);
+        for entry in tree.iter() {
+            let entry = entry?;
+            // DVC's files cannot express names that are not UTF-8.
+            let Ok(name) = std::str::from_utf8(entry.filename()) else { continue };
+            match entry.mode().kind() {
+                // A repository of its own.
+                EntryKind::Tree if name == DVC_DIR && !folder.is_empty() => return Ok(Vec::new()),
+                EntryKind::Tree => folders.push((name.to_owned(), entry.object_id())),
+                EntryKind::Blob | EntryKind::BlobExecutable => match name {
+                    DVCIGNORE => ignore = Some(entry.object_id()),
+                    "dvc.lock" => lock = Some(entry.object_id()),
+                    _ if is_stage_file(name) => files.push((name.to_owned(), entry.object_id())),
+                    _ => {}
+                },
+                EntryKind::Link | EntryKind::Commit => {}
+            }
+        }
+        drop(tree);
+        let rules = match ignore {
+            Some(blob) => self.rules_of(*outer, folder, blob)?,
+            None => *outer,
+        };
+        let path = |name: &str| if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
+        for (name, id) in folders {
+            let path = path(&name);
+            if !self.rules[rules].is_ignored(&path, true) {
+                pending.push((path, id, rules));
+            }
+        }
+        let mut found = Vec::new();
+        for (name, id) in files {
+            let path = path(&name);
+            if !self.rules[rules].is_ignored(&path, false) {
+                found.push((path, id, lock.filter(|_| name == DVC_YAML)));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Returns the number of the rules inside `folder`.
+    fn rules_of(&mut self, outer: usize, folder: &str, blob: ObjectId) -> Result<usize, gix::Error> {
+        let key = (outer, folder.to_owned(), blob);
+        if let Some(number) = self.rule_numbers.get(&key) {
+            return Ok(*number);
+        }
+        let text = self.git.find_blob(blob)?.take_data();
+        self.rules.push(self.rules[outer].enter(folder, &text));
+        self.rule_numbers.insert(key, self.rules.len() - 1);
+        Ok(self.rules.len() - 1)
+    }
+
+    fn read(&self, (name, blob, lock): &FileKey) -> Result<ReadStages> {
+        let data = |id: ObjectId| {
+            let blob = self.git.find_blob(id);
+            let cannot = |source| Error::git(format!("cannot read `{name}` from Git"), source);
+            blob.map(|mut blob| blob.take_data()).map_err(cannot)
+        };
+        let path: PathBuf = self.repo.root().join(name);
+        let text = data(*blob)?;
+        let lock = lock.map(data).transpose()?;
+        let lock_path = path.with_file_name("dvc.lock");
+        let lock = lock.as_ref().map(|text| (lock_path.as_path(), text.as_slice()));
+        read_stages(context(self.repo), &path, &text, lock)
+    }
+}

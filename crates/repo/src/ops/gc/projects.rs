@@ -1,0 +1,62 @@
+//! The repositories whose objects are kept, locked for as long as the plan lives.
+
+use std::path::Path;
+
+use super::GcOptions;
+use crate::ops::session::Stores;
+use crate::{Error, Repo, RepoLock, Result, TransferLock};
+
+/// A repository, and the locks on it.
+pub(super) struct Project {
+    pub(super) repo: Repo,
+    pub(super) stores: Stores,
+    _locks: (RepoLock, TransferLock),
+}
+
+impl std::fmt::Debug for Project {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Project").field("root", &self.repo.root()).finish_non_exhaustive()
+    }
+}
+
+/// Locks `repo`, and opens and locks the other repositories. The first one is `repo`.
+pub(super) fn open(repo: Repo, options: &GcOptions) -> Result<Vec<Project>> {
+    let mut others: Vec<Repo> = Vec::new();
+    for name in &options.projects {
+        let folder = repo.absolute(name);
+        let other = Repo::discover(&repo.env().clone().with_current_dir(&folder))?;
+        // Whoever names a repository twice, or this one, does not want to wait for himself.
+        let is_known = |known: &Repo| is_same(known.root(), other.root());
+        if !is_known(&repo) && !others.iter().any(is_known) {
+            others.push(other);
+        }
+    }
+    std::iter::once(repo).chain(others).map(|repo| lock(repo, options)).collect()
+}
+
+fn lock(repo: Repo, options: &GcOptions) -> Result<Project> {
+    let stores = Stores::of(&repo);
+    let locks = (repo.lock(options.wait)?, TransferLock::alone(stores.memo_dir(), options.wait)?);
+    let needs_git = !options.history.is_empty() && !repo.config().core.no_scm.value;
+    if needs_git && repo.git().is_none() {
+        let message = format!(
+            "there is no Git repository that can be read around `{}`, so nobody can tell what its commits use",
+            repo.root().display()
+        );
+        return Err(Error::UnknownRevision(message));
+    }
+    if repo.config().core.no_scm.value && !options.history.revisions.is_empty() {
+        return Err(Error::UnknownRevision(
+            "Only supported for Git repositories. If you're seeing this error in a Git repo, try updating the DVC \
+             configuration with `dvc config core.no_scm false`."
+                .to_owned(),
+        ));
+    }
+    Ok(Project { repo, stores, _locks: locks })
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    one == other
+        || fs_err::canonicalize(one)
+            .is_ok_and(|one| fs_err::canonicalize(other).is_ok_and(|other| one == other))
+}

@@ -1,0 +1,178 @@
+//! Which outs the workspace and the commits have.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use haul_storage::{CancellationToken, Layout, Oid};
+
+use super::projects::Project;
+use super::{GcOptions, links};
+use crate::git::Revision;
+use crate::index::{Broken, CommitReader};
+use crate::{Error, Index, Out, Result};
+
+/// An object in a layout.
+pub(super) type Object = (Layout, Oid);
+
+/// An out that is kept.
+#[derive(Debug, Clone)]
+pub(super) struct UsedOut {
+    /// The number of its project; 0 is the repository itself.
+    pub(super) project: usize,
+    pub(super) object: Object,
+    /// The remote it is bound to.
+    pub(super) remote: Option<String>,
+    /// Its path as DVC shows it, and a revision that has it.
+    pub(super) display: String,
+    pub(super) revision: Arc<str>,
+    /// Tells that its files stand in the metafile, so that no manifest is needed.
+    pub(super) is_listed: bool,
+}
+
+/// Everything that is used.
+#[derive(Debug, Default)]
+pub(super) struct Used {
+    pub(super) outs: Vec<UsedOut>,
+    /// Objects that symbolic links of workspaces lead to.
+    pub(super) linked: Vec<Object>,
+    pub(super) warnings: Vec<String>,
+    known: HashSet<(usize, Object, Option<String>)>,
+}
+
+/// Reads the workspaces and commits of all projects.
+///
+/// # Errors
+///
+/// [`Error::RevisionCollection`] for the first metafile or revision that cannot be read, unless such are to be skipped;
+/// what Git says of commits that it does not have.
+pub(super) fn collect(projects: &[Project], options: &GcOptions) -> Result<Used> {
+    let mut used = Used::default();
+    for (number, project) in projects.iter().enumerate() {
+        used.workspace(number, project, options)?;
+        if !options.history.is_empty() {
+            used.commits(number, project, options)?;
+        }
+    }
+    Ok(used)
+}
+
+impl Used {
+    fn workspace(&mut self, number: usize, project: &Project, options: &GcOptions) -> Result<()> {
+        let (index, mut failed) =
+            Index::collect_for_deletion(&project.repo).map_err(|error| cannot_collect("workspace", error))?;
+        if let (false, Some(error)) = (options.skip_failed, failed.pop()) {
+            return Err(cannot_collect("workspace", error));
+        }
+        let revision: Arc<str> = "workspace".into();
+        if !failed.is_empty() {
+            self.warnings.push(skipping(&revision));
+        }
+        self.add(number, project, &index, &revision);
+        self.linked.extend(links::linked_objects(project, &index)?);
+        Ok(())
+    }
+
+    fn commits(&mut self, number: usize, project: &Project, options: &GcOptions) -> Result<()> {
+        let Some(git) = project.repo.git() else { return Ok(()) };
+        let revisions = git.history(&options.history)?;
+        let mut reader = CommitReader::new(&project.repo, git);
+        for revision in &revisions {
+            check(&options.cancel)?;
+            self.commit(number, project, &mut reader, revision, options)?;
+        }
+        Ok(())
+    }
+
+    fn commit(
+        &mut self,
+        number: usize,
+        project: &Project,
+        reader: &mut CommitReader<'_>,
+        revision: &Revision,
+        options: &GcOptions,
+    ) -> Result<()> {
+        // Deviation: of a revision that is skipped, DVC keeps nothing; here, what can be read of it is kept.
+        let broken = if options.skip_failed { Broken::PassOver } else { Broken::Refuse };
+        match reader.addition(revision, broken) {
+            Ok(addition) => {
+                if !addition.failed.is_empty() {
+                    self.warnings.push(skipping(&revision.name));
+                }
+                for error in &addition.failed {
+                    tracing::debug!(%error, revision = revision.name, "cannot collect a part of a revision");
+                }
+                self.add(number, project, &addition.index, &Arc::from(revision.name.as_str()));
+                Ok(())
+            }
+            Err(error) if options.skip_failed && !error.is_interrupted() => {
+                tracing::debug!(%error, revision = revision.name, "cannot collect a revision");
+                self.warnings.push(skipping(&revision.name));
+                Ok(())
+            }
+            Err(error) => Err(cannot_collect(&revision.name, error)),
+        }
+    }
+
+    fn add(&mut self, project_number: usize, project: &Project, index: &Index, revision: &Arc<str>) {
+        for out in index.outs.iter().filter(|out| out.use_cache) {
+            let display = || project.repo.display_path(&out.path);
+            let listed = out.files.iter().flatten().filter_map(|file| file.oid);
+            // Deviation: DVC gives up the objects of what was imported from other repositories; in a workspace of
+            // symbolic links that would be the only copy.
+            for (oid, is_listed) in
+                out.oid.map(|oid| (oid, out.files.is_some())).into_iter().chain(listed.map(|oid| (oid, true)))
+            {
+                let key = (project_number, (out.layout, oid), out.remote.clone());
+                if self.known.insert(key) {
+                    self.outs.push(UsedOut {
+                        project: project_number,
+                        object: (out.layout, oid),
+                        remote: out.remote.clone(),
+                        display: display(),
+                        revision: Arc::clone(revision),
+                        is_listed,
+                    });
+                }
+            }
+            if out.oid.is_none() && out.files.is_none() && !index.stage_of(out).is_repo_import {
+                self.warnings.push(without_hash(project, index, out));
+            }
+        }
+    }
+}
+
+/// DVC's words for an out whose objects nobody can name.
+fn without_hash(project: &Project, index: &Index, out: &Out) -> String {
+    let repo = &project.repo;
+    let stage = index.stage_of(out);
+    let (display, shown) = (repo.display_path(&out.path), stage.shown(repo.current_dir()));
+    let mut text = format!(
+        "Output '{display}'({shown}) is missing version info. Cache for it will not be collected. Use `dvc repro` to \
+         get your pipeline up to date."
+    );
+    if fs_err::symlink_metadata(&out.path).is_ok() {
+        use std::fmt::Write as _;
+        let addressing = stage.addressing(repo.current_dir());
+        // Writing to a string cannot fail.
+        let _ = write!(
+            text,
+            "\nYou can also use `dvc commit {addressing}` to associate existing '{display}' with {shown}."
+        );
+    }
+    text
+}
+
+fn cannot_collect(revision: &str, error: Error) -> Error {
+    if error.is_interrupted() {
+        return Error::Interrupted;
+    }
+    Error::RevisionCollection { revision: revision.to_owned(), source: Box::new(error) }
+}
+
+fn skipping(revision: &str) -> String {
+    format!("Failed to collect '{revision}', skipping")
+}
+
+pub(super) fn check(cancel: &CancellationToken) -> Result<()> {
+    if cancel.is_cancelled() { Err(Error::Interrupted) } else { Ok(()) }
+}
