@@ -31,12 +31,17 @@ xflags::xflags! {
             /// Only tests whose name contains this.
             optional --filter filter: String
         }
-        /// Run the same commands through real DVC and through haul, and compare everything.
+        /// Run the same commands through real DVC and through haul, and compare everything; find credentials with
+        /// botocore and with haul, and compare the answers.
         cmd parity {
-            /// Only scenarios whose name contains one of these, comma-separated.
+            /// Only scenarios whose name contains one of these, comma-separated; `credentials` for these alone.
             optional --filter filter: String
             /// Keep the repositories of scenarios that passed, too.
             optional --keep
+            /// Seed of the random cases of credentials (default 1).
+            optional --seed seed: u64
+            /// Number of cases of credentials (default 700).
+            optional --cases cases: u32
             /// Server: `embedded` (default), another server by name, or the URL of an endpoint that has the buckets.
             optional --server server: String
             /// The binary to compare with dvc (default: built from this checkout).

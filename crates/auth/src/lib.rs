@@ -28,7 +28,9 @@
 //!
 //! Each is marked `Deviation:` where it is made.
 //!
-//! - `AWS_REGION` is the region if botocore would find none.
+//! - `AWS_REGION` is the region if botocore would find none; STS with an endpoint of one's own needs none.
+//! - A variable or key that is set to nothing is not set.
+//! - Only settings of sources that are asked are read; botocore refuses all for a mistake in any.
 //! - An AWS file that cannot be read is an error, not an empty file; so are keys that are empty, a
 //!   `duration_seconds` that is no number, and a switch that is neither `true` nor `false`.
 //! - A `credential_process` may take two minutes, not for ever.
@@ -46,6 +48,7 @@ mod credentials;
 mod error;
 pub mod http;
 mod identity;
+mod partition;
 mod profile;
 mod request;
 mod role_cache;
@@ -65,6 +68,7 @@ pub use credentials::{Credentials, ProvideCredentials};
 pub use error::{Error, InvalidValue, ProfileNotFound, Result};
 pub use http::HttpClient;
 pub use identity::CallerIdentity;
+pub use partition::dns_suffix;
 pub use request::CredentialRequest;
 pub use settings::{AddressingStyle, AwsSettings, ChecksumMode, RetryMode, S3Settings};
 pub use sign::{SignedPayload, SigningError, SigningScope, sign};

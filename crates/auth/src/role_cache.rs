@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::json;
 use sha1::{Digest, Sha1};
 
-use crate::{Credentials, SourceName, sts};
+use crate::{Credentials, SourceName, sts, time};
 
 /// As for botocore, a session with less time left is as good as none.
 const LEAST_LEFT: Duration = Duration::from_mins(15);
@@ -80,12 +80,17 @@ impl RoleCache {
         let Some(file) = self.file(key) else { return };
         let issued = &assumed.credentials;
         let user = assumed.assumed_role_user.as_ref();
+        // The format of botocore's `JSONFileCache`.
+        let expiration = match time::parse(&issued.expiration) {
+            Some(end) => time::format(end).replace('Z', "UTC"),
+            None => issued.expiration.clone(),
+        };
         let mut kept = json!({
             "Credentials": {
                 "AccessKeyId": issued.access_key_id,
                 "SecretAccessKey": issued.secret_access_key,
                 "SessionToken": issued.session_token,
-                "Expiration": issued.expiration,
+                "Expiration": expiration,
             },
         });
         if let Some(user) = user {

@@ -15,10 +15,10 @@ use sha1::{Digest, Sha1};
 
 use crate::role_cache::write_private;
 use crate::send::{self, Attempts, excerpt};
-use crate::settings::{Service, endpoint_url};
+use crate::settings::{Service, place};
 use crate::source::sso::login;
 use crate::source::{Stop, Walk};
-use crate::{sts, time};
+use crate::time;
 
 /// A token with less time left is renewed, as by botocore.
 const REFRESH_AHEAD: Duration = Duration::from_mins(15);
@@ -109,10 +109,8 @@ async fn renew(
     if time::parse(registration).is_none_or(|end| end <= walk.now()) {
         return Ok(None);
     }
-    let base = match endpoint_url(Service::SsoOidc, &walk.reader())? {
-        Some(url) => url.value.trim_end_matches('/').to_owned(),
-        None => format!("https://{}", sts::host("oidc", Some(&owner.region))),
-    };
+    let place = place(Service::SsoOidc, Some(&owner.region), &walk.reader())?;
+    let base = place.url.trim_end_matches('/');
     let renewal = Renewal { grant_type: "refresh_token", client_id, client_secret, refresh_token };
     let body = serde_json::to_vec(&renewal)
         .map_err(|error| Stop::new("cannot renew the SSO session").with_source(error))?;

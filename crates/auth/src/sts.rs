@@ -8,7 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
 use crate::send::{self, Attempts};
-use crate::settings::{Service, endpoint_url, region};
+use crate::settings::{Service, place, region};
 use crate::source::{Stop, Walk};
 use crate::{Credentials, SignedPayload, SigningScope, SourceName, sign, time};
 
@@ -96,10 +96,10 @@ pub(crate) async fn call(
 ) -> Result<String, Stop> {
     let reader = walk.reader();
     let region = region(&walk.context.request, &reader)?.map(|region| region.value);
-    let url = match endpoint_url(Service::Sts, &reader)? {
-        Some(url) => format!("{}/", url.value.trim_end_matches('/')),
-        None => format!("https://{}/", host("sts", region.as_deref())),
-    };
+    let place = place(Service::Sts, region.as_deref(), &reader)?;
+    // An endpoint that has a path is taken as it is.
+    let has_path = place.url.splitn(4, '/').count() == 4;
+    let url = if has_path { place.url.clone() } else { format!("{}/", place.url) };
     let body = Bytes::from(form(parameters));
     let request = || {
         let mut request = send::request(
@@ -109,11 +109,7 @@ pub(crate) async fn call(
             body.clone(),
         )?;
         if let Some(credentials) = credentials {
-            let scope = SigningScope {
-                service: "sts",
-                region: region.as_deref().unwrap_or("us-east-1"),
-                time: walk.now(),
-            };
+            let scope = SigningScope { service: "sts", region: &place.signing_region, time: walk.now() };
             let payload = SignedPayload::Bytes(&body);
             sign(&http::Method::POST, &url, request.headers_mut(), payload, scope, credentials)
                 .map_err(|error| Stop::new("cannot sign the request to STS").with_source(error))?;
@@ -150,21 +146,6 @@ pub(crate) fn account_of_arn(arn: &str) -> Option<String> {
     (!account.is_empty()).then(|| account.to_owned())
 }
 
-/// Returns the host of a service of AWS; without a region the one for all of them, in the United States.
-pub(crate) fn host(service: &str, region: Option<&str>) -> String {
-    let Some(region) = region.filter(|region| *region != "aws-global") else {
-        return format!("{service}.amazonaws.com");
-    };
-    let suffix = match region.split_once('-').map_or(region, |(head, _)| head) {
-        "cn" => "amazonaws.com.cn",
-        "eusc" => "amazonaws.eu",
-        "us" if region.starts_with("us-isob-") => "sc2s.sgov.gov",
-        "us" if region.starts_with("us-iso-") => "c2s.ic.gov",
-        _ => "amazonaws.com",
-    };
-    format!("{service}.{region}.{suffix}")
-}
-
 /// STS says with 400 that it is throttled, or that it could not reach the identity provider.
 fn is_worth_another(response: &http::Response<Bytes>) -> bool {
     const CODES: [&str; 4] = [
@@ -186,16 +167,6 @@ fn form(parameters: &[(&str, &str)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn hosts_follow_the_partition() {
-        assert_eq!(host("sts", None), "sts.amazonaws.com");
-        assert_eq!(host("sts", Some("aws-global")), "sts.amazonaws.com");
-        assert_eq!(host("sts", Some("eu-west-1")), "sts.eu-west-1.amazonaws.com");
-        assert_eq!(host("sts", Some("cn-north-1")), "sts.cn-north-1.amazonaws.com.cn");
-        assert_eq!(host("sts", Some("us-iso-east-1")), "sts.us-iso-east-1.c2s.ic.gov");
-        assert_eq!(host("sts", Some("us-gov-west-1")), "sts.us-gov-west-1.amazonaws.com");
-    }
 
     #[test]
     fn form_encodes_everything_but_unreserved_characters() {

@@ -4,7 +4,10 @@
 //! codes, and where a scenario asks for it the words, must be equal; so must everything that is left behind:
 //! configuration, metafiles, cache, workspace, and the keys and bytes on the remote. After `swap` the tools
 //! change places in a fresh clone, so that each works on what the other one made.
+//!
+//! The credential chain is compared with botocore's, case by case (`credentials`).
 
+mod credentials;
 mod remote;
 mod scenario;
 mod side;
@@ -26,6 +29,13 @@ use side::{Programs, Side};
 const BUCKETS: [&str; 2] = ["parity-a", "parity-b"];
 
 pub(crate) fn run(project: &Project, options: &flags::Parity) -> Result<()> {
+    let filter = options.filter.as_deref().unwrap_or_default();
+    if filter.split(',').any(|part| credentials::NAME.contains(part)) {
+        credentials::run(project, options)?;
+    }
+    if filter == credentials::NAME {
+        return Ok(());
+    }
     let haul = match &options.haul {
         Some(path) => path.canonicalize().with_context(|| format!("--haul {}", path.display()))?,
         None => project.build("haul", "haul", Profile::Dev)?,
@@ -35,7 +45,6 @@ pub(crate) fn run(project: &Project, options: &flags::Parity) -> Result<()> {
         Server::start(project, options.server.as_deref().unwrap_or("embedded"), &BUCKETS, Profile::Dev)?;
     let scratch = project.scratch_dir("parity")?;
     let programs = Programs { dvc: venv.program("dvc"), haul, python: venv.program("python") };
-    let filter = options.filter.as_deref().unwrap_or_default();
     let scenarios: Vec<Scenario> = Scenario::load_all(&project.root.join("tests/parity"))?
         .into_iter()
         .filter(|scenario| filter.split(',').any(|part| scenario.name.contains(part)))

@@ -178,6 +178,11 @@ impl Profile {
         Self { entries: section.entries.iter().map(located).collect() }
     }
 
+    /// Tells whether there is no key at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// Tells whether the key is there, whatever its value.
     pub(crate) fn has(&self, key: &str) -> bool {
         self.entries.contains_key(key)
@@ -274,6 +279,8 @@ fn read(path: PathBuf) -> Result<(AwsFile, Ini)> {
 /// Finds out which profile is asked for.
 ///
 /// `AWS_DEFAULT_PROFILE` before `AWS_PROFILE`: botocore's order.
+///
+/// Deviation: a variable that is set to nothing asks botocore for a profile without a name; here it is unset.
 fn active_profile(request: &CredentialRequest, env: &Env) -> Located<String> {
     if let Some(profile) = &request.profile {
         return profile.clone();

@@ -27,7 +27,7 @@ fn variables(text: &str, env: &Env) -> String {
                 let length = after.find(is_other).unwrap_or(after.len());
                 (&after[..length], length)
             };
-        match env.var(name).filter(|_| !name.is_empty()) {
+        match env.var(name).or_else(|| env.is_set(name).then_some("")).filter(|_| !name.is_empty()) {
             Some(value) => expanded.push_str(value),
             None => expanded.push_str(&rest[start..=start + length]),
         }
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expected: &str) {
-        let env = Env::new("/work", [("HOME", "/home/me"), ("NAME", "n")]);
+        let env = Env::new("/work", [("HOME", "/home/me"), ("NAME", "n"), ("EMPTY", "")]);
         assert_eq!(expand(Path::new(text), &env), Path::new(expected), "{text}");
     }
 
@@ -50,6 +50,7 @@ mod tests {
         check("~/.aws/config", "/home/me/.aws/config");
         check("x/$NAME-${NAME}/$OTHER/${OTHER}/$", "/work/x/n-n/$OTHER/${OTHER}/$");
         check("/abs", "/abs");
+        check("/abs$EMPTY/${EMPTY}x", "/abs/x");
         check("$HOME/x", "/home/me/x");
     }
 }

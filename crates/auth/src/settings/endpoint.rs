@@ -2,9 +2,11 @@
 
 use haul_config::Located;
 
+use super::parse::StsEndpoints;
 use super::{Reader, parse};
 use crate::Result;
 use crate::error::InvalidValue;
+use crate::partition::{dns_suffix, dualstack_dns_suffix};
 
 /// A service whose endpoint can be set on its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +27,86 @@ impl Service {
             Self::SsoOidc => "sso_oidc",
         }
     }
+
+    /// Returns the name in the hosts of AWS.
+    fn host(self) -> &'static str {
+        match self {
+            Self::S3 => "s3",
+            Self::Sts => "sts",
+            Self::Sso => "portal.sso",
+            Self::SsoOidc => "oidc",
+        }
+    }
+}
+
+/// Where a service of the chain is, and what requests to it are signed for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The URL, as it was typed if it was.
+    pub(crate) url: String,
+    pub(crate) signing_region: String,
+}
+
+/// The region of the endpoint that belongs to no region in particular.
+const GLOBAL_SIGNING_REGION: &str = "us-east-1";
+
+/// Regions that are older than the regional endpoints of STS; `legacy` sends these to the global one.
+///
+/// Source: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-sts-regionalized-endpoints.html>.
+const LEGACY_STS_REGIONS: [&str; 16] = [
+    "ap-northeast-1",
+    "ap-south-1",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "aws-global",
+    "ca-central-1",
+    "eu-central-1",
+    "eu-north-1",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "sa-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-west-1",
+    "us-west-2",
+];
+
+/// Finds out where a service is: where environment or profile say, else AWS's endpoint of the region.
+///
+/// Deviation: botocore wants a region for an endpoint of one's own; here it is us-east-1 if nobody names one, which is
+/// what other servers with STS expect.
+pub(crate) fn place(service: Service, region: Option<&str>, reader: &Reader<'_>) -> Result<Place> {
+    let signing_region = region.filter(|region| *region != "aws-global").unwrap_or(GLOBAL_SIGNING_REGION);
+    if let Some(url) = endpoint_url(service, reader)? {
+        return Ok(Place { url: url.value, signing_region: signing_region.to_owned() });
+    }
+    let is_on = |variable, key| {
+        reader.parsed(variable, key, parse::switch).map(|switch| switch.is_some_and(|switch| switch.value))
+    };
+    let fips = is_on("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint")?;
+    let dualstack = is_on("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint")?;
+    if service == Service::Sts {
+        let style =
+            reader.parsed("AWS_STS_REGIONAL_ENDPOINTS", "sts_regional_endpoints", parse::sts_endpoints)?;
+        let is_legacy = style.is_some_and(|style| style.value == StsEndpoints::Legacy);
+        let is_global = region.is_none_or(|region| {
+            region == "aws-global" || (is_legacy && LEGACY_STS_REGIONS.contains(&region))
+        });
+        if is_global && !fips {
+            let url = "https://sts.amazonaws.com".to_owned();
+            return Ok(Place { url, signing_region: GLOBAL_SIGNING_REGION.to_owned() });
+        }
+    }
+    let suffix = if dualstack { dualstack_dns_suffix(signing_region) } else { dns_suffix(signing_region) };
+    // GovCloud's plain endpoints are FIPS endpoints.
+    let is_fips_already = signing_region.starts_with("us-gov-") && !dualstack;
+    let fips = if fips && !is_fips_already { "-fips" } else { "" };
+    let host = service.host();
+    Ok(Place {
+        url: format!("https://{host}{fips}.{signing_region}.{suffix}"),
+        signing_region: signing_region.to_owned(),
+    })
 }
 
 /// Returns the endpoint of `service` that environment or profile set; `None` means AWS.
@@ -67,6 +149,18 @@ fn of_services_section(service: Service, reader: &Reader<'_>) -> Result<Option<L
         }
         .into());
     };
+    if section.is_empty() {
+        return Err(InvalidValue {
+            key: "services".to_owned(),
+            value: name.value.to_owned(),
+            origin: name.origin,
+            expected: format!(
+                "a section with at least one service, but `[services {}]` is empty",
+                name.value
+            ),
+        }
+        .into());
+    }
     let Some(block) = section.block(service.id())? else { return Ok(None) };
     let url = block.value.get("endpoint_url").filter(|url| !url.is_empty());
     Ok(url.map(|url| Located::new(url.clone(), block.origin.clone())))

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 
 use haul_config::Located;
 
-pub(crate) use endpoint::{Service, endpoint_url};
-pub(crate) use parse::{integer, switch};
+pub(crate) use endpoint::{Service, endpoint_url, place};
+pub(crate) use parse::{integer, switch, uses_ipv6};
 pub(crate) use read::{Reader, region};
 
 /// What environment, AWS config file and remote say about how to talk to S3.

@@ -79,6 +79,33 @@ pub(crate) fn addressing_style(text: &str) -> Parsed<AddressingStyle> {
     }
 }
 
+/// Which endpoints of STS are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StsEndpoints {
+    /// The global one for regions that are old enough.
+    Legacy,
+    /// The one of the region.
+    Regional,
+}
+
+/// Parses which endpoints of STS are used.
+pub(crate) fn sts_endpoints(text: &str) -> Parsed<StsEndpoints> {
+    match text {
+        "legacy" => Ok(StsEndpoints::Legacy),
+        "regional" => Ok(StsEndpoints::Regional),
+        _ => Err("`legacy` or `regional`"),
+    }
+}
+
+/// Parses the version of the Internet protocol that the instance metadata service is asked with, in any case.
+pub(crate) fn uses_ipv6(text: &str) -> Parsed<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "ipv4" => Ok(false),
+        "ipv6" => Ok(true),
+        _ => Err("`IPv4` or `IPv6`"),
+    }
+}
+
 /// Parses the retry mode.
 pub(crate) fn retry_mode(text: &str) -> Parsed<RetryMode> {
     match text {

@@ -86,6 +86,9 @@ fn assume(walk: Walk<'_>, name: String, visited: Vec<String>) -> Assumed<'_> {
     })
 }
 
+/// Reads the role of a profile.
+///
+/// Deviation: botocore sends keys that are set to nothing, which STS refuses; here they are not set.
 fn role(profile: &Profile) -> Result<Role<'_>, Stop> {
     let text = |key| Ok::<_, Stop>(profile.non_empty(key)?.map(|value| value.value));
     let Some(arn) = text("role_arn")? else {

@@ -11,7 +11,7 @@ use super::metadata::Reply;
 use super::{Stop, Verdict, Walk};
 use crate::http::ProxyUse;
 use crate::send::{self, Attempts, SendError};
-use crate::settings::{integer, switch};
+use crate::settings::{integer, switch, uses_ipv6};
 use crate::{Credentials, SourceName};
 
 const IPV4: &str = "http://169.254.169.254";
@@ -67,10 +67,13 @@ impl<'a> Service<'a> {
     fn new(walk: Walk<'a>) -> Result<Self, Stop> {
         let reader = walk.reader();
         let endpoint = reader.any("AWS_EC2_METADATA_SERVICE_ENDPOINT", "ec2_metadata_service_endpoint")?;
-        let mode =
-            reader.any("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "ec2_metadata_service_endpoint_mode")?;
+        let mode = reader.parsed(
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
+            "ec2_metadata_service_endpoint_mode",
+            uses_ipv6,
+        )?;
         let uses_ipv6 = match mode {
-            Some(mode) => mode.value.eq_ignore_ascii_case("ipv6"),
+            Some(mode) => mode.value,
             None => {
                 reader.parsed("AWS_IMDS_USE_IPV6", "imds_use_ipv6", switch)?.is_some_and(|used| used.value)
             }
@@ -183,6 +186,7 @@ impl<'a> Service<'a> {
     fn unreachable(&self, error: SendError) -> Miss {
         match error {
             SendError::Stop(stop) => Miss::Stop(stop),
+            // Deviation: botocore asks once more, without a token, where nobody listens.
             SendError::Http(error) => Miss::Continue(format!(
                 "nobody answers at `{}`: {error}; this is no EC2 instance",
                 self.endpoint

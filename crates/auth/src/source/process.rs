@@ -19,7 +19,7 @@ const TIMEOUT: Duration = Duration::from_mins(2);
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Output {
-    version: serde_json::Value,
+    version: Option<serde_json::Value>,
     access_key_id: Option<String>,
     secret_access_key: Option<String>,
     session_token: Option<String>,
@@ -83,8 +83,12 @@ fn read(stdout: &[u8], named: &str, account_id: Option<String>) -> Result<Creden
         let place = format!("line {}, column {}", error.line(), error.column());
         Stop::new(format!("{named} printed what is not the JSON expected ({place})"))
     })?;
-    if output.version != 1 {
-        return Err(Stop::new(format!("{named} printed `Version` {}; expected 1", output.version)));
+    match output.version {
+        Some(version) if version == 1 => {}
+        Some(version) => {
+            return Err(Stop::new(format!("{named} printed `Version` {version}; expected 1")));
+        }
+        None => return Err(Stop::new(format!("{named} printed no `Version`; expected 1"))),
     }
     let (Some(id), Some(secret)) = (output.access_key_id, output.secret_access_key) else {
         return Err(Stop::new(format!("{named} printed no `AccessKeyId` or no `SecretAccessKey`")));

@@ -12,9 +12,9 @@ use serde::Deserialize;
 
 use super::{Stop, Verdict, Walk, not_expired};
 use crate::send::{self, Attempts, excerpt, is_busy};
-use crate::settings::{Service, endpoint_url};
+use crate::settings::{Service, place};
 use crate::sso_token::{TokenOwner, token};
-use crate::{Credentials, SourceName, sts, time};
+use crate::{Credentials, SourceName, time};
 
 /// What a profile and its session say.
 struct Sso {
@@ -72,6 +72,14 @@ fn configured(walk: Walk<'_>, name: &str) -> Result<Option<Sso>, Stop> {
             ))
             .with_hint("run `aws configure sso-session`"));
         };
+        // The profile's own keys do not count for a session: it is the session that is logged in to.
+        if let Some(missing) = ["sso_start_url", "sso_region"].into_iter().find(|key| !section.has(key)) {
+            return Err(Stop::new(format!(
+                "the section `[sso-session {}]`, which `sso_session` ({}) names, has no `{missing}`",
+                session.value, session.origin
+            ))
+            .with_hint("run `aws configure sso-session`"));
+        }
         for (key, value) in section.texts() {
             if let Some(own) = keys.get(key).filter(|own| own.value != value.value) {
                 return Err(Stop::new(format!(
@@ -110,10 +118,8 @@ async fn role_credentials(
     sso: &Sso,
     token: &str,
 ) -> Result<Credentials, Stop> {
-    let base = match endpoint_url(Service::Sso, &walk.reader())? {
-        Some(url) => url.value.trim_end_matches('/').to_owned(),
-        None => format!("https://{}", sts::host("portal.sso", Some(&sso.owner.region))),
-    };
+    let place = place(Service::Sso, Some(&sso.owner.region), &walk.reader())?;
+    let base = place.url.trim_end_matches('/');
     let encode = |text| utf8_percent_encode(text, NON_ALPHANUMERIC);
     let (role, account) = (encode(&sso.role_name), encode(&sso.account_id));
     let url = format!("{base}/federation/credentials?role_name={role}&account_id={account}");

@@ -36,6 +36,7 @@ pub(crate) async fn load(walk: Walk<'_>, profile: &str, ignore_env: bool) -> Res
     let token = fs_err::read_to_string(&path).map_err(|error| {
         Stop::new(format!("the web identity token ({}) cannot be read", file.origin)).with_source(error)
     })?;
+    // Deviation: botocore sends the line break at the end of the file, too, and STS refuses the token.
     let parameters = [
         ("Action", "AssumeRoleWithWebIdentity"),
         ("Version", "2011-06-15"),

@@ -179,8 +179,8 @@ async fn sts_that_talks_nonsense_is_an_error() {
 
 #[tokio::test]
 async fn endpoint_of_sts_can_be_set() {
-    let world = role("services = s\n[services s]\nsts =\n  endpoint_url = http://sts.local:1/path/").reply(
-        "POST http://sts.local:1/path/",
+    let world = role("services = s\n[services s]\nsts =\n  endpoint_url = http://sts.local:1/path").reply(
+        "POST http://sts.local:1/path",
         200,
         &assumed("AssumeRole", "ASIA1", LATER),
     );
@@ -210,7 +210,7 @@ async fn mfa_session_is_asked_for_once_and_kept_as_the_aws_cli_keeps_it() {
     let kept = world.path(".aws/cli/cache/8838f846109e6208bad5113255f28e881c8069c8.json");
     let content: serde_json::Value = serde_json::from_str(&fs_err::read_to_string(&kept).unwrap()).unwrap();
     assert_eq!(content["Credentials"]["AccessKeyId"], "ASIA1");
-    assert_eq!(content["Credentials"]["Expiration"], LATER);
+    assert_eq!(content["Credentials"]["Expiration"], "2026-01-31T13:00:00UTC");
     assert_eq!(content["AssumedRoleUser"]["Arn"], "arn:aws:sts::123456789012:assumed-role/r/s");
     #[cfg(unix)]
     assert_eq!(crate::world::mode(&kept), 0o600);

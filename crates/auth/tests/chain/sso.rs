@@ -139,8 +139,12 @@ async fn incomplete_and_contradictory_profiles_are_refused() {
             "there is no section `[sso-session nope]`",
         ),
         (
-            "[profile s]\nsso_role_name = R\nsso_account_id = 1\nsso_session = c\nsso_region = a\n[sso-session c]\nsso_region = b\n",
+            "[profile s]\nsso_role_name = R\nsso_account_id = 1\nsso_session = c\nsso_region = a\n[sso-session c]\nsso_region = b\nsso_start_url = u\n",
             "`sso_region` is `a`",
+        ),
+        (
+            "[profile s]\nsso_role_name = R\nsso_account_id = 1\nsso_session = c\nsso_region = a\n[sso-session c]\nsso_start_url = u\n",
+            "the section `[sso-session c]`",
         ),
     ] {
         let error = World::new().config(config).profile("s").error().await;

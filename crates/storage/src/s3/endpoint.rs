@@ -194,7 +194,7 @@ impl Endpoint {
     }
 
     fn on_aws(scheme: &'static str, aws: AwsEndpoint, region: &str) -> Self {
-        let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+        let suffix = haul_auth::dns_suffix(region);
         let service = if aws.fips { "s3-fips" } else { "s3" };
         let host = match (aws.accelerate, aws.dualstack) {
             (true, true) => "s3-accelerate.dualstack.amazonaws.com".to_owned(),
