@@ -37,7 +37,7 @@ const WRAPPED: &[(&str, &[&str], &str)] = &[
     ("indicatif", &["haul"], "only the command line draws"),
     ("object_store", &["haul-storage"], "only storage knows how bytes are stored"),
     ("reqwest", &["haul-storage", "haul-tests"], "there is one HTTP stack, and it is storage's"),
-    ("gix", &["haul-repo"], "only repo knows Git"),
+    ("gix", &["haul-repo", "haul-tests"], "only repo knows Git"),
     ("tokio", &["haul-auth", "haul-storage", "haul-repo", "haul", "haul-tests"], "config is synchronous"),
 ];
 

@@ -242,10 +242,7 @@ fn confirm(context: &Context, format: OutputFormat) -> Result<bool, CommandError
             Some("y" | "yes") => return Ok(true),
             Some("n" | "no") => return Ok(false),
             Some(_) => ask("Your response must be one of: ['yes', 'no', 'y', 'n']. Please try again.\n")?,
-            None => {
-                ask("\n")?;
-                return Ok(false);
-            }
+            None => return Ok(false),
         }
     }
 }

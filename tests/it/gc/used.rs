@@ -1,0 +1,246 @@
+//! What counts as used, and that nothing goes when that cannot be told.
+
+use std::time::Duration;
+
+use haul_tests::embedded::{Fault, FaultAction, Operation};
+use haul_tests::objects::{directory_bytes, key_of, md5_of, put_directory, put_object, track};
+
+use super::{BUCKET, assert_directories_are_whole, copy_folder, is_cached, is_stored, stage, store};
+
+#[test]
+fn commits_keep_what_they_use() {
+    let (server, environment) = stage();
+    let repo = environment.repository_at("repo", &server.endpoint());
+    let day = |day: i64| (20_000 + day) * 86_400;
+    let mut commits = Vec::new();
+    for (index, content) in (0..).zip(["v0", "v1", "v2", "v3"]) {
+        store(&repo, "file", content);
+        commits.push(repo.commit_to("main", day(10 * index)));
+    }
+    repo.point("refs/tags/old", &commits[0]);
+    repo.point("refs/heads/side", &commits[1]);
+    let name = format!("refs/exps/{}/{}/exp", &commits[0][..2], &commits[0][2..]);
+    repo.point(&name, &commits[2]);
+    store(&repo, "file", "now");
+    // 20 020 days after the epoch; the day begins up to fourteen hours before that.
+    let since = "2024-10-24";
+    for (flags, kept) in [
+        (vec!["-w"], vec!["now"]),
+        (vec!["-A"], vec!["v0", "v1", "v2", "v3", "now"]),
+        (vec!["-a"], vec!["v1", "v3", "now"]),
+        (vec!["-T"], vec!["v0", "now"]),
+        (vec!["-a", "-T"], vec!["v0", "v1", "v3", "now"]),
+        (vec!["-a", "-n", "2"], vec!["v0", "v1", "v2", "v3", "now"]),
+        (vec!["--rev", "side"], vec!["v1", "now"]),
+        (vec!["--rev", "side", "-n", "2"], vec!["v0", "v1", "now"]),
+        (vec!["--rev", "main", "-n", "-1"], vec!["v0", "v1", "v2", "v3", "now"]),
+        (vec!["--rev", "main~1"], vec!["v2", "now"]),
+        (vec!["--rev", "exp"], vec!["v2", "now"]),
+        (vec!["--date", since], vec!["v2", "v3", "now"]),
+        (vec!["--all-experiments"], vec!["v1", "v2", "now"]),
+    ] {
+        let clone = environment.folder(&format!("clone {}", flags.join(" ")));
+        copy_folder(repo.path(), clone.path());
+        let mut words = vec!["gc", "-f"];
+        words.extend(&flags);
+        clone.haul(words).success();
+        let found: Vec<&str> = ["v0", "v1", "v2", "v3", "now"]
+            .into_iter()
+            .filter(|content| is_cached(&clone, content))
+            .collect();
+        assert_eq!(found, kept, "{flags:?}");
+    }
+    repo.haul(["gc", "--rev", "nope", "-f"]).code(255).stderr_has(&["unknown Git revision 'nope'"]);
+    assert!(is_cached(&repo, "v0"));
+}
+
+#[test]
+fn files_of_a_used_directory_stay_when_only_the_remote_has_its_list() {
+    let (server, environment) = stage();
+    let repo = environment.repository_at("repo", &server.endpoint());
+    let (one, two, stray) =
+        (put_object(&server, b"one"), put_object(&server, b"two"), put_object(&server, b"stray"));
+    let directory = put_directory(&server, &[(&one, "a"), (&two, "b")]);
+    track(&repo, "data", &directory);
+    repo.haul(["gc", "-w", "-c", "-f"]).success().stdout_has(&["Removed 1 objects from remote."]);
+    for oid in [&one, &two, &directory] {
+        assert!(server.object(BUCKET, &key_of(oid)).is_some(), "{oid} is gone");
+    }
+    assert!(server.object(BUCKET, &key_of(&stray)).is_none());
+}
+
+#[test]
+fn nothing_is_deleted_when_the_list_of_a_used_directory_cannot_be_had() {
+    let (server, environment) = stage();
+    let repo = environment.repository_at("repo", &server.endpoint());
+    store(&repo, "file", "one");
+    store(&repo, "file", "two");
+    let one = put_object(&server, b"member");
+    let directory = put_directory(&server, &[(&one, "a")]);
+    track(&repo, "data", &directory);
+    let n_keys = server.keys(BUCKET).len();
+    // It is there, but nobody can read it.
+    server.inject(
+        Fault::on(Operation::GetObject, FaultAction::error(403, "AccessDenied")).key_containing(".dir"),
+    );
+    repo.haul(["gc", "-w", "-c", "-f", "--skip-failed"])
+        .failure()
+        .stderr_has(&["Failed to collect 'workspace'"]);
+    server.heal();
+    // It is damaged.
+    server.put(BUCKET, &key_of(&directory), directory_bytes(&[]));
+    repo.haul(["gc", "-w", "-c", "-f"]).failure().stderr_has(&["Failed to collect 'workspace'"]);
+    // It is nowhere.
+    server.remove(BUCKET, &key_of(&directory));
+    repo.haul(["gc", "-w", "-f"]).code(255).stderr_has(&[
+        "Failed to collect 'workspace'",
+        "data",
+        "--skip-failed",
+    ]);
+    repo.haul(["gc", "-w", "-c", "-f"]).code(255).stderr_has(&["neither in the cache nor on"]);
+    assert!(is_cached(&repo, "one"));
+    assert_eq!(server.keys(BUCKET).len(), n_keys - 1);
+    assert_eq!(server.count(Operation::DeleteObjects), 0);
+    // Whoever knows that it is lost can say so.
+    repo.haul(["gc", "-w", "-c", "-f", "--skip-failed"]).success().stderr_has(&["files that only it names"]);
+    assert!(!is_cached(&repo, "one"));
+    assert!(is_stored(&server, "two") && !is_stored(&server, "member"));
+}
+
+#[test]
+fn nothing_is_deleted_when_a_metafile_cannot_be_read() {
+    let (server, environment) = stage();
+    let repo = environment.repository_at("repo", &server.endpoint());
+    store(&repo, "file", "old");
+    store(&repo, "other", "other");
+    repo.write("bad.dvc", "outs: [\n");
+    let broken = repo.commit();
+    repo.remove("bad.dvc");
+    store(&repo, "file", "new");
+    repo.commit();
+    repo.haul(["gc", "-A", "-c", "-f"])
+        .code(255)
+        .stderr_has(&[&format!("Failed to collect '{broken}'"), "bad.dvc"]);
+    assert!(is_cached(&repo, "old") && is_stored(&server, "old"));
+    // What can be read of that commit is kept.
+    repo.haul(["gc", "-A", "-c", "-f", "--skip-failed"])
+        .success()
+        .stderr_has(&[&format!("Failed to collect '{broken}', skipping")]);
+    assert!(is_cached(&repo, "old") && is_stored(&server, "old"));
+    repo.write("bad.dvc", "outs: [\n");
+    repo.haul(["gc", "-w", "-f"]).code(255).stderr_has(&["Failed to collect 'workspace'", "bad.dvc"]);
+    assert!(is_cached(&repo, "old"));
+    repo.haul(["gc", "-w", "-f", "--skip-failed"]).success();
+    assert!(!is_cached(&repo, "old") && is_cached(&repo, "new") && is_cached(&repo, "other"));
+}
+
+#[test]
+fn nothing_is_deleted_when_history_is_missing() {
+    let (server, environment) = stage();
+    let repo = environment.repository_at("repo", &server.endpoint());
+    store(&repo, "file", "old");
+    let first = repo.commit();
+    store(&repo, "file", "new");
+    let second = repo.commit();
+    store(&repo, "file", "now");
+    // A clone that says that it is shallow.
+    repo.write(".git/shallow", format!("{second}\n"));
+    repo.haul(["gc", "-A", "-f"]).code(255).stderr_has(&["shallow", "git fetch --unshallow"]);
+    repo.haul(["gc", "--date", "2020-01-01", "-f"]).code(255).stderr_has(&["shallow"]);
+    repo.haul(["gc", "-a", "-n", "2", "-f"]).code(255).stderr_has(&["shallow", &second]);
+    repo.haul(["gc", "-a", "-f", "--dry"]).success();
+    repo.remove(".git/shallow");
+    // Clones that do not say it: the tree, the metafile, the commit, what a tag names.
+    let lost = [repo.git_object(&first, "file.dvc"), repo.git_object(&first, ""), first.clone()];
+    repo.point("refs/tags/old", &first);
+    for id in lost {
+        let clone = environment.folder(&format!("without {id}"));
+        copy_folder(repo.path(), clone.path());
+        clone.lose_git_object(&id);
+        for flags in [["gc", "-A", "-f"], ["gc", "-T", "-f"]] {
+            clone.haul(flags).code(255);
+        }
+        assert!(is_cached(&clone, "old"), "without {id}");
+    }
+    repo.write(".git/refs/heads/broken", "not an id\n");
+    repo.haul(["gc", "-a", "-f"]).code(255);
+    assert!(is_cached(&repo, "old"));
+    repo.remove(".git/refs/heads/broken");
+    repo.remove(".git");
+    repo.haul(["gc", "-A", "-f"]).code(255).stderr_has(&["Git"]);
+    assert!(is_cached(&repo, "old"));
+}
+
+#[test]
+fn other_projects_keep_what_they_use() {
+    let (server, environment) = stage();
+    let shared = environment.root().join("shared-cache");
+    let repos = ["one", "two"].map(|name| {
+        let repo = environment.repository_at(name, &server.endpoint());
+        repo.haul(["cache", "dir", &shared.display().to_string()]).success();
+        repo
+    });
+    store(&repos[0], "file", "unused");
+    store(&repos[0], "file", "of one");
+    store(&repos[1], "file", "of two");
+    let has = |content: &str| {
+        let oid = md5_of(content.as_bytes());
+        shared.join(format!("files/md5/{}/{}", &oid[..2], &oid[2..])).exists()
+    };
+    repos[0].haul(["gc", "-w", "-c", "-f", "-p", "../two", "../one"]).success();
+    assert!(!has("unused") && has("of one") && has("of two"));
+    assert!(!is_stored(&server, "unused") && is_stored(&server, "of one") && is_stored(&server, "of two"));
+    repos[0].haul(["gc", "-w", "-f", "-p", "../nowhere"]).code(253);
+    repos[1].write("bad.dvc", "outs: [\n");
+    repos[0].haul(["gc", "-w", "-f", "-p", "../two"]).code(255);
+    repos[0].haul(["gc", "-w", "-f"]).success();
+    assert!(has("of one") && !has("of two"), "nobody said that another repository uses it");
+}
+
+#[test]
+fn young_objects_and_the_files_of_young_directories_stay() {
+    let (server, environment) = stage();
+    let repo = environment.repository_at("repo", &server.endpoint());
+    store(&repo, "file", "used");
+    let week = Duration::from_hours(24 * 7);
+    let (old, young) = (put_object(&server, b"old"), put_object(&server, b"young"));
+    let (shared, dead) = (put_object(&server, b"shared"), put_object(&server, b"dead"));
+    // A push from elsewhere: its directory has just come, one of its files was there before.
+    let directory = put_directory(&server, &[(&shared, "a"), (&young, "b")]);
+    let old_directory = put_directory(&server, &[(&dead, "a")]);
+    for oid in [&old, &shared, &dead, &old_directory] {
+        server.age(BUCKET, &key_of(oid), week);
+    }
+    repo.haul(["gc", "-w", "-c", "-f", "--older-than", "1d"])
+        .success()
+        .stdout_has(&["Removed 3 objects from remote."])
+        .stderr_has(&["3 more are too young"]);
+    for oid in [&young, &shared, &directory] {
+        assert!(server.object(BUCKET, &key_of(oid)).is_some(), "{oid} is gone");
+    }
+    assert_directories_are_whole(&server);
+    repo.haul(["gc", "-w", "-c", "-f", "--older-than", "1"]).code(254);
+    repo.haul(["gc", "-w", "-c", "-f"]).success();
+    assert_eq!(server.keys(BUCKET).len(), 1);
+}
+
+#[test]
+fn not_in_remote_deletes_from_the_cache_what_the_remote_has() {
+    let (server, environment) = stage();
+    let repo = environment.repository_at("repo", &server.endpoint());
+    repo.write("data/a", "a");
+    repo.write("data/b", "b");
+    repo.haul(["add", "data"]).success();
+    store(&repo, "file", "pushed");
+    repo.write("new", "not pushed");
+    repo.haul(["add", "new"]).success();
+    // Something is on the remote under the name of an object that is not that object.
+    server.put(BUCKET, &key_of(&md5_of(b"b")), "damaged");
+    repo.haul(["gc", "-w", "--not-in-remote", "-f"])
+        .success()
+        .stdout_has(&["Removed 3 objects from repo cache."]);
+    assert!(!is_cached(&repo, "pushed") && !is_cached(&repo, "a"));
+    assert!(is_cached(&repo, "not pushed"));
+    assert!(is_cached(&repo, "b"), "the only good copy is gone");
+    assert_eq!(server.count(Operation::DeleteObjects), 0);
+}
