@@ -240,9 +240,9 @@ fn confirm(context: &Context, format: OutputFormat) -> Result<bool, CommandError
         ask("Are you sure you want to proceed? [y/n]: ")?;
         match printer.read_line()?.as_deref().map(str::trim) {
             Some("y" | "yes") => return Ok(true),
-            Some("n" | "no") => return Ok(false),
+            // The end of the input is a no.
+            Some("n" | "no") | None => return Ok(false),
             Some(_) => ask("Your response must be one of: ['yes', 'no', 'y', 'n']. Please try again.\n")?,
-            None => return Ok(false),
         }
     }
 }
