@@ -49,6 +49,7 @@ impl CountingStore {
             put: counts.put.load(Relaxed),
             multipart: counts.multipart.load(Relaxed),
             delete: counts.delete.load(Relaxed),
+            bucket: 0,
             sent_bytes: counts.sent_bytes.load(Relaxed),
             received_bytes: counts.received_bytes.load(Relaxed),
         }

@@ -22,6 +22,7 @@
 //! | `cache/` | [`Cache`]: the local object database |
 //! | `remote/` | [`RemoteOdb`]: objects on a remote, found by skip-listing |
 //! | `transfer/` | `push`, `fetch`, `compare`: `plan.rs` says what waits for what, `push.rs` and `fetch.rs` feed the tasks |
+//! | `versions/` | files under their own paths in a bucket that keeps versions |
 //! | `testing/` | stores for tests and the conformance suite (feature `testing`) |
 //! | `progress.rs`, `error.rs` | how long work reports on itself, and how it fails |
 //!
@@ -47,6 +48,7 @@ mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod transfer;
+pub mod versions;
 
 pub use adapter::ObjectStoreAdapter;
 pub use cache::{
@@ -58,7 +60,7 @@ pub use folder::FolderStore;
 pub use haul_auth::PromptMfa;
 pub use layout::Layout;
 pub use oid::{InvalidOid, Md5Digest, Oid, OidKind};
-pub use open::{S3Connection, connect_s3, open_remote, open_remote_with};
+pub use open::{S3Connection, connect_s3, open_remote, open_remote_with, open_versioned_remote};
 pub use remote::{Presence, RemoteObject, RemoteOdb, Removal};
 pub use store::{
     Body, Download, ListFrom, ListPage, ObjectInfo, RemoteStore, StoreLimits, Uploaded, UploadedPart,

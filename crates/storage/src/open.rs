@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use haul_auth::{AwsSettings, CredentialChain, CredentialRequest, PromptMfa, ProvideCredentials};
-use haul_config::{Env, Located, Remote, RemoteKind, S3Remote};
+use haul_config::{Env, Remote, RemoteKind, S3Remote};
 
 use crate::s3::{Http, HttpSettings, ProxySettings, S3Options, S3Store, ServerTrust};
+use crate::versions::VersionedStore;
 use crate::{Error, ErrorKind, FolderStore, RemoteStore, Result};
 
 /// Opens a remote of the configuration. Nothing is sent before the first call of the store.
@@ -17,21 +18,39 @@ pub fn open_remote(remote: &Remote, env: &Env) -> Result<Arc<dyn RemoteStore>> {
     open_remote_with(remote, env, None)
 }
 
+/// Opens a cloud-versioned remote of the configuration (`version_aware`). Nothing is sent before the first call of the
+/// store.
+///
+/// # Errors
+/// As [`open_remote`]; [`ErrorKind::Config`] for a kind of storage that keeps no versions.
+pub fn open_versioned_remote(
+    remote: &Remote,
+    env: &Env,
+    prompt: Option<Arc<dyn PromptMfa>>,
+) -> Result<Arc<dyn VersionedStore>> {
+    match &remote.kind {
+        RemoteKind::S3(s3) => Ok(Arc::new(connect_s3(remote, s3, env, prompt)?.store)),
+        _ => {
+            let message = format!(
+                "remote `{}` is `version_aware`, and `{}` keeps no versions",
+                remote.name, remote.url.value
+            );
+            let hint = format!("type `haul remote modify --unset {} version_aware`", remote.name);
+            Err(Error::new(ErrorKind::Config, message).with_hint(hint))
+        }
+    }
+}
+
 /// Opens a remote as [`open_remote`] does; `prompt` is asked for the codes of MFA devices.
 pub fn open_remote_with(
     remote: &Remote,
     env: &Env,
     prompt: Option<Arc<dyn PromptMfa>>,
 ) -> Result<Arc<dyn RemoteStore>> {
-    let is_on = |flag: &Option<Located<bool>>| flag.as_ref().is_some_and(|flag| flag.value);
-    for (option, flag) in [("version_aware", &remote.version_aware), ("worktree", &remote.worktree)] {
-        if is_on(flag) {
-            let message = format!(
-                "remote `{}` is cloud-versioned (`{option}`), which haul cannot use yet",
-                remote.name
-            );
-            return Err(Error::new(ErrorKind::Unsupported, message).with_hint("use `dvc` for this remote"));
-        }
+    if remote.is_cloud_versioned() {
+        let message =
+            format!("remote `{}` is cloud-versioned: nothing on it is named by its hash", remote.name);
+        return Err(Error::new(ErrorKind::Unsupported, message));
     }
     match &remote.kind {
         RemoteKind::S3(s3) => Ok(Arc::new(connect_s3(remote, s3, env, prompt)?.store)),
@@ -193,8 +212,18 @@ mod tests {
     #[test]
     fn cloud_versioned_remote_is_not_written_to_in_another_layout() {
         let folder = tempfile::tempdir().unwrap();
-        let (remote, env) = configure(folder.path(), "url = s3://data\nversion_aware = true\n", "");
+        let (remote, env) = configure(folder.path(), "url = s3://data/p\nversion_aware = true\n", "");
         assert_eq!(open_remote(&remote, &env).unwrap_err().kind(), ErrorKind::Unsupported);
+        assert_eq!(open_versioned_remote(&remote, &env, None).unwrap().location(), "s3://data/p");
+    }
+
+    #[test]
+    fn folder_cannot_be_cloud_versioned() {
+        let folder = tempfile::tempdir().unwrap();
+        let (remote, env) = configure(folder.path(), "url = ../elsewhere\nversion_aware = true\n", "");
+        let error = open_versioned_remote(&remote, &env, None).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.hint().unwrap().contains("haul remote modify --unset r version_aware"));
     }
 
     #[test]

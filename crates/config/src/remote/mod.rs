@@ -35,6 +35,19 @@ pub struct Remote {
     pub kind: RemoteKind,
 }
 
+impl Remote {
+    /// Tells whether files lie under their own paths there, each version of them with an id (`version_aware`, or
+    /// `worktree`, which implies it).
+    pub fn is_cloud_versioned(&self) -> bool {
+        self.version_aware.as_ref().is_some_and(|flag| flag.value)
+    }
+
+    /// Tells whether the remote mirrors the workspace (`worktree`).
+    pub fn is_worktree(&self) -> bool {
+        self.worktree.as_ref().is_some_and(|flag| flag.value)
+    }
+}
+
 /// The kinds of storage a remote can stand for.
 #[derive(Debug, Clone)]
 #[non_exhaustive]

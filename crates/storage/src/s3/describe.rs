@@ -277,7 +277,7 @@ fn encryption_hint(subject: &Subject<'_>, code: &str, text: &str) -> Option<Stri
 
 fn denied_hint(subject: &Subject<'_>) -> String {
     let bucket = &subject.options.bucket;
-    let resource = if subject.key.is_some() { format!("{bucket}/*") } else { bucket.clone() };
+    let resource = if subject.op.concerns_objects() { format!("{bucket}/*") } else { bucket.clone() };
     let mut hint =
         format!("the credentials need the right {} on `arn:aws:s3:::{resource}`", subject.op.permission());
     if subject.op.reads_object() && subject.options.customer_key.is_some() {

@@ -99,7 +99,8 @@ fn get_call<'a>(key: &'a str, query: Query, wanted: &Wanted, mut headers: Header
     if let Some(range) = wanted.header() {
         headers.insert(RANGE, HeaderValue::from_str(&range).expect("digits are plain ASCII"));
     }
-    Call { query, headers, expect: Expect::Object, ..Call::new(Op::Get, Method::GET, Some(key)) }
+    let op = if query.has("versionId") { Op::GetVersion } else { Op::Get };
+    Call { query, headers, expect: Expect::Object, ..Call::new(op, Method::GET, Some(key)) }
 }
 
 fn malformed(problem: String) -> TransportError {

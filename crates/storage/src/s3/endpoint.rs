@@ -74,6 +74,11 @@ impl Query {
         self
     }
 
+    /// Tells whether it has a parameter of this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(other, _)| *other == name)
+    }
+
     fn append_to(&self, url: &mut String) {
         for (index, (name, value)) in self.0.iter().enumerate() {
             let mark = if index == 0 { '?' } else { '&' };

@@ -24,6 +24,7 @@
 //! | `ops`, `list`, `download` | one function per call; listings; GET that goes on where it broke off |
 //! | `xml`, `replies` | what servers write |
 //! | `store`, `object_store` | [`S3Store`] for the transfer engine and as an `object_store` |
+//! | `versions` | [`S3Store`] as a store that keeps versions |
 
 mod client;
 mod describe;
@@ -45,6 +46,7 @@ mod store;
 mod tests;
 mod throttle;
 mod transport;
+mod versions;
 mod watch;
 mod xml;
 

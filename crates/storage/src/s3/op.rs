@@ -19,10 +19,15 @@ pub(crate) enum Op {
     AbortMultipart,
     ListParts,
     Get,
+    GetVersion,
     Head,
+    HeadVersion,
     List,
+    ListVersions,
     Delete,
     BulkDelete,
+    DeleteVersions,
+    BucketVersioning,
 }
 
 impl Op {
@@ -36,15 +41,18 @@ impl Op {
     /// Part listings need it as well where the upload was started with a checksum; servers without that rule ignore it.
     fn needs_customer_key(self) -> bool {
         self.creates_object()
-            || matches!(
-                self,
-                Self::UploadPart | Self::CompleteMultipart | Self::ListParts | Self::Get | Self::Head
-            )
+            || matches!(self, Self::UploadPart | Self::CompleteMultipart | Self::ListParts)
+            || self.reads_object()
     }
 
     /// Tells whether it looks for an object that may be missing.
     pub(crate) fn reads_object(self) -> bool {
-        matches!(self, Self::Get | Self::Head)
+        matches!(self, Self::Get | Self::GetVersion | Self::Head | Self::HeadVersion)
+    }
+
+    /// Tells whether its right is one on objects, not on the bucket.
+    pub(crate) fn concerns_objects(self) -> bool {
+        !matches!(self, Self::List | Self::ListVersions | Self::BucketVersioning)
     }
 
     /// Returns the verb of a message, as `cannot get …`.
@@ -58,10 +66,15 @@ impl Op {
             Self::AbortMultipart => "give up the upload of",
             Self::ListParts => "list the uploaded parts of",
             Self::Get => "get",
+            Self::GetVersion => "get a version of",
             Self::Head => "look at",
+            Self::HeadVersion => "look at a version of",
             Self::List => "list",
+            Self::ListVersions => "list the versions in",
             Self::Delete => "delete",
             Self::BulkDelete => "delete objects in",
+            Self::DeleteVersions => "delete versions in",
+            Self::BucketVersioning => "ask for the versioning of",
         }
     }
 
@@ -74,8 +87,12 @@ impl Op {
             Self::AbortMultipart => "s3:AbortMultipartUpload",
             Self::ListParts => "s3:ListMultipartUploadParts",
             Self::Get | Self::Head => "s3:GetObject",
+            Self::GetVersion | Self::HeadVersion => "s3:GetObjectVersion",
             Self::List => "s3:ListBucket",
+            Self::ListVersions => "s3:ListBucketVersions",
             Self::Delete | Self::BulkDelete => "s3:DeleteObject",
+            Self::DeleteVersions => "s3:DeleteObjectVersion",
+            Self::BucketVersioning => "s3:GetBucketVersioning",
         }
     }
 }
@@ -91,11 +108,13 @@ impl fmt::Display for Op {
             Self::CompleteMultipart => "CompleteMultipartUpload",
             Self::AbortMultipart => "AbortMultipartUpload",
             Self::ListParts => "ListParts",
-            Self::Get => "GetObject",
-            Self::Head => "HeadObject",
+            Self::Get | Self::GetVersion => "GetObject",
+            Self::Head | Self::HeadVersion => "HeadObject",
             Self::List => "ListObjects",
+            Self::ListVersions => "ListObjectVersions",
             Self::Delete => "DeleteObject",
-            Self::BulkDelete => "DeleteObjects",
+            Self::BulkDelete | Self::DeleteVersions => "DeleteObjects",
+            Self::BucketVersioning => "GetBucketVersioning",
         })
     }
 }

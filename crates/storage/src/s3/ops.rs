@@ -1,5 +1,6 @@
 //! One function per S3 call. Keys are whole.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use base64::Engine;
@@ -12,12 +13,12 @@ use super::client::{Answer, Call, Client, Expect};
 use super::endpoint::Query;
 use super::op::{Op, copy_source};
 use super::payload::Payload;
-use super::replies::{PartsReply, etag, parse_create_multipart, parse_delete, parse_new_object};
+use super::replies::{DeleteReply, PartsReply, etag, parse_create_multipart, parse_new_object};
 use super::xml::escape_into;
 use crate::{Error, ErrorKind, Md5Digest, Result, ServerReply, Uploaded, UploadedPart};
 
 /// Most keys that one DeleteObjects may name.
-const MAX_DELETE: usize = 1000;
+pub(super) const MAX_DELETE: usize = 1000;
 
 const CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");
 
@@ -68,7 +69,8 @@ impl Client {
         headers: HeaderMap,
         query: Query,
     ) -> Result<Option<HeadReply>> {
-        let call = Call { query, headers, ..Call::new(Op::Head, Method::HEAD, Some(key)) };
+        let op = if query.has("versionId") { Op::HeadVersion } else { Op::Head };
+        let call = Call { query, headers, ..Call::new(op, Method::HEAD, Some(key)) };
         let answer = match self.send(&call).await {
             Ok(answer) => answer,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -223,8 +225,11 @@ impl Client {
     pub(crate) async fn delete_objects(&self, keys: &[String]) -> Result<Vec<(String, Error)>> {
         let mut failed = Vec::new();
         for chunk in keys.chunks(MAX_DELETE) {
-            match self.delete_chunk(chunk).await {
-                Ok(mut errors) => failed.append(&mut errors),
+            let named: Vec<_> = chunk.iter().map(|key| (key.as_str(), None)).collect();
+            match self.delete_chunk(Op::BulkDelete, &named).await {
+                Ok(errors) => {
+                    failed.extend(errors.into_iter().map(|(index, error)| (chunk[index].clone(), error)));
+                }
                 // A server without this call: one by one.
                 Err(error) if error.kind() == ErrorKind::Unsupported => {
                     for key in chunk {
@@ -239,33 +244,50 @@ impl Client {
         Ok(failed)
     }
 
-    async fn delete_chunk(&self, keys: &[String]) -> Result<Vec<(String, Error)>> {
+    /// One DeleteObjects of at most [`MAX_DELETE`] keys, each with the version to delete, if one is named.
+    ///
+    /// Returns what is still there, by its place in `named`.
+    pub(super) async fn delete_chunk(
+        &self,
+        op: Op,
+        named: &[(&str, Option<&str>)],
+    ) -> Result<Vec<(usize, Error)>> {
         let mut xml = String::from("<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
-        for key in keys {
+        for (key, version_id) in named {
             xml.push_str("<Object><Key>");
             escape_into(&mut xml, key);
-            xml.push_str("</Key></Object>");
+            xml.push_str("</Key>");
+            if let Some(version_id) = version_id {
+                xml.push_str("<VersionId>");
+                escape_into(&mut xml, version_id);
+                xml.push_str("</VersionId>");
+            }
+            xml.push_str("</Object>");
         }
         xml.push_str("</Delete>");
         let mut call = Call {
             query: Query::default().with("delete", ""),
             expect: Expect::Xml,
-            ..Call::new(Op::BulkDelete, Method::POST, None)
+            ..Call::new(op, Method::POST, None)
         };
         call.headers.insert(CONTENT_MD5, base64_value(&Md5::digest(xml.as_bytes())));
         call.headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/xml"));
         call.payload = Payload::bytes(xml);
         let answer = self.send(&call).await?;
-        let (deleted, errors) =
-            parse_delete(&answer.body).map_err(|malformed| self.malformed(&call, malformed))?;
-        let mut pending: std::collections::BTreeSet<&str> = keys.iter().map(String::as_str).collect();
-        for key in &deleted {
-            pending.remove(key.as_str());
+        let reply = DeleteReply::parse(&answer.body).map_err(|malformed| self.malformed(&call, malformed))?;
+        let mut pending: BTreeMap<(&str, Option<&str>), usize> =
+            named.iter().enumerate().map(|(index, named)| (*named, index)).collect();
+        for (key, version_id) in &reply.deleted {
+            // Without a named version, the one that is told is that of a new delete marker.
+            let version_id = version_id.as_deref().filter(|_| op == Op::DeleteVersions);
+            settle(&mut pending, key, version_id);
         }
         let mut failed = Vec::new();
-        for error in errors {
+        for error in &reply.errors {
+            let version_id = error.version_id.as_deref().filter(|_| op == Op::DeleteVersions);
             // An error for a key that was not asked for is none of ours.
-            if !pending.remove(error.key.as_str()) || error.code.as_deref() == Some("NoSuchKey") {
+            let Some(index) = settle(&mut pending, &error.key, version_id) else { continue };
+            if matches!(error.code.as_deref(), Some("NoSuchKey" | "NoSuchVersion")) {
                 continue;
             }
             let is_denied = error.code.as_deref() == Some("AccessDenied");
@@ -273,19 +295,20 @@ impl Client {
             let message = format!("cannot delete `s3://{}/{}`", self.options.bucket, error.key);
             let reply = ServerReply {
                 status: 200,
-                code: error.code,
-                message: error.message,
+                code: error.code.clone(),
+                message: error.message.clone(),
                 ..ServerReply::default()
             };
-            failed.push((error.key, Error::new(kind, message).with_reply(reply)));
+            failed.push((index, Error::new(kind, message).with_reply(reply)));
         }
-        for key in pending {
+        for ((key, _), index) in pending {
             let message = format!(
                 "cannot tell whether `s3://{}/{key}` was deleted: the server's reply does not name it",
                 self.options.bucket
             );
-            failed.push((key.to_owned(), Error::new(ErrorKind::Corrupt, message)));
+            failed.push((index, Error::new(ErrorKind::Corrupt, message)));
         }
+        failed.sort_by_key(|(index, _)| *index);
         Ok(failed)
     }
 
@@ -299,10 +322,23 @@ impl Client {
     }
 }
 
+/// Takes what a reply names out of what was asked for. Some servers do not repeat the version that was named.
+fn settle<'a>(
+    pending: &mut BTreeMap<(&'a str, Option<&'a str>), usize>,
+    key: &'a str,
+    version_id: Option<&'a str>,
+) -> Option<usize> {
+    let named = pending
+        .range((key, None)..)
+        .map(|(named, _)| *named)
+        .take_while(|(other, _)| *other == key)
+        .find(|(_, other)| version_id.is_none() || *other == version_id)?;
+    pending.remove(&named)
+}
+
 /// Keeps the last of parts with the same number: some servers list replaced ones as well.
 fn latest(parts: Vec<UploadedPart>) -> Vec<UploadedPart> {
-    let by_number: std::collections::BTreeMap<u32, UploadedPart> =
-        parts.into_iter().map(|part| (part.number, part)).collect();
+    let by_number: BTreeMap<u32, UploadedPart> = parts.into_iter().map(|part| (part.number, part)).collect();
     by_number.into_values().collect()
 }
 

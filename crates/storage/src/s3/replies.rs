@@ -90,31 +90,138 @@ impl ListReply {
     }
 }
 
+/// One version of an object, or a delete marker, of a listing; the key is whole.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct ListedVersion {
+    pub key: String,
+    pub version_id: String,
+    pub is_latest: bool,
+    pub is_delete_marker: bool,
+    pub size_bytes: u64,
+    pub etag: Option<String>,
+    pub last_modified: Option<i64>,
+}
+
+/// A page of the versions in a bucket.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct VersionsReply {
+    pub versions: Vec<ListedVersion>,
+    pub is_truncated: bool,
+    pub next_key_marker: Option<String>,
+    pub next_version_id_marker: Option<String>,
+}
+
+impl VersionsReply {
+    pub(crate) fn parse(xml: &[u8]) -> Result<Self, MalformedXml> {
+        let mut reply = Self::default();
+        let mut version = ListedVersion::default();
+        let mut has_size = false;
+        let mut is_url_encoded = false;
+        let mut is_truncated = None;
+        walk(xml, |path, text| {
+            match path {
+                [Tag::ListVersionsResult, kind @ (Tag::Version | Tag::DeleteMarker)] => {
+                    version.is_delete_marker = *kind == Tag::DeleteMarker;
+                    let is_whole = has_size || version.is_delete_marker;
+                    if version.key.is_empty() || version.version_id.is_empty() || !is_whole {
+                        let problem = "a version of the listing has no key, no version id or no size";
+                        return Err(MalformedXml(problem.into()));
+                    }
+                    has_size = false;
+                    reply.versions.push(std::mem::take(&mut version));
+                }
+                [Tag::ListVersionsResult, Tag::Version | Tag::DeleteMarker, field] => match field {
+                    Tag::Key => text.clone_into(&mut version.key),
+                    Tag::VersionId => text.clone_into(&mut version.version_id),
+                    Tag::IsLatest => version.is_latest = boolean(text)?,
+                    Tag::ETag => version.etag = etag(text),
+                    Tag::LastModified => version.last_modified = timestamp(text),
+                    Tag::Size => {
+                        version.size_bytes = number(text)?;
+                        has_size = true;
+                    }
+                    _ => {}
+                },
+                [Tag::ListVersionsResult, Tag::IsTruncated] => is_truncated = Some(boolean(text)?),
+                [Tag::ListVersionsResult, Tag::NextKeyMarker] => reply.next_key_marker = not_empty(text),
+                [Tag::ListVersionsResult, Tag::NextVersionIdMarker] => {
+                    reply.next_version_id_marker = not_empty(text);
+                }
+                [Tag::ListVersionsResult, Tag::EncodingType] => {
+                    is_url_encoded = text.eq_ignore_ascii_case("url");
+                }
+                [Tag::ListVersionsResult] | [Tag::ListVersionsResult, ..] => {}
+                other => return Err(unexpected(other, "a listing of versions")),
+            }
+            Ok(())
+        })?;
+        reply.is_truncated = is_truncated
+            .ok_or_else(|| MalformedXml("the listing does not say whether it is complete".into()))?;
+        if is_url_encoded {
+            for version in &mut reply.versions {
+                version.key = url_decode(&version.key)?;
+            }
+            if let Some(marker) = &mut reply.next_key_marker {
+                *marker = url_decode(marker)?;
+            }
+        }
+        Ok(reply)
+    }
+}
+
+/// Reads the reply to GetBucketVersioning: the status, if the bucket ever had one.
+pub(crate) fn parse_versioning(xml: &[u8]) -> Result<Option<String>, MalformedXml> {
+    let mut status = None;
+    walk(xml, |path, text| {
+        match path {
+            [Tag::VersioningConfiguration, Tag::Status] => status = not_empty(text.trim()),
+            [Tag::VersioningConfiguration] | [Tag::VersioningConfiguration, ..] => {}
+            other => return Err(unexpected(other, "the versioning of a bucket")),
+        }
+        Ok(())
+    })?;
+    Ok(status)
+}
+
 /// An object that could not be deleted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct DeleteError {
     pub key: String,
+    pub version_id: Option<String>,
     pub code: Option<String>,
     pub message: Option<String>,
 }
 
-/// Reads the reply to DeleteObjects: the keys that were deleted and those that were not.
-pub(crate) fn parse_delete(xml: &[u8]) -> Result<(Vec<String>, Vec<DeleteError>), MalformedXml> {
-    let (mut deleted, mut errors) = (Vec::new(), Vec::new());
-    let mut error = DeleteError::default();
-    walk(xml, |path, text| {
-        match path {
-            [Tag::DeleteResult, Tag::Deleted, Tag::Key] => deleted.push(text.to_owned()),
-            [Tag::DeleteResult, Tag::Error, Tag::Key] => text.clone_into(&mut error.key),
-            [Tag::DeleteResult, Tag::Error, Tag::Code] => error.code = not_empty(text),
-            [Tag::DeleteResult, Tag::Error, Tag::Message] => error.message = not_empty(text),
-            [Tag::DeleteResult, Tag::Error] => errors.push(std::mem::take(&mut error)),
-            [Tag::DeleteResult] | [Tag::DeleteResult, ..] => {}
-            other => return Err(unexpected(other, "the result of a deletion")),
-        }
-        Ok(())
-    })?;
-    Ok((deleted, errors))
+/// The reply to DeleteObjects: what was deleted and what was not.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct DeleteReply {
+    /// Keys, and the version that was deleted if the reply tells one.
+    pub deleted: Vec<(String, Option<String>)>,
+    pub errors: Vec<DeleteError>,
+}
+
+impl DeleteReply {
+    pub(crate) fn parse(xml: &[u8]) -> Result<Self, MalformedXml> {
+        let mut reply = Self::default();
+        let mut deleted = (String::new(), None);
+        let mut error = DeleteError::default();
+        walk(xml, |path, text| {
+            match path {
+                [Tag::DeleteResult, Tag::Deleted, Tag::Key] => text.clone_into(&mut deleted.0),
+                [Tag::DeleteResult, Tag::Deleted, Tag::VersionId] => deleted.1 = not_empty(text),
+                [Tag::DeleteResult, Tag::Deleted] => reply.deleted.push(std::mem::take(&mut deleted)),
+                [Tag::DeleteResult, Tag::Error, Tag::Key] => text.clone_into(&mut error.key),
+                [Tag::DeleteResult, Tag::Error, Tag::VersionId] => error.version_id = not_empty(text),
+                [Tag::DeleteResult, Tag::Error, Tag::Code] => error.code = not_empty(text),
+                [Tag::DeleteResult, Tag::Error, Tag::Message] => error.message = not_empty(text),
+                [Tag::DeleteResult, Tag::Error] => reply.errors.push(std::mem::take(&mut error)),
+                [Tag::DeleteResult] | [Tag::DeleteResult, ..] => {}
+                other => return Err(unexpected(other, "the result of a deletion")),
+            }
+            Ok(())
+        })?;
+        Ok(reply)
+    }
 }
 
 /// Reads the reply to CreateMultipartUpload: the upload's id.
@@ -334,10 +441,49 @@ mod tests {
     #[test]
     fn deletion_names_what_failed() {
         let xml = b"<DeleteResult><Deleted><Key>a</Key></Deleted><Error><Key>b</Key><Code>AccessDenied</Code></Error>\
-                    <Deleted><Key>c</Key></Deleted></DeleteResult>";
-        let (deleted, errors) = parse_delete(xml).unwrap();
-        assert_eq!(deleted, ["a", "c"]);
-        assert_eq!((errors[0].key.as_str(), errors[0].code.as_deref()), ("b", Some("AccessDenied")));
+                    <Deleted><Key>c</Key><VersionId>1</VersionId></Deleted></DeleteResult>";
+        let reply = DeleteReply::parse(xml).unwrap();
+        assert_eq!(reply.deleted, [("a".to_owned(), None), ("c".to_owned(), Some("1".to_owned()))]);
+        assert_eq!(
+            (reply.errors[0].key.as_str(), reply.errors[0].code.as_deref()),
+            ("b", Some("AccessDenied"))
+        );
+    }
+
+    #[test]
+    fn versions_and_delete_markers_are_told_apart() {
+        let xml = b"<ListVersionsResult><EncodingType>url</EncodingType><IsTruncated>true</IsTruncated>\
+            <NextKeyMarker>a%2Bb</NextKeyMarker><NextVersionIdMarker>v1</NextVersionIdMarker>\
+            <DeleteMarker><Key>a%2Bb</Key><VersionId>m</VersionId><IsLatest>true</IsLatest></DeleteMarker>\
+            <Version><Key>a%2Bb</Key><VersionId>v1</VersionId><IsLatest>false</IsLatest><Size>3</Size>\
+            <ETag>&quot;x&quot;</ETag></Version></ListVersionsResult>";
+        let reply = VersionsReply::parse(xml).unwrap();
+        assert_eq!(
+            (reply.next_key_marker.as_deref(), reply.next_version_id_marker.as_deref()),
+            (Some("a+b"), Some("v1"))
+        );
+        let [marker, version] = &reply.versions[..] else { panic!("two entries") };
+        assert!(marker.is_delete_marker && marker.is_latest && marker.key == "a+b");
+        assert_eq!(
+            (version.version_id.as_str(), version.size_bytes, version.etag.as_deref()),
+            ("v1", 3, Some("x"))
+        );
+        for inner in [
+            "<IsTruncated>false</IsTruncated><Version><Key>a</Key><Size>1</Size></Version>",
+            "<IsTruncated>false</IsTruncated><Version><Key>a</Key><VersionId>1</VersionId></Version>",
+            "<Version><Key>a</Key><VersionId>1</VersionId><Size>1</Size></Version>",
+        ] {
+            let xml = format!("<ListVersionsResult>{inner}</ListVersionsResult>");
+            assert!(VersionsReply::parse(xml.as_bytes()).is_err(), "{inner}");
+        }
+    }
+
+    #[test]
+    fn versioning_is_read_with_and_without_a_status() {
+        let on = b"<VersioningConfiguration xmlns='x'><Status>Enabled</Status></VersioningConfiguration>";
+        assert_eq!(parse_versioning(on).unwrap().as_deref(), Some("Enabled"));
+        assert_eq!(parse_versioning(b"<VersioningConfiguration/>").unwrap(), None);
+        assert!(parse_versioning(b"<html/>").is_err());
     }
 
     #[test]

@@ -65,6 +65,15 @@ tags!(
     Endpoint,
     Bucket,
     ServerTime,
+    ListVersionsResult,
+    Version,
+    DeleteMarker,
+    VersionId,
+    IsLatest,
+    NextKeyMarker,
+    NextVersionIdMarker,
+    VersioningConfiguration,
+    Status,
 );
 
 /// Calls `close` at the end of every element with the elements that hold it, itself last, and its text.

@@ -18,7 +18,7 @@ pub(super) async fn run(
 ) -> Result<CompareReport> {
     let before = remote.requests();
     let plan = Plan::collect(groups, &options.cancel).await?;
-    let context = Context::new(cache, remote, options, Phase::Querying);
+    let context = Context::new(cache, remote.shared_store(), options, Phase::Querying);
     let n_objects = plan.len() as u64;
     observer.on(Event::Planned { phase: Phase::Querying, n_objects, total_bytes: 0 });
 

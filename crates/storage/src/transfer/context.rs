@@ -10,10 +10,10 @@ use tokio_util::sync::CancellationToken;
 use super::TransferOptions;
 use super::slots::{DEFAULT_JOBS, Slots};
 use crate::progress::{Event, Observer, Phase};
-use crate::{Cache, CountingStore, Error, ErrorKind, RemoteOdb, RemoteStore as _, Result, StoreLimits};
+use crate::{Cache, CountingStore, Error, ErrorKind, RemoteStore as _, Result, StoreLimits};
 
 /// Objects up to this size are held in memory whole; larger ones are streamed.
-pub(super) const SMALL_BYTES: u64 = 256 << 10;
+pub(crate) const SMALL_BYTES: u64 = 256 << 10;
 
 /// Streams of larger objects at once, which bounds the memory of their buffers.
 const MAX_STREAMS: usize = 16;
@@ -28,31 +28,30 @@ const MAX_IN_THREADS: u32 = 1 << 20;
 
 /// What the tasks of a transfer share.
 #[derive(Debug)]
-pub(super) struct Context {
-    pub(super) cache: Cache,
-    pub(super) store: Arc<CountingStore>,
-    pub(super) limits: StoreLimits,
-    pub(super) slots: Arc<Slots>,
-    pub(super) streams: Arc<Semaphore>,
-    pub(super) jobs: usize,
-    pub(super) meter: Meter,
-    pub(super) state_dir: Option<PathBuf>,
+pub(crate) struct Context {
+    pub(crate) cache: Cache,
+    pub(crate) store: Arc<CountingStore>,
+    pub(crate) limits: StoreLimits,
+    pub(crate) slots: Arc<Slots>,
+    pub(crate) streams: Arc<Semaphore>,
+    pub(crate) jobs: usize,
+    pub(crate) meter: Meter,
+    pub(crate) state_dir: Option<PathBuf>,
     /// One permit for each unit of bytes that may be kept.
     room: Arc<Semaphore>,
     /// One permit for each file operation that goes on in a thread.
     in_threads: Arc<Semaphore>,
     /// Cancelled by the user, or when going on makes no sense.
-    pub(super) stop: CancellationToken,
+    pub(crate) stop: CancellationToken,
 }
 
 impl Context {
-    pub(super) fn new(
+    pub(crate) fn new(
         cache: &Cache,
-        remote: &RemoteOdb,
+        store: Arc<CountingStore>,
         options: &TransferOptions,
         phase: Phase,
     ) -> Arc<Self> {
-        let store = remote.shared_store();
         let limits = store.limits();
         let wanted = options.jobs.filter(|jobs| *jobs > 0).or(limits.max_concurrency).unwrap_or(DEFAULT_JOBS);
         // Each job may hold a socket and two files.
@@ -74,7 +73,7 @@ impl Context {
 
     /// Runs file operations where they block nobody. They go on when the future is dropped, but
     /// [`wait_for_threads`](Self::wait_for_threads) waits for them.
-    pub(super) async fn blocking<T: Send + 'static>(
+    pub(crate) async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T> {
@@ -84,17 +83,17 @@ impl Context {
     }
 
     /// Returns the right to keep so many bytes in memory, if there is room for them now.
-    pub(super) fn room_for(&self, n_bytes: u64) -> Option<OwnedSemaphorePermit> {
+    pub(crate) fn room_for(&self, n_bytes: u64) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.room).try_acquire_many_owned(permits(n_bytes)).ok()
     }
 
     /// Waits until no thread has a file of this transfer in hand.
-    pub(super) async fn wait_for_threads(&self) {
+    pub(crate) async fn wait_for_threads(&self) {
         drop(self.in_threads.acquire_many(MAX_IN_THREADS).await);
     }
 
     /// Runs `work`, unless the transfer is stopped.
-    pub(super) async fn unless_stopped<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+    pub(crate) async fn unless_stopped<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         tokio::select! {
             biased;
             () = self.stop.cancelled() => Err(interrupted()),
@@ -103,12 +102,12 @@ impl Context {
     }
 }
 
-pub(super) fn interrupted() -> Error {
+pub(crate) fn interrupted() -> Error {
     Error::new(ErrorKind::Interrupted, "interrupted")
 }
 
 /// Runs file operations where they block nobody.
-pub(super) async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
     match tokio::task::spawn_blocking(work).await {
@@ -129,7 +128,7 @@ fn open_file_limit() -> usize {
 
 /// Counts the bytes that tasks move, until they are reported.
 #[derive(Debug)]
-pub(super) struct Meter {
+pub(crate) struct Meter {
     phase: Phase,
     planned: AtomicU64,
     bytes: AtomicU64,
@@ -142,22 +141,22 @@ impl Meter {
     }
 
     /// Counts bytes that were found to have to move.
-    pub(super) fn planned(&self, n_bytes: u64) {
+    pub(crate) fn planned(&self, n_bytes: u64) {
         self.planned.fetch_add(n_bytes, Ordering::Relaxed);
     }
 
     /// Counts bytes that moved.
-    pub(super) fn moved(&self, n_bytes: u64) {
+    pub(crate) fn moved(&self, n_bytes: u64) {
         self.bytes.fetch_add(n_bytes, Ordering::Relaxed);
     }
 
     /// Counts bytes that moved and have to move again.
-    pub(super) fn lost(&self, n_bytes: u64) {
+    pub(crate) fn lost(&self, n_bytes: u64) {
         self.lost.fetch_add(n_bytes, Ordering::Relaxed);
     }
 
     /// Reports what came together since the last time.
-    pub(super) fn report(&self, observer: &dyn Observer) {
+    pub(crate) fn report(&self, observer: &dyn Observer) {
         let total_bytes = self.planned.swap(0, Ordering::Relaxed);
         if total_bytes > 0 {
             observer.on(Event::Planned { phase: self.phase, n_objects: 0, total_bytes });

@@ -48,7 +48,7 @@ pub(super) async fn run(
 ) -> Result<TransferReport> {
     let before = remote.requests();
     let plan = Plan::collect(groups, &options.cancel).await?;
-    let context = Context::new(cache, remote, options, Phase::Downloading);
+    let context = Context::new(cache, remote.shared_store(), options, Phase::Downloading);
     let mut fetch = Fetch {
         observer,
         next_check: 0,
@@ -307,7 +307,7 @@ impl Fetch<'_> {
             return;
         }
         self.observer.on(Event::Finished { phase: Phase::Downloading, n_objects: 1 });
-        match self.outcome.failed(&self.plan, object, error, started) {
+        match self.outcome.failed(self.plan.describe(object), error, started) {
             Verdict::GoOn => {}
             Verdict::End => self.context.stop.cancel(),
             Verdict::Echo => return,

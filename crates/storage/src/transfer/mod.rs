@@ -1,18 +1,18 @@
 //! Moving objects between a cache and a remote.
 
 mod compare;
-mod context;
+pub(crate) mod context;
 mod download;
 mod fetch;
 mod files;
-mod outcome;
+pub(crate) mod outcome;
 mod plan;
-mod push;
+pub(crate) mod push;
 mod ranges;
 mod report;
 mod resume;
-mod slots;
-mod upload;
+pub(crate) mod slots;
+pub(crate) mod upload;
 
 use std::path::PathBuf;
 

@@ -2,8 +2,7 @@
 
 use std::time::Instant;
 
-use super::plan::Plan;
-use super::{FailedObject, TransferReport};
+use super::{FailedObject, MissingObject, TransferReport};
 use crate::{Error, ErrorKind};
 
 /// So many failures without one success mean that the rest would fail as well.
@@ -11,7 +10,7 @@ const HOPELESS: usize = 100;
 
 /// What a failure means for the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// Nothing.
     GoOn,
     /// There is no point in going on.
@@ -22,27 +21,27 @@ pub(super) enum Verdict {
 
 /// Adds up what happens.
 #[derive(Debug)]
-pub(super) struct Outcome {
-    pub(super) report: TransferReport,
+pub(crate) struct Outcome {
+    pub(crate) report: TransferReport,
     last_success: Option<Instant>,
     /// Tells that an object met an error that concerns all of them.
     is_ended: bool,
 }
 
 impl Outcome {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { report: TransferReport::default(), last_success: None, is_ended: false }
     }
 
     /// Takes note of an object that was moved.
-    pub(super) fn moved(&mut self, size_bytes: u64, now: Instant) {
+    pub(crate) fn moved(&mut self, size_bytes: u64, now: Instant) {
         self.report.n_transferred += 1;
         self.report.transferred_bytes += size_bytes;
         self.last_success = Some(now);
     }
 
     /// Takes note of an object that failed, in a call that began at `started`.
-    pub(super) fn failed(&mut self, plan: &Plan, object: usize, error: Error, started: Instant) -> Verdict {
+    pub(crate) fn failed(&mut self, named: MissingObject, error: Error, started: Instant) -> Verdict {
         let ends_all = match error.kind() {
             // These concern the whole remote.
             ErrorKind::Unauthenticated | ErrorKind::NoSuchBucket | ErrorKind::Config => true,
@@ -53,7 +52,6 @@ impl Outcome {
         if ends_all && self.is_ended {
             return Verdict::Echo;
         }
-        let named = plan.describe(object);
         self.report.failed.push(FailedObject {
             layout: named.layout,
             oid: named.oid,
@@ -69,12 +67,12 @@ impl Outcome {
     }
 
     /// Takes note of an error that ends the transfer and belongs to no object. Of several, the first is told.
-    pub(super) fn end(&mut self, error: Error) {
+    pub(crate) fn end(&mut self, error: Error) {
         self.report.stopped_by.get_or_insert(error);
     }
 
     /// Returns the report; or, if there is nothing else to tell, the error that ended the transfer.
-    pub(super) fn finish(mut self) -> Result<TransferReport, Error> {
+    pub(crate) fn finish(mut self) -> Result<TransferReport, Error> {
         if self.report.n_transferred == 0 {
             if self.report.failed.is_empty()
                 && let Some(error) = self.report.stopped_by.take()

@@ -27,11 +27,11 @@ const MAX_LOADING: usize = 2;
 /// Bytes of small objects that wait for a slot.
 const MAX_WAITING_BYTES: u64 = 6 << 20;
 /// How often progress is reported.
-pub(super) const REPORT_EVERY: Duration = Duration::from_millis(50);
+pub(crate) const REPORT_EVERY: Duration = Duration::from_millis(50);
 
 /// An object of the cache, on its way out.
 #[derive(Debug)]
-enum Loaded {
+pub(crate) enum Loaded {
     Source(Source),
     /// The cache does not have it.
     Missing,
@@ -56,7 +56,7 @@ pub(super) async fn run(
 ) -> Result<TransferReport> {
     let before = remote.requests();
     let plan = Plan::collect(groups, &options.cancel).await?;
-    let context = Context::new(cache, remote, options, Phase::Uploading);
+    let context = Context::new(cache, remote.shared_store(), options, Phase::Uploading);
     let mut push = Push {
         remote,
         options,
@@ -277,8 +277,8 @@ impl Push<'_> {
             self.waiting_bytes -= waiting_bytes(&source);
             self.tasks.spawn(async move {
                 let started = Instant::now();
-                let result = upload::send(&context, layout, oid, source).await;
-                Done::Sent { object, size_bytes, started, result }
+                let sent = upload::send(&context, &layout.object_path(&oid), layout, oid, source).await;
+                Done::Sent { object, size_bytes, started, result: sent.map(drop) }
             });
         }
     }
@@ -365,7 +365,7 @@ impl Push<'_> {
             // Neither moved nor failed: it counts as not tried.
             return;
         }
-        match self.outcome.failed(&self.plan, object, error, started) {
+        match self.outcome.failed(self.plan.describe(object), error, started) {
             Verdict::GoOn => {}
             Verdict::End => self.context.stop.cancel(),
             Verdict::Echo => return,
@@ -389,7 +389,7 @@ fn waiting_bytes(source: &Source) -> u64 {
 }
 
 /// Looks at objects in the cache by its rules, reads the small ones and hashes them side by side.
-fn load(cache: &Cache, batch: Vec<(usize, Layout, Oid)>, is_dry: bool) -> Vec<(usize, Loaded)> {
+pub(crate) fn load(cache: &Cache, batch: Vec<(usize, Layout, Oid)>, is_dry: bool) -> Vec<(usize, Loaded)> {
     let mut loaded = Vec::with_capacity(batch.len());
     let mut small = Vec::new();
     let mut n_bytes = 0;
@@ -434,6 +434,6 @@ fn damaged(cache: &Cache, layout: Layout, oid: &Oid) -> Error {
 }
 
 /// Stops a transfer that was cancelled before it began.
-pub(super) fn check_not_cancelled(options: &TransferOptions) -> Result<()> {
+pub(crate) fn check_not_cancelled(options: &TransferOptions) -> Result<()> {
     if options.cancel.is_cancelled() { Err(interrupted()) } else { Ok(()) }
 }

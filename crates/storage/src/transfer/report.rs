@@ -19,6 +19,8 @@ pub struct RequestCounts {
     pub multipart: u64,
     /// Delete calls.
     pub delete: u64,
+    /// Questions about the bucket itself.
+    pub bucket: u64,
     /// Bytes sent in bodies.
     pub sent_bytes: u64,
     /// Bytes received in bodies.
@@ -26,6 +28,11 @@ pub struct RequestCounts {
 }
 
 impl RequestCounts {
+    /// Returns the number of requests.
+    pub fn total(&self) -> u64 {
+        self.list + self.head + self.get + self.put + self.multipart + self.delete + self.bucket
+    }
+
     /// Returns what came in addition to `before`.
     #[must_use]
     pub fn since(&self, before: &Self) -> Self {
@@ -36,9 +43,24 @@ impl RequestCounts {
             put: self.put - before.put,
             multipart: self.multipart - before.multipart,
             delete: self.delete - before.delete,
+            bucket: self.bucket - before.bucket,
             sent_bytes: self.sent_bytes - before.sent_bytes,
             received_bytes: self.received_bytes - before.received_bytes,
         }
+    }
+}
+
+impl std::ops::AddAssign for RequestCounts {
+    fn add_assign(&mut self, other: Self) {
+        self.list += other.list;
+        self.head += other.head;
+        self.get += other.get;
+        self.put += other.put;
+        self.multipart += other.multipart;
+        self.delete += other.delete;
+        self.bucket += other.bucket;
+        self.sent_bytes += other.sent_bytes;
+        self.received_bytes += other.received_bytes;
     }
 }
 

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use crate::Oid;
 use crate::hash::md5;
 
 /// The note about one multipart upload: a small text file, named by where the object goes.
@@ -14,11 +15,18 @@ pub(super) struct Resume {
 }
 
 impl Resume {
-    /// Looks into `state_dir` for the upload of a file of this size to this place, in parts of this size.
-    pub(super) fn new(state_dir: &Path, location: &str, key: &str, size_bytes: u64, part_bytes: u64) -> Self {
+    /// Looks into `state_dir` for the upload of a file with this content to this place, in parts of this size.
+    pub(super) fn new(
+        state_dir: &Path,
+        location: &str,
+        key: &str,
+        oid: &Oid,
+        size_bytes: u64,
+        part_bytes: u64,
+    ) -> Self {
         let place = format!("{location}\n{key}");
         let file = state_dir.join("uploads").join(hex::encode(md5(place.as_bytes())));
-        Self { file, head: format!("upload 1\n{place}\n{size_bytes} {part_bytes}\n") }
+        Self { file, head: format!("upload 2\n{place}\n{oid} {size_bytes} {part_bytes}\n") }
     }
 
     /// Returns the id of the upload that was under way.
@@ -60,12 +68,16 @@ mod tests {
     #[test]
     fn resume_knows_only_the_same_upload() {
         let folder = tempfile::tempdir().unwrap();
-        let note = Resume::new(folder.path(), "s3://b", "key", 10, 5);
+        let note_of = |location: &str, content: u8, part_bytes: u64| {
+            Resume::new(folder.path(), location, "key", &Oid::file([content; 16]), 10, part_bytes)
+        };
+        let note = note_of("s3://b", 1, 5);
         assert_eq!(note.upload_id(), None);
         note.remember("id");
-        assert_eq!(Resume::new(folder.path(), "s3://b", "key", 10, 5).upload_id().as_deref(), Some("id"));
-        assert_eq!(Resume::new(folder.path(), "s3://b", "key", 10, 6).upload_id(), None);
-        assert_eq!(Resume::new(folder.path(), "s3://c", "key", 10, 5).upload_id(), None);
+        assert_eq!(note_of("s3://b", 1, 5).upload_id().as_deref(), Some("id"));
+        assert_eq!(note_of("s3://b", 1, 6).upload_id(), None);
+        assert_eq!(note_of("s3://b", 2, 5).upload_id(), None);
+        assert_eq!(note_of("s3://c", 1, 5).upload_id(), None);
         note.forget();
         assert_eq!(note.upload_id(), None);
     }

@@ -7,7 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Requests at once, if neither the user nor the store says. A near server is busy with a few; over a long way only
 /// many fill the line, and idle connections cost little.
-pub(super) const DEFAULT_JOBS: usize = 64;
+pub(crate) const DEFAULT_JOBS: usize = 64;
 
 /// After the limit was halved, so much time passes before it is halved again: the requests that were under way then
 /// fail for the same reason.
@@ -18,7 +18,7 @@ const GROW_AFTER: usize = 16;
 
 /// Limits the requests under way; halves the limit when the server is in trouble, and grows it again.
 #[derive(Debug)]
-pub(super) struct Slots {
+pub(crate) struct Slots {
     semaphore: Arc<Semaphore>,
     state: Mutex<State>,
 }
@@ -35,13 +35,13 @@ struct State {
 
 /// The right to have one request under way, given back when dropped.
 #[derive(Debug)]
-pub(super) struct Slot {
+pub(crate) struct Slot {
     permit: Option<OwnedSemaphorePermit>,
     slots: Arc<Slots>,
 }
 
 impl Slots {
-    pub(super) fn new(most: usize) -> Arc<Self> {
+    pub(crate) fn new(most: usize) -> Arc<Self> {
         let most = most.max(1);
         let state = State { most, limit: most, debt: 0, n_good: 0, last_cut: None };
         Arc::new(Self { semaphore: Arc::new(Semaphore::new(most)), state: Mutex::new(state) })
@@ -52,19 +52,19 @@ impl Slots {
     }
 
     /// Returns how many requests may be under way now.
-    pub(super) fn limit(&self) -> usize {
+    pub(crate) fn limit(&self) -> usize {
         self.state().limit
     }
 
     /// Waits for a slot. Those who wait are served in their order, so that parts of large objects and small objects
     /// take turns.
-    pub(super) async fn acquire(self: &Arc<Self>) -> Slot {
+    pub(crate) async fn acquire(self: &Arc<Self>) -> Slot {
         let permit = Arc::clone(&self.semaphore).acquire_owned().await;
         Slot { permit: Some(permit.expect("the semaphore is never closed")), slots: Arc::clone(self) }
     }
 
     /// Takes note of a request that went well.
-    pub(super) fn good(&self) {
+    pub(crate) fn good(&self) {
         let mut state = self.state();
         state.n_good += 1;
         if state.limit < state.most && state.n_good >= GROW_AFTER {
@@ -79,7 +79,7 @@ impl Slots {
     }
 
     /// Takes note of a request that the server refused for haste or did not answer in time.
-    pub(super) fn trouble(&self, now: Instant) {
+    pub(crate) fn trouble(&self, now: Instant) {
         let mut state = self.state();
         state.n_good = 0;
         if state.last_cut.is_some_and(|last| now.saturating_duration_since(last) < PATIENCE)

@@ -24,7 +24,7 @@ const ABORT_PATIENCE: std::time::Duration = std::time::Duration::from_secs(3);
 
 /// The bytes of an object to send.
 #[derive(Debug)]
-pub(super) enum Source {
+pub(crate) enum Source {
     /// In memory, with their MD5.
     Bytes(Bytes, Md5Digest),
     /// In the cache.
@@ -32,7 +32,7 @@ pub(super) enum Source {
 }
 
 impl Source {
-    pub(super) fn size_bytes(&self) -> u64 {
+    pub(crate) fn size_bytes(&self) -> u64 {
         match self {
             Self::Bytes(bytes, _) => bytes.len() as u64,
             Self::File { size_bytes } => *size_bytes,
@@ -40,15 +40,20 @@ impl Source {
     }
 }
 
-/// Sends an object and checks the entity tag that comes back.
-pub(super) async fn send(context: &Arc<Context>, layout: Layout, oid: Oid, source: Source) -> Result<()> {
-    let key = layout.object_path(&oid);
+/// Sends an object of the cache to `key` and checks the entity tag that comes back.
+pub(crate) async fn send(
+    context: &Arc<Context>,
+    key: &str,
+    layout: Layout,
+    oid: Oid,
+    source: Source,
+) -> Result<Uploaded> {
     match source {
-        Source::Bytes(bytes, md5) => put(context, &key, Body::Bytes(bytes), md5).await,
+        Source::Bytes(bytes, md5) => put(context, key, Body::Bytes(bytes), md5).await,
         Source::File { size_bytes } => {
             let path = Arc::new(context.cache.object_path(layout, &oid));
             if size_bytes >= context.limits.multipart_threshold_bytes {
-                return send_parts(context, &key, path, size_bytes).await;
+                return send_parts(context, key, &oid, path, size_bytes).await;
             }
             let md5 = if layout == Layout::Legacy && !oid.is_dir() {
                 // The name may be the hash of the text; the store wants that of the bytes.
@@ -57,12 +62,12 @@ pub(super) async fn send(context: &Arc<Context>, layout: Layout, oid: Oid, sourc
             } else {
                 *oid.digest()
             };
-            put(context, &key, Body::FileRange { path, range: 0..size_bytes }, md5).await
+            put(context, key, Body::FileRange { path, range: 0..size_bytes }, md5).await
         }
     }
 }
 
-async fn put(context: &Context, key: &str, body: Body, md5: Md5Digest) -> Result<()> {
+async fn put(context: &Context, key: &str, body: Body, md5: Md5Digest) -> Result<Uploaded> {
     let mut attempt = 1;
     loop {
         let slot = context.slots.acquire().await;
@@ -70,7 +75,7 @@ async fn put(context: &Context, key: &str, body: Body, md5: Md5Digest) -> Result
         drop(slot);
         context.meter.moved(body.len_bytes());
         if !contradicts(context, &uploaded, &md5) {
-            return Ok(());
+            return Ok(uploaded);
         }
         context.meter.lost(body.len_bytes());
         if attempt == ATTEMPTS {
@@ -101,12 +106,18 @@ fn wrong_etag(context: &Context, key: &str, uploaded: &Uploaded) -> Error {
 }
 
 /// Sends a large object in parts, going on where an earlier run was interrupted.
-async fn send_parts(context: &Arc<Context>, key: &str, path: Arc<PathBuf>, size_bytes: u64) -> Result<()> {
+async fn send_parts(
+    context: &Arc<Context>,
+    key: &str,
+    oid: &Oid,
+    path: Arc<PathBuf>,
+    size_bytes: u64,
+) -> Result<Uploaded> {
     let part_bytes = part_size(context, size_bytes);
     let resume = context
         .state_dir
         .as_ref()
-        .map(|folder| Resume::new(folder, context.store.location(), key, size_bytes, part_bytes));
+        .map(|folder| Resume::new(folder, context.store.location(), key, oid, size_bytes, part_bytes));
     let mut attempt = 1;
     let (upload_id, sent) = loop {
         let (upload_id, there) = start(context, key, &path, size_bytes, part_bytes, resume.as_ref()).await?;
@@ -275,7 +286,7 @@ async fn complete(
     upload_id: &str,
     size_bytes: u64,
     parts: &[UploadedPart],
-) -> Result<()> {
+) -> Result<Uploaded> {
     if context.stop.is_cancelled() {
         return Err(interrupted());
     }
@@ -290,7 +301,7 @@ async fn complete(
             if etag.zip(expected.as_ref()).is_some_and(|(etag, expected)| etag != expected) {
                 return Err(wrong_etag(context, key, &uploaded));
             }
-            Ok(())
+            Ok(uploaded)
         }
         Err(error) if error.kind() == ErrorKind::Interrupted => Err(error),
         Err(error) => {
@@ -299,7 +310,9 @@ async fn complete(
             let is_complete =
                 |info: &crate::ObjectInfo| info.size_bytes == size_bytes && info.etag == expected;
             match there {
-                Ok(Some(info)) if expected.is_some() && is_complete(&info) => Ok(()),
+                Ok(Some(info)) if expected.is_some() && is_complete(&info) => {
+                    Ok(Uploaded { etag: info.etag, version_id: None })
+                }
                 _ => Err(error),
             }
         }

@@ -62,6 +62,7 @@ struct RequestLine {
     put: u64,
     multipart: u64,
     delete: u64,
+    bucket: u64,
     sent_bytes: u64,
     received_bytes: u64,
 }
@@ -174,14 +175,15 @@ impl From<&FailedObject> for ObjectLine {
 
 impl From<RequestCounts> for RequestLine {
     fn from(counts: RequestCounts) -> Self {
-        let RequestCounts { list, head, get, put, multipart, delete, sent_bytes, received_bytes } = counts;
-        Self { list, head, get, put, multipart, delete, sent_bytes, received_bytes }
+        let RequestCounts { list, head, get, put, multipart, delete, bucket, sent_bytes, received_bytes } =
+            counts;
+        Self { list, head, get, put, multipart, delete, bucket, sent_bytes, received_bytes }
     }
 }
 
 impl RequestLine {
     fn total(&self) -> u64 {
-        self.list + self.head + self.get + self.put + self.multipart + self.delete
+        self.list + self.head + self.get + self.put + self.multipart + self.delete + self.bucket
     }
 }
 

@@ -1,0 +1,174 @@
+//! What became of recorded versions.
+
+use std::collections::HashMap;
+
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+
+use super::{RecordedVersion, VersionedStore};
+use crate::transfer::RequestCounts;
+use crate::{ErrorKind, Result};
+
+/// Up to so many versions are asked for one by one.
+const FEW: usize = 16;
+/// A listing is given up, and the rest asked for one by one, when it takes more pages than a tenth of the requests it
+/// is to spare: files with a long history fill many pages.
+const WORTH: usize = 10;
+
+/// What became of a recorded version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordedState {
+    /// It is what the bucket shows under its key.
+    Latest,
+    /// It exists; a newer version has taken its place.
+    Superseded,
+    /// It exists; the bucket shows nothing under its key any more.
+    Hidden,
+    /// It does not exist.
+    Gone,
+    /// The credentials may not look at old versions, and the latest one is another.
+    Unknown,
+}
+
+impl RecordedState {
+    /// Tells whether the version can be had, as far as anybody can tell.
+    pub fn exists(self) -> bool {
+        self != Self::Gone
+    }
+}
+
+/// Looks for recorded versions, with at most `jobs` requests at once; the answers are in the order of `recorded`.
+///
+/// A listing of the versions below the keys' common folder answers for many (`s3:ListBucketVersions`). For a few, and
+/// where that is not allowed, each key is looked at, and old versions only where the latest is another one
+/// (`s3:GetObject`, `s3:GetObjectVersion`).
+pub async fn look_up(
+    store: &dyn VersionedStore,
+    recorded: &[RecordedVersion],
+    jobs: usize,
+) -> Result<(Vec<RecordedState>, RequestCounts)> {
+    let mut counts = RequestCounts::default();
+    let mut states: Vec<Option<RecordedState>> = vec![None; recorded.len()];
+    if recorded.len() > FEW {
+        list(store, recorded, &mut states, &mut counts).await?;
+    }
+    let open: Vec<usize> = (0..recorded.len()).filter(|index| states[*index].is_none()).collect();
+    let answers: Vec<(usize, RecordedState, u64)> = stream::iter(open)
+        .map(|index| async move {
+            let (state, n_requests) = look_at(store, &recorded[index]).await?;
+            Ok::<_, crate::Error>((index, state, n_requests))
+        })
+        .buffer_unordered(jobs.max(1))
+        .try_collect()
+        .await?;
+    for (index, state, n_requests) in answers {
+        states[index] = Some(state);
+        counts.head += n_requests;
+    }
+    Ok((states.into_iter().map(|state| state.unwrap_or(RecordedState::Gone)).collect(), counts))
+}
+
+/// Answers from a listing as far as one is allowed and worth its pages.
+async fn list(
+    store: &dyn VersionedStore,
+    recorded: &[RecordedVersion],
+    states: &mut [Option<RecordedState>],
+    counts: &mut RequestCounts,
+) -> Result<()> {
+    let mut wanted: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (index, version) in recorded.iter().enumerate() {
+        wanted.entry(&version.key).or_default().push(index);
+    }
+    let prefix = common_folder(recorded);
+    let mut found: Vec<RecordedState> = vec![RecordedState::Gone; recorded.len()];
+    let mut cursor = None;
+    for _ in 0..=recorded.len() / WORTH {
+        counts.list += 1;
+        let page = match store.list_versions(prefix, cursor.as_ref()).await {
+            Ok(page) => page,
+            // Some servers list versions in ways of their own; a HEAD they all understand.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::Denied | ErrorKind::Unsupported | ErrorKind::Corrupt
+                ) =>
+            {
+                tracing::debug!(%error, "asking for each version, as they cannot be listed");
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        for version in &page.versions {
+            for &index in wanted.get(version.key.as_str()).into_iter().flatten() {
+                let is_recorded = version.version_id.as_deref() == Some(&*recorded[index].version_id);
+                found[index] = match (is_recorded && !version.is_delete_marker, version.is_latest) {
+                    (true, true) => RecordedState::Latest,
+                    (true, false) if found[index] == RecordedState::Gone => RecordedState::Superseded,
+                    // The delete marker, which is listed before the versions it hides.
+                    (false, true) if version.is_delete_marker => RecordedState::Unknown,
+                    (true, false) if found[index] == RecordedState::Unknown => RecordedState::Hidden,
+                    _ => continue,
+                };
+            }
+        }
+        cursor = page.next;
+        if cursor.is_none() {
+            for (state, found) in states.iter_mut().zip(found) {
+                // Only a delete marker was found, and not what it hides.
+                *state = Some(if found == RecordedState::Unknown { RecordedState::Gone } else { found });
+            }
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Looks at the key, and at the version itself if that does not tell. Returns the number of requests as well.
+async fn look_at(store: &dyn VersionedStore, recorded: &RecordedVersion) -> Result<(RecordedState, u64)> {
+    let latest = store.head_version(&recorded.key, None).await?;
+    let is_hidden = latest.is_none();
+    if latest.is_some_and(|latest| latest.version_id.as_ref() == Some(&recorded.version_id)) {
+        return Ok((RecordedState::Latest, 1));
+    }
+    let state = match store.head_version(&recorded.key, Some(&recorded.version_id)).await {
+        Ok(Some(_)) if is_hidden => RecordedState::Hidden,
+        Ok(Some(_)) => RecordedState::Superseded,
+        Ok(None) => RecordedState::Gone,
+        Err(error) if error.kind() == ErrorKind::Denied => RecordedState::Unknown,
+        Err(error) => return Err(error),
+    };
+    Ok((state, 2))
+}
+
+/// Returns the folder that all keys are in, with its `/`; empty if there is none.
+fn common_folder(recorded: &[RecordedVersion]) -> &str {
+    let Some((first, rest)) = recorded.split_first() else { return "" };
+    let n_common = rest.iter().fold(first.key.len(), |n_common, version| {
+        let equal = first.key.bytes().zip(version.key.bytes()).take_while(|(one, other)| one == other);
+        n_common.min(equal.count())
+    });
+    match first.key.as_bytes()[..n_common].iter().rposition(|byte| *byte == b'/') {
+        Some(end) => &first.key[..=end],
+        None => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn common_folder_ends_at_a_slash() {
+        let of = |keys: &[&str]| {
+            let recorded: Vec<_> = keys
+                .iter()
+                .map(|key| RecordedVersion { key: (*key).to_owned(), version_id: String::new() })
+                .collect();
+            common_folder(&recorded).to_owned()
+        };
+        assert_eq!(of(&["data/a", "data/ab"]), "data/");
+        assert_eq!(of(&["data/a", "dart/b"]), "");
+        assert_eq!(of(&["d/é/a", "d/è/a"]), "d/");
+        assert_eq!(of(&["d/x/a"]), "d/x/");
+        assert_eq!(of(&[]), "");
+    }
+}

@@ -1,0 +1,293 @@
+//! Making new versions of files.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::task::JoinSet;
+
+use super::{VersionedStore, Versioning};
+use crate::progress::{Event, Observer, Phase};
+use crate::transfer::context::{Context, blocking};
+use crate::transfer::outcome::{Outcome, Verdict};
+use crate::transfer::push::{Loaded, REPORT_EVERY, check_not_cancelled, load};
+use crate::transfer::upload;
+use crate::transfer::{MissingObject, PlannedObject, TransferMode, TransferOptions, TransferReport};
+use crate::{Cache, CountingStore, Error, ErrorKind, Layout, Oid, Result, Uploaded};
+
+/// Most bytes of a key: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html>.
+const MAX_KEY_BYTES: usize = 1024;
+
+/// A file of the cache, and the key it gets a new version under.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionUpload {
+    /// The key, below the prefix of the store.
+    pub key: String,
+    /// Where the object lies in the cache.
+    pub layout: Layout,
+    /// The object in the cache.
+    pub oid: Oid,
+    /// The path a person knows it by.
+    pub path: Box<str>,
+}
+
+/// A version that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewVersion {
+    /// The version id.
+    pub version_id: String,
+    /// The entity tag without its quotes.
+    pub etag: Option<String>,
+    /// Size in bytes.
+    pub size_bytes: u64,
+}
+
+/// What a push did.
+#[derive(Debug, Default)]
+pub struct VersionedPush {
+    /// What was sent, and what was not.
+    pub report: TransferReport,
+    /// The versions that were made, by the place of their upload; `None` where there is none.
+    pub versions: Vec<Option<NewVersion>>,
+}
+
+/// Sends files, each as a new version of its key. Nothing is ever deleted: the bucket keeps what was there before.
+///
+/// `on_version` hears of each version as soon as the server has told it, and before the push reports anything.
+///
+/// # Errors
+///
+/// [`ErrorKind::Config`] if the bucket does not keep versions. Where the credentials may not ask for that, the first
+/// file goes alone, and nothing else is sent if the reply tells no version.
+pub async fn push(
+    cache: &Cache,
+    store: &Arc<dyn VersionedStore>,
+    uploads: &[VersionUpload],
+    options: &TransferOptions,
+    on_version: &(dyn Fn(usize, &NewVersion) + Sync),
+    observer: &dyn Observer,
+) -> Result<VersionedPush> {
+    check_not_cancelled(options)?;
+    if uploads.is_empty() {
+        return Ok(VersionedPush::default());
+    }
+    refuse_long_keys(store.as_ref(), uploads)?;
+    if options.mode == TransferMode::DryRun {
+        return plan(cache, uploads).await;
+    }
+    let is_known = keeps_versions(store.as_ref()).await?;
+    let counted = Arc::new(CountingStore::new(Arc::<dyn VersionedStore>::clone(store)));
+    let context = Context::new(cache, Arc::clone(&counted), options, Phase::Uploading);
+    let n_objects = uploads.len() as u64;
+    observer.on(Event::Planned { phase: Phase::Uploading, n_objects, total_bytes: 0 });
+    let mut push = Push {
+        context,
+        store,
+        uploads,
+        on_version,
+        observer,
+        outcome: Outcome::new(),
+        versions: vec![None; uploads.len()],
+        n_settled: 0,
+        tasks: JoinSet::new(),
+    };
+    push.work(is_known).await?;
+    let mut outcome = push.outcome;
+    outcome.report.requests = counted.counts();
+    outcome.report.requests.bucket += 1;
+    outcome.report.is_interrupted = options.cancel.is_cancelled();
+    Ok(VersionedPush { report: outcome.finish()?, versions: push.versions })
+}
+
+/// Asks whether the bucket keeps versions: true, an error that says how to turn it on, or false if nobody may ask.
+async fn keeps_versions(store: &dyn VersionedStore) -> Result<bool> {
+    match store.versioning().await {
+        Ok(Versioning::Enabled) => Ok(true),
+        Ok(Versioning::Suspended) => Err(no_versions(store, "suspended")),
+        Ok(Versioning::Off) => Err(no_versions(store, "not turned on")),
+        Err(error) if matches!(error.kind(), ErrorKind::Denied | ErrorKind::Unsupported) => {
+            tracing::debug!(%error, "the first reply has to tell whether there are versions");
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn no_versions(store: &dyn VersionedStore, state: &str) -> Error {
+    let location = store.location();
+    let bucket = location.strip_prefix("s3://").unwrap_or(location).split('/').next().unwrap_or_default();
+    let message = format!("the versioning of the bucket of `{location}` is {state}, which the remote needs");
+    Error::new(ErrorKind::Config, message).with_hint(format!(
+        "turn it on: `aws s3api put-bucket-versioning --bucket {bucket} --versioning-configuration Status=Enabled`"
+    ))
+}
+
+fn refuse_long_keys(store: &dyn VersionedStore, uploads: &[VersionUpload]) -> Result<()> {
+    let location = store.location();
+    let n_prefix = location
+        .strip_prefix("s3://")
+        .and_then(|rest| rest.split_once('/'))
+        .map_or(0, |(_, prefix)| prefix.len() + 1);
+    for upload in uploads {
+        let n_bytes = n_prefix + upload.key.len();
+        if n_bytes > MAX_KEY_BYTES {
+            let message = format!(
+                "`{}` cannot be pushed: its key in `{location}` would have {n_bytes} bytes, and S3 takes {MAX_KEY_BYTES}",
+                upload.path
+            );
+            return Err(Error::new(ErrorKind::Unsupported, message)
+                .with_hint("shorten the path, or the prefix of the remote"));
+        }
+    }
+    Ok(())
+}
+
+/// Fills the report of a dry run.
+async fn plan(cache: &Cache, uploads: &[VersionUpload]) -> Result<VersionedPush> {
+    let batch: Vec<_> =
+        uploads.iter().enumerate().map(|(index, upload)| (index, upload.layout, upload.oid)).collect();
+    let cache = cache.clone();
+    let loaded = blocking(move || Ok(load(&cache, batch, true))).await?;
+    let mut report = TransferReport::default();
+    for (index, loaded) in loaded {
+        let MissingObject { layout, oid, path } = name(&uploads[index]);
+        match loaded {
+            Loaded::Source(source) => {
+                let size_bytes = Some(source.size_bytes());
+                report.planned.push(PlannedObject { layout, oid, path, size_bytes });
+            }
+            Loaded::Failed(error) => {
+                report.failed.push(crate::transfer::FailedObject { layout, oid, path, error });
+            }
+            Loaded::Missing | Loaded::NotYet => report.missing.push(MissingObject { layout, oid, path }),
+        }
+    }
+    Ok(VersionedPush { report, versions: vec![None; uploads.len()] })
+}
+
+fn name(upload: &VersionUpload) -> MissingObject {
+    MissingObject { layout: upload.layout, oid: upload.oid, path: upload.path.clone() }
+}
+
+/// What became of one file.
+enum Sent {
+    Version(NewVersion),
+    Missing,
+}
+
+struct Push<'a> {
+    context: Arc<Context>,
+    store: &'a Arc<dyn VersionedStore>,
+    uploads: &'a [VersionUpload],
+    on_version: &'a (dyn Fn(usize, &NewVersion) + Sync),
+    observer: &'a dyn Observer,
+    outcome: Outcome,
+    versions: Vec<Option<NewVersion>>,
+    n_settled: usize,
+    tasks: JoinSet<(usize, Instant, Result<Sent>)>,
+}
+
+impl Push<'_> {
+    async fn work(&mut self, is_known: bool) -> Result<()> {
+        let mut next = 0;
+        let mut ticker = tokio::time::interval(REPORT_EVERY);
+        // Until a reply has told a version, nobody knows whether more would only overwrite what is there.
+        let mut is_alone = !is_known;
+        loop {
+            let limit = if is_alone { 1 } else { self.context.slots.limit() };
+            while !self.context.stop.is_cancelled() && self.tasks.len() < limit && next < self.uploads.len() {
+                self.start(next);
+                next += 1;
+            }
+            tokio::select! {
+                done = self.tasks.join_next() => match done {
+                    Some(Ok((index, started, result))) => {
+                        is_alone &= !matches!(result, Ok(Sent::Version(_)));
+                        self.take(index, started, result);
+                    }
+                    Some(Err(error)) => {
+                        return Err(Error::new(ErrorKind::Io, "a task of the transfer failed").with_source(error));
+                    }
+                    None => break,
+                },
+                _ = ticker.tick() => self.context.meter.report(self.observer),
+            }
+        }
+        self.context.meter.report(self.observer);
+        if self.context.stop.is_cancelled() {
+            self.outcome.report.n_not_tried = (self.uploads.len() - self.n_settled) as u64;
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, index: usize) {
+        let upload = self.uploads[index].clone();
+        let (context, store) = (Arc::clone(&self.context), Arc::clone(self.store));
+        self.tasks.spawn(async move {
+            let started = Instant::now();
+            (index, started, send(&context, store.as_ref(), upload).await)
+        });
+    }
+
+    fn take(&mut self, index: usize, started: Instant, result: Result<Sent>) {
+        self.observer.on(Event::Finished { phase: Phase::Uploading, n_objects: 1 });
+        match result {
+            Ok(Sent::Version(version)) => {
+                (self.on_version)(index, &version);
+                self.context.slots.good();
+                self.outcome.moved(version.size_bytes, Instant::now());
+                self.versions[index] = Some(version);
+            }
+            Ok(Sent::Missing) => self.outcome.report.missing.push(name(&self.uploads[index])),
+            Err(error) if error.kind() == ErrorKind::Interrupted => return,
+            Err(error) => {
+                if error.is_transient() {
+                    self.context.slots.trouble(Instant::now());
+                }
+                match self.outcome.failed(name(&self.uploads[index]), error, started) {
+                    Verdict::GoOn => {}
+                    Verdict::End => self.context.stop.cancel(),
+                    Verdict::Echo => return,
+                }
+            }
+        }
+        self.n_settled += 1;
+    }
+}
+
+async fn send(context: &Arc<Context>, store: &dyn VersionedStore, upload: VersionUpload) -> Result<Sent> {
+    let VersionUpload { key, layout, oid, .. } = upload;
+    let cache = context.cache.clone();
+    let loaded = blocking(move || Ok(load(&cache, vec![(0, layout, oid)], false).pop())).await?;
+    let source = match loaded {
+        Some((_, Loaded::Source(source))) => source,
+        Some((_, Loaded::Failed(error))) => return Err(error),
+        Some((_, Loaded::Missing | Loaded::NotYet)) | None => return Ok(Sent::Missing),
+    };
+    let size_bytes = source.size_bytes();
+    context.meter.planned(size_bytes);
+    let uploaded = upload::send(context, &key, layout, oid, source).await?;
+    let version_id = version_of(store, &key, &uploaded).await?;
+    Ok(Sent::Version(NewVersion { version_id, etag: uploaded.etag, size_bytes }))
+}
+
+/// Returns the id of the version that an upload made.
+async fn version_of(store: &dyn VersionedStore, key: &str, uploaded: &Uploaded) -> Result<String> {
+    if let Some(version_id) = uploaded.version_id.as_ref().filter(|id| *id != "null") {
+        return Ok(version_id.clone());
+    }
+    // A reply that got lost, or a server that tells the version of an upload in parts only to those who look.
+    let latest = store.head_version(key, None).await?;
+    let is_ours = |etag: &Option<String>| etag.is_some() && *etag == uploaded.etag;
+    match latest {
+        Some(latest) if latest.version_id.is_none() => Err(no_versions(store, "not turned on")),
+        Some(latest) if is_ours(&latest.etag) => {
+            latest.version_id.ok_or_else(|| no_versions(store, "not turned on"))
+        }
+        _ => {
+            let message =
+                format!("`{}/{key}` was sent, and the server does not tell its version", store.location());
+            Err(Error::new(ErrorKind::Server, message)
+                .with_hint("run the command again: it sends the file again"))
+        }
+    }
+}
