@@ -296,6 +296,6 @@ fn directory_with_versioned_files_has_the_hash_of_its_list() {
         format!("[{{\"md5\": \"{MD5}\", \"relpath\": \"a\"}}, {{\"md5\": \"{MD5}\", \"relpath\": \"s/b\"}}]");
     assert_eq!(out.oid.unwrap().digest(), &haul_storage::hash::md5(list.as_bytes()));
     assert_eq!((out.size_bytes, out.n_files), (Some(5), Some(2)));
-    let version = &out.files.as_ref().unwrap()[0].version;
+    let version = out.files.as_ref().unwrap()[0].version.as_ref().unwrap();
     assert_eq!((version.remote.as_deref(), version.version_id.as_deref()), (Some("r"), Some("v")));
 }

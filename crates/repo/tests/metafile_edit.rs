@@ -5,13 +5,8 @@ use haul_storage::Layout;
 use haul_storage::hash::md5;
 
 fn new_state() -> OutState {
-    OutState {
-        oid: haul_storage::Oid::file(md5(b"new content\n")),
-        layout: Layout::Current,
-        size_bytes: Some(12),
-        n_files: None,
-        is_exec: false,
-    }
+    let oid = haul_storage::Oid::file(md5(b"new content\n"));
+    OutState { size_bytes: Some(12), ..OutState::new(oid, Layout::Current) }
 }
 
 /// What haul writes on purpose where DVC loses the user's text or puts the new member elsewhere.

@@ -28,17 +28,13 @@ pub fn open_versioned_remote(
     env: &Env,
     prompt: Option<Arc<dyn PromptMfa>>,
 ) -> Result<Arc<dyn VersionedStore>> {
-    match &remote.kind {
-        RemoteKind::S3(s3) => Ok(Arc::new(connect_s3(remote, s3, env, prompt)?.store)),
-        _ => {
-            let message = format!(
-                "remote `{}` is `version_aware`, and `{}` keeps no versions",
-                remote.name, remote.url.value
-            );
-            let hint = format!("type `haul remote modify --unset {} version_aware`", remote.name);
-            Err(Error::new(ErrorKind::Config, message).with_hint(hint))
-        }
+    if let RemoteKind::S3(s3) = &remote.kind {
+        return Ok(Arc::new(connect_s3(remote, s3, env, prompt)?.store));
     }
+    let message =
+        format!("remote `{}` is `version_aware`, and `{}` keeps no versions", remote.name, remote.url.value);
+    let hint = format!("type `haul remote modify --unset {} version_aware`", remote.name);
+    Err(Error::new(ErrorKind::Config, message).with_hint(hint))
 }
 
 /// Opens a remote as [`open_remote`] does; `prompt` is asked for the codes of MFA devices.

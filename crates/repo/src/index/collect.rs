@@ -93,6 +93,15 @@ pub(super) fn context(repo: &Repo) -> Context<'_> {
 }
 
 /// Reads the stages of one file, with the lock beside it.
+impl Index {
+    /// Reads the stages of one metafile, and of the `dvc.lock` beside a `dvc.yaml`.
+    pub fn read(repo: &Repo, metafile: &Path) -> Result<Self> {
+        let mut index = Self::default();
+        index.extend(read_file(repo, metafile)?);
+        Ok(index)
+    }
+}
+
 pub(super) fn read_file(repo: &Repo, path: &Path) -> Result<ReadStages> {
     let failed = |source| Error::io("cannot read a metafile", source);
     let text = fs_err::read(path).map_err(failed)?;

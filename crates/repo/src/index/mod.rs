@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 
 use haul_storage::{Layout, Oid};
 
+use crate::DirManifest;
+use crate::metafile::dir_manifest::{DirEntry, ManifestError};
+
 mod collect;
 mod commits;
 mod graph;
@@ -116,6 +119,21 @@ pub struct Out {
     pub files: Option<Vec<VersionedFile>>,
 }
 
+impl Out {
+    /// Returns the manifest of a directory whose files stand in the metafile, with their hashes.
+    pub fn recorded_manifest(&self) -> Option<DirManifest> {
+        manifest_of(self.files.as_ref()?)?.ok()
+    }
+}
+
+/// Makes the manifest of files; `None` if the hash of one is not known.
+fn manifest_of(files: &[VersionedFile]) -> Option<Result<DirManifest, ManifestError>> {
+    let entry = |file: &VersionedFile| {
+        Some(DirEntry { path: file.path.as_str().into(), digest: *file.oid?.digest() })
+    };
+    files.iter().map(entry).collect::<Option<Vec<_>>>().map(DirManifest::new)
+}
+
 /// A version of an object in a bucket with versions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Version {
@@ -136,8 +154,10 @@ pub struct VersionedFile {
     pub oid: Option<Oid>,
     /// Size in bytes.
     pub size_bytes: Option<u64>,
-    /// Where it lies.
-    pub version: Version,
+    /// Tells that the file may be executed.
+    pub is_exec: bool,
+    /// Where it lies, if it was pushed.
+    pub version: Option<Version>,
 }
 
 /// Stages and outs, in the order of their metafiles.

@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 use haul_storage::hash::md5;
 use haul_storage::{Layout, Oid};
 
-use super::{Dep, Out, Stage, Version, VersionedFile};
+use super::{Dep, Out, Stage, Version, VersionedFile, manifest_of};
 use crate::metafile::MetafileError;
-use crate::metafile::dir_manifest::{DirEntry, DirManifest};
 use crate::metafile::load::{MetafileKind, load};
 use crate::metafile::stage_checksum::stage_checksum;
 use crate::metafile::yaml::{Kind, Node, Scalar};
@@ -302,7 +301,8 @@ impl Context<'_> {
             path: node.get("relpath").and_then(Node::as_str).unwrap_or_default().to_owned(),
             oid: self.oid(path, node, false)?,
             size_bytes: number(node, "size"),
-            version: version(node).unwrap_or_default(),
+            is_exec: node.get("isexec").and_then(Node::as_bool).unwrap_or_default(),
+            version: version(node),
         })
     }
 
@@ -313,13 +313,10 @@ impl Context<'_> {
         node: &Node,
         files: &[VersionedFile],
     ) -> Result<Option<Oid>, MetafileError> {
-        let entry = |file: &VersionedFile| {
-            Some(DirEntry { path: file.path.as_str().into(), digest: *file.oid?.digest() })
-        };
-        let Some(entries) = files.iter().map(entry).collect::<Option<Vec<_>>>() else { return Ok(None) };
-        match DirManifest::new(entries) {
-            Ok(manifest) => Ok(Some(Oid::dir(md5(&manifest.to_bytes())))),
-            Err(error) => Err(self.invalid(path, node, &error.to_string())),
+        match manifest_of(files) {
+            Some(Ok(manifest)) => Ok(Some(Oid::dir(md5(&manifest.to_bytes())))),
+            Some(Err(error)) => Err(self.invalid(path, node, &error.to_string())),
+            None => Ok(None),
         }
     }
 

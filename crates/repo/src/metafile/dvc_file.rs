@@ -10,11 +10,12 @@ use haul_storage::{Layout, Oid};
 use super::MetafileError;
 use super::load::{MetafileKind, load};
 use super::stage_checksum::stage_checksum;
-use super::yaml::{Field, Node, Value, edit_mapping, write_document};
+use super::yaml::{Field, Node, Value, edit_mapping, holds, write_document};
+use crate::index::{Version, VersionedFile};
 use crate::{Error, Result};
 
 /// What is recorded about the content of an out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutState {
     /// The hash.
     pub oid: Oid,
@@ -26,28 +27,68 @@ pub struct OutState {
     pub n_files: Option<u64>,
     /// Tells that a single file may be executed.
     pub is_exec: bool,
+    /// Where a single file lies in a cloud-versioned remote.
+    pub version: Option<Version>,
+    /// The files of a directory that was pushed to a cloud-versioned remote; they take the place of its hash.
+    pub files: Option<Vec<VersionedFile>>,
 }
 
 impl OutState {
+    /// Makes the state of content that no cloud-versioned remote knows.
+    pub fn new(oid: Oid, layout: Layout) -> Self {
+        let (size_bytes, n_files) = (None, None);
+        Self { oid, layout, size_bytes, n_files, is_exec: false, version: None, files: None }
+    }
+
     /// The members of an entry in DVC's order, those to be taken out included.
     fn fields(&self) -> Vec<Field> {
         let hash = match self.layout {
             Layout::Current => Some("md5".into()),
             Layout::Legacy => None,
         };
-        vec![
+        if let Some(files) = &self.files {
+            let gone = ["md5", "size", "nfiles", "isexec", "version_id", "etag", "cloud"];
+            let files = Value::Sequence(files.iter().map(file_value).collect());
+            let gone = gone.into_iter().map(|key| (key, None));
+            return gone.chain([("hash", hash), ("files", Some(files))]).collect();
+        }
+        let mut fields = vec![
             ("md5", Some(Value::Text(self.oid.to_string()))),
             ("size", self.size_bytes.map(|size_bytes| Value::Int(size_bytes.into()))),
             ("nfiles", self.n_files.map(|n_files| Value::Int(n_files.into()))),
             ("isexec", self.is_exec.then_some(Value::Bool(true))),
             ("hash", hash),
-            // They told where the content before lay in a remote with versions.
-            ("version_id", None),
-            ("etag", None),
-            ("cloud", None),
             ("files", None),
-        ]
+        ];
+        fields.extend(version_fields(self.version.as_ref()));
+        fields
     }
+}
+
+/// The members that tell where content lies: below the name of the remote, or, in old metafiles, beside the hash.
+fn version_fields(version: Option<&Version>) -> [Field; 3] {
+    let text = |text: &Option<String>| text.clone().map(Value::Text);
+    let Some(version) = version else { return [("version_id", None), ("etag", None), ("cloud", None)] };
+    let [version_id, etag] = [text(&version.version_id), text(&version.etag)];
+    let Some(remote) = &version.remote else {
+        return [("version_id", version_id), ("etag", etag), ("cloud", None)];
+    };
+    let members = [("etag", etag), ("version_id", version_id)];
+    let members = members.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
+    let cloud = Value::Mapping(vec![(remote.clone(), Value::Mapping(members))]);
+    [("version_id", None), ("etag", None), ("cloud", Some(cloud))]
+}
+
+/// An item of `files`, in DVC's order.
+fn file_value(file: &VersionedFile) -> Value {
+    let fields = [
+        ("relpath", Some(Value::Text(file.path.clone()))),
+        ("md5", file.oid.map(|oid| Value::Text(oid.to_string()))),
+        ("size", file.size_bytes.map(|size_bytes| Value::Int(size_bytes.into()))),
+        ("isexec", file.is_exec.then_some(Value::Bool(true))),
+    ];
+    let fields = fields.into_iter().chain(version_fields(file.version.as_ref()));
+    Value::Mapping(fields.filter_map(|(key, value)| Some((key.to_owned(), value?))).collect())
 }
 
 /// A `.dvc` file, editable without loss of comments, order and style.
@@ -241,9 +282,7 @@ impl EditedFile {
             let found = mapping.as_ref().and_then(|mapping| mapping.get(key));
             match (found, value) {
                 (None, None) => true,
-                (Some(node), Some(Value::Text(text))) => node.as_str() == Some(text),
-                (Some(node), Some(Value::Int(value))) => node.as_int() == Some(*value),
-                (Some(node), Some(Value::Bool(value))) => node.as_bool() == Some(*value),
+                (Some(node), Some(value)) => holds(node, value),
                 _ => false,
             }
         };

@@ -201,7 +201,7 @@ fn plan_out(
     };
     let manifest;
     let wanted = if oid.is_dir() {
-        let Some(read) = session.manifest(out.layout, &oid)? else {
+        let Some(read) = session.manifest_of(out, &oid)? else {
             return Ok(Planned::NoManifest(oid));
         };
         manifest = read;

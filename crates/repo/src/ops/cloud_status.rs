@@ -10,6 +10,7 @@ use haul_storage::{CancellationToken, Layout, Oid};
 
 use super::collect::{self, Purpose, Request};
 use super::session::Stores;
+use super::versioned;
 use crate::git::RevisionSet;
 use crate::ops::Failure;
 use crate::{Repo, Result, SelectOptions};
@@ -32,12 +33,14 @@ pub struct CloudStatusOptions {
 /// How an object differs, in the order in which it matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CloudState {
-    /// On the remote, not in the cache.
+    /// On the remote, not in the cache; of a cloud-versioned remote: recorded, and not there any more.
     Deleted,
     /// In the cache, not on the remote.
     New,
     /// Nowhere.
     Missing,
+    /// On a cloud-versioned remote: a newer version has taken the place of the recorded one.
+    Modified,
 }
 
 impl CloudState {
@@ -47,6 +50,7 @@ impl CloudState {
             Self::New => "new",
             Self::Deleted => "deleted",
             Self::Missing => "missing",
+            Self::Modified => "modified",
         }
     }
 }
@@ -136,5 +140,12 @@ pub async fn cloud_status(
         report.remote.clone_from(&batch.remote);
     }
     report.failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    for batch in &collected.versioned {
+        let (entries, failed, requests) = versioned::compare(&session, batch, options.jobs).await?;
+        report.entries.extend(entries);
+        report.failed.extend(failed);
+        report.requests += requests;
+        report.remote.clone_from(&batch.remote);
+    }
     Ok(report)
 }

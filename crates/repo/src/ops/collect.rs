@@ -1,14 +1,17 @@
 //! Which objects of which outs go to which remote.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
+use haul_config::Remote;
 use haul_storage::progress::{Event, Phase};
 use haul_storage::transfer::{Member, ObjectGroup};
-use haul_storage::{Layout, Oid, RemoteOdb, open_remote_with};
+use haul_storage::{Layout, Oid, OidKind, RemoteOdb, open_remote_with, open_versioned_remote};
 
 use super::session::{Session, bad_manifest};
+use super::versioned::{VersionedBatch, VersionedOut};
 use crate::git::RevisionSet;
 use crate::index::CommitReader;
 use crate::ops::Failure;
@@ -63,6 +66,7 @@ pub(super) struct Batch {
 #[derive(Debug, Default)]
 pub(super) struct Collected {
     pub(super) batches: Vec<Batch>,
+    pub(super) versioned: Vec<VersionedBatch>,
     pub(super) failed: Vec<Failure>,
     pub(super) warnings: Vec<String>,
 }
@@ -73,79 +77,141 @@ pub(super) struct Collected {
 ///
 /// An out without a remote of its own, and no default remote: the configuration's error.
 pub(super) fn collect(session: &Session<'_>, request: &Request<'_>) -> Result<Collected> {
-    let mut collected = Collected::default();
-    let mut by_remote: BTreeMap<Option<String>, Vec<Item>> = BTreeMap::new();
+    let mut collector =
+        Collector { session, request, by_remote: BTreeMap::new(), collected: Collected::default() };
     let selection = Selection::resolve(session.repo, request.select)?;
-    add_outs(session, request, &selection, &mut by_remote, &mut collected);
+    collector.add_outs(&selection)?;
     if request.revisions != RevisionSet::default() {
-        add_revisions(session, request, &mut by_remote, &mut collected)?;
+        collector.add_revisions()?;
     }
     // A command without any data still tells a remote that does not exist.
-    if by_remote.is_empty() || request.remote.is_some() {
-        by_remote.entry(request.remote.map(str::to_owned)).or_default();
+    if collector.by_remote.is_empty() || request.remote.is_some() {
+        collector.of_remote(request.remote)?;
     }
-    for (name, mut items) in by_remote {
-        items.sort_by(|left, right| {
-            (left.oid, left.layout, &left.within).cmp(&(right.oid, right.layout, &right.within))
-        });
-        items.dedup_by(|left, right| {
-            (left.oid, left.layout, &left.within) == (right.oid, right.layout, &right.within)
-        });
-        let remote = session.repo.config().remote(name.as_deref())?;
-        let store = open_remote_with(&remote, session.repo.env(), session.repo.mfa_prompt())?;
-        collected.batches.push(Batch {
-            jobs: remote.jobs.as_ref().map(|jobs| jobs.value.get()),
-            remote: remote.name,
-            odb: RemoteOdb::new(store),
-            items,
-        });
-    }
-    Ok(collected)
+    collector.open()
 }
 
-fn add_outs(
-    session: &Session<'_>,
-    request: &Request<'_>,
-    selection: &Selection,
-    by_remote: &mut BTreeMap<Option<String>, Vec<Item>>,
-    collected: &mut Collected,
-) {
-    let index = &selection.index;
-    for selected in &selection.outs {
-        let out = &index.outs[selected.out];
-        if !takes_part(request, index, out) {
-            continue;
-        }
-        let display = session.repo.display_path(&out.path);
-        let metafile = index.stage_of(out).shown(session.repo.current_dir());
-        let is_in_cache = |oid| matches!(session.cache.check(out.layout, &oid), Ok(Some(_)));
-        if out.files.is_some() && !out.oid.is_some_and(is_in_cache) {
-            let message = format!(
-                "the files of `{display}` are recorded one by one ({metafile}), as for a remote with versions, which haul does \
-                 not support; use `dvc` for it"
-            );
-            let error = Error::Workspace { path: out.path.clone(), message };
-            collected.failed.push(Failure { subject: display, path: Some(out.path.clone()), error });
-            continue;
-        }
-        let Some(oid) = out.oid else {
-            if request.purpose == Purpose::Compare {
-                collected.warnings.push(format!(
-                    "Output '{display}'({metafile}) is missing version info. Cache for it will not be collected. Use `dvc \
-                     repro` to get your pipeline up to date."
-                ));
+/// What is to be moved between the cache and one remote.
+struct Moved {
+    remote: Remote,
+    items: Vec<Item>,
+    versioned: Vec<VersionedOut>,
+}
+
+struct Collector<'a> {
+    session: &'a Session<'a>,
+    request: &'a Request<'a>,
+    by_remote: BTreeMap<Option<String>, Moved>,
+    collected: Collected,
+}
+
+impl Collector<'_> {
+    fn of_remote(&mut self, name: Option<&str>) -> Result<&mut Moved> {
+        let name = name.map(str::to_owned);
+        Ok(match self.by_remote.entry(name) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let remote = self.session.repo.config().remote(new.key().as_deref())?;
+                new.insert(Moved { remote, items: Vec::new(), versioned: Vec::new() })
             }
-            continue;
-        };
-        let remote = request.remote.map(str::to_owned).or_else(|| out.remote.clone());
-        by_remote.entry(remote).or_default().push(Item {
-            display,
-            oid,
-            layout: out.layout,
-            size_bytes: out.size_bytes,
-            within: selected.within.clone(),
-        });
+        })
     }
+
+    fn add_outs(&mut self, selection: &Selection) -> Result<()> {
+        let (session, request) = (self.session, self.request);
+        let index = &selection.index;
+        for selected in &selection.outs {
+            let out = &index.outs[selected.out];
+            if !takes_part(request, index, out) {
+                continue;
+            }
+            let display = session.repo.display_path(&out.path);
+            let stage = index.stage_of(out);
+            let Some(oid) = out.oid else {
+                let metafile = stage.shown(session.repo.current_dir());
+                if out.files.as_ref().is_some_and(|files| !files.is_empty()) {
+                    self.collected.failed.push(no_hashes(display, out, &metafile));
+                } else if request.purpose == Purpose::Compare {
+                    self.collected.warnings.push(format!(
+                        "Output '{display}'({metafile}) is missing version info. Cache for it will not be collected. Use \
+                         `dvc repro` to get your pipeline up to date."
+                    ));
+                }
+                continue;
+            };
+            let moved = self.of_remote(request.remote.or(out.remote.as_deref()))?;
+            if moved.remote.is_cloud_versioned() {
+                moved.versioned.push(VersionedOut::new(session.repo, out, stage, selected.within.clone()));
+                continue;
+            }
+            if let Some(manifest) = out.recorded_manifest() {
+                // A remote that is not cloud-versioned knows the directory by its manifest.
+                session.cache.store_bytes(out.layout, OidKind::Dir, &manifest.to_bytes())?;
+            }
+            moved.items.push(Item {
+                display,
+                oid,
+                layout: out.layout,
+                size_bytes: out.size_bytes,
+                within: selected.within.clone(),
+            });
+        }
+        Ok(())
+    }
+
+    fn add_revisions(&mut self) -> Result<()> {
+        let Some(git) = self.session.repo.git() else {
+            return Ok(());
+        };
+        let mut reader = CommitReader::new(self.session.repo, git);
+        for revision in git.revisions(self.request.revisions)? {
+            self.session.check_cancelled()?;
+            match Selection::resolve_at(&mut reader, &revision, self.request.select) {
+                Ok(selection) => self.add_outs(&selection)?,
+                Err(error) => {
+                    tracing::debug!(%error, revision = revision.name, "cannot collect a revision");
+                    self.collected.warnings.push(format!("failed to collect '{}', skipping", revision.name));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn open(mut self) -> Result<Collected> {
+        let repo = self.session.repo;
+        for Moved { remote, mut items, versioned } in self.by_remote.into_values() {
+            let jobs = remote.jobs.as_ref().map(|jobs| jobs.value.get());
+            if remote.is_cloud_versioned() {
+                if self.request.purpose == Purpose::Push && self.request.revisions != RevisionSet::default() {
+                    // The versions could not be recorded in commits that are made.
+                    let message = "Multiple rev push is unsupported for cloud versioned remotes".to_owned();
+                    return Err(Error::BadOut(message));
+                }
+                let store = open_versioned_remote(&remote, repo.env(), repo.mfa_prompt())?;
+                let batch = VersionedBatch { remote: remote.name, store, jobs, outs: versioned };
+                self.collected.versioned.push(batch);
+                continue;
+            }
+            items.sort_by(|left, right| {
+                (left.oid, left.layout, &left.within).cmp(&(right.oid, right.layout, &right.within))
+            });
+            items.dedup_by(|left, right| {
+                (left.oid, left.layout, &left.within) == (right.oid, right.layout, &right.within)
+            });
+            let store = open_remote_with(&remote, repo.env(), repo.mfa_prompt())?;
+            let batch = Batch { remote: remote.name, odb: RemoteOdb::new(store), jobs, items };
+            self.collected.batches.push(batch);
+        }
+        Ok(self.collected)
+    }
+}
+
+fn no_hashes(display: String, out: &Out, metafile: &str) -> Failure {
+    let message = format!(
+        "files of `{display}` are recorded without their MD5 ({metafile}), as by an import of versions; use `dvc` for it"
+    );
+    let error = Error::Workspace { path: out.path.clone(), message };
+    Failure { subject: display, path: Some(out.path.clone()), error }
 }
 
 fn takes_part(request: &Request<'_>, index: &Index, out: &Out) -> bool {
@@ -161,29 +227,6 @@ fn takes_part(request: &Request<'_>, index: &Index, out: &Out) -> bool {
         && !is_bound_elsewhere
         && (request.purpose == Purpose::Fetch || is_pushable)
         && request.max_size_bytes.zip(out.size_bytes).is_none_or(|(max, size)| size < max)
-}
-
-fn add_revisions(
-    session: &Session<'_>,
-    request: &Request<'_>,
-    by_remote: &mut BTreeMap<Option<String>, Vec<Item>>,
-    collected: &mut Collected,
-) -> Result<()> {
-    let Some(git) = session.repo.git() else {
-        return Ok(());
-    };
-    let mut reader = CommitReader::new(session.repo, git);
-    for revision in git.revisions(request.revisions)? {
-        session.check_cancelled()?;
-        match Selection::resolve_at(&mut reader, &revision, request.select) {
-            Ok(selection) => add_outs(session, request, &selection, by_remote, collected),
-            Err(error) => {
-                tracing::debug!(%error, revision = revision.name, "cannot collect a revision");
-                collected.warnings.push(format!("failed to collect '{}', skipping", revision.name));
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Turns outs into groups of objects, while the transfer is under way already. Manifests that the cache lacks are

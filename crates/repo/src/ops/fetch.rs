@@ -8,6 +8,7 @@ use haul_storage::transfer::{self, DirTrust, TransferMode, TransferOptions, Tran
 
 use super::collect::{self, Purpose, Request};
 use super::session::Stores;
+use super::versioned;
 use crate::git::RevisionSet;
 use crate::ops::Failure;
 use crate::{LockWait, Repo, Result, SelectOptions, TransferLock};
@@ -100,5 +101,18 @@ pub async fn fetch(repo: &Repo, options: &FetchOptions, observer: &dyn Observer)
         report.remotes.push(RemoteFetch { remote: batch.remote.clone(), location, transfer });
     }
     report.failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    for batch in &collected.versioned {
+        let transfer_options = TransferOptions {
+            jobs: options.jobs.or(batch.jobs),
+            mode: options.mode,
+            state_dir: Some(session.memo.dir().to_owned()),
+            cancel: options.cancel.clone(),
+            ..TransferOptions::default()
+        };
+        let (transfer, failed) = versioned::fetch(&session, batch, &transfer_options).await?;
+        report.failed.extend(failed);
+        let (remote, location) = (batch.remote.clone(), batch.store.location().to_owned());
+        report.remotes.push(RemoteFetch { remote, location, transfer });
+    }
     Ok(report)
 }

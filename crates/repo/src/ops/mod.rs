@@ -23,6 +23,7 @@ mod session;
 mod status;
 mod unprotect;
 mod unused;
+mod versioned;
 
 pub use add::{AddOptions, AddReport, AddedTarget, add};
 pub use checkout::{CheckoutOptions, CheckoutReport, CheckoutStats, FailedOut, OutChange, checkout};

@@ -1,5 +1,6 @@
 //! `push`: send what the remotes lack.
 
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use haul_storage::CancellationToken;
@@ -8,6 +9,7 @@ use haul_storage::transfer::{self, DirTrust, TransferMode, TransferOptions, Tran
 
 use super::collect::{self, Purpose, Request};
 use super::session::Stores;
+use super::versioned;
 use crate::git::RevisionSet;
 use crate::ops::Failure;
 use crate::{LockWait, Repo, Result, SelectOptions, TransferLock};
@@ -43,6 +45,8 @@ pub struct RemotePush {
     pub location: String,
     /// What was sent, and what was not.
     pub transfer: TransferReport,
+    /// Metafiles in which new versions were recorded (cloud-versioned remotes); absolute.
+    pub recorded: Vec<PathBuf>,
 }
 
 /// What was pushed.
@@ -96,8 +100,23 @@ pub async fn push(repo: &Repo, options: &PushOptions, observer: &dyn Observer) -
         let groups = collect::groups(session, batch, &on_failure);
         let transfer = transfer::push(session.cache, &batch.odb, groups, &transfer_options, observer).await?;
         let location = batch.odb.location().to_owned();
-        report.remotes.push(RemotePush { remote: batch.remote.clone(), location, transfer });
+        let remote = batch.remote.clone();
+        report.remotes.push(RemotePush { remote, location, transfer, recorded: Vec::new() });
     }
     report.failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    for batch in &collected.versioned {
+        let transfer_options = TransferOptions {
+            jobs: options.jobs.or(batch.jobs),
+            mode: options.mode,
+            state_dir: Some(session.memo.dir().to_owned()),
+            cancel: options.cancel.clone(),
+            ..TransferOptions::default()
+        };
+        let versioned::Pushed { transfer, recorded, failed } =
+            versioned::push(&session, batch, &transfer_options).await?;
+        report.failed.extend(failed);
+        let (remote, location) = (batch.remote.clone(), batch.store.location().to_owned());
+        report.remotes.push(RemotePush { remote, location, transfer, recorded });
+    }
     Ok(report)
 }

@@ -9,6 +9,7 @@ use super::add::{AddOptions, AddTarget, Stored, store};
 use super::session::{Session, Stores};
 use crate::checkout::check_parents;
 use crate::git::gitignore;
+use crate::index::VersionedFile;
 use crate::metafile::dvc_file::{DvcFile, OutState};
 use crate::paths::relative;
 use crate::scan::Found;
@@ -184,12 +185,14 @@ fn recorded_state(repo: &Repo, out: &Out) -> Result<OutState> {
     let oid = out.oid.ok_or_else(|| {
         Error::BadOut(format!("`{}` has neither data nor a recorded hash", repo.display_path(&out.path)))
     })?;
+    // Deviation: DVC keeps the versions of the old path, which a pull then looks for under the new one.
+    let unpushed = |file: &VersionedFile| VersionedFile { version: None, ..file.clone() };
     Ok(OutState {
-        oid,
-        layout: out.layout,
         size_bytes: out.size_bytes,
         n_files: out.n_files,
         is_exec: out.is_exec,
+        files: out.files.as_ref().map(|files| files.iter().map(unpushed).collect()),
+        ..OutState::new(oid, out.layout)
     })
 }
 

@@ -9,7 +9,7 @@ use crate::checkout::cache_of;
 use crate::link::{Linker, Staging, link_types};
 use crate::scan::Scanner;
 use crate::state::{Memo, state_dir};
-use crate::{DirManifest, Error, Repo, Result};
+use crate::{DirManifest, Error, Out, Repo, Result};
 
 /// One run of an operation.
 #[derive(Clone, Copy)]
@@ -68,6 +68,14 @@ impl<'a> Session<'a> {
         match self.cache.read(layout, oid, RemoteOdb::MAX_MANIFEST_BYTES)? {
             Some(bytes) => DirManifest::parse(&bytes).map(Some).map_err(|error| bad_manifest(oid, &error)),
             None => Ok(None),
+        }
+    }
+
+    /// Returns the manifest of a directory: as its metafile records it file by file, else from the cache.
+    pub(super) fn manifest_of(&self, out: &Out, oid: &Oid) -> Result<Option<DirManifest>> {
+        match out.recorded_manifest() {
+            Some(manifest) => Ok(Some(manifest)),
+            None => self.manifest(out.layout, oid),
         }
     }
 

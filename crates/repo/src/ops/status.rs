@@ -186,7 +186,7 @@ fn out_state(session: &Session<'_>, out: &Out) -> Result<Option<EntryState>> {
     if let Some(oid) = out.oid.filter(|_| out.use_cache && !out.is_external) {
         // As DVC: what the cache lacks is said first, whatever the workspace has.
         if oid.is_dir() {
-            let Some(read) = session.manifest(out.layout, &oid)? else {
+            let Some(read) = session.manifest_of(out, &oid)? else {
                 return Ok(Some(EntryState::NotInCache));
             };
             manifest = read;

@@ -68,6 +68,11 @@ impl FetchArgs {
 pub(super) fn transfers(remotes: Vec<ops::RemoteFetch>) -> Vec<RemoteTransfer> {
     remotes
         .into_iter()
-        .map(|one| RemoteTransfer { remote: one.remote, location: one.location, report: one.transfer })
+        .map(|one| RemoteTransfer {
+            remote: one.remote,
+            location: one.location,
+            report: one.transfer,
+            recorded: Vec::new(),
+        })
         .collect()
 }

@@ -41,6 +41,8 @@ struct RemoteLines {
     failed: Vec<ObjectLine>,
     held_back: Vec<ObjectLine>,
     not_tried: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    recorded: Vec<String>,
     requests: RequestLine,
 }
 
@@ -116,6 +118,11 @@ impl Message for Outcome {
         if let Some(changes) = &self.checkout {
             changes.text(page);
         }
+        for path in
+            self.remotes.iter().flat_map(|remote| &remote.recorded).filter(|path| path.ends_with("dvc.lock"))
+        {
+            page.line(format_args!("Updating lock file '{path}'"));
+        }
         let mut parts = vec![(self.transferred, self.direction.participle())];
         if let Some(changes) = &self.checkout {
             parts.extend(changes.stats.parts());
@@ -144,6 +151,7 @@ impl RemoteLines {
             failed: report.failed.iter().map(ObjectLine::from).collect(),
             held_back: report.held_back.iter().map(ObjectLine::from).collect(),
             not_tried: report.n_not_tried,
+            recorded: transfer.recorded.clone(),
             requests: RequestLine::from(report.requests),
         }
     }
@@ -193,7 +201,12 @@ mod tests {
 
     fn text(n_transferred: u64, is_interrupted: bool) -> String {
         let report = TransferReport { n_transferred, is_interrupted, ..TransferReport::default() };
-        let transfer = RemoteTransfer { remote: String::from("s"), location: String::from("s3://b"), report };
+        let transfer = RemoteTransfer {
+            remote: String::from("s"),
+            location: String::from("s3://b"),
+            report,
+            recorded: Vec::new(),
+        };
         let mut page = Page::new(false);
         Outcome::new(Direction::Up, false, &[transfer], &[], None).text(&mut page);
         page.into_text()

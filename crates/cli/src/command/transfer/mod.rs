@@ -64,6 +64,8 @@ struct RemoteTransfer {
     remote: String,
     location: String,
     report: TransferReport,
+    /// Metafiles that were written, as a person knows them.
+    recorded: Vec<String>,
 }
 
 /// Warns of objects that exist nowhere, in DVC's words.

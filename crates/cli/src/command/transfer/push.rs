@@ -56,7 +56,12 @@ impl PushArgs {
         let transfers: Vec<RemoteTransfer> = report
             .remotes
             .into_iter()
-            .map(|one| RemoteTransfer { remote: one.remote, location: one.location, report: one.transfer })
+            .map(|one| RemoteTransfer {
+                remote: one.remote,
+                location: one.location,
+                report: one.transfer,
+                recorded: one.recorded.iter().map(|path| repo.display_path(path)).collect(),
+            })
             .collect();
         warn_of_missing(context.printer(), &transfers);
         let message = Outcome::new(Direction::Up, self.report.dry_run, &transfers, &report.failed, None);

@@ -42,6 +42,46 @@ pub(crate) fn write_key(key: &str, column: usize, indent: usize, is_flow: bool) 
     write_text(key, Place { column, indent, is_flow, is_key: true })
 }
 
+/// Writes a member of a mapping at `indent`, without the blanks in front of its first line.
+pub(crate) fn write_member(key: &str, value: &Value, indent: usize) -> String {
+    let mut out = " ".repeat(indent);
+    out.push_str(&write_key(key, indent, indent + 2, false));
+    out.push(':');
+    write_value(&mut out, value, indent);
+    out.split_off(indent)
+}
+
+/// Writes what stands behind the colon of a key at `indent`; `column` is where the cursor stands.
+pub(crate) fn write_behind_key(value: &Value, indent: usize, column: usize) -> String {
+    let mut out = " ".repeat(column);
+    write_value(&mut out, value, indent);
+    out.split_off(column)
+}
+
+/// Writes an item of a sequence with its dash at `indent`, without the blanks in front of its first line.
+pub(crate) fn write_item(item: &Value, indent: usize) -> String {
+    let mut out = " ".repeat(indent);
+    write_items(&mut out, std::slice::from_ref(item), indent);
+    out.split_off(indent)
+}
+
+/// Writes a value in braces and brackets.
+pub(crate) fn write_flow(value: &Value) -> String {
+    let text = |text: &str| write_text(text, Place { column: 0, indent: 0, is_flow: true, is_key: true });
+    match value {
+        Value::Bool(value) => value.to_string(),
+        Value::Int(value) => value.to_string(),
+        Value::Text(value) => text(value),
+        Value::Sequence(items) => {
+            format!("[{}]", items.iter().map(write_flow).collect::<Vec<_>>().join(", "))
+        }
+        Value::Mapping(entries) => {
+            let member = |(key, value): &(String, Value)| format!("{}: {}", text(key), write_flow(value));
+            format!("{{{}}}", entries.iter().map(member).collect::<Vec<_>>().join(", "))
+        }
+    }
+}
+
 /// Writes the members of a mapping; the cursor stands at `indent`, where the first key goes.
 fn write_entries(out: &mut String, entries: &[(String, Value)], indent: usize) {
     for (position, (key, value)) in entries.iter().enumerate() {
@@ -58,17 +98,22 @@ fn write_entries(out: &mut String, entries: &[(String, Value)], indent: usize) {
             new_line(out, indent);
             out.push(':');
         }
-        match value {
-            Value::Mapping(entries) if !entries.is_empty() => {
-                new_line(out, indent + 2);
-                write_entries(out, entries, indent + 2);
-            }
-            Value::Sequence(items) if !items.is_empty() => {
-                new_line(out, indent);
-                write_items(out, items, indent);
-            }
-            _ => write_flat(out, value, indent),
+        write_value(out, value, indent);
+    }
+}
+
+/// Writes what stands behind the colon of a key at `indent`.
+fn write_value(out: &mut String, value: &Value, indent: usize) {
+    match value {
+        Value::Mapping(entries) if !entries.is_empty() => {
+            new_line(out, indent + 2);
+            write_entries(out, entries, indent + 2);
         }
+        Value::Sequence(items) if !items.is_empty() => {
+            new_line(out, indent);
+            write_items(out, items, indent);
+        }
+        _ => write_flat(out, value, indent),
     }
 }
 

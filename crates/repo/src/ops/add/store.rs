@@ -1,5 +1,6 @@
 //! Hashing a target, storing it and linking it from the cache.
 
+use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 
@@ -9,6 +10,7 @@ use haul_storage::{ErrorKind, Layout, Md5Digest, Oid, OidKind, StoreMode};
 
 use super::{AddOptions, AddTarget};
 use crate::checkout::{Target, Wanted, apply, flavour_of, plan_found};
+use crate::index::VersionedFile;
 use crate::link::link_types;
 use crate::metafile::dir_manifest::DirEntry;
 use crate::metafile::dvc_file::OutState;
@@ -62,17 +64,26 @@ pub(in crate::ops) fn store(
     let n_files = found.files().len() as u64;
     let size_bytes = found.files().iter().map(|file| file.stamp.size_bytes).sum();
     let state = match (&found, &target.within) {
-        (Found::File(file), None) => OutState {
-            oid: file.oid().ok_or(Error::Interrupted)?,
-            layout,
-            size_bytes: Some(size_bytes),
-            n_files: None,
-            is_exec: file.is_exec(),
-        },
+        (Found::File(file), None) => {
+            let oid = file.oid().ok_or(Error::Interrupted)?;
+            let unchanged = previous.filter(|out| out.oid == Some(oid) && out.layout == layout);
+            OutState {
+                size_bytes: Some(size_bytes),
+                is_exec: file.is_exec(),
+                version: unchanged.and_then(|out| out.version.clone()),
+                ..OutState::new(oid, layout)
+            }
+        }
         (Found::Dir(dir), None) => {
             let (manifest, _) = manifest_of(&dir.files)?;
             let oid = store_manifest(session, options, layout, &manifest)?;
-            dir_state(oid, layout, Some(size_bytes), &manifest)
+            dir_state(
+                oid,
+                layout,
+                Some(size_bytes),
+                &manifest,
+                keep_versions(previous, layout, &manifest, &found, ""),
+            )
         }
         (found, Some(within)) => {
             let part = match found {
@@ -108,7 +119,7 @@ pub(in crate::ops) fn store(
             } else {
                 None
             };
-            dir_state(oid, layout, size, &new)
+            dir_state(oid, layout, size, &new, keep_versions(previous, layout, &new, found, within))
         }
         (Found::Nothing | Found::Dangling, None) => return Err(does_not_exist(session, target)),
     };
@@ -269,14 +280,16 @@ fn remove_part(
     }
     let new = replaced(&old, within, Vec::new())?;
     let oid = store_manifest(session, options, layout, &new)?;
-    Ok(Some(Stored { state: dir_state(oid, layout, None, &new), files, n_new: 0, n_files: 0 }))
+    let versioned = keep_versions(Some(previous), layout, &new, &files, within);
+    let state = dir_state(oid, layout, None, &new, versioned);
+    Ok(Some(Stored { state, files, n_new: 0, n_files: 0 }))
 }
 
 fn previous_manifest(session: &Session<'_>, previous: Option<&Out>) -> Result<DirManifest> {
     let Some((previous, oid)) = previous.and_then(|out| Some((out, out.oid?))) else {
         return Ok(DirManifest::default());
     };
-    session.manifest(previous.layout, &oid)?.ok_or_else(|| {
+    session.manifest_of(previous, &oid)?.ok_or_else(|| {
         let kind = ErrorKind::NotFound;
         let name = session.repo.display_path(&previous.path);
         Error::Storage(
@@ -293,9 +306,49 @@ fn replaced(old: &DirManifest, within: &str, files: Vec<DirEntry>) -> Result<Dir
     old.replaced(within, files).map_err(|error| Error::BadOut(error.to_string()))
 }
 
-fn dir_state(oid: Oid, layout: Layout, size_bytes: Option<u64>, manifest: &DirManifest) -> OutState {
+fn dir_state(
+    oid: Oid,
+    layout: Layout,
+    size_bytes: Option<u64>,
+    manifest: &DirManifest,
+    files: Option<Vec<VersionedFile>>,
+) -> OutState {
     let n_files = Some(manifest.entries().len() as u64);
-    OutState { oid, layout, size_bytes, n_files, is_exec: false }
+    OutState { size_bytes, n_files, files, ..OutState::new(oid, layout) }
+}
+
+/// As DVC: a directory whose files stand in the metafile keeps them there, and those that did not change keep the
+/// versions that were pushed of them. `found` are the files below `within`.
+fn keep_versions(
+    previous: Option<&Out>,
+    layout: Layout,
+    manifest: &DirManifest,
+    found: &Found,
+    within: &str,
+) -> Option<Vec<VersionedFile>> {
+    let previous = previous?;
+    let old: HashMap<&str, &VersionedFile> =
+        previous.files.as_ref()?.iter().map(|file| (file.path.as_str(), file)).collect();
+    let below = |path: &str| match (within, path) {
+        ("", path) | (path, "") => path.to_owned(),
+        (within, path) => format!("{within}/{path}"),
+    };
+    let new: HashMap<String, &FileEntry> =
+        found.files().iter().map(|file| (below(&file.path), file)).collect();
+    let files = manifest.entries().iter().map(|entry| {
+        let oid = Some(Oid::file(entry.digest));
+        let old = old.get(&*entry.path).filter(|old| old.oid == oid && previous.layout == layout);
+        let new = new.get(&*entry.path);
+        let fresh = VersionedFile {
+            path: entry.path.to_string(),
+            oid,
+            size_bytes: new.map(|file| file.stamp.size_bytes),
+            is_exec: new.is_some_and(|file| file.is_exec()),
+            version: None,
+        };
+        old.map_or(fresh, |unchanged| (*unchanged).clone())
+    });
+    Some(files.collect())
 }
 
 /// Takes the number of links anew, after files were linked into the cache.

@@ -1,0 +1,144 @@
+//! `push` to a cloud-versioned remote.
+
+use std::path::PathBuf;
+
+use haul_storage::transfer::{TransferMode, TransferOptions, TransferReport};
+use haul_storage::versions::{self, NewVersion, RecordedVersion, VersionUpload};
+
+use super::file::{OutFile, files_of};
+use super::journal::Journal;
+use super::record::{Recorded, record, version_on};
+use super::{VersionedBatch, VersionedOut};
+use crate::Result;
+use crate::ops::Failure;
+use crate::ops::session::Session;
+
+/// What a push did.
+#[derive(Debug, Default)]
+pub(in crate::ops) struct Pushed {
+    pub(in crate::ops) transfer: TransferReport,
+    /// Metafiles that were written; absolute.
+    pub(in crate::ops) recorded: Vec<PathBuf>,
+    pub(in crate::ops) failed: Vec<Failure>,
+}
+
+/// An out on its way.
+struct Work<'a> {
+    out: &'a VersionedOut,
+    files: Vec<OutFile>,
+    /// Files of it that are not there.
+    n_lacking: usize,
+    is_changed: bool,
+}
+
+/// Sends the files of which no version is recorded, or whose recorded version is gone; records the new versions of
+/// each out that is complete then.
+pub(in crate::ops) async fn push(
+    session: &Session<'_>,
+    batch: &VersionedBatch,
+    options: &TransferOptions,
+) -> Result<Pushed> {
+    let mut pushed = Pushed::default();
+    let mut work: Vec<Work<'_>> = Vec::new();
+    for out in &batch.outs {
+        match files_of(session, out) {
+            Ok(files) => work.push(Work { out, files, n_lacking: 0, is_changed: false }),
+            Err(error) => pushed.failed.push(Failure { subject: out.display.clone(), path: None, error }),
+        }
+    }
+    let journal = Journal::open(session.memo.dir(), batch.store.location());
+    let (places, counts) = lacking(batch, &mut work, &journal, options).await?;
+    let uploads: Vec<VersionUpload> = places
+        .iter()
+        .map(|(at, index)| {
+            let OutFile { key, layout, oid, display, .. } = &work[*at].files[*index];
+            VersionUpload { key: key.clone(), layout: *layout, oid: *oid, path: display.as_str().into() }
+        })
+        .collect();
+    let note = |index: usize, version: &NewVersion| {
+        let VersionUpload { key, layout, oid, .. } = &uploads[index];
+        journal.add(key, *layout, *oid, version);
+    };
+    let sent =
+        versions::push(session.cache, &batch.store, &uploads, options, &note, session.observer).await?;
+    for ((at, index), version) in places.into_iter().zip(sent.versions) {
+        match version {
+            Some(version) => work[at].take(index, &batch.remote, version),
+            None => work[at].n_lacking += 1,
+        }
+    }
+    pushed.transfer = sent.report;
+    let n_selected = work.iter().flat_map(|work| &work.files).filter(|file| file.is_selected).count();
+    pushed.transfer.n_present = (n_selected - uploads.len()) as u64;
+    pushed.transfer.requests += counts;
+    if options.mode == TransferMode::DryRun {
+        return Ok(pushed);
+    }
+    let is_whole = pushed.failed.is_empty() && work.iter().all(|work| work.n_lacking == 0);
+    let complete: Vec<_> = work
+        .into_iter()
+        .filter(|work| work.is_changed && work.n_lacking == 0)
+        .map(|work| (work.out, with_sizes(session, work.files)))
+        .collect();
+    let Recorded { files, failed } = record(session, &complete)?;
+    if is_whole && failed.is_empty() {
+        journal.forget();
+    }
+    pushed.recorded = files;
+    pushed.failed.extend(failed);
+    Ok(pushed)
+}
+
+impl Work<'_> {
+    fn take(&mut self, index: usize, remote: &str, version: NewVersion) {
+        let file = &mut self.files[index];
+        file.size_bytes = Some(version.size_bytes);
+        file.version = Some(version_on(remote, version.etag, version.version_id));
+        self.is_changed = true;
+    }
+}
+
+/// Finds the files that are not on the remote: those without a recorded version, but for the ones that the journal
+/// knows, and those whose version is gone.
+async fn lacking(
+    batch: &VersionedBatch,
+    work: &mut [Work<'_>],
+    journal: &Journal,
+    options: &TransferOptions,
+) -> Result<(Vec<(usize, usize)>, haul_storage::transfer::RequestCounts)> {
+    let mut places = Vec::new();
+    let mut known: Vec<(usize, usize, Option<NewVersion>)> = Vec::new();
+    let mut recorded = Vec::new();
+    for (at, Work { files, .. }) in work.iter().enumerate() {
+        for (index, file) in files.iter().enumerate().filter(|(_, file)| file.is_selected) {
+            let sent = journal.get(&file.key, file.layout, file.oid);
+            let version_id = file.version_id(&batch.remote);
+            match version_id.or(sent.map(|sent| sent.version_id.as_str())) {
+                Some(id) => {
+                    recorded.push(RecordedVersion { key: file.key.clone(), version_id: id.to_owned() });
+                    known.push((at, index, sent.filter(|_| version_id.is_none()).cloned()));
+                }
+                None => places.push((at, index)),
+            }
+        }
+    }
+    let jobs = batch.jobs(options.jobs);
+    let (states, counts) = versions::look_up(batch.store.as_ref(), &recorded, jobs).await?;
+    for ((at, index, sent), state) in known.into_iter().zip(states) {
+        if !state.exists() {
+            places.push((at, index));
+        } else if let Some(sent) = sent {
+            work[at].take(index, &batch.remote, sent);
+        }
+    }
+    places.sort_unstable();
+    Ok((places, counts))
+}
+
+/// Fills in the sizes of files that were not sent, as far as the cache knows them.
+fn with_sizes(session: &Session<'_>, mut files: Vec<OutFile>) -> Vec<OutFile> {
+    for file in files.iter_mut().filter(|file| file.size_bytes.is_none()) {
+        file.size_bytes = session.cache.check(file.layout, &file.oid).ok().flatten();
+    }
+    files
+}

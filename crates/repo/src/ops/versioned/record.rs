@@ -1,0 +1,114 @@
+//! Writing the versions of pushed files into metafiles.
+
+use std::path::PathBuf;
+
+use super::VersionedOut;
+use super::file::OutFile;
+use crate::index::{Version, VersionedFile};
+use crate::metafile::dvc_file::{DvcFile, DvcLock, OutState};
+use crate::ops::Failure;
+use crate::ops::session::Session;
+use crate::{Error, Index, LockWait, Result};
+
+/// Metafiles that were written, and what could not be.
+#[derive(Debug, Default)]
+pub(super) struct Recorded {
+    /// Files that changed; absolute.
+    pub(super) files: Vec<PathBuf>,
+    pub(super) failed: Vec<Failure>,
+}
+
+/// Records the versions of outs, under the lock of the repository.
+///
+/// An out whose recorded hash changed since it was looked at keeps what it has: the versions are those of other content.
+pub(super) fn record(session: &Session<'_>, outs: &[(&VersionedOut, Vec<OutFile>)]) -> Result<Recorded> {
+    let mut recorded = Recorded::default();
+    if outs.is_empty() {
+        return Ok(recorded);
+    }
+    // Hours of uploads are not given up for somebody who holds the lock for a minute.
+    let _lock = session.repo.lock(LockWait::Forever)?;
+    for (out, files) in outs {
+        match record_out(session, out, files) {
+            Ok(false) => {}
+            Ok(true) => recorded.files.push(out.recorded_in()),
+            Err(error) => recorded.failed.push(Failure {
+                subject: out.display.clone(),
+                path: Some(out.recorded_in()),
+                error,
+            }),
+        }
+    }
+    recorded.files.sort();
+    recorded.files.dedup();
+    if let Some(git) = session.repo.git()
+        && session.repo.config().core.autostage.value
+        && !recorded.files.is_empty()
+    {
+        git.stage(&recorded.files)?;
+    }
+    Ok(recorded)
+}
+
+fn record_out(session: &Session<'_>, out: &VersionedOut, files: &[OutFile]) -> Result<bool> {
+    let now = Index::read(session.repo, &out.metafile)?;
+    let is_same = |other: &&crate::Out| {
+        let stage = now.stage_of(other);
+        stage.name == out.stage_name && other.path == out.out.path
+    };
+    let Some(current) = now
+        .outs
+        .iter()
+        .find(is_same)
+        .filter(|current| (current.oid, current.layout) == (out.out.oid, out.out.layout))
+    else {
+        let message = format!(
+            "`{}` changed while it was pushed: the versions that were sent are not recorded",
+            out.display
+        );
+        return Err(Error::Workspace { path: out.recorded_in(), message });
+    };
+    let Some(state) = state_of(out, files) else { return Ok(false) };
+    match &out.stage_name {
+        None => {
+            let mut file = DvcFile::read(&out.metafile)?;
+            file.set_state(current.position, &state)?;
+            file.write()
+        }
+        Some(name) => {
+            let mut file = DvcLock::read(&out.recorded_in())?;
+            file.set_state(name, &current.def_path, &state)?;
+            file.write()
+        }
+    }
+}
+
+/// Returns what is to be recorded of an out whose files lie at these versions.
+///
+/// Deviation: DVC forgets that a file may be executed when it records its version.
+fn state_of(out: &VersionedOut, files: &[OutFile]) -> Option<OutState> {
+    let oid = out.out.oid?;
+    let state = OutState {
+        size_bytes: out.out.size_bytes,
+        n_files: out.out.n_files,
+        is_exec: out.out.is_exec,
+        ..OutState::new(oid, out.out.layout)
+    };
+    if !oid.is_dir() {
+        let file = files.first()?;
+        return Some(OutState { size_bytes: file.size_bytes, version: file.version.clone(), ..state });
+    }
+    let files = files.iter().map(|file| VersionedFile {
+        path: file.path.clone(),
+        oid: Some(file.oid),
+        size_bytes: file.size_bytes,
+        is_exec: file.is_exec,
+        version: file.version.clone(),
+    });
+    Some(OutState { files: Some(files.collect()), ..state })
+}
+
+/// Makes the record of a version on a remote.
+pub(super) fn version_on(remote: &str, etag: Option<String>, version_id: String) -> Version {
+    Version { remote: Some(remote.to_owned()), etag, version_id: Some(version_id) }
+}
