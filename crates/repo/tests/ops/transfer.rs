@@ -118,11 +118,24 @@ async fn cloud_status_tells_each_state_by_path() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn push_of_files_recorded_one_by_one_is_refused_and_told() {
+async fn push_of_files_recorded_one_by_one_sends_them_with_a_manifest() {
     let world = World::new();
-    let files = format!("  - relpath: a\n    md5: {}\n    size: 1\n", Oid::file(md5(b"1")));
+    let oid = world.track_file("f", "1", "");
+    let files = format!("  - relpath: a\n    md5: {oid}\n    size: 1\n");
     world.write("d.dvc", &format!("outs:\n- hash: md5\n  path: d\n  files:\n{files}"));
     let report = ops::push(&world.repo(), &PushOptions::default(), &NoObserver).await.unwrap();
+    assert!(report.is_complete(), "{report:?}");
+    assert_eq!(report.n_pushed(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn push_of_files_recorded_without_hashes_is_refused_and_told() {
+    let world = World::new();
+    world.write(
+        "d.dvc",
+        "outs:\n- hash: md5\n  path: d\n  files:\n  - relpath: a\n    size: 1\n    etag: abcdef\n",
+    );
+    let report = ops::push(&world.repo(), &PushOptions::default(), &NoObserver).await.unwrap();
     assert!(!report.is_complete());
-    assert!(report.failed[0].error.to_string().contains("one by one"), "{report:?}");
+    assert!(report.failed[0].error.to_string().contains("without their MD5"), "{report:?}");
 }

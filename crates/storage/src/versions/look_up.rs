@@ -124,7 +124,12 @@ async fn list(
 
 /// Looks at the key, and at the version itself if that does not tell. Returns the number of requests as well.
 async fn look_at(store: &dyn VersionedStore, recorded: &RecordedVersion) -> Result<(RecordedState, u64)> {
-    let latest = store.head_version(&recorded.key, None).await?;
+    let latest = match store.head_version(&recorded.key, None).await {
+        Ok(latest) => latest,
+        // Where listing is not allowed, a key that is not there is denied as well.
+        Err(error) if error.kind() == ErrorKind::Denied => None,
+        Err(error) => return Err(error),
+    };
     let is_hidden = latest.is_none();
     if latest.is_some_and(|latest| latest.version_id.as_ref() == Some(&recorded.version_id)) {
         return Ok((RecordedState::Latest, 1));

@@ -1,0 +1,150 @@
+//! A push that does not come to its end, wherever that is.
+
+use std::time::Duration;
+
+use haul_tests::Folder;
+use haul_tests::embedded::{EmbeddedS3, Fault, FaultAction, Operation};
+
+use super::{pulled, stage, with_data};
+
+/// Files of [`with_data`].
+const N_FILES: usize = 4;
+
+/// After whatever happened: the next push ends well, and what it records can be pulled.
+fn assert_recovers(environment: &haul_tests::TestEnvironment, repo: &Folder<'_>, name: &str) {
+    repo.haul(["push"]).success();
+    repo.haul(["push"]).success().stdout_has(&["Everything is up to date."]);
+    let clone = pulled(environment, repo, name);
+    clone.tree("data").assert_equals(&repo.tree("data"));
+    assert_eq!(clone.read("one.txt"), repo.read("one.txt"));
+}
+
+fn versions(server: &EmbeddedS3) -> usize {
+    server.keys("bucket").iter().map(|key| server.versions("bucket", key).len()).sum()
+}
+
+#[test]
+fn failed_file_leaves_the_metafile_and_what_was_sent_is_not_sent_again() {
+    let (server, environment) = stage();
+    let repo = with_data(&environment, &server);
+    let before = repo.read("data.dvc");
+    server.inject(
+        Fault::on(Operation::PutObject, FaultAction::error(403, "AccessDenied")).key_containing("c.txt"),
+    );
+    repo.haul(["push"]).code(1).stderr_has(&["data/c.txt", "1 file failed to upload"]);
+    assert_eq!(repo.read("data.dvc"), before);
+    assert!(repo.read("one.txt.dvc").contains("version_id"), "the other out is complete");
+    server.heal();
+    server.take_requests();
+    repo.haul(["push"]).success().stdout_has(&["1 file pushed"]);
+    assert_eq!(server.count(Operation::PutObject), 1);
+    assert_eq!(versions(&server), N_FILES);
+    assert_recovers(&environment, &repo, "clone");
+}
+
+#[test]
+fn reply_that_gets_lost_makes_another_version_and_nothing_worse() {
+    let (server, environment) = stage();
+    let repo = with_data(&environment, &server);
+    server.inject(Fault::on(Operation::PutObject, FaultAction::LoseReply).times(1));
+    repo.haul(["push"]).success();
+    assert_eq!(versions(&server), N_FILES + 1);
+    assert_recovers(&environment, &repo, "clone");
+}
+
+#[test]
+fn push_that_is_killed_at_any_request_goes_on() {
+    // One request asks for the versioning, the others send a file each; the last kill comes when all are answered.
+    for n_requests in 0..=N_FILES + 1 {
+        let (server, environment) = stage();
+        let repo = with_data(&environment, &server);
+        let before = repo.read("data.dvc");
+        server.inject(Fault::everywhere(FaultAction::Silence).after(n_requests));
+        let mut running = repo.start(["push", "-j", "1"]);
+        let mut patience = 3000;
+        while server.requests().len() <= n_requests && running.is_running() && patience > 0 {
+            std::thread::sleep(Duration::from_millis(10));
+            patience -= 1;
+        }
+        running.kill();
+        server.heal();
+        if n_requests <= N_FILES {
+            assert_eq!(repo.read("data.dvc"), before, "killed after {n_requests} requests");
+        }
+        server.take_requests();
+        repo.haul(["push"]).success();
+        let n_sent = server.count(Operation::PutObject);
+        // The file whose reply was waited for may have been sent; the others are known from the journal.
+        assert!(
+            n_sent <= N_FILES + 1 - n_requests.clamp(1, N_FILES + 1),
+            "{n_sent} after {n_requests} requests"
+        );
+        assert_recovers(&environment, &repo, "clone");
+    }
+}
+
+#[test]
+fn pull_that_is_killed_at_any_request_goes_on() {
+    for n_requests in 0..N_FILES {
+        let (server, environment) = stage();
+        let repo = with_data(&environment, &server);
+        repo.haul(["push"]).success();
+        server.take_requests();
+        let clone = environment.folder("clone");
+        clone.clone_metadata_of(&repo);
+        server.inject(Fault::everywhere(FaultAction::Silence).after(n_requests));
+        let mut running = clone.start(["pull", "-j", "1"]);
+        let mut patience = 3000;
+        while server.requests().len() <= n_requests && running.is_running() && patience > 0 {
+            std::thread::sleep(Duration::from_millis(10));
+            patience -= 1;
+        }
+        running.kill();
+        clone.assert_cache_is_sound();
+        server.heal();
+        clone.haul(["pull"]).success();
+        clone.tree("data").assert_equals(&repo.tree("data"));
+    }
+}
+
+#[test]
+fn interrupt_ends_with_252_and_the_next_push_goes_on() {
+    let (server, environment) = stage();
+    let repo = with_data(&environment, &server);
+    server.inject(Fault::on(Operation::PutObject, FaultAction::Silence).after(2));
+    let mut running = repo.start(["push", "-j", "1"]);
+    let mut patience = 3000;
+    while server.count(Operation::PutObject) < 3 && patience > 0 {
+        std::thread::sleep(Duration::from_millis(10));
+        patience -= 1;
+    }
+    running.interrupt();
+    running.wait(Duration::from_secs(30)).code(252);
+    server.heal();
+    server.take_requests();
+    repo.haul(["push"]).success();
+    assert_eq!(server.count(Operation::PutObject), 2);
+    assert_recovers(&environment, &repo, "clone");
+}
+
+#[test]
+fn metafile_that_changes_during_the_push_is_left_alone() {
+    let (server, environment) = stage();
+    let repo = with_data(&environment, &server);
+    server.inject(
+        Fault::on(Operation::PutObject, FaultAction::Delay(Duration::from_secs(2))).key_containing("one.txt"),
+    );
+    let mut running = repo.start(["push", "one.txt"]);
+    let mut patience = 3000;
+    while server.count(Operation::PutObject) < 1 && running.is_running() && patience > 0 {
+        std::thread::sleep(Duration::from_millis(10));
+        patience -= 1;
+    }
+    repo.write("one.txt", "changed meanwhile");
+    repo.haul(["add", "one.txt"]).success();
+    let added = repo.read("one.txt.dvc");
+    running.wait(Duration::from_secs(30)).code(1).stderr_has(&["`one.txt` changed while it was pushed"]);
+    assert_eq!(repo.read("one.txt.dvc"), added);
+    server.heal();
+    assert_recovers(&environment, &repo, "clone");
+}
