@@ -1,5 +1,7 @@
 //! Adding to, moving and removing what was pushed.
 
+use haul_tests::objects::is_directory;
+
 use super::{pulled, stage, with_data};
 
 #[test]
@@ -46,7 +48,7 @@ fn checkout_needs_no_manifest_in_the_cache() {
     let (server, environment) = stage();
     let repo = with_data(&environment, &server);
     repo.haul(["push"]).success();
-    for name in repo.cache_objects().iter().filter(|name| name.ends_with(".dir")) {
+    for name in repo.cache_objects().iter().filter(|name| is_directory(name)) {
         repo.remove(format!(".dvc/cache/{name}"));
     }
     repo.remove("data");

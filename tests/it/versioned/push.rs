@@ -96,12 +96,12 @@ fn file_that_may_be_executed_is_recorded_so_with_its_version() {
 
 fn make_executable(path: &std::path::Path) {
     use std::os::unix::fs::PermissionsExt as _;
-    fs_err::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    fs_err::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("the file is ours");
 }
 
 fn is_executable(path: &std::path::Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
-    fs_err::metadata(path).unwrap().permissions().mode() & 0o100 != 0
+    fs_err::metadata(path).expect("the file is there").permissions().mode() & 0o100 != 0
 }
 
 #[test]

@@ -41,10 +41,13 @@ pub(crate) fn run(project: &Project, options: &flags::Parity) -> Result<()> {
         None => project.build("haul", "haul", Profile::Dev)?,
     };
     let venv = Venv::clients(project)?;
-    let server =
-        Server::start(project, options.server.as_deref().unwrap_or("embedded"), &BUCKETS, Profile::Dev)?;
+    let versioned = BUCKETS.map(side::versioned_bucket);
+    let buckets: Vec<&str> = BUCKETS.into_iter().chain(versioned.iter().map(String::as_str)).collect();
+    let name = options.server.as_deref().unwrap_or("embedded");
+    let server = Server::start(project, name, &buckets, Profile::Dev)?;
     let scratch = project.scratch_dir("parity")?;
     let programs = Programs { dvc: venv.program("dvc"), haul, python: venv.program("python") };
+    remote::keep_versions(&programs, &server, &versioned)?;
     let scenarios: Vec<Scenario> = Scenario::load_all(&project.root.join("tests/parity"))?
         .into_iter()
         .filter(|scenario| filter.split(',').any(|part| scenario.name.contains(part)))

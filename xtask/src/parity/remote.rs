@@ -4,8 +4,9 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
-use super::side::Side;
+use super::side::{Programs, Side};
 use super::snapshot::{Entry, Snapshot};
+use crate::server::Server;
 
 /// Prints one line for each object: key, size and MD5 of its bytes, as JSON.
 const LIST: &str = r#"
@@ -18,17 +19,39 @@ for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Pref
         print(json.dumps([item["Key"][len(prefix) + 1:], len(body), hashlib.md5(body).hexdigest()]))
 "#;
 
+/// Lets the buckets keep versions.
+const KEEP_VERSIONS: &str = r#"
+import sys, botocore.session
+endpoint, *buckets = sys.argv[1:]
+client = botocore.session.get_session().create_client("s3", endpoint_url=endpoint, region_name="us-east-1")
+for bucket in buckets:
+    client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+"#;
+
+/// Turns the versioning of buckets on.
+pub(super) fn keep_versions(programs: &Programs, server: &Server, buckets: &[String]) -> Result<()> {
+    let output = Command::new(&programs.python)
+        .args(["-c", KEEP_VERSIONS, &server.endpoint])
+        .args(buckets)
+        .envs(server.client_env())
+        .output()?;
+    if !output.status.success() {
+        bail!("cannot turn versioning on: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(())
+}
+
 /// Lists the objects below the side's prefix.
 pub(super) fn list(side: &Side<'_>) -> Result<Snapshot> {
     let output = Command::new(&side.programs.python)
-        .args(["-c", LIST, &side.server.endpoint, side.bucket, &side.prefix])
+        .args(["-c", LIST, &side.server.endpoint, &side.remote_bucket(), &side.prefix])
         .envs(side.server.client_env())
         .env("HOME", side.root())
         .output()?;
     if !output.status.success() {
         bail!(
             "cannot list s3://{}/{}: {}",
-            side.bucket,
+            side.remote_bucket(),
             side.prefix,
             String::from_utf8_lossy(&output.stderr)
         );

@@ -4,6 +4,7 @@
 //! === name of the scenario
 //! repo                      git init, and init by the tool
 //! remote                    a default S3 remote of this side
+//! versioned                 the same, cloud-versioned, in a bucket that keeps versions
 //! write FILE TEXT           TEXT with \n, \t, \xNN, \\ escapes; no newline is added
 //! fill FILE SIZE            SIZE bytes of noise
 //! sh COMMAND                a shell command in the repository
@@ -30,10 +31,11 @@ pub(super) struct Step {
     pub(super) action: Action,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Action {
     Repo,
     Remote,
+    Versioned,
     Write { path: String, bytes: Vec<u8> },
     Fill { path: String, size: u64 },
     Shell(String),
@@ -120,7 +122,8 @@ impl Scenario {
                 continue;
             }
             let action = Action::parse(line).with_context(|| place)?;
-            scenario.uses_remote |= matches!(action, Action::Remote) || line.contains("{url}");
+            scenario.uses_remote |=
+                matches!(action, Action::Remote | Action::Versioned) || line.contains("{url}");
             scenario.steps.push(Step { line: index + 1, text: line.to_owned(), action });
         }
         Ok(scenarios)
@@ -133,6 +136,7 @@ impl Action {
         Ok(match verb {
             "repo" => Self::Repo,
             "remote" => Self::Remote,
+            "versioned" => Self::Versioned,
             "swap" => Self::Swap,
             "sh" => Self::Shell(rest.to_owned()),
             "write" => {

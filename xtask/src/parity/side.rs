@@ -32,9 +32,16 @@ pub(super) struct Side<'a> {
     tool: Tool,
     pub(super) programs: &'a Programs,
     pub(super) server: &'a Server,
-    pub(super) bucket: &'a str,
+    bucket: &'a str,
     pub(super) prefix: String,
+    /// Tells that the remote is in the side's bucket with versions.
+    is_versioned: bool,
     n_swaps: u32,
+}
+
+/// Returns the name of a side's bucket that keeps versions.
+pub(super) fn versioned_bucket(bucket: &str) -> String {
+    format!("{bucket}-versions")
 }
 
 impl<'a> Side<'a> {
@@ -50,7 +57,17 @@ impl<'a> Side<'a> {
         for dir in [&repo, &root.join("home"), &root.join("site")] {
             fs::create_dir_all(dir)?;
         }
-        Ok(Self { root, repo, tool, programs, server, bucket, prefix: prefix.to_owned(), n_swaps: 0 })
+        Ok(Self {
+            root,
+            repo,
+            tool,
+            programs,
+            server,
+            bucket,
+            prefix: prefix.to_owned(),
+            is_versioned: false,
+            n_swaps: 0,
+        })
     }
 
     /// Carries out one step.
@@ -60,10 +77,14 @@ impl<'a> Side<'a> {
                 self.shell("git init --quiet")?;
                 self.tool_must("init --quiet")?;
             }
-            Action::Remote => {
+            Action::Remote | Action::Versioned => {
+                self.is_versioned = step.action == Action::Versioned;
                 let (url, endpoint) = (self.url(), self.server.endpoint.clone());
                 self.tool_must(&format!("remote add --quiet -d storage {url}"))?;
                 self.tool_must(&format!("remote modify storage endpointurl {endpoint}"))?;
+                if self.is_versioned {
+                    self.tool_must("remote modify storage version_aware true")?;
+                }
             }
             Action::Write { path, bytes } => self.write(path, bytes)?,
             Action::Fill { path, size } => {
@@ -84,8 +105,13 @@ impl<'a> Side<'a> {
         snapshot::take(&self.root, &words)
     }
 
+    /// Returns the bucket of the remote.
+    pub(super) fn remote_bucket(&self) -> String {
+        if self.is_versioned { versioned_bucket(self.bucket) } else { self.bucket.to_owned() }
+    }
+
     fn url(&self) -> String {
-        format!("s3://{}/{}", self.bucket, self.prefix)
+        format!("s3://{}/{}", self.remote_bucket(), self.prefix)
     }
 
     fn substitute(&self, text: &str) -> String {

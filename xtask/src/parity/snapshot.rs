@@ -60,9 +60,21 @@ fn walk(dir: &Path, name: &str, words: &[(String, &str)], snapshot: &mut Snapsho
 
 fn replace(bytes: Vec<u8>, words: &[(String, &str)]) -> Vec<u8> {
     match String::from_utf8(bytes) {
-        Ok(text) => words.iter().fold(text, |text, (from, to)| text.replace(from, to)).into_bytes(),
+        Ok(text) => {
+            let text = words.iter().fold(text, |text, (from, to)| text.replace(from, to));
+            without_version_ids(&text).into_bytes()
+        }
         Err(error) => error.into_bytes(),
     }
+}
+
+/// Version ids are the server's choice: no two are equal.
+fn without_version_ids(text: &str) -> String {
+    let line = |line: &str| match line.split_once("version_id: ") {
+        Some((before, _)) if before.trim().is_empty() => format!("{before}version_id: <id>\n"),
+        _ => line.to_owned(),
+    };
+    text.split_inclusive('\n').map(line).collect()
 }
 
 #[cfg(unix)]
