@@ -78,6 +78,7 @@ impl<T: ObjectStore + MultipartStore + Display + Debug> RemoteStore for ObjectSt
             part_size_bytes: 8 << 20,
             max_parts: 10_000,
             max_concurrency: None,
+            max_queue: None,
             etag_is_md5: false,
         }
     }

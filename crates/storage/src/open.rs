@@ -123,7 +123,7 @@ mod tests {
     use haul_config::{ConfigPaths, ConfigStack};
 
     use super::*;
-    use crate::s3::{AddressingStyle, Checksums, ListApi, PayloadSigning};
+    use crate::s3::{AddressingStyle, Checksums, ListApi, PayloadSigning, ReplyChecksums};
 
     /// Opens the remote `r` of a repository with the given config, in an environment with the given AWS config.
     fn connect(dvc_config: &str, aws_config: &str) -> (tempfile::TempDir, Result<S3Connection>) {
@@ -176,7 +176,8 @@ mod tests {
     #[test]
     fn settings_of_the_aws_config_arrive() {
         let aws = "[default]\nregion = eu-north-1\nmax_attempts = 7\nrequest_checksum_calculation = when_supported\n\
-                   s3 =\n  max_concurrent_requests = 5\n  multipart_threshold = 64MB\n  multipart_chunksize = 16MB\n  \
+                   response_checksum_validation = when_supported\n\
+                   s3 =\n  max_concurrent_requests = 5\n  max_queue_size = 70\n  multipart_threshold = 64MB\n  multipart_chunksize = 16MB\n  \
                    max_bandwidth = 1MB/s\n  addressing_style = path\n  use_dualstack_endpoint = true\n  \
                    payload_signing_enabled = true\n";
         let (_folder, connection) = connect("url = s3://data\n", aws);
@@ -190,7 +191,34 @@ mod tests {
         assert_eq!(options.addressing, AddressingStyle::Path);
         assert_eq!(options.payload_signing, PayloadSigning::Always);
         assert_eq!(connection.store.endpoint(), "https://s3.dualstack.eu-north-1.amazonaws.com");
-        assert_eq!(connection.store.limits().max_concurrency, Some(5));
+        let limits = connection.store.limits();
+        assert_eq!((limits.max_concurrency, limits.max_queue), (Some(5), Some(70)));
+        assert_eq!(options.reply_checksums, ReplyChecksums::Verify);
+    }
+
+    #[test]
+    fn accelerated_and_unsigned_are_taken_from_the_aws_config() {
+        let block = "[default]\ns3 =\n  use_accelerate_endpoint = true\n  payload_signing_enabled = false\n";
+        let (_folder, connection) = connect("url = s3://data\n", block);
+        let connection = connection.unwrap();
+        assert_eq!(connection.store.endpoint(), "https://data.s3-accelerate.amazonaws.com");
+        assert_eq!(connection.options.payload_signing, PayloadSigning::Never);
+        let (folder, connection) = connect("url = s3://data\nendpointurl = http://localhost:1\n", block);
+        let error = connection.unwrap_err().to_string();
+        let places = [folder.path().join(".dvc/config:3"), folder.path().join("aws-config:2")];
+        for place in places {
+            assert!(error.contains(&place.display().to_string()), "{error}");
+        }
+    }
+
+    #[test]
+    fn setting_that_concerns_aws_alone_is_refused_beside_another_server_wherever_it_stands() {
+        for setting in ["use_dualstack_endpoint", "use_fips_endpoint"] {
+            let aws = format!("[default]\n{setting} = true\nendpoint_url = http://localhost:1\n");
+            let error = connect("url = s3://data\n", &aws).1.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Config);
+            assert!(error.to_string().contains(setting), "{error}");
+        }
     }
 
     #[test]

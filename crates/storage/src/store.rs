@@ -127,6 +127,8 @@ pub struct StoreLimits {
     pub max_parts: u32,
     /// Requests under way at once, if the user or the store sets a limit.
     pub max_concurrency: Option<usize>,
+    /// Objects that wait for a request, or to be written, at once, if the user sets a limit.
+    pub max_queue: Option<usize>,
     /// Tells that the ETag of an object put in one part is the MD5 of its bytes.
     pub etag_is_md5: bool,
 }

@@ -50,7 +50,7 @@ pub struct AwsSettings {
 pub struct S3Settings {
     /// Requests at the same time.
     pub max_concurrent_requests: Option<Located<usize>>,
-    /// Tasks waiting.
+    /// Objects that wait for a request, or to be written.
     pub max_queue_size: Option<Located<usize>>,
     /// Files of this many bytes and more go up in parts.
     pub multipart_threshold: Option<Located<u64>>,

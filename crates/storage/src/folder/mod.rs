@@ -86,6 +86,7 @@ impl RemoteStore for FolderStore {
             part_size_bytes: u64::MAX,
             max_parts: 1,
             max_concurrency: None,
+            max_queue: None,
             etag_is_md5: false,
         }
     }

@@ -12,7 +12,9 @@ use super::client::{Answer, Call, Client, Expect};
 use super::endpoint::Query;
 use super::failure::Failure;
 use super::op::Op;
+use super::options::ReplyChecksums;
 use super::replies::etag;
+use super::reply_checksum::{self, Verifier};
 use super::transport::{TransportError, TransportErrorKind};
 use crate::{Error, ErrorKind, Result};
 
@@ -60,7 +62,10 @@ pub(crate) async fn open(
     wanted: &Wanted,
     conditions: HeaderMap,
 ) -> Result<Opened> {
-    let call = get_call(key, query.clone(), wanted, conditions.clone());
+    let mut call = get_call(key, query.clone(), wanted, conditions.clone());
+    if *wanted == Wanted::All {
+        reply_checksum::ask(client.options.reply_checksums, &mut call.headers);
+    }
     let answer = client.send(&call).await?;
     let (size_bytes, range) = extent(&answer, wanted)
         .map_err(|problem| client.describe(&call, Failure::Transport(malformed(problem)), 1))?;
@@ -75,6 +80,10 @@ pub(crate) async fn open(
         next: range.start,
         end: range.end,
         body: answer.stream,
+        verifier: match client.options.reply_checksums {
+            ReplyChecksums::Verify if *wanted == Wanted::All => Verifier::new(&answer.headers),
+            ReplyChecksums::Verify | ReplyChecksums::Ignore => None,
+        },
         n_breaks: 0,
         broke_at: range.start,
     };
@@ -154,6 +163,8 @@ struct State {
     next: u64,
     end: u64,
     body: Option<BoxStream<'static, Result<Bytes, TransportError>>>,
+    /// Compares all bytes with the server's checksum.
+    verifier: Option<Verifier>,
     /// Breaks without progress in between, and the position of the first of them.
     n_breaks: u32,
     broke_at: u64,
@@ -171,11 +182,24 @@ impl State {
     }
 
     async fn next_chunk(&mut self) -> Result<Option<Bytes>> {
-        let failure = match self.read().await {
-            Ok(chunk) => return Ok(chunk),
-            Err(failure) => failure,
+        let chunk = match self.read().await {
+            Ok(chunk) => chunk,
+            Err(failure) => self.resume(failure).await?,
         };
-        self.resume(failure).await
+        match (&mut self.verifier, &chunk) {
+            (Some(verifier), Some(chunk)) => verifier.update(chunk),
+            (Some(_), None) => self.verify()?,
+            (None, _) => {}
+        }
+        Ok(chunk)
+    }
+
+    /// Compares what came with the server's checksum.
+    fn verify(&mut self) -> Result<()> {
+        let Some(Err(problem)) = self.verifier.take().map(Verifier::finish) else { return Ok(()) };
+        let call = get_call(&self.key, self.query.clone(), &Wanted::All, HeaderMap::new());
+        let failure = Error::new(ErrorKind::Corrupt, problem);
+        Err(self.client.describe(&call, Failure::Local(failure), 1))
     }
 
     async fn read(&mut self) -> Result<Option<Bytes>, TransportError> {

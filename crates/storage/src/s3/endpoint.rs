@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
+use haul_config::Located;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::{Host, Url};
 
@@ -131,6 +132,13 @@ impl Endpoint {
         if url.query().is_some() || url.fragment().is_some() {
             return Err(("has a query or fragment".into(), how()));
         }
+        if let Some((key, setting)) = aws_only(options) {
+            // botocore refuses the same: the name of such an endpoint is AWS's to make.
+            return Err((
+                format!("cannot be combined with `{key} = true`{}", from_origin(&setting.origin)),
+                format!("turn `{key}` off, or remove the endpoint"),
+            ));
+        }
         let Some(host) = url.host() else { return Err(("has no host".into(), how())) };
         let base_path = url.path().trim_end_matches('/');
         let is_name = matches!(host, Host::Domain(_));
@@ -176,13 +184,25 @@ impl Endpoint {
             }
             AddressingStyle::Auto | AddressingStyle::Virtual => AddressingStyle::Virtual,
         };
-        if options.accelerate && options.fips {
-            let message = "`use_accelerate_endpoint` and `use_fips_endpoint` exclude each other";
+        let (accelerate, fips) = (&options.accelerate, &options.fips);
+        if accelerate.value && fips.value {
+            let message = format!(
+                "`use_accelerate_endpoint`{} and `use_fips_endpoint`{} exclude each other",
+                from_origin(&accelerate.origin),
+                from_origin(&fips.origin)
+            );
             return Err(
                 Error::new(ErrorKind::Config, message).with_hint("turn one of them off in the AWS settings")
             );
         }
-        if options.accelerate && (style == AddressingStyle::Path || bucket.contains('.')) {
+        if accelerate.value && region.starts_with("cn-") {
+            let message = format!(
+                "`use_accelerate_endpoint`{} is on, but there is no S3 Transfer Acceleration in `{region}`",
+                from_origin(&accelerate.origin)
+            );
+            return Err(Error::new(ErrorKind::Config, message).with_hint("turn it off in the AWS settings"));
+        }
+        if accelerate.value && (style == AddressingStyle::Path || bucket.contains('.')) {
             let message = format!("bucket `{bucket}` cannot be reached through S3 Transfer Acceleration");
             return Err(Error::new(ErrorKind::Config, message)
                 .with_hint("it needs virtual-hosted addressing and a bucket name without dots"));
@@ -190,9 +210,9 @@ impl Endpoint {
         let aws = AwsEndpoint {
             bucket: bucket.clone(),
             style,
-            accelerate: options.accelerate,
-            dualstack: options.dualstack,
-            fips: options.fips,
+            accelerate: accelerate.value,
+            dualstack: options.dualstack.value,
+            fips: fips.value,
         };
         let scheme = if options.use_ssl { "https" } else { "http" };
         Ok(Self::on_aws(scheme, aws, region))
@@ -264,6 +284,17 @@ impl Endpoint {
     }
 }
 
+/// Returns a setting that is on and means something on AWS's own endpoints only.
+fn aws_only(options: &S3Options) -> Option<(&'static str, &Located<bool>)> {
+    [
+        ("use_accelerate_endpoint", &options.accelerate),
+        ("use_dualstack_endpoint", &options.dualstack),
+        ("use_fips_endpoint", &options.fips),
+    ]
+    .into_iter()
+    .find(|(_, setting)| setting.value)
+}
+
 /// Encodes a key for a URL's path.
 pub(crate) fn encode_key(key: &str) -> Cow<'_, str> {
     utf8_percent_encode(key, KEY).into()
@@ -293,7 +324,6 @@ fn is_host_label(bucket: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use haul_config::Located;
 
     fn options(bucket: &str, endpoint: Option<&str>) -> S3Options {
         let mut options = S3Options::new(bucket);
@@ -312,19 +342,51 @@ mod tests {
         options.region = Some(Located::default_value("cn-north-1".into()));
         assert_eq!(url(&options, "k"), "https://bucket.s3.cn-north-1.amazonaws.com.cn/k");
         options.region = Some(Located::default_value("eu-west-3".into()));
-        options.dualstack = true;
+        options.dualstack.value = true;
         assert_eq!(url(&options, "k"), "https://bucket.s3.dualstack.eu-west-3.amazonaws.com/k");
-        options.fips = true;
+        options.fips.value = true;
         assert_eq!(url(&options, "k"), "https://bucket.s3-fips.dualstack.eu-west-3.amazonaws.com/k");
-        options.accelerate = true;
+        options.accelerate.value = true;
         assert_eq!(Endpoint::resolve(&options).unwrap_err().kind(), ErrorKind::Config);
-        options.fips = false;
+        options.fips.value = false;
         assert_eq!(url(&options, "k"), "https://bucket.s3-accelerate.dualstack.amazonaws.com/k");
         options.bucket = "dotted.bucket".into();
         assert_eq!(Endpoint::resolve(&options).unwrap_err().kind(), ErrorKind::Config);
-        options.accelerate = false;
-        options.dualstack = false;
+        options.accelerate.value = false;
+        options.dualstack.value = false;
         assert_eq!(url(&options, "k"), "https://s3.eu-west-3.amazonaws.com/dotted.bucket/k");
+    }
+
+    #[test]
+    fn settings_of_aws_alone_are_refused_beside_another_server() {
+        let set: [(&str, fn(&mut S3Options)); 3] = [
+            ("use_accelerate_endpoint", |options| options.accelerate.value = true),
+            ("use_dualstack_endpoint", |options| options.dualstack.value = true),
+            ("use_fips_endpoint", |options| options.fips.value = true),
+        ];
+        for (key, set) in set {
+            let mut options = options("bucket", Some("http://localhost:9000"));
+            set(&mut options);
+            let error = Endpoint::resolve(&options).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Config);
+            let message = format!("endpoint `http://localhost:9000` cannot be combined with `{key} = true`");
+            assert_eq!(error.to_string(), message);
+        }
+        let mut in_china = options("bucket", None);
+        in_china.region = Some(Located::default_value("cn-north-1".into()));
+        in_china.accelerate.value = true;
+        let error = Endpoint::resolve(&in_china).unwrap_err().to_string();
+        assert!(error.contains("`use_accelerate_endpoint`") && error.contains("`cn-north-1`"), "{error}");
+    }
+
+    #[test]
+    fn use_ssl_decides_where_aws_is_asked_by_name() {
+        let mut options = options("bucket", None);
+        options.use_ssl = false;
+        assert_eq!(url(&options, "k"), "http://bucket.s3.us-east-1.amazonaws.com/k");
+        // Without TLS no certificate limits the name.
+        options.bucket = "dotted.bucket".into();
+        assert_eq!(url(&options, "k"), "http://dotted.bucket.s3.us-east-1.amazonaws.com/k");
     }
 
     #[test]

@@ -39,6 +39,7 @@ mod ops;
 mod options;
 mod payload;
 mod replies;
+mod reply_checksum;
 mod resolve;
 mod retry;
 mod store;
@@ -53,7 +54,7 @@ mod xml;
 pub use http_client::{Http, HttpSettings};
 pub use options::{
     AddressingStyle, Checksums, CustomerKey, DEFAULT_MULTIPART_THRESHOLD_BYTES, DEFAULT_PART_SIZE_BYTES,
-    DEFAULT_TIMEOUT, ListApi, ObjectSettings, PayloadSigning, ProxySettings, RetryOptions, S3Options,
-    ServerTrust,
+    DEFAULT_TIMEOUT, ListApi, ObjectSettings, PayloadSigning, ProxySettings, ReplyChecksums, RetryOptions,
+    S3Options, ServerTrust,
 };
 pub use store::S3Store;

@@ -32,11 +32,11 @@ pub struct S3Options {
     /// Where the bucket's name goes.
     pub addressing: AddressingStyle,
     /// Sends objects through S3 Transfer Acceleration (AWS only).
-    pub accelerate: bool,
+    pub accelerate: Located<bool>,
     /// Uses the endpoints that have IPv6 addresses as well (AWS only).
-    pub dualstack: bool,
+    pub dualstack: Located<bool>,
     /// Uses the endpoints with FIPS 140 validated cryptography (AWS only).
-    pub fips: bool,
+    pub fips: Located<bool>,
     /// Whom to believe to be the server.
     pub trust: ServerTrust,
     /// How proxies are chosen.
@@ -55,6 +55,8 @@ pub struct S3Options {
     pub payload_signing: PayloadSigning,
     /// Whether to send checksums that not every server knows.
     pub checksums: Checksums,
+    /// Whether to ask for the checksums of objects, and to check them.
+    pub reply_checksums: ReplyChecksums,
     /// When to try again.
     pub retry: RetryOptions,
     /// Files of at least this size go in parts, in bytes.
@@ -63,6 +65,8 @@ pub struct S3Options {
     pub part_size_bytes: u64,
     /// Requests under way at once.
     pub max_concurrency: Option<usize>,
+    /// Objects that wait for a request, or to be written, at once.
+    pub max_queue: Option<usize>,
     /// Bytes per second over all transfers of this store, in each direction.
     pub max_bandwidth: Option<u64>,
 }
@@ -87,9 +91,9 @@ impl S3Options {
             endpoint_url: None,
             use_ssl: true,
             addressing: AddressingStyle::Auto,
-            accelerate: false,
-            dualstack: false,
-            fips: false,
+            accelerate: Located::default_value(false),
+            dualstack: Located::default_value(false),
+            fips: Located::default_value(false),
             trust: ServerTrust::System,
             proxy: ProxySettings::default(),
             connect_timeout: Located::default_value(DEFAULT_TIMEOUT),
@@ -99,10 +103,12 @@ impl S3Options {
             customer_key: None,
             payload_signing: PayloadSigning::Auto,
             checksums: Checksums::WhenRequired,
+            reply_checksums: ReplyChecksums::Ignore,
             retry: RetryOptions::default(),
             multipart_threshold_bytes: DEFAULT_MULTIPART_THRESHOLD_BYTES,
             part_size_bytes: DEFAULT_PART_SIZE_BYTES,
             max_concurrency: None,
+            max_queue: None,
             max_bandwidth: None,
         }
     }
@@ -290,7 +296,7 @@ pub enum PayloadSigning {
     Auto,
     /// Always (`payload_signing_enabled = true`).
     Always,
-    /// Never.
+    /// Never (`payload_signing_enabled = false`), as botocore has it over http, too; Content-MD5 is still sent.
     Never,
 }
 
@@ -305,6 +311,16 @@ pub enum Checksums {
     WhenRequired,
     /// A CRC-32 header on every upload (`request_checksum_calculation = when_supported`).
     WhenSupported,
+}
+
+/// Whether to ask for the checksums that a server keeps of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReplyChecksums {
+    /// No: what is downloaded is compared with the MD5 that names it.
+    #[default]
+    Ignore,
+    /// Of each whole object, and compare its bytes with what comes (`response_checksum_validation = when_supported`).
+    Verify,
 }
 
 /// When to try again.

@@ -5,21 +5,22 @@ use haul_config::{Env, Located, Remote, S3Remote, SslVerify};
 
 use super::options::{
     AddressingStyle, Checksums, CustomerKey, ListApi, ObjectSettings, PayloadSigning, ProxySettings,
-    S3Options, ServerTrust,
+    ReplyChecksums, S3Options, ServerTrust,
 };
 use crate::Result;
 
 impl S3Options {
     /// Combines the options of a remote with the settings of the AWS files and the environment.
     ///
-    /// An option of the remote wins over everything else. Of the AWS settings, `response_checksum_validation` needs
-    /// no counterpart: downloads are compared with the MD5 that names them.
+    /// An option of the remote wins over everything else.
     pub fn resolve(remote: &Remote, s3: &S3Remote, settings: &AwsSettings, env: &Env) -> Result<Self> {
         let block = &settings.s3;
         let defaults = Self::new(&s3.bucket);
         let mut retry = defaults.retry.clone();
         retry.max_attempts = max_attempts(settings);
         let is_on = |flag: &Option<Located<bool>>| flag.as_ref().is_some_and(|flag| flag.value);
+        let flag = |flag: &Option<Located<bool>>| flag.clone().unwrap_or(Located::default_value(false));
+        warn_of_idle_use_ssl(s3, settings);
         Ok(Self {
             remote_name: Some(remote.name.clone()),
             prefix: s3.prefix.clone(),
@@ -31,13 +32,13 @@ impl S3Options {
                 Some(haul_auth::AddressingStyle::Virtual) => AddressingStyle::Virtual,
                 Some(haul_auth::AddressingStyle::Path) => AddressingStyle::Path,
             },
-            accelerate: is_on(&block.use_accelerate_endpoint),
-            dualstack: is_on(if block.use_dualstack_endpoint.is_some() {
+            accelerate: flag(&block.use_accelerate_endpoint),
+            dualstack: flag(if block.use_dualstack_endpoint.is_some() {
                 &block.use_dualstack_endpoint
             } else {
                 &settings.use_dualstack_endpoint
             }),
-            fips: is_on(&settings.use_fips_endpoint),
+            fips: flag(&settings.use_fips_endpoint),
             trust: trust(s3, settings),
             proxy: ProxySettings::from_env(env),
             connect_timeout: s3.connect_timeout.clone().unwrap_or(defaults.connect_timeout),
@@ -47,12 +48,16 @@ impl S3Options {
             customer_key: customer_key(s3)?,
             payload_signing: match block.payload_signing_enabled.as_ref().map(|signing| signing.value) {
                 Some(true) => PayloadSigning::Always,
-                // As for the AWS CLI, which signs over http even if this says no.
-                None | Some(false) => PayloadSigning::Auto,
+                Some(false) => PayloadSigning::Never,
+                None => PayloadSigning::Auto,
             },
             checksums: match settings.request_checksum_calculation.as_ref().map(|mode| mode.value) {
                 Some(ChecksumMode::WhenSupported) => Checksums::WhenSupported,
                 None | Some(ChecksumMode::WhenRequired) => Checksums::WhenRequired,
+            },
+            reply_checksums: match settings.response_checksum_validation.as_ref().map(|mode| mode.value) {
+                Some(ChecksumMode::WhenSupported) => ReplyChecksums::Verify,
+                None | Some(ChecksumMode::WhenRequired) => ReplyChecksums::Ignore,
             },
             retry,
             multipart_threshold_bytes: value_or(
@@ -61,6 +66,7 @@ impl S3Options {
             ),
             part_size_bytes: value_or(block.multipart_chunksize.as_ref(), defaults.part_size_bytes),
             max_concurrency: block.max_concurrent_requests.as_ref().map(|limit| limit.value),
+            max_queue: block.max_queue_size.as_ref().map(|limit| limit.value),
             max_bandwidth: block.max_bandwidth.as_ref().map(|limit| limit.value),
             bucket: defaults.bucket,
         })
@@ -78,6 +84,21 @@ fn max_attempts(settings: &AwsSettings) -> Option<u32> {
         })
     };
     settings.max_attempts.as_ref().map(|attempts| attempts.value).or_else(implied)
+}
+
+/// Says that `use_ssl` contradicts the endpoint, whose scheme decides, as in DVC.
+fn warn_of_idle_use_ssl(s3: &S3Remote, settings: &AwsSettings) {
+    if let (Some(use_ssl), Some(endpoint)) = (&s3.use_ssl, &settings.endpoint_url)
+        && use_ssl.value != endpoint.value.to_ascii_lowercase().starts_with("https:")
+    {
+        tracing::warn!(
+            "`use_ssl = {}` ({}) has no effect: the scheme of `{}` ({}) decides",
+            use_ssl.value,
+            use_ssl.origin,
+            endpoint.value,
+            endpoint.origin
+        );
+    }
 }
 
 fn trust(s3: &S3Remote, settings: &AwsSettings) -> ServerTrust {

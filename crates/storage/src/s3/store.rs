@@ -141,6 +141,7 @@ impl RemoteStore for S3Store {
             part_size_bytes: options.part_size_bytes.clamp(MIN_PART_BYTES, MAX_PUT_BYTES),
             max_parts: MAX_PARTS,
             max_concurrency: options.max_concurrency,
+            max_queue: options.max_queue,
             etag_is_md5: options.customer_key.is_none()
                 && !options.object.hides_md5()
                 && self.etags.may_be_md5(),

@@ -55,6 +55,7 @@ impl MemoryStore {
             part_size_bytes: 64 << 10,
             max_parts: 10_000,
             max_concurrency: None,
+            max_queue: None,
             etag_is_md5: true,
         };
         Self { state: Arc::default(), limits, page_objects: 1000 }

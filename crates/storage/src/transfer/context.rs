@@ -35,6 +35,8 @@ pub(crate) struct Context {
     pub(crate) slots: Arc<Slots>,
     pub(crate) streams: Arc<Semaphore>,
     pub(crate) jobs: usize,
+    /// Most objects that wait between two stages.
+    pub(crate) max_queue: usize,
     pub(crate) meter: Meter,
     pub(crate) state_dir: Option<PathBuf>,
     /// One permit for each unit of bytes that may be kept.
@@ -63,6 +65,7 @@ impl Context {
             slots: Slots::new(jobs),
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
             jobs,
+            max_queue: limits.max_queue.unwrap_or(usize::MAX).max(1),
             meter: Meter::new(phase),
             state_dir: options.state_dir.clone(),
             room: Arc::new(Semaphore::new(permits(MAX_KEPT_BYTES) as usize)),

@@ -149,6 +149,7 @@ impl Fetch<'_> {
         }
         while self.n_getting < self.context.slots.limit()
             && self.waiting_bytes < MAX_WAITING_BYTES
+            && self.to_write.len() < self.context.max_queue
             && let Some(object) = self.ready.pop_front()
         {
             let (layout, oid) = self.plan.name(object);

@@ -65,6 +65,7 @@ pub(super) async fn run(
         loaded: VecDeque::new(),
         waiting_bytes: 0,
         n_loading: 0,
+        n_being_loaded: 0,
         n_sending: 0,
         healing: HashSet::new(),
         outcome: Outcome::new(),
@@ -93,6 +94,8 @@ struct Push<'a> {
     loaded: VecDeque<(usize, Source)>,
     waiting_bytes: u64,
     n_loading: usize,
+    /// Objects of the batches that are being read.
+    n_being_loaded: usize,
     n_sending: usize,
     /// Objects that replace damaged ones.
     healing: HashSet<usize>,
@@ -247,16 +250,24 @@ impl Push<'_> {
         }
     }
 
+    /// Returns how many objects may be read from the cache now, to wait for a slot.
+    fn n_loadable(&self) -> usize {
+        if self.n_loading >= MAX_LOADING || self.waiting_bytes >= MAX_WAITING_BYTES {
+            return 0;
+        }
+        let n_waiting = self.loaded.len() + self.n_being_loaded;
+        let room = self.context.max_queue.saturating_sub(n_waiting);
+        let is_ahead = self.loaded.len() >= self.context.jobs + LOAD_OBJECTS;
+        if is_ahead { 0 } else { self.ready.len().min(LOAD_OBJECTS).min(room) }
+    }
+
     fn start_tasks(&mut self) {
-        let is_room = |push: &Self| {
-            push.n_loading < MAX_LOADING
-                && push.waiting_bytes < MAX_WAITING_BYTES
-                && push.loaded.len() < push.context.jobs + LOAD_OBJECTS
-        };
-        while !self.ready.is_empty() && is_room(self) {
+        while let n_objects = self.n_loadable()
+            && n_objects > 0
+        {
             let batch: Vec<_> = self
                 .ready
-                .drain(..self.ready.len().min(LOAD_OBJECTS))
+                .drain(..n_objects)
                 .map(|object| {
                     let (layout, oid) = self.plan.name(object);
                     (object, layout, oid)
@@ -265,6 +276,7 @@ impl Push<'_> {
             let cache = self.context.cache.clone();
             let is_dry = self.options.mode == TransferMode::DryRun;
             self.n_loading += 1;
+            self.n_being_loaded += n_objects;
             self.tasks.spawn_blocking(move || Done::Loaded(load(&cache, batch, is_dry)));
         }
         while self.n_sending < self.context.slots.limit()
@@ -294,6 +306,7 @@ impl Push<'_> {
             }
             Ok(Done::Loaded(batch)) => {
                 self.n_loading -= 1;
+                self.n_being_loaded -= batch.len();
                 self.take_loaded(batch);
             }
             Ok(Done::Sent { object, size_bytes, started, result }) => {

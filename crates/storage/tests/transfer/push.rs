@@ -1,8 +1,11 @@
-use haul_storage::testing::{Fault, MemoryStore, Operation};
-use haul_storage::transfer::{DirTrust, ObjectState, TransferMode};
-use haul_storage::{ErrorKind, Layout, Oid, hash};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::setup::{Setup, check_remote, dir_oid, files, key, member, oid_of};
+use haul_storage::progress::{Event, Observer, Phase};
+use haul_storage::testing::{Fault, MemoryStore, Operation};
+use haul_storage::transfer::{self, DirTrust, ObjectState, TransferMode};
+use haul_storage::{ErrorKind, Layout, Oid, RemoteStore, StoreLimits, hash};
+
+use crate::setup::{Setup, check_remote, dir_oid, files, key, member, oid_of, stream};
 
 #[tokio::test]
 async fn push_sends_everything_once_and_then_nothing() {
@@ -253,6 +256,51 @@ async fn cancelled_push_stops_and_the_next_one_goes_on() {
     let report = setup.push(&groups).await;
     assert!(report.is_complete());
     assert_eq!(report.n_transferred, 251);
+}
+
+/// Adds up the bytes that are read from the cache to be sent.
+#[derive(Default)]
+struct BytesRead(AtomicU64);
+
+impl Observer for BytesRead {
+    fn on(&self, event: Event<'_>) {
+        if let Event::Planned { phase: Phase::Uploading, total_bytes, .. } = event {
+            self.0.fetch_add(total_bytes, Ordering::Relaxed);
+        }
+    }
+}
+
+#[tokio::test]
+async fn queue_of_a_push_is_as_long_as_the_store_says() {
+    for (max_queue, at_most) in [(Some(2), 1 + 2), (None, 100)] {
+        let memory = MemoryStore::new();
+        let limits = StoreLimits { max_queue, ..RemoteStore::limits(&memory) };
+        let mut setup = Setup::with(memory.with_limits(limits));
+        setup.options.jobs = Some(1);
+        let groups = [setup.add_directory("data", &files(100, 92))];
+        setup.faults.fail(Operation::Put, Fault::Stall, 0, usize::MAX);
+        let cancel = setup.options.cancel.clone();
+        let read = BytesRead::default();
+        let push = transfer::push(&setup.cache, &setup.remote, stream(&groups), &setup.options, &read);
+        let (report, ()) = futures::join!(push, async {
+            while read.0.load(Ordering::Relaxed) == 0 {
+                tokio::task::yield_now().await;
+            }
+            cancel.cancel();
+        });
+        assert!(report.unwrap().is_interrupted);
+        let n_objects = read.0.load(Ordering::Relaxed) / 100;
+        assert!(n_objects <= at_most, "{n_objects} objects in hand with a queue of {max_queue:?}");
+        // Without a limit whole batches are read ahead: the limit is what kept the number down.
+        assert!(max_queue.is_some() || n_objects > 10, "{n_objects}");
+
+        setup.faults.heal();
+        setup.options.cancel = Default::default();
+        assert!(setup.push(&groups).await.is_complete());
+        setup.empty_cache();
+        assert!(setup.fetch(&groups).await.is_complete());
+        assert_eq!(setup.check_names(), 101);
+    }
 }
 
 #[tokio::test]

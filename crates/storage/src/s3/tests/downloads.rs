@@ -1,4 +1,5 @@
 use super::*;
+use crate::s3::ReplyChecksums;
 use crate::{ErrorKind, RemoteStore, Result};
 
 async fn read(store: &S3Store, range: Option<std::ops::Range<u64>>) -> Result<String> {
@@ -31,6 +32,34 @@ async fn broken_body_goes_on_by_range() {
         assert_eq!(ranges, ["", "bytes=6-10", "bytes=6-10", "bytes=8-10"]);
         assert!(requests[1..].iter().all(|request| header(request, "if-match") == "\"tag\""));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn checksum_of_the_server_is_asked_for_and_compared_where_that_is_wanted() {
+    let mut options = options();
+    options.reply_checksums = ReplyChecksums::Verify;
+    let (server, store) = store(options);
+    let good = ("x-amz-checksum-crc32", "DUoRhQ==");
+    server.push(first_half().with(good.0, good.1).then(Err(TransportErrorKind::Broken)));
+    server.push(reply(206, "world").with("content-range", "bytes 6-10/11"));
+    assert_eq!(read(&store, None).await.unwrap(), "hello world");
+    let requests = server.take();
+    assert_eq!(header(&requests[0], "x-amz-checksum-mode"), "ENABLED");
+    assert!(header(&requests[0], "authorization").contains("x-amz-checksum-mode"), "it is signed");
+    assert_eq!(header(&requests[1], "x-amz-checksum-mode"), "", "a range has no checksum");
+
+    server.push(first_half().then(Ok("w0rld")).with(good.0, good.1));
+    let error = read(&store, None).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+    server.push(first_half().then(Ok("world")));
+    assert_eq!(read(&store, None).await.unwrap(), "hello world", "no checksum, nothing to compare");
+    server.push(reply(206, "hello").with("content-range", "bytes 0-4/11").with(good.0, good.1));
+    assert_eq!(read(&store, Some(0..5)).await.unwrap(), "hello", "the checksum is that of the whole object");
+
+    let (server, store) = super::store(super::options());
+    server.push(first_half().then(Ok("w0rld")).with(good.0, good.1));
+    assert_eq!(read(&store, None).await.unwrap(), "hello w0rld");
+    assert_eq!(header(&server.take()[0], "x-amz-checksum-mode"), "");
 }
 
 #[tokio::test(start_paused = true)]
