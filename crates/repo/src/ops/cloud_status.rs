@@ -104,6 +104,7 @@ pub async fn cloud_status(
     for batch in &collected.batches {
         let transfer_options = TransferOptions {
             jobs: options.jobs.or(batch.jobs),
+            check: batch.check,
             mode: TransferMode::DryRun,
             cancel: options.cancel.clone(),
             ..TransferOptions::default()

@@ -7,7 +7,7 @@ use futures::StreamExt;
 use futures::stream::{self, BoxStream};
 use haul_config::Remote;
 use haul_storage::progress::{Event, Phase};
-use haul_storage::transfer::{Member, ObjectGroup};
+use haul_storage::transfer::{DownloadCheck, Member, ObjectGroup};
 use haul_storage::{Layout, Oid, OidKind, RemoteOdb, open_remote_with, open_versioned_remote};
 
 use super::session::{Session, bad_manifest};
@@ -59,6 +59,8 @@ pub(super) struct Batch {
     pub(super) odb: RemoteOdb,
     /// Requests at once, from the remote's configuration.
     pub(super) jobs: Option<usize>,
+    /// `verify` of the remote.
+    pub(super) check: DownloadCheck,
     pub(super) items: Vec<Item>,
 }
 
@@ -181,6 +183,8 @@ impl Collector<'_> {
         let repo = self.session.repo;
         for Moved { remote, mut items, versioned } in self.by_remote.into_values() {
             let jobs = remote.jobs.as_ref().map(|jobs| jobs.value.get());
+            let check =
+                if remote.verify.value { DownloadCheck::StreamAndFile } else { DownloadCheck::Stream };
             if remote.is_cloud_versioned() {
                 if self.request.purpose == Purpose::Push && self.request.revisions != RevisionSet::default() {
                     // The versions could not be recorded in commits that are made.
@@ -188,7 +192,7 @@ impl Collector<'_> {
                     return Err(Error::BadOut(message));
                 }
                 let store = open_versioned_remote(&remote, repo.env(), repo.mfa_prompt())?;
-                let batch = VersionedBatch { remote: remote.name, store, jobs, outs: versioned };
+                let batch = VersionedBatch { remote: remote.name, store, jobs, check, outs: versioned };
                 self.collected.versioned.push(batch);
                 continue;
             }
@@ -199,7 +203,7 @@ impl Collector<'_> {
                 (left.oid, left.layout, &left.within) == (right.oid, right.layout, &right.within)
             });
             let store = open_remote_with(&remote, repo.env(), repo.mfa_prompt())?;
-            let batch = Batch { remote: remote.name, odb: RemoteOdb::new(store), jobs, items };
+            let batch = Batch { remote: remote.name, odb: RemoteOdb::new(store), jobs, check, items };
             self.collected.batches.push(batch);
         }
         Ok(self.collected)

@@ -88,6 +88,7 @@ pub async fn fetch(repo: &Repo, options: &FetchOptions, observer: &dyn Observer)
     for batch in &collected.batches {
         let transfer_options = TransferOptions {
             jobs: options.jobs.or(batch.jobs),
+            check: batch.check,
             mode: options.mode,
             dir_trust: DirTrust::CheckMembers,
             state_dir: Some(session.memo.dir().to_owned()),
@@ -104,6 +105,7 @@ pub async fn fetch(repo: &Repo, options: &FetchOptions, observer: &dyn Observer)
     for batch in &collected.versioned {
         let transfer_options = TransferOptions {
             jobs: options.jobs.or(batch.jobs),
+            check: batch.check,
             mode: options.mode,
             state_dir: Some(session.memo.dir().to_owned()),
             cancel: options.cancel.clone(),

@@ -91,6 +91,7 @@ pub async fn push(repo: &Repo, options: &PushOptions, observer: &dyn Observer) -
     for batch in &collected.batches {
         let transfer_options = TransferOptions {
             jobs: options.jobs.or(batch.jobs),
+            check: batch.check,
             mode: options.mode,
             dir_trust: if options.trust_dir { DirTrust::TrustDir } else { DirTrust::CheckMembers },
             state_dir: Some(session.memo.dir().to_owned()),

@@ -359,14 +359,11 @@ mod tests {
 
     #[test]
     fn settings_of_aws_alone_are_refused_beside_another_server() {
-        let set: [(&str, fn(&mut S3Options)); 3] = [
-            ("use_accelerate_endpoint", |options| options.accelerate.value = true),
-            ("use_dualstack_endpoint", |options| options.dualstack.value = true),
-            ("use_fips_endpoint", |options| options.fips.value = true),
-        ];
-        for (key, set) in set {
+        for key in ["use_accelerate_endpoint", "use_dualstack_endpoint", "use_fips_endpoint"] {
             let mut options = options("bucket", Some("http://localhost:9000"));
-            set(&mut options);
+            options.accelerate.value = key == "use_accelerate_endpoint";
+            options.dualstack.value = key == "use_dualstack_endpoint";
+            options.fips.value = key == "use_fips_endpoint";
             let error = Endpoint::resolve(&options).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Config);
             let message = format!("endpoint `http://localhost:9000` cannot be combined with `{key} = true`");

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use super::TransferOptions;
 use super::slots::{DEFAULT_JOBS, Slots};
+use super::{DownloadCheck, TransferOptions};
 use crate::progress::{Event, Observer, Phase};
-use crate::{Cache, CountingStore, Error, ErrorKind, RemoteStore as _, Result, StoreLimits};
+use crate::{Cache, CountingStore, Error, ErrorKind, Layout, Oid, RemoteStore as _, Result, StoreLimits};
 
 /// Objects up to this size are held in memory whole; larger ones are streamed.
 pub(crate) const SMALL_BYTES: u64 = 256 << 10;
@@ -41,6 +41,7 @@ pub(crate) struct Context {
     pub(crate) state_dir: Option<PathBuf>,
     /// One permit for each unit of bytes that may be kept.
     room: Arc<Semaphore>,
+    check: DownloadCheck,
     /// One permit for each file operation that goes on in a thread.
     in_threads: Arc<Semaphore>,
     /// Cancelled by the user, or when going on makes no sense.
@@ -69,6 +70,7 @@ impl Context {
             meter: Meter::new(phase),
             state_dir: options.state_dir.clone(),
             room: Arc::new(Semaphore::new(permits(MAX_KEPT_BYTES) as usize)),
+            check: options.check,
             in_threads: Arc::new(Semaphore::new(MAX_IN_THREADS as usize)),
             stop: options.cancel.child_token(),
         })
@@ -88,6 +90,17 @@ impl Context {
     /// Returns the right to keep so many bytes in memory, if there is room for them now.
     pub(crate) fn room_for(&self, n_bytes: u64) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.room).try_acquire_many_owned(permits(n_bytes)).ok()
+    }
+
+    /// Reads an object that was just written again, if that is wanted; it does not stay if it is not what its name says.
+    pub(super) fn check_file(&self, layout: Layout, oid: &Oid) -> Result<()> {
+        if self.check == DownloadCheck::Stream || self.cache.verify(layout, oid)? {
+            return Ok(());
+        }
+        let path = self.cache.object_path(layout, oid);
+        self.cache.remove(layout, oid)?;
+        let message = format!("`{}` does not hold the bytes that were written to it", path.display());
+        Err(Error::new(ErrorKind::Corrupt, message).with_hint("check the disk of the cache"))
     }
 
     /// Waits until no thread has a file of this transfer in hand.
@@ -171,6 +184,34 @@ impl Meter {
         let n_bytes = self.lost.swap(0, Ordering::Relaxed);
         if n_bytes > 0 {
             observer.on(Event::BytesLost { phase: self.phase, n_bytes });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::MemoryStore;
+    use crate::{CacheOptions, OidKind, RemoteOdb};
+
+    #[test]
+    fn file_that_holds_other_bytes_than_were_written_does_not_stay_where_files_are_read_again() {
+        for check in [DownloadCheck::Stream, DownloadCheck::StreamAndFile] {
+            let folder = tempfile::tempdir().unwrap();
+            let cache = Cache::new(folder.path(), CacheOptions::default());
+            let remote = RemoteOdb::new(Arc::new(MemoryStore::new()));
+            let options = TransferOptions { check, ..TransferOptions::default() };
+            let context = Context::new(&cache, remote.shared_store(), &options, Phase::Downloading);
+            let oid = cache.store_bytes(Layout::Current, OidKind::File, b"content").unwrap();
+            context.check_file(Layout::Current, &oid).unwrap();
+
+            let path = cache.object_path(Layout::Current, &oid);
+            fs_err::remove_file(&path).unwrap();
+            fs_err::write(&path, "c0ntent").unwrap();
+            let checked = context.check_file(Layout::Current, &oid);
+            let is_found_out = check == DownloadCheck::StreamAndFile;
+            assert_eq!(checked.is_err_and(|error| error.kind() == ErrorKind::Corrupt), is_found_out);
+            assert_eq!(path.exists(), !is_found_out);
         }
     }
 }

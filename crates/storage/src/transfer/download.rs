@@ -87,6 +87,8 @@ async fn get_once(
         stream_to_cache(context, layout, oid, &key, download).await?;
     }
     context.slots.good();
+    let task = Arc::clone(context);
+    context.blocking(move || task.check_file(layout, &oid)).await?;
     Ok(Got::Stored { size_bytes })
 }
 

@@ -355,7 +355,8 @@ fn write(context: &Context, batch: Vec<(usize, (Layout, Oid), Bytes)>) -> Vec<(u
         .zip(digests)
         .map(|((object, (layout, oid), bytes), md5)| {
             let result = if is_named(layout, &oid, &bytes, &md5) {
-                context.cache.write_object(layout, &oid, &bytes)
+                let written = context.cache.write_object(layout, &oid, &bytes);
+                written.and_then(|()| context.check_file(layout, &oid))
             } else {
                 Err(wrong_bytes(context.store.location(), &layout.object_path(&oid)))
             };

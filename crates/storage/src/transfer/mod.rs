@@ -80,10 +80,22 @@ pub struct TransferOptions {
     pub mode: TransferMode,
     /// What a manifest on the remote proves.
     pub dir_trust: DirTrust,
+    /// How far a download is trusted.
+    pub check: DownloadCheck,
     /// A folder for what a killed upload needs to go on (`.dvc/tmp/haul`); without it, it starts over.
     pub state_dir: Option<PathBuf>,
     /// Stops the transfer: nothing new is started, nothing half done is left, and the report says so.
     pub cancel: CancellationToken,
+}
+
+/// How far a download is trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DownloadCheck {
+    /// What is hashed while it arrives is what the disk has.
+    #[default]
+    Stream,
+    /// The file in the cache is read again, and hashed (`verify = true`): a disk that lies is found out.
+    StreamAndFile,
 }
 
 /// Sends what the remote lacks. Members go before their manifest.

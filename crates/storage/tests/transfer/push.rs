@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use haul_storage::progress::{Event, Observer, Phase};
 use haul_storage::testing::{Fault, MemoryStore, Operation};
-use haul_storage::transfer::{self, DirTrust, ObjectState, TransferMode};
+use haul_storage::transfer::{self, DirTrust, DownloadCheck, ObjectState, TransferMode};
 use haul_storage::{ErrorKind, Layout, Oid, RemoteStore, StoreLimits, hash};
 
 use crate::setup::{Setup, check_remote, dir_oid, files, key, member, oid_of, stream};
@@ -298,6 +298,7 @@ async fn queue_of_a_push_is_as_long_as_the_store_says() {
         setup.options.cancel = Default::default();
         assert!(setup.push(&groups).await.is_complete());
         setup.empty_cache();
+        setup.options.check = DownloadCheck::StreamAndFile;
         assert!(setup.fetch(&groups).await.is_complete());
         assert_eq!(setup.check_names(), 101);
     }

@@ -17,6 +17,7 @@ mod status;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use haul_storage::transfer::DownloadCheck;
 use haul_storage::versions::VersionedStore;
 
 pub(super) use self::fetch::fetch;
@@ -68,6 +69,8 @@ pub(super) struct VersionedBatch {
     pub(super) store: Arc<dyn VersionedStore>,
     /// Requests at once, from the remote's configuration.
     pub(super) jobs: Option<usize>,
+    /// `verify` of the remote.
+    pub(super) check: DownloadCheck,
     pub(super) outs: Vec<VersionedOut>,
 }
 
