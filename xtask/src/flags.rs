@@ -30,6 +30,13 @@ xflags::xflags! {
             optional --servers servers: String
             /// Only tests whose name contains this.
             optional --filter filter: String
+            /// Take the results over into tests/compatibility.json.
+            optional --record
+        }
+        /// Write the pages of `docs` that are made from code and data.
+        cmd generate {
+            /// Write nothing; fail if a page is out of date, or the last run of `integration` saw something else than it says.
+            optional --check
         }
         /// Run the same commands through real DVC and through haul, and compare everything; find credentials with
         /// botocore and with haul, and compare the answers.

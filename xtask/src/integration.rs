@@ -3,11 +3,22 @@
 use anyhow::{Context as _, Result, bail};
 use xshell::cmd;
 
+use crate::matrix::{self, Matrix};
 use crate::project::Project;
 use crate::{flags, tools};
 
 /// Every server of `tests/servers.toml`; `-tls` is the same server behind a private certificate authority.
-const ALL: &[&str] = &["minio", "minio-tls", "seaweedfs", "seaweedfs-tls", "moto", "ceph", "ceph-tls"];
+const ALL: &[&str] = &[
+    "minio",
+    "minio-tls",
+    "seaweedfs",
+    "seaweedfs-tls",
+    "moto",
+    "ceph",
+    "ceph-tls",
+    "embedded",
+    "embedded-tls",
+];
 
 pub(crate) fn run(project: &Project, options: &flags::Integration) -> Result<()> {
     let servers = match options.servers.as_deref() {
@@ -32,6 +43,7 @@ pub(crate) fn run(project: &Project, options: &flags::Integration) -> Result<()>
                 );
             }
             "ceph" => tools::ceph(project)?,
+            "embedded" => {}
             _ if server.starts_with("http") => {}
             _ => bail!(
                 "unknown server `{server}`: expected {}, all, or the URL of an endpoint",
@@ -43,10 +55,23 @@ pub(crate) fn run(project: &Project, options: &flags::Integration) -> Result<()>
     println!("integration: {list}");
     guards.push(shell.push_env("HAUL_TEST_SERVERS", &list));
     guards.push(shell.push_env("REQUIRE_INTEGRATION", "1"));
+    // What a server cannot do fails as it should: whole traces of that would hide the rest.
+    guards.push(shell.push_env("RUST_BACKTRACE", "0"));
+    let lines = project.scratch_dir("integration")?.join("results.jsonl");
+    guards.push(shell.push_env("HAUL_MATRIX", &lines));
     let filter = options.filter.as_deref().unwrap_or("integration::");
-    cmd!(shell, "cargo test --package haul-tests --test it --locked -- {filter} --nocapture")
+    let outcome = cmd!(shell, "cargo test --package haul-tests --test it --locked -- {filter} --nocapture")
         .run()
-        .with_context(|| format!("the integration tests failed on {list}"))?;
+        .with_context(|| format!("the integration tests failed on {list}"));
+    let results = std::fs::read_to_string(&lines).unwrap_or_default();
+    let matrix = Matrix::of_lines(&results, &servers, options.filter.is_none() && outcome.is_ok())?;
+    println!("\n{}", matrix.to_text());
+    matrix.write(&matrix::seen_path(project))?;
+    outcome?;
+    if options.record {
+        matrix.record(project, ALL)?;
+        println!("integration: recorded in tests/compatibility.json");
+    }
     println!("integration: passed on {list}");
     Ok(())
 }

@@ -15,7 +15,9 @@ mod check;
 mod dataset;
 mod demo;
 mod flags;
+mod generate;
 mod integration;
+mod matrix;
 mod parity;
 mod project;
 mod server;
@@ -32,6 +34,7 @@ fn main() -> Result<()> {
         flags::XtaskCmd::Check(options) => check::run(&project, &options),
         flags::XtaskCmd::Tidy(_) => tidy::run(&project),
         flags::XtaskCmd::Integration(options) => integration::run(&project, &options),
+        flags::XtaskCmd::Generate(options) => generate::run(&project, &options),
         flags::XtaskCmd::Parity(options) => parity::run(&project, &options),
         flags::XtaskCmd::Bench(options) => bench::run(&project, &options),
         flags::XtaskCmd::Tools(options) => tools::run(&project, &options),

@@ -39,6 +39,7 @@ mod remote;
 mod schema;
 mod secret;
 mod stack;
+pub mod variables;
 
 pub use env::Env;
 pub use error::{Error, Place, Result};

@@ -5,9 +5,10 @@
 //! it these tests are skipped, visibly; under `REQUIRE_INTEGRATION=1` they fail instead.
 //!
 //! Each test runs on every server. Where the catalogue says that a server lacks what is tested, the test is run all
-//! the same and has to fail: the catalogue is not to be out of date. Each result is one `MATRIX` line on stdout.
+//! the same and has to fail: the catalogue is not to be out of date. Each result is one `MATRIX` line on stdout, and
+//! one line of JSON in the file that `HAUL_MATRIX` names.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
@@ -20,6 +21,8 @@ use haul_tests::{Folder, TestEnvironment, random_text};
 
 use crate::environment;
 
+mod access;
+mod encryption;
 mod matrix;
 
 /// A server of this run.
@@ -104,37 +107,92 @@ impl Ground<'_> {
         repo
     }
 
+    /// Returns the key of the object with this MD5.
+    fn key(&self, oid: &str) -> String {
+        format!("{}/files/md5/{}/{}", self.prefix, &oid[..2], &oid[2..])
+    }
+
     /// Returns the keys under the prefix.
     fn keys(&self) -> Vec<String> {
         self.server.client().keys(&self.bucket, &self.prefix).unwrap_or_else(|error| panic!("{error:#}"))
     }
 }
 
-/// Runs `test` on every server; `feature` is what it needs of one.
-#[expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "the matrix is read from the output of the tests"
-)]
-fn on_every_server(subject: &str, feature: Option<&dyn Fn(&Server) -> String>, test: impl Fn(&Ground<'_>)) {
+/// What is shown, and how it is seen to work.
+#[derive(Clone, Copy)]
+struct Case {
+    /// The option or case, as the matrix names it.
+    subject: &'static str,
+    /// What was read back, and from where.
+    proof: &'static str,
+    /// What it needs of a server, if not all of them can do it.
+    feature: Option<fn(&Server) -> &'static str>,
+    /// Whether it concerns servers with TLS, or those without, alone.
+    tls: Option<bool>,
+}
+
+impl Case {
+    /// Makes a case that every server can do.
+    const fn everywhere(subject: &'static str, proof: &'static str) -> Self {
+        Self { subject, proof, feature: None, tls: None }
+    }
+
+    /// Makes a case that needs something of a server.
+    const fn where_there_is(
+        subject: &'static str,
+        proof: &'static str,
+        feature: fn(&Server) -> &'static str,
+    ) -> Self {
+        Self { subject, proof, feature: Some(feature), tls: None }
+    }
+
+    /// Leaves servers with TLS out.
+    const fn over_http(self) -> Self {
+        Self { tls: Some(false), ..self }
+    }
+
+    /// Leaves servers without TLS out.
+    const fn over_tls(self) -> Self {
+        Self { tls: Some(true), ..self }
+    }
+
+    /// Writes a result down.
+    #[expect(clippy::print_stdout, reason = "the results are to be seen while the tests run")]
+    fn record(&self, server: &str, result: &str) {
+        let Self { subject, proof, .. } = self;
+        println!("MATRIX {server}: {subject}: {result}");
+        let Some(path) = process_variable("HAUL_MATRIX") else { return };
+        let line =
+            serde_json::json!({"subject": subject, "proof": proof, "server": server, "result": result});
+        let mut file =
+            fs_err::OpenOptions::new().create(true).append(true).open(std::path::PathBuf::from(path));
+        // In one piece: tests run side by side.
+        let written = file.as_mut().map(|file| file.write_all(format!("{line}\n").as_bytes()));
+        assert!(matches!(written, Ok(Ok(()))), "the result cannot be written: {written:?}");
+    }
+}
+
+/// Runs `test` on every server.
+fn on_every_server(case: Case, test: impl Fn(&mut Ground<'_>)) {
+    let subject = case.subject;
     if SERVERS.is_empty() {
         let required = process_variable("REQUIRE_INTEGRATION").is_some();
         assert!(!required, "REQUIRE_INTEGRATION is set, but HAUL_TEST_SERVERS names no server");
-        eprintln!("SKIPPED {subject}: HAUL_TEST_SERVERS names no server (cargo xtask integration does)");
+        skipped(subject);
         return;
     }
     let mut failures = Vec::new();
-    for server in SERVERS.iter() {
+    for server in SERVERS.iter().filter(|server| case.tls.is_none_or(|tls| tls == server.speaks_tls())) {
         let name = &server.announcement.name;
-        let supported = feature.is_none_or(|feature| server.can(&feature(server)));
-        let result = catch_unwind(AssertUnwindSafe(|| test(&ground(server))));
+        let supported = case.feature.is_none_or(|feature| server.can(feature(server)));
+        let result = catch_unwind(AssertUnwindSafe(|| test(&mut ground(server))));
         let word = match (&result, supported) {
             (Ok(()), true) => "passed",
             (Err(_), false) => "unsupported",
             (Err(_), true) => "failed",
             (Ok(()), false) => "passed-unexpectedly",
         };
-        println!("MATRIX {subject} {name} {word}");
+        case.record(name, word);
         match (result, supported) {
             (Err(panic), true) => failures.push(panic),
             (Ok(()), false) => {
@@ -146,6 +204,11 @@ fn on_every_server(subject: &str, feature: Option<&dyn Fn(&Server) -> String>, t
     if let Some(failure) = failures.pop() {
         resume_unwind(failure);
     }
+}
+
+#[expect(clippy::print_stderr, reason = "a test that did not run must be seen")]
+fn skipped(subject: &str) {
+    eprintln!("SKIPPED {subject}: HAUL_TEST_SERVERS names no server (cargo xtask integration does)");
 }
 
 fn ground(server: &Server) -> Ground<'_> {

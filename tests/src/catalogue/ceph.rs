@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::process::{Processes, free_ports, get_status};
-use super::{Backing, LimitedUser, Start, Started};
+use super::{BUCKET_DOMAIN, Backing, LimitedUser, Start, Started};
 use crate::random_text;
 
 const CLUSTER: &str = "6a2f1c3e-0000-4000-8000-0000000000be";
@@ -125,6 +125,8 @@ impl Cluster<'_> {
                 "{frontend} ssl_endpoint=127.0.0.1:{port} ssl_certificate={certificate} ssl_private_key={key}"
             );
         }
+        // With a domain of its own, it takes any other host name for a bucket.
+        let domain = if self.start.tls.is_some() { "localhost" } else { BUCKET_DOMAIN };
         let (monitor, first, last) = (port + 2, port + 3, port + 29);
         format!(
             "[global]
@@ -174,6 +176,7 @@ osd max object namespace len = 64
 rgw data = {folder}/run
 rgw frontends = {frontend}
 rgw crypt require ssl = false
+rgw dns name = {domain}
 rgw crypt s3 kms backend = testing
 rgw crypt s3 kms encryption keys = testkey-1=YmluCmJvb3N0CmJvb3N0LWJ1aWxkCmNlcGguY29uZgo= testkey-2=aWIKTWFrZWZpbGUKbWFuCm91dApzcmMKVGVzdGluZwo=
 rgw enable usage log = false

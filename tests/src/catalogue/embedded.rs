@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 
-use super::{Backing, LimitedUser, Start, Started};
-use crate::embedded::{BucketOptions, EmbeddedOptions, EmbeddedS3, Permission, User};
+use super::{BUCKET_DOMAIN, Backing, LimitedUser, Start, Started};
+use crate::embedded::{BucketOptions, EmbeddedOptions, EmbeddedS3, Permission, Quirks, User};
 use crate::random_text;
 
 pub(super) fn start(start: &Start<'_>) -> Result<Started> {
@@ -21,6 +21,7 @@ pub(super) fn start(start: &Start<'_>) -> Result<Started> {
         ],
         buckets: start.buckets.iter().chain([&limited.bucket]).map(BucketOptions::new).collect(),
         tls: start.certificate.clone(),
+        quirks: Quirks { virtual_host: Some(BUCKET_DOMAIN.to_owned()), ..Quirks::default() },
         data_dir: Some(start.folder.join("data")),
         ..EmbeddedOptions::default()
     };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::process::{Processes, free_ports, get_status};
-use super::{Backing, LimitedUser, Start, Started, find_program};
+use super::{BUCKET_DOMAIN, Backing, LimitedUser, Start, Started, find_program};
 use crate::random_text;
 
 const KMS_KEY: &str = "testkey-1";
@@ -38,6 +38,7 @@ pub(super) fn start(start: &Start<'_>) -> Result<Started> {
         .env("MINIO_ROOT_PASSWORD", &start.secret_key)
         // The name of a key and its 32 bytes in base64: for tests only.
         .env("MINIO_KMS_SECRET_KEY", format!("{KMS_KEY}:MDAxMTIyMzM0NDU1NjY3Nzg4OTlhYWJiY2NkZGVlZmY="))
+        .env("MINIO_DOMAIN", BUCKET_DOMAIN)
         .envs([("MINIO_BROWSER", "off"), ("MINIO_UPDATE", "off"), ("MINIO_CALLHOME_ENABLE", "off")]);
     processes.spawn("minio", &mut command)?;
     let url = start.url(port);

@@ -24,6 +24,9 @@ use crate::tls::{Certificate, CertificateFiles};
 
 use process::Processes;
 
+/// The domain whose subdomains are buckets.
+const BUCKET_DOMAIN: &str = "s3.haul.test";
+
 /// What `tests/servers.toml` says of a server.
 #[derive(Debug, Clone, Deserialize)]
 pub struct CatalogueEntry {

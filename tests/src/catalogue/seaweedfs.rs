@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use super::process::{Processes, free_ports, get_status};
-use super::{Backing, LimitedUser, Start, Started};
+use super::{BUCKET_DOMAIN, Backing, LimitedUser, Start, Started};
 use crate::random_text;
 
 pub(super) fn start(start: &Start<'_>) -> Result<Started> {
@@ -50,6 +50,7 @@ pub(super) fn start(start: &Start<'_>) -> Result<Started> {
         .arg(format!("-filer.localSocket={}", folder.join("filer.sock").display()))
         .arg(format!("-s3.localSocket={}", folder.join("s3.sock").display()))
         .arg(format!("-s3.port={port}"))
+        .arg(format!("-s3.domainName={BUCKET_DOMAIN}"))
         .args(["-s3.port.iceberg=0", "-s3.port.lance=0"])
         .arg(format!("-s3.config={}", folder.join("s3.json").display()))
         // The key that encrypts the keys of SSE-S3: for tests only.

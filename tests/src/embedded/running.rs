@@ -208,12 +208,25 @@ impl Drop for EmbeddedS3 {
     }
 }
 
+/// Subdomains of one domain are buckets; below any other host the bucket is in the path.
+struct BucketHosts(s3s::host::SingleDomain, String);
+
+impl s3s::host::S3Host for BucketHosts {
+    fn parse_host_header<'a>(&'a self, host: &'a str) -> s3s::S3Result<s3s::host::VirtualHost<'a>> {
+        if host.ends_with(self.1.as_str()) {
+            self.0.parse_host_header(host)
+        } else {
+            Ok(s3s::host::VirtualHost::new(host))
+        }
+    }
+}
+
 fn service(shared: &Arc<Shared>) -> Result<s3s::service::S3Service> {
     let mut builder = s3s::service::S3ServiceBuilder::new(Backend { shared: Arc::clone(shared) });
     builder.set_auth(Gate { shared: Arc::clone(shared) });
     builder.set_access(Gate { shared: Arc::clone(shared) });
     if let Some(host) = &shared.quirks.virtual_host {
-        builder.set_host(s3s::host::SingleDomain::new(host)?);
+        builder.set_host(BucketHosts(s3s::host::SingleDomain::new(host)?, host.clone()));
     }
     Ok(builder.build())
 }

@@ -22,6 +22,8 @@ enum UtilCommand {
     Markdown,
     /// Print the reference of all configuration options as Markdown
     Options,
+    /// Print the reference of all environment variables as Markdown
+    Environment,
 }
 
 impl UtilArgs {
@@ -36,6 +38,7 @@ impl UtilArgs {
             }
             UtilCommand::Markdown => reference(),
             UtilCommand::Options => haul_config::keys::reference(),
+            UtilCommand::Environment => haul_config::variables::reference(),
         };
         context.printer().out_always(&text)?;
         Ok(ExitStatus::Success)

@@ -1,0 +1,132 @@
+//! The page of intended differences, collected from the `Deviation:` marks of the sources.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::NOTE;
+use crate::project::Project;
+use anyhow::Result;
+
+/// Written in two parts, so that this file does not find itself.
+const MARK: &str = concat!("Devia", "tion:");
+
+/// Makes the page; those of options are in `configuration`, the reference of options.
+pub(super) fn page(project: &Project, configuration: &str) -> Result<String> {
+    let files = super::product_sources(project)?;
+    let mut by_crate: BTreeMap<&str, Vec<(String, &str)>> = BTreeMap::new();
+    for name in &files {
+        let Ok(text) = std::fs::read_to_string(project.root.join(name)) else { continue };
+        let package = name.split('/').nth(1).unwrap_or_default();
+        for deviation in collect(&text) {
+            by_crate.entry(package).or_default().push((deviation, name));
+        }
+    }
+    let mut page = format!(
+        "# Deviations\n\n{NOTE}\n\nWhere haul differs from DVC, botocore or ruamel.yaml on purpose, as the sources have it at each \
+         place.\n"
+    );
+    for (package, deviations) in by_crate {
+        let _ = write!(page, "\n## {}\n\n", title(package));
+        for (text, file) in deviations {
+            let _ = writeln!(page, "- {text} ([{file}](../{file}))");
+        }
+    }
+    page.push_str("\n## Options\n\n");
+    for line in configuration.lines().filter(|line| line.starts_with("- `")) {
+        page.push_str(line);
+        page.push('\n');
+    }
+    Ok(page)
+}
+
+fn title(package: &str) -> &str {
+    match package {
+        "auth" => "Credentials and AWS settings",
+        "cli" => "Command line",
+        "config" => "Configuration files",
+        "repo" => "Repository and workspace",
+        "storage" => "Remotes and cache",
+        package => package,
+    }
+}
+
+/// Finds the marks in the comments of a source, each with the rest of its paragraph.
+fn collect(source: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut lines = source.lines().peekable();
+    while let Some(line) = lines.next() {
+        let Some(comment) = comment(line) else { continue };
+        let Some((_, start)) = comment.split_once(MARK) else { continue };
+        // A list of places, as in the documentation of a crate, is no deviation itself.
+        if comment.contains(&format!("`{MARK}` where")) {
+            continue;
+        }
+        let mut text = start.trim_start_matches('`').trim().to_owned();
+        while let Some(next) = lines.peek().and_then(|line| self::comment(line)) {
+            if next.is_empty() || next.starts_with('#') || next.contains(MARK) {
+                break;
+            }
+            text.push(' ');
+            text.push_str(next);
+            lines.next();
+        }
+        found.push(sentence(&text));
+    }
+    found
+}
+
+/// Returns the text of a line that is a comment.
+fn comment(line: &str) -> Option<&str> {
+    let rest = line.trim_start().strip_prefix("//")?;
+    Some(rest.trim_start_matches(['/', '!']).trim())
+}
+
+/// Starts with a capital and ends with a period; links to items of the source become plain code.
+fn sentence(text: &str) -> String {
+    let plain = unlinked(text);
+    let mut letters = plain.chars();
+    // Names that are written small stay so.
+    let mut sentence: String = if plain.starts_with("botocore") || plain.starts_with("ruamel") {
+        plain.clone()
+    } else {
+        letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()
+    };
+    if !sentence.ends_with('.') {
+        sentence.push('.');
+    }
+    sentence
+}
+
+/// Turns ``[`Item`]`` and ``[`Item`](place)`` into `` `Item` ``.
+fn unlinked(text: &str) -> String {
+    let mut plain = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("[`") {
+        let Some((item, behind)) = after.split_once("`]") else { break };
+        let _ = write!(plain, "{before}`{item}`");
+        rest = behind;
+        if let Some((_, behind)) = rest.strip_prefix('(').and_then(|rest| rest.split_once(')')) {
+            rest = behind;
+        }
+    }
+    plain.push_str(rest);
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_are_found_with_their_paragraphs() {
+        let mark = MARK;
+        let source = format!(
+            "//! Each is marked `{mark}` where it is made.\n\n/// Does it.\n///\n/// {mark} DVC does not, see [`Other`](x::Other),\n\
+             /// and fails.\n///\n/// # Errors\nfn f() {{\n    // {mark} never twice\n    let x = 1;\n}}\n/// `{mark}` a last one."
+        );
+        assert_eq!(
+            collect(&source),
+            ["DVC does not, see `Other`, and fails.", "Never twice.", "A last one."]
+        );
+    }
+}

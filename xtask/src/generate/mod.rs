@@ -1,0 +1,99 @@
+//! `cargo xtask generate`: the pages that are made from code and data, so that they cannot be out of date.
+
+mod deviations;
+mod variables;
+
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use xshell::cmd;
+
+use crate::flags;
+use crate::matrix::Matrix;
+use crate::project::{Profile, Project};
+
+const NOTE: &str = "Made by `cargo xtask generate`; do not edit.";
+
+pub(crate) fn run(project: &Project, options: &flags::Generate) -> Result<()> {
+    let mut findings = Vec::new();
+    for (name, text) in pages(project, &mut findings)? {
+        let path = project.root.join("docs").join(name);
+        let is_current = std::fs::read_to_string(&path).is_ok_and(|old| old == text);
+        if is_current {
+            continue;
+        }
+        if options.check {
+            findings.push(format!("docs/{name} is out of date: run `cargo xtask generate`"));
+        } else {
+            std::fs::create_dir_all(project.root.join("docs"))?;
+            std::fs::write(&path, text)?;
+            println!("generate: wrote docs/{name}");
+        }
+    }
+    if options.check
+        && let Some(seen) = Matrix::seen(project)?
+    {
+        let differences = Matrix::tracked(project)?.differences(&seen);
+        if !differences.is_empty() {
+            findings.extend(differences);
+            findings.push(
+                "tests/compatibility.json is not what the last run of the integration tests saw: run \
+                 `cargo xtask integration --servers all --record` and `cargo xtask generate`"
+                    .to_owned(),
+            );
+        }
+    }
+    if findings.is_empty() {
+        println!("generate: passed");
+        return Ok(());
+    }
+    for finding in &findings {
+        eprintln!("generate: {finding}");
+    }
+    bail!("generate: {} findings", findings.len())
+}
+
+/// Makes all pages: names below `docs`, and texts.
+fn pages(project: &Project, findings: &mut Vec<String>) -> Result<Vec<(&'static str, String)>> {
+    let haul = project.build("haul", "haul", Profile::Dev)?;
+    let print = |what: &str| -> Result<String> {
+        let text = cmd!(project.shell, "{haul} util {what}").quiet().read()?;
+        Ok(format!("{}\n", text.trim_end()))
+    };
+    let configuration = print("options")?;
+    let environment = print("environment")?;
+    variables::check(project, &environment, findings)?;
+    let deviations = deviations::page(project, &configuration)?;
+    Ok(vec![
+        ("cli.md", with_note(&print("markdown")?)),
+        ("configuration.md", configuration),
+        ("environment.md", environment),
+        ("deviations.md", deviations),
+        ("compatibility.md", compatibility(project)?),
+    ])
+}
+
+/// Lists the Rust files of the product's crates.
+fn product_sources(project: &Project) -> Result<Vec<String>> {
+    let files =
+        cmd!(project.shell, "git ls-files --cached --others --exclude-standard crates").quiet().read()?;
+    let is_source = |name: &&str| {
+        name.contains("/src/") && Path::new(name).extension().is_some_and(|ending| ending == "rs")
+    };
+    Ok(files.lines().filter(is_source).map(str::to_owned).collect())
+}
+
+/// Puts the note under the title.
+fn with_note(page: &str) -> String {
+    let (title, rest) = page.split_once('\n').unwrap_or((page, ""));
+    format!("{title}\n\n{NOTE}\n{rest}")
+}
+
+fn compatibility(project: &Project) -> Result<String> {
+    let table = Matrix::tracked(project)?.to_markdown();
+    Ok(format!(
+        "# Compatibility\n\n{NOTE}\n\nWhat `cargo xtask integration --servers all` saw: each option and case on each server, \
+         never judged by \"the push\nsucceeded\", but read back from the server. *Not supported* is the server's limit: there \
+         the test was run all the same, and\nhad to fail. `embedded` is the server of our own tests (`tests/src/embedded`).\n\n{table}"
+    ))
+}
