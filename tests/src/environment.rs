@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::command::{CommandOutput, RunningCommand};
 use crate::dataset::write;
 use crate::embedded::EmbeddedS3;
+use crate::terminal::Terminal;
 use crate::tree::Tree;
 
 /// A temp folder with a home, an empty AWS configuration and a `bin` with nothing but `haul` in it.
@@ -100,6 +101,28 @@ impl TestEnvironment {
         self.guard_secret(user.secret_key);
     }
 
+    /// Fails if a guarded secret stands in a file of this world, other than those whose path ends in one of `allowed`.
+    ///
+    /// # Panics
+    /// When one does.
+    #[track_caller]
+    pub fn assert_no_secret_on_disk(&self, allowed: &[&str]) {
+        let root = self.root();
+        for path in Tree::read(&root).entries.into_keys() {
+            if allowed.iter().any(|end| path.display().to_string().ends_with(end)) {
+                continue;
+            }
+            // What a link leads to is elsewhere: the program, for one.
+            if !fs_err::symlink_metadata(root.join(&path)).is_ok_and(|metadata| metadata.is_file()) {
+                continue;
+            }
+            let Ok(bytes) = fs_err::read(root.join(&path)) else { continue };
+            let found =
+                |secret: &&String| bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+            assert!(!self.secrets.iter().any(|secret| found(&secret)), "a secret is in {}", path.display());
+        }
+    }
+
     /// Returns the root of this world.
     ///
     /// # Panics
@@ -188,6 +211,17 @@ impl Folder<'_> {
     #[track_caller]
     pub fn start(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> RunningCommand {
         self.start_program(&self.environment.haul, arguments)
+    }
+
+    /// Starts `haul` in it, on a terminal; `helper` is the program `on-a-terminal` of this package.
+    ///
+    /// # Panics
+    /// When there is no terminal, or it cannot be started.
+    #[track_caller]
+    pub fn start_on_terminal(&self, helper: &Path, arguments: &[&str]) -> Terminal {
+        let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+        let command = self.environment.command(&self.environment.haul, &self.path, &arguments);
+        Terminal::start(helper, &command).unwrap_or_else(|error| panic!("no terminal: {error}"))
     }
 
     /// Starts another program in it, in the same environment.

@@ -8,6 +8,7 @@
 //! | [`embedded`] | an S3 server in this process: strict about signatures, records every request, fails on demand |
 //! | [`raw`] | an HTTP server that breaks rules which no S3 library would let us break |
 //! | [`environment`], [`command`] | a world of its own for each test, and `haul` in it |
+//! | [`terminal`] | a terminal for programs that ask |
 //! | [`dataset`], [`tree`] | data as people have it; trees compared byte for byte |
 //! | [`objects`] | DVC objects made by hand |
 //! | [`git`] | commits, branches and tags, without a `git` process |
@@ -27,6 +28,7 @@ pub mod git;
 pub mod objects;
 pub mod oracle;
 pub mod raw;
+pub mod terminal;
 pub mod tls;
 pub mod tree;
 

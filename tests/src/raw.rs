@@ -14,6 +14,9 @@ use anyhow::{Context, Result};
 
 use crate::embedded::EmbeddedS3;
 
+/// Bodies up to this size are shown to the handler.
+const SMALL_BODY: u64 = 64 << 10;
+
 /// Nothing a test asks for takes longer than this.
 const PATIENCE: Duration = Duration::from_mins(2);
 
@@ -28,6 +31,8 @@ pub struct RawRequest {
     pub query: String,
     /// The headers, names in lower case.
     pub headers: Vec<(String, String)>,
+    /// The body, if it is small.
+    pub body: String,
 }
 
 impl RawRequest {
@@ -280,12 +285,18 @@ impl Shared {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         let mut reader = BufReader::new(stream);
-        let Some((head, request)) = read_head(&mut reader)? else { return Ok(()) };
-        self.requests().push(request.clone());
-        let reply = (self.handler)(&request).unwrap_or_else(|| RawReply { steps: vec![Step::Forward] });
+        let Some((head, mut request)) = read_head(&mut reader)? else { return Ok(()) };
         let length: u64 =
             request.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
-        let mut body = (&mut reader).take(length);
+        let mut start = Vec::new();
+        if length <= SMALL_BODY {
+            (&mut reader).take(length).read_to_end(&mut start)?;
+            request.body = String::from_utf8_lossy(&start).into_owned();
+        }
+        let left = length - start.len() as u64;
+        let mut body = start.as_slice().chain((&mut reader).take(left));
+        self.requests().push(request.clone());
+        let reply = (self.handler)(&request).unwrap_or_else(|| RawReply { steps: vec![Step::Forward] });
         if !matches!(reply.steps.as_slice(), [Step::Forward]) {
             std::io::copy(&mut body, &mut std::io::sink())?;
         }
@@ -344,6 +355,7 @@ fn read_head(reader: &mut impl BufRead) -> Result<Option<(Vec<u8>, RawRequest)>>
         .filter_map(|line| line.split_once(':'))
         .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
         .collect();
-    let request = RawRequest { method, path: path.to_owned(), query: query.to_owned(), headers };
+    let request =
+        RawRequest { method, path: path.to_owned(), query: query.to_owned(), headers, body: String::new() };
     Ok(Some((head.clone(), request)))
 }

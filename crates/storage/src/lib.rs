@@ -41,6 +41,7 @@ pub mod hash;
 mod layout;
 mod oid;
 mod open;
+mod probe;
 pub mod progress;
 mod remote;
 pub mod s3;
@@ -61,6 +62,7 @@ pub use haul_auth::PromptMfa;
 pub use layout::Layout;
 pub use oid::{InvalidOid, Md5Digest, Oid, OidKind};
 pub use open::{S3Connection, connect_s3, open_remote, open_remote_with, open_versioned_remote};
+pub use probe::{WriteProbe, probe_listing, probe_reading, probe_writing};
 pub use remote::{Presence, RemoteObject, RemoteOdb, Removal};
 pub use store::{
     Body, Download, ListFrom, ListPage, ObjectInfo, RemoteStore, StoreLimits, Uploaded, UploadedPart,

@@ -24,6 +24,8 @@ pub struct AwsSettings {
     pub region: Option<Located<String>>,
     /// The S3 endpoint: the remote's, `AWS_ENDPOINT_URL_S3`, `AWS_ENDPOINT_URL`, the profile's `services`, the profile's.
     pub endpoint_url: Option<Located<String>>,
+    /// The endpoint of STS, where it is not AWS's: `AWS_ENDPOINT_URL_STS` and so on.
+    pub sts_endpoint_url: Option<Located<String>>,
     /// The `s3 =` block of the profile.
     pub s3: S3Settings,
     /// A file of certificates that replaces the roots of the system (`AWS_CA_BUNDLE`, `ca_bundle`).

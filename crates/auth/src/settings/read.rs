@@ -28,6 +28,7 @@ impl AwsSettings {
                 Some(url) => Some(url.clone()),
                 None => endpoint_url(Service::S3, &reader)?,
             },
+            sts_endpoint_url: endpoint_url(Service::Sts, &reader)?,
             s3: s3_settings(&reader)?,
             ca_bundle: reader
                 .any("AWS_CA_BUNDLE", "ca_bundle")?

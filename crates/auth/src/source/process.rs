@@ -72,9 +72,31 @@ async fn run(
     if output.status.success() {
         return Ok(output.stdout);
     }
-    let said = excerpt(&output.stderr);
+    let said = masked(&excerpt(&output.stderr));
     let said = if said.is_empty() { "it printed nothing on stderr".to_owned() } else { said };
     Err(Stop::new(format!("{named} failed ({}): {said}", output.status)))
+}
+
+/// Hides what may be a key in the words of a program that failed: some of them show what they got.
+///
+/// AWS's secret keys are 40 characters of base64, session tokens are longer; no word of a sentence and hardly a path is.
+fn masked(said: &str) -> String {
+    const LEAST: usize = 32;
+    let is_key = |character: char| character.is_ascii_alphanumeric() || "+/=".contains(character);
+    let mut shown = String::new();
+    let mut rest = said;
+    while !rest.is_empty() {
+        let length = rest.find(|character| !is_key(character)).unwrap_or(rest.len());
+        let (run, tail) = rest.split_at(length);
+        let mixed = [char::is_ascii_digit, char::is_ascii_uppercase, char::is_ascii_lowercase]
+            .into_iter()
+            .all(|is_kind: fn(&char) -> bool| run.chars().any(|character| is_kind(&character)));
+        shown.push_str(if run.len() >= LEAST && mixed { "****" } else { run });
+        let other = tail.find(is_key).unwrap_or(tail.len());
+        shown.push_str(&tail[..other]);
+        rest = &tail[other..];
+    }
+    shown
 }
 
 /// Reads what the program printed; the text itself never enters a message, as it may hold the secret.
@@ -103,4 +125,20 @@ fn read(stdout: &[u8], named: &str, account_id: Option<String>) -> Result<Creden
         .with_session_token(output.session_token)
         .with_expiry(expires_at)
         .with_account_id(output.account_id.or(account_id)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::masked;
+
+    #[test]
+    fn what_looks_like_a_key_is_hidden() {
+        let said = "got SecretAccessKey=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY9, for arn:aws:iam::123456789012:role/r";
+        assert_eq!(
+            masked(said),
+            "got **** for arn:aws:iam::123456789012:role/r".replace("got ****", "got ****,")
+        );
+        let said = "no vault at https://vault.example.org:8200/v1/aws/creds/some-long-role-name, größe 1";
+        assert_eq!(masked(said), said);
+    }
 }

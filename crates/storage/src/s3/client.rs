@@ -1,7 +1,7 @@
 //! The one way to the server: headers by operation, signature, attempt, judgement, and again.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use base64::Engine;
@@ -14,7 +14,7 @@ use http::{Method, StatusCode};
 
 use super::describe::{Subject, describe};
 use super::endpoint::{Endpoint, Query};
-use super::failure::{Failure, FailureClass, ServerFailure};
+use super::failure::{Failure, FailureClass, ServerFailure, date_of};
 use super::op::{Op, OpHeaders};
 use super::options::{Checksums, PayloadSigning, S3Options};
 use super::payload::{Payload, PayloadDigests};
@@ -99,6 +99,8 @@ pub(crate) struct Client {
     health: Health,
     /// What to add to our clock to have the server's, in seconds.
     clock_skew: AtomicI64,
+    /// By how many seconds the server was ahead when it answered for the first time.
+    first_skew: OnceLock<i64>,
     /// Set once the server has taken our credentials.
     is_accepted: AtomicBool,
     /// Set once a 403 without words has been looked into.
@@ -123,6 +125,7 @@ impl Client {
             headers,
             health: Health::default(),
             clock_skew: AtomicI64::new(0),
+            first_skew: OnceLock::new(),
             is_accepted: AtomicBool::new(false),
             has_explained: AtomicBool::new(false),
         })
@@ -257,6 +260,12 @@ impl Client {
         let request = Request { method: call.method.clone(), url, headers, payload: call.payload.clone() };
         tracing::trace!(op = %call.op, method = %request.method, url = request.url, "request");
         let reply = self.transport.send(request, self.options.read_timeout.value).await?;
+        if self.first_skew.get().is_none()
+            && let Some(date) = date_of(&reply.headers)
+        {
+            // Whoever is second measured the same.
+            let _ = self.first_skew.set(self.skew_to(date));
+        }
         tracing::debug!(op = %call.op, key = call.key, status = reply.status.as_u16(), "reply");
         if !reply.status.is_success() {
             let failure = self.server_failure(reply, &endpoint).await;
@@ -344,12 +353,20 @@ impl Client {
         if skew < 0 { now - seconds } else { now + seconds }
     }
 
-    fn set_clock(&self, server: SystemTime) {
-        let now = self.clock.now();
-        let skew = match server.duration_since(now) {
+    /// Returns by how many seconds the server is ahead of this machine, if it said what time it is.
+    pub(crate) fn measured_skew(&self) -> Option<i64> {
+        self.first_skew.get().copied()
+    }
+
+    fn skew_to(&self, server: SystemTime) -> i64 {
+        match server.duration_since(self.clock.now()) {
             Ok(ahead) => i64::try_from(ahead.as_secs()).unwrap_or(0),
             Err(behind) => -i64::try_from(behind.duration().as_secs()).unwrap_or(0),
-        };
+        }
+    }
+
+    fn set_clock(&self, server: SystemTime) {
+        let skew = self.skew_to(server);
         tracing::warn!(
             seconds = skew,
             "this machine's clock differs from the server's; requests are dated by the server's"
@@ -383,10 +400,11 @@ async fn finish(expect: Expect, reply: Reply, endpoint: &Endpoint) -> Result<Ans
 
 fn credentials_error(error: haul_auth::Error) -> Failure {
     let kind = if error.is_transient() { ErrorKind::Network } else { ErrorKind::Unauthenticated };
-    let hint = error.hint();
-    let mut wrapped = Error::new(kind, "no usable credentials").with_source(error);
-    if let Some(hint) = hint {
-        wrapped = wrapped.with_hint(hint);
-    }
-    Failure::Local(wrapped)
+    // It may be in the middle of a long transfer that they cannot be renewed.
+    let again = "then run the same command again: what was transferred is kept";
+    let hint = match error.hint() {
+        Some(hint) => format!("{hint}; {again}"),
+        None => format!("put the credentials right (`haul remote check` shows what was tried), {again}"),
+    };
+    Failure::Local(Error::new(kind, "no usable credentials").with_source(error).with_hint(hint))
 }

@@ -244,6 +244,13 @@ impl Endpoint {
         }
     }
 
+    /// Returns where the bucket's name goes.
+    pub(crate) fn addressing(&self) -> AddressingStyle {
+        let in_path = matches!(&self.aws, Some(aws) if aws.style == AddressingStyle::Path)
+            || self.aws.is_none() && !self.bucket_path.is_empty();
+        if in_path { AddressingStyle::Path } else { AddressingStyle::Virtual }
+    }
+
     /// Returns the region to sign for.
     pub(crate) fn region(&self) -> &str {
         &self.region

@@ -67,7 +67,7 @@ impl ServerFailure {
             },
             retry_after: headers.get(RETRY_AFTER).and_then(|value| parse_retry_after(value.to_str().ok()?)),
             endpoint: error.endpoint.or_else(|| header("location")),
-            date: headers.get(DATE).and_then(|value| httpdate::parse_http_date(value.to_str().ok()?).ok()),
+            date: date_of(headers),
             signed_region: signed_region.to_owned(),
         }
     }
@@ -169,6 +169,11 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Local(error)
     }
+}
+
+/// Returns the time of the server.
+pub(crate) fn date_of(headers: &HeaderMap) -> Option<SystemTime> {
+    httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()
 }
 
 /// Reads seconds; the other form, a date, is used by no S3 server.

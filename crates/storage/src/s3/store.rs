@@ -14,7 +14,7 @@ use super::download::{Wanted, open};
 use super::endpoint::{Endpoint, Query};
 use super::http_client::{Http, HttpTransport};
 use super::list::{ListRequest, list_page};
-use super::options::S3Options;
+use super::options::{AddressingStyle, S3Options};
 use super::payload::Payload;
 use super::replies::etag;
 use super::transport::Transport;
@@ -70,6 +70,16 @@ impl S3Store {
     /// Returns the server that requests go to, as `https://minio.example.org:9000`.
     pub fn endpoint(&self) -> String {
         self.client.endpoint().origin()
+    }
+
+    /// Returns where the bucket's name goes: path or host.
+    pub fn addressing(&self) -> AddressingStyle {
+        self.client.endpoint().addressing()
+    }
+
+    /// Returns by how many seconds the server's clock is ahead of this machine's, once it answered and told the time.
+    pub fn clock_skew(&self) -> Option<i64> {
+        self.client.measured_skew()
     }
 
     /// Returns the region that requests are signed for; it follows what the server says.

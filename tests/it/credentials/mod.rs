@@ -4,11 +4,18 @@
 //! The services are raw HTTP servers on a port of their own; what each source does with odd replies is tested in
 //! `crates/auth/tests/chain`.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use haul_tests::embedded::{EmbeddedOptions, EmbeddedS3, Fault, FaultAction, Operation, User};
 use haul_tests::raw::{RawReply, RawRequest, RawServer};
 use haul_tests::{Folder, TestEnvironment};
 
 use crate::environment;
+
+mod check;
+mod expiry;
+mod mfa;
+mod process;
 
 const ID: &str = "ASIATEMPORARYKEY0001";
 const SECRET: &str = "Very+Secret/Temporary+Key/0123456789";
@@ -43,6 +50,11 @@ fn is_let_in(world: &TestEnvironment, server: &EmbeddedS3) {
     let repo = repository(world, server);
     repo.haul(["remote", "check", "-vv"]).success().stdout_has(&["listing", "allowed", "used"]);
     assert!(server.count(Operation::ListObjectsV2) > 0);
+    // The caches of the AWS CLI and the files of AWS are where keys belong.
+    world.assert_no_secret_on_disk(&[
+        "aws/credentials",
+        ".aws/sso/cache/ee0bfd2552fbd840c02cc48b6e823320543c450f.json",
+    ]);
 }
 
 fn json(body: &str) -> RawReply {
@@ -94,6 +106,33 @@ fn instance_role_is_let_in() {
 }
 
 #[test]
+fn instance_that_is_busy_and_changes_its_mind_is_let_in() {
+    let n_tokens = AtomicUsize::new(0);
+    let n_lists = AtomicUsize::new(0);
+    let service = RawServer::new(move |request| {
+        let token = request.header("x-aws-ec2-metadata-token");
+        match (request.method.as_str(), token) {
+            // Busy at first; then a token that is over at once; then a good one.
+            ("PUT", _) => match n_tokens.fetch_add(1, Ordering::Relaxed) {
+                0 => RawReply::new(503, &[], "busy"),
+                1 => RawReply::new(200, &[], "OLD"),
+                _ => RawReply::new(200, &[], "TOKEN"),
+            },
+            ("GET", Some("TOKEN")) if n_lists.fetch_add(1, Ordering::Relaxed) == 0 => {
+                RawReply::new(429, &[], "slow down")
+            }
+            _ => instance(request),
+        }
+    });
+    let server = s3();
+    let mut world = world();
+    world.unset("AWS_EC2_METADATA_DISABLED");
+    world.set("AWS_EC2_METADATA_SERVICE_ENDPOINT", service.endpoint());
+    is_let_in(&world, &server);
+    assert_eq!(service.requests().iter().filter(|request| request.method == "PUT").count(), 3);
+}
+
+#[test]
 fn pod_identity_is_let_in() {
     let server = s3();
     let service = RawServer::new(|request| match request.header("authorization") {
@@ -124,7 +163,8 @@ fn assumed_role_is_let_in() {
     aws.write("credentials", base);
     aws.write("config", "[profile role]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = base\n");
     is_let_in(&world, &server);
-    assert_eq!(paths(&service), ["POST /"]);
+    // The role, and whose keys they are.
+    assert_eq!(paths(&service), ["POST /", "POST /"]);
 }
 
 #[test]
@@ -174,20 +214,6 @@ fn sso_session_is_renewed_and_let_in() {
     is_let_in(&world, &server);
     assert_eq!(paths(&service), ["POST /token", "GET /federation/credentials"]);
     assert!(fs_err::read_to_string(world.root().join(file)).unwrap().contains("RENEWED-TOKEN"));
-}
-
-#[test]
-fn credential_process_is_let_in() {
-    let server = s3();
-    let world = world();
-    let script = format!(
-        "echo '{{\"Version\": 1, \"AccessKeyId\": \"{ID}\", \"SecretAccessKey\": \"{SECRET}\", \"SessionToken\": \"{TOKEN}\"}}'\n"
-    );
-    let aws = world.folder("aws");
-    aws.write("keys.sh", script);
-    let file = aws.join("keys.sh");
-    aws.write("config", format!("[default]\ncredential_process = /bin/sh '{}'\n", file.display()));
-    is_let_in(&world, &server);
 }
 
 /// Without this one, the others could pass on a server that lets everybody in.

@@ -1,0 +1,168 @@
+//! The questions of `haul remote check`.
+
+use std::time::SystemTime;
+
+use haul_auth::{CallerIdentity, Credentials, ProvideCredentials};
+use haul_storage::s3::{AddressingStyle, Checksums};
+use haul_storage::{
+    Error, ErrorKind, RemoteStore, S3Connection, probe_listing, probe_reading, probe_writing,
+};
+
+use super::{Findings, State, source_lines};
+use crate::command_error::CommandError;
+use crate::exit::ExitStatus;
+
+/// S3 refuses requests whose time is 15 minutes off; a third of it is worth a word.
+const TOLERABLE_SKEW_SECONDS: u64 = 5 * 60;
+
+/// What is to be tried.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Question {
+    pub(super) write: bool,
+    /// Where data is, below the URL of the remote.
+    pub(super) prefix: &'static str,
+}
+
+impl Findings {
+    /// Asks an S3 server; every answer that does not need the one before is got.
+    pub(super) async fn ask_s3(&mut self, connection: &S3Connection, question: Question) {
+        self.located("profile", Some(&connection.settings.profile));
+        self.located("region", connection.options.region.as_ref());
+        self.located("endpoint", connection.options.endpoint_url.as_ref());
+        self.add(
+            "addressing",
+            State::Info,
+            match connection.store.addressing() {
+                AddressingStyle::Virtual => "virtual-hosted: the bucket is in the host name",
+                _ => "path: the bucket is in the path",
+            },
+        );
+        self.add(
+            "checksums",
+            State::Info,
+            match connection.options.checksums {
+                Checksums::WhenSupported => "Content-MD5 and CRC-32 on every upload",
+                Checksums::WhenRequired => "Content-MD5 on every upload, which every server takes",
+            },
+        );
+        let credentials = connection.credentials.credentials().await;
+        self.trace = source_lines(&connection.credentials.trace());
+        match credentials {
+            Ok(Some(credentials)) => {
+                self.describe(&credentials);
+                // Only AWS itself, and who was named as STS, is sure to know the caller by these keys.
+                if connection.options.endpoint_url.is_none() || connection.settings.sts_endpoint_url.is_some()
+                {
+                    self.identity(connection.credentials.caller_identity().await);
+                } else {
+                    self.add("identity", State::Info, "not asked: the server is not AWS").fix =
+                        Some("if it has an STS, set AWS_ENDPOINT_URL_STS".to_owned());
+                }
+            }
+            Ok(None) => drop(self.add("credentials", State::Info, "none: requests are not signed")),
+            Err(error) => return self.fail("credentials", "none", error.into()),
+        }
+        self.ask_store(&connection.store, question).await;
+        self.clock(connection.store.clock_skew());
+    }
+
+    /// Asks what may be done.
+    pub(super) async fn ask_store(&mut self, store: &dyn RemoteStore, question: Question) {
+        let first = match probe_listing(store, question.prefix).await {
+            Ok(page) => {
+                let more = if page.is_truncated { " or more" } else { "" };
+                let n_objects = page.objects.len();
+                self.add("listing", State::Ok, format!("allowed; {n_objects}{more} objects"));
+                self.is_reachable = true;
+                page.objects.into_iter().next()
+            }
+            Err(error) => {
+                // Who may not list may still be let in; who cannot be reached is not asked again.
+                let is_refusal = error.kind() == ErrorKind::Denied;
+                self.is_reachable = is_refusal;
+                self.refused("listing", &error);
+                if !is_refusal {
+                    return;
+                }
+                None
+            }
+        };
+        match probe_reading(store, first.as_ref()).await {
+            Ok(()) => drop(self.add("reading", State::Ok, "allowed")),
+            Err(error) => self.refused("reading", &error),
+        }
+        if question.write {
+            self.write(store).await;
+        } else {
+            let fix = format!("`haul remote check --write {}` tries it with a small object", self.remote);
+            self.add("writing", State::Info, "not tried").fix = Some(fix);
+        }
+    }
+
+    async fn write(&mut self, store: &dyn RemoteStore) {
+        let probe = probe_writing(store).await;
+        match probe.wrote {
+            Ok(()) => drop(self.add("writing", State::Ok, "allowed")),
+            Err(error) => self.refused("writing", &error),
+        }
+        if let Some(Err(error)) = probe.read {
+            self.refused("reading back", &error);
+        }
+        match probe.deleted {
+            None => {}
+            Some(Ok(())) => drop(self.add("deleting", State::Ok, "allowed")),
+            Some(Err(error)) => {
+                // Only `gc` needs it, so it is no failure.
+                let message = format!("{}; `{}` is left", CommandError::chain(&error), probe.key);
+                self.add("deleting", State::Warning, message).fix =
+                    Some("allow s3:DeleteObject if you want to run `haul gc -c`".to_owned());
+            }
+        }
+    }
+
+    fn refused(&mut self, what: &'static str, error: &Error) {
+        let made =
+            CommandError::new(ExitStatus::Failure, "").caused_by(error).with_optional_hint(error.hint());
+        self.fail(what, if error.kind() == ErrorKind::Denied { "not allowed" } else { "failed" }, made);
+    }
+
+    fn describe(&mut self, credentials: &Credentials) {
+        let who = format!("{} from {}", credentials.masked_access_key_id(), credentials.source);
+        self.add("credentials", State::Info, who);
+        if let Some(expiry) = credentials.expires_at {
+            match expiry.duration_since(SystemTime::now()) {
+                Ok(left) => {
+                    let minutes = left.as_secs() / 60;
+                    self.add("expire", State::Info, format!("in {minutes} min; renewed by then"));
+                }
+                Err(_) => drop(self.add("expire", State::Warning, "have expired")),
+            }
+        }
+    }
+
+    fn identity(&mut self, identity: haul_auth::Result<Option<CallerIdentity>>) {
+        match identity {
+            Ok(Some(identity)) => {
+                let text = format!("{} (account {})", identity.arn, identity.account);
+                self.add("identity", State::Ok, text);
+            }
+            Ok(None) => {}
+            Err(error) => {
+                let text = format!("not known: {}", CommandError::chain(&error));
+                self.add("identity", State::Warning, text).fix = error.hint();
+            }
+        }
+    }
+
+    fn clock(&mut self, skew: Option<i64>) {
+        let Some(skew) = skew else { return };
+        let side = if skew > 0 { "ahead" } else { "behind" };
+        let seconds = skew.unsigned_abs();
+        if seconds <= TOLERABLE_SKEW_SECONDS {
+            self.add("clock", State::Ok, format!("agrees with the server's ({seconds} s {side})"));
+        } else {
+            self.add("clock", State::Warning, format!("the server's is {seconds} s {side}")).fix =
+                Some("set this machine's clock; requests are dated by the server's meanwhile".to_owned());
+        }
+    }
+}

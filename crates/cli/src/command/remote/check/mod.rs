@@ -1,0 +1,165 @@
+//! `haul remote check`.
+
+mod ask;
+
+use clap::Args;
+use haul_auth::{Answer, Trace};
+use haul_config::{Located, RemoteKind};
+use haul_storage::{connect_s3, open_remote};
+use serde::Serialize;
+
+use ask::Question;
+
+use super::show::resolve_name;
+use crate::command::{CommandResult, Context};
+use crate::command_error::CommandError;
+use crate::exit::ExitStatus;
+use crate::ui::{Colour, Message, Page};
+
+/// Try a remote: who am I, where is it, what may I do there
+///
+/// Changes nothing on the remote, unless `--write` says so.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Write a small object beside the data, read it back and delete it
+    #[arg(short, long)]
+    write: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Name of the remote; else the default one
+    name: Option<String>,
+}
+
+/// What was found out, in the order in which it matters.
+#[derive(Debug, Default, Serialize)]
+struct Findings {
+    remote: String,
+    lines: Vec<Finding>,
+    trace: Vec<SourceLine>,
+    is_reachable: bool,
+    /// The first thing that has to be put right.
+    #[serde(skip)]
+    failure: Option<CommandError>,
+}
+
+/// One line, with what to do about it.
+#[derive(Debug, Serialize)]
+struct Finding {
+    what: &'static str,
+    state: State,
+    value: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fix: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    /// Tried, and good.
+    Ok,
+    /// Told, not tried.
+    Info,
+    /// Works, and will surprise somebody.
+    Warning,
+    Failed,
+}
+
+#[derive(Debug, Serialize)]
+struct SourceLine {
+    source: String,
+    answer: &'static str,
+    text: String,
+}
+
+impl Message for Findings {
+    fn text(&self, page: &mut Page) {
+        page.line(format_args!("{:<12} {}", "remote", self.remote));
+        for Finding { what, state, value, origin, fix } in &self.lines {
+            let value = match state {
+                State::Ok | State::Info => value.clone(),
+                State::Warning => page.coloured(Colour::Yellow, value),
+                State::Failed => page.coloured(Colour::Red, value),
+            };
+            match origin {
+                Some(origin) => page.line(format_args!("{what:<12} {value}  ({origin})")),
+                None => page.line(format_args!("{what:<12} {value}")),
+            }
+            if let Some(fix) = fix {
+                page.line(format_args!("{:<12}   -> {fix}", ""));
+            }
+        }
+        if !self.trace.is_empty() {
+            page.line("sources of credentials, in order:");
+        }
+        for SourceLine { source, answer, text } in &self.trace {
+            page.line(format_args!("  {source:<24} {answer:<7} {text}"));
+        }
+    }
+}
+
+impl CheckArgs {
+    pub(crate) fn run(self, context: &Context) -> CommandResult {
+        let format = context.format(self.json);
+        let stack = context.config_stack()?;
+        let name = resolve_name(self.name, &stack)?;
+        let remote = stack.config()?.remote(Some(&name))?;
+        let mut findings = Findings { remote: name, ..Findings::default() };
+        findings.located("url", Some(&remote.url));
+        // A cloud-versioned bucket shows the workspace itself.
+        let is_versioned = remote.version_aware.as_ref().is_some_and(|is_on| is_on.value);
+        let question = Question { write: self.write, prefix: if is_versioned { "" } else { "files/md5/" } };
+        if let RemoteKind::S3(s3) = &remote.kind {
+            let connection = connect_s3(&remote, s3, context.env(), Some(context.mfa_prompt()))?;
+            context.observe_async(async |_| {
+                findings.ask_s3(&connection, question).await;
+                Ok(())
+            })?;
+        } else {
+            let store = open_remote(&remote, context.env())?;
+            context.observe_async(async |_| {
+                findings.ask_store(store.as_ref(), question).await;
+                Ok(())
+            })?;
+        }
+        let failure = findings.failure.take();
+        context.printer().show(&findings, format)?;
+        failure.map_or(Ok(ExitStatus::Success), Err)
+    }
+}
+
+impl Findings {
+    fn add(&mut self, what: &'static str, state: State, value: impl Into<String>) -> &mut Finding {
+        self.lines.push(Finding { what, state, value: value.into(), origin: None, fix: None });
+        self.lines.last_mut().expect("one has just been added")
+    }
+
+    fn located(&mut self, what: &'static str, value: Option<&Located<String>>) {
+        match value {
+            Some(found) => {
+                self.add(what, State::Info, &found.value).origin = Some(found.origin.to_string());
+            }
+            None => drop(self.add(what, State::Info, "not set")),
+        }
+    }
+
+    /// Notes what failed; the first failure decides how the command ends.
+    fn fail(&mut self, what: &'static str, value: impl Into<String>, error: CommandError) {
+        self.add(what, State::Failed, value).fix = error.hints().first().cloned();
+        self.failure.get_or_insert(error);
+    }
+}
+
+fn source_lines(trace: &Trace) -> Vec<SourceLine> {
+    let line = |entry: &haul_auth::TraceEntry| {
+        let answer = match entry.answer {
+            Answer::Found(_) => "used",
+            Answer::Continue(_) => "-",
+            _ => "failed",
+        };
+        SourceLine { source: entry.source.to_string(), answer, text: entry.answer.text().to_owned() }
+    };
+    trace.entries().iter().map(line).collect()
+}

@@ -1,0 +1,67 @@
+//! Trying what a store allows, for people who set one up.
+
+use bytes::Bytes;
+use futures::TryStreamExt;
+use rand::RngExt as _;
+
+use crate::{Body, Error, ErrorKind, ListFrom, ListPage, ObjectInfo, RemoteStore, Result};
+
+/// A key of the right form that no object has.
+const ABSENT: &str = "files/md5/00/000000000000000000000000000000";
+
+/// What came of writing an object.
+#[derive(Debug)]
+pub struct WriteProbe {
+    /// The key of the object that was written, below the prefix of the store.
+    pub key: String,
+    /// Whether it could be written.
+    pub wrote: Result<()>,
+    /// Whether it came back as it was; `None` if there was nothing to read.
+    pub read: Option<Result<()>>,
+    /// Whether it could be deleted; `None` if there was nothing to delete. Else it is still there.
+    pub deleted: Option<Result<()>>,
+}
+
+/// Lists the first objects below `prefix`.
+pub async fn probe_listing(store: &dyn RemoteStore, prefix: &str) -> Result<ListPage> {
+    store.list_page(prefix, &ListFrom::Start).await
+}
+
+/// Reads one byte of an object that is there, or looks for one that is not. Changes nothing.
+pub async fn probe_reading(store: &dyn RemoteStore, object: Option<&ObjectInfo>) -> Result<()> {
+    match object.filter(|object| object.size_bytes > 0) {
+        Some(object) => {
+            store.get(&object.key, Some(0..1), None).await?.stream.try_collect::<Vec<_>>().await?;
+        }
+        None => drop(store.head(ABSENT).await?),
+    }
+    Ok(())
+}
+
+/// Writes a small object beside the data, reads it back and deletes it.
+///
+/// The name is a new one each time and none that DVC or haul look at, so that nothing can be overwritten, and what
+/// is left where nothing may be deleted does no harm.
+pub async fn probe_writing(store: &dyn RemoteStore) -> WriteProbe {
+    let key = format!("haul-check-{:016x}", rand::rng().random::<u64>());
+    let content = Bytes::from(format!("written by haul remote check: {key}\n"));
+    let digest = crate::hash::md5(&content);
+    let wrote = store.put(&key, &Body::Bytes(content.clone()), Some(&digest)).await.map(drop);
+    if wrote.is_err() {
+        return WriteProbe { key, wrote, read: None, deleted: None };
+    }
+    let read = read_back(store, &key, &content).await;
+    let deleted = match store.delete(std::slice::from_ref(&key)).await {
+        Ok(failures) => failures.into_iter().next().map_or(Ok(()), |(_, error)| Err(error)),
+        Err(error) => Err(error),
+    };
+    WriteProbe { key, wrote, read: Some(read), deleted: Some(deleted) }
+}
+
+async fn read_back(store: &dyn RemoteStore, key: &str, content: &[u8]) -> Result<()> {
+    let chunks: Vec<Bytes> = store.get(key, None, None).await?.stream.try_collect().await?;
+    if chunks.concat() == content {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Corrupt, format!("`{key}` came back with other bytes")))
+}

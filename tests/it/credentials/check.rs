@@ -1,0 +1,157 @@
+//! `haul remote check`: one line each for what was found out, with the fix.
+
+use haul_tests::embedded::{EmbeddedS3, Fault, FaultAction, Operation};
+use haul_tests::raw::{RawReply, RawServer};
+
+use super::{ID, LATER, SECRET, TOKEN, json, metadata, repository, s3, world};
+use crate::environment;
+
+fn identity() -> RawReply {
+    let body = "<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:sts::123456789012:assumed-role/r/s</Arn>\
+                <UserId>U</UserId><Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>";
+    RawReply::new(200, &[("content-type", "text/xml")], body)
+}
+
+#[test]
+fn check_tells_who_where_and_what_is_allowed_and_changes_nothing() {
+    let (server, sts) = (s3(), RawServer::new(|_| identity()));
+    let mut world = world();
+    for (name, value) in
+        [("AWS_ACCESS_KEY_ID", ID), ("AWS_SECRET_ACCESS_KEY", SECRET), ("AWS_SESSION_TOKEN", TOKEN)]
+    {
+        world.set(name, value);
+    }
+    world.set("AWS_DEFAULT_REGION", "us-east-1");
+    world.set("AWS_ENDPOINT_URL_STS", sts.endpoint());
+    world.set("AWS_CREDENTIAL_EXPIRATION", LATER);
+    let repo = repository(&world, &server);
+    let output = repo.haul(["remote", "check", "-vv"]).success();
+    let output = output.stdout_has(&[
+        "region       us-east-1  (environment variable AWS_DEFAULT_REGION)",
+        "addressing   path",
+        "credentials  ASIA****0001 from environment",
+        "expire       in ",
+        "identity     arn:aws:sts::123456789012:assumed-role/r/s (account 123456789012)",
+        "listing      allowed; 0 objects",
+        "reading      allowed",
+        "writing      not tried",
+        "-> `haul remote check --write origin`",
+        "clock        agrees with the server's",
+    ]);
+    output.stdout_has(&["environment              used"]);
+    assert!(
+        server
+            .requests()
+            .iter()
+            .all(|request| matches!(request.operation, Operation::ListObjectsV2 | Operation::HeadObject))
+    );
+
+    let output = repo.haul(["remote", "check", "--json"]).success();
+    let json: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!(json["is_reachable"], true);
+    let lines = json["lines"].as_array().unwrap();
+    let line = |what: &str| lines.iter().find(|line| line["what"] == what).unwrap();
+    assert_eq!(line("listing")["state"], "ok");
+    assert_eq!(line("writing")["state"], "info");
+    assert_eq!(line("region")["origin"], "environment variable AWS_DEFAULT_REGION");
+    assert!(line("endpoint")["origin"].as_str().unwrap().contains(".dvc/config"));
+    let used = json["trace"].as_array().unwrap().iter().find(|entry| entry["answer"] == "used").unwrap();
+    assert_eq!(used["source"], "environment");
+}
+
+#[test]
+fn check_with_write_leaves_nothing_behind() {
+    let server = EmbeddedS3::new();
+    let mut environment = environment();
+    environment.use_keys_of(&server);
+    let repo = environment.repository_at("repo", &server.endpoint());
+    let output = repo.haul(["remote", "check", "--write"]).success();
+    output.stdout_has(&["writing      allowed", "deleting     allowed", "identity     not asked"]);
+    assert_eq!(server.count(Operation::PutObject), 1);
+    assert!(server.objects("bucket").is_empty());
+}
+
+#[test]
+fn check_with_write_says_what_is_left_where_nothing_may_be_deleted() {
+    let server = EmbeddedS3::new();
+    let mut environment = environment();
+    environment.use_keys_of(&server);
+    let repo = environment.repository_at("repo", &server.endpoint());
+    for operation in [Operation::DeleteObject, Operation::DeleteObjects] {
+        server.inject(Fault::on(operation, FaultAction::error(403, "AccessDenied")));
+    }
+    let output = repo.haul(["remote", "check", "--write"]).success();
+    output.stdout_has(&["deleting     ", "`haul-check-", "is left", "-> allow s3:DeleteObject"]);
+    let left = server.objects("bucket");
+    assert_eq!(left.len(), 1);
+    assert!(left[0].key.starts_with("store/haul-check-"), "{}", left[0].key);
+}
+
+#[test]
+fn check_goes_on_where_listing_is_not_allowed_and_fails_in_the_end() {
+    let server = EmbeddedS3::new();
+    let mut environment = environment();
+    environment.use_keys_of(&server);
+    let repo = environment.repository_at("repo", &server.endpoint());
+    server.inject(Fault::on(Operation::ListObjectsV2, FaultAction::error(403, "AccessDenied")));
+    let output = repo.haul(["remote", "check", "--write"]).failure();
+    let output = output.stdout_has(&[
+        "listing      not allowed",
+        "->",
+        "reading      allowed",
+        "writing      allowed",
+    ]);
+    output.stderr_has(&["AccessDenied"]);
+}
+
+#[test]
+fn check_of_a_read_only_user_names_the_missing_right() {
+    let server = EmbeddedS3::new();
+    let mut environment = environment();
+    environment.use_keys_of(&server);
+    let repo = environment.repository_at("repo", &server.endpoint());
+    server.inject(Fault::on(Operation::PutObject, FaultAction::error(403, "AccessDenied")));
+    let output = repo.haul(["remote", "check", "--write"]).failure();
+    output.stdout_has(&["reading      allowed", "writing      not allowed", "s3:PutObject"]);
+}
+
+#[test]
+fn check_names_a_clock_that_is_wrong() {
+    let server = RawServer::new(|_| {
+        let page =
+            "<ListBucketResult><IsTruncated>false</IsTruncated><KeyCount>0</KeyCount></ListBucketResult>";
+        let headers = [("content-type", "application/xml"), ("date", "Thu, 01 Jan 2099 00:00:00 GMT")];
+        RawReply::new(200, &headers, page)
+    });
+    let mut environment = environment();
+    environment.set("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE");
+    environment.set("AWS_SECRET_ACCESS_KEY", SECRET);
+    let repo = environment.repository_at("repo", &server.endpoint());
+    let output = repo.haul(["remote", "check"]).success();
+    output.stdout_has(&["clock        the server's is", "s ahead", "-> set this machine's clock"]);
+}
+
+#[test]
+fn check_of_a_local_remote_tries_it_as_well() {
+    let environment = environment();
+    let repo = environment.repository("repo");
+    repo.haul(["remote", "add", "-d", "disk", "../store"]).success();
+    repo.haul(["remote", "check", "--write"]).success().stdout_has(&["listing", "writing      allowed"]);
+    assert!(!environment.root().join("store").read_dir().is_ok_and(|mut entries| entries.next().is_some()));
+}
+
+#[test]
+fn check_without_anybody_there_says_so_and_asks_no_more() {
+    let service = RawServer::new(|_| metadata(LATER));
+    let mut world = world();
+    world.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", service.endpoint());
+    world.set("AWS_MAX_ATTEMPTS", "1");
+    let gone = RawServer::new(|_| json("")).endpoint();
+    let repo = world.folder("repo");
+    repo.haul(["init", "--no-scm"]).success();
+    repo.haul(["remote", "add", "-d", "origin", "s3://bucket/store"]).success();
+    repo.haul(["remote", "modify", "origin", "endpointurl", &gone]).success();
+    let output = repo.haul(["remote", "check", "--json"]).failure();
+    let json: serde_json::Value = serde_json::from_str(output.stdout.lines().next().unwrap()).unwrap();
+    assert_eq!(json["is_reachable"], false);
+}

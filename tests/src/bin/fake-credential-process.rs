@@ -1,0 +1,57 @@
+//! A `credential_process` that behaves as its first argument says, and writes a line to the file of
+//! `FAKE_PROCESS_LOG` each time it runs.
+//!
+//! The keys come from `FAKE_KEY_ID`, `FAKE_SECRET` and `FAKE_TOKEN`.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is its protocol")]
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use haul_tests::environment::process_variable;
+
+fn main() -> Result<ExitCode> {
+    let behaviour = std::env::args().nth(1).context("how am I to behave?")?;
+    if let Some(log) = process_variable("FAKE_PROCESS_LOG") {
+        let mut log = fs_err::OpenOptions::new().create(true).append(true).open(log)?;
+        writeln!(log, "{}", std::process::id())?;
+    }
+    match behaviour.as_str() {
+        "good" => println!("{}", keys("2099-01-01T00:00:00Z")),
+        "expired" => println!("{}", keys("2020-01-01T00:00:00Z")),
+        "garbage" => println!("these are no keys: {}", variable("FAKE_SECRET")),
+        "fail" => {
+            eprintln!("the vault is locked\ntry `vault unlock`");
+            return Ok(ExitCode::from(7));
+        }
+        // Programs that log too much exist.
+        "talkative" => {
+            eprintln!("got {} and {}", variable("FAKE_SECRET"), variable("FAKE_TOKEN"));
+            println!("{}", keys("2099-01-01T00:00:00Z"));
+        }
+        "talkative-fail" => {
+            eprintln!("got {} and {}, but no luck", variable("FAKE_SECRET"), variable("FAKE_TOKEN"));
+            return Ok(ExitCode::FAILURE);
+        }
+        "hang" => loop {
+            std::thread::park();
+        },
+        other => bail!("unknown behaviour `{other}`"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn keys(end: &str) -> serde_json::Value {
+    serde_json::json!({
+        "Version": 1,
+        "AccessKeyId": variable("FAKE_KEY_ID"),
+        "SecretAccessKey": variable("FAKE_SECRET"),
+        "SessionToken": variable("FAKE_TOKEN"),
+        "Expiration": end,
+    })
+}
+
+fn variable(name: &str) -> String {
+    process_variable(name).and_then(|value| value.into_string().ok()).unwrap_or_default()
+}
