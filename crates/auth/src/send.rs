@@ -60,9 +60,10 @@ pub(crate) async fn send(
     unreachable!("the last attempt returns")
 }
 
-/// Tells whether the server asks for patience or failed itself.
+/// Tells whether the server asks for patience or failed itself; one that cannot do it at all will not learn it.
 pub(crate) fn is_busy(status: StatusCode) -> bool {
-    status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
+    status == StatusCode::TOO_MANY_REQUESTS
+        || (status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED)
 }
 
 /// Exponential, with full jitter above a floor: many hosts that were throttled together must not come back together.

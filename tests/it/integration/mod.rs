@@ -24,6 +24,7 @@ use crate::environment;
 mod access;
 mod encryption;
 mod matrix;
+mod sts;
 
 /// A server of this run.
 struct Server {
