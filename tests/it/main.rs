@@ -5,6 +5,7 @@
 
 use haul_tests::TestEnvironment;
 
+mod aws_settings;
 mod credentials;
 mod damage;
 mod embedded_server;
