@@ -59,13 +59,13 @@ fn puts_at_once(hoped: usize, set: impl FnOnce(&Folder<'_>)) -> usize {
         move |request| {
             if request.method == "PUT" {
                 let (counts, changed) = &*state;
-                let mut counts = counts.lock().unwrap();
+                let mut counts = counts.lock().expect("no handler panics");
                 counts.0 += 1;
                 counts.1 = counts.1.max(counts.0);
                 changed.notify_all();
                 let wait =
                     changed.wait_timeout_while(counts, Duration::from_millis(300), |counts| counts.1 < hoped);
-                let (mut counts, _) = wait.unwrap();
+                let (mut counts, _) = wait.expect("no handler panics");
                 counts.0 -= 1;
             }
             None
@@ -75,7 +75,7 @@ fn puts_at_once(hoped: usize, set: impl FnOnce(&Folder<'_>)) -> usize {
     set(&repo);
     repo.haul(["push"]).success();
     assert_eq!(server.keys("bucket").len(), N_FILES + 1);
-    state.0.lock().unwrap().1
+    state.0.lock().expect("no handler panics").1
 }
 
 #[test]
@@ -230,8 +230,8 @@ fn hosts_and_paths(
     let region =
         options.iter().find(|(option, _)| *option == "region").map_or("us-east-1", |(_, region)| region);
     let buckets = vec![BucketOptions { region: region.to_owned(), ..BucketOptions::new(bucket) }];
-    let server =
-        EmbeddedS3::start(EmbeddedOptions { buckets, quirks, ..EmbeddedOptions::default() }).unwrap();
+    let server = EmbeddedS3::start(EmbeddedOptions { buckets, quirks, ..EmbeddedOptions::default() })
+        .expect("the server starts");
     let mut environment = world(&server);
     environment.unset("NO_PROXY");
     environment.set("http_proxy", server.endpoint());

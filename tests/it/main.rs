@@ -25,6 +25,7 @@ mod revisions;
 mod round_trip;
 mod secrets;
 mod side_by_side;
+mod validation;
 mod versioned;
 
 /// Makes a world of its own for a test, with the program in it.

@@ -1,5 +1,6 @@
 //! Which code an error has in which command.
 
+use haul_config::Error as ConfigError;
 use haul_repo::Error as RepoError;
 use haul_storage::ErrorKind;
 
@@ -18,6 +19,8 @@ pub(crate) struct Verb {
     locked: ExitStatus,
     /// The code if the server cannot be reached or does not let us in.
     unreachable: ExitStatus,
+    /// The code if options of the remote contradict each other, lack a partner or are malformed.
+    misconfigured: ExitStatus,
 }
 
 impl Verb {
@@ -35,13 +38,20 @@ impl Verb {
     pub(crate) const FETCH: Self = Self {
         operation: Some("failed to fetch data from the cloud"),
         unreachable: ExitStatus::Failure,
+        misconfigured: ExitStatus::Failure,
         ..Self::plain(ExitStatus::Failure)
     };
     pub(crate) const PULL: Self =
         Self { operation: Some("failed to pull data from the cloud"), ..Self::FETCH };
 
     const fn plain(handled: ExitStatus) -> Self {
-        Self { operation: None, handled, locked: handled, unreachable: ExitStatus::Unexpected }
+        Self {
+            operation: None,
+            handled,
+            locked: handled,
+            unreachable: ExitStatus::Unexpected,
+            misconfigured: ExitStatus::Configuration,
+        }
     }
 
     /// Translates an error of the operation.
@@ -49,6 +59,11 @@ impl Verb {
         let status = match &error {
             _ if error.is_interrupted() => return CommandError::interrupted(),
             RepoError::NotARepository(_) => return error.into(),
+            RepoError::Config(ConfigError::Invalid { .. } | ConfigError::Incomplete { .. })
+                if self.misconfigured == ExitStatus::Configuration =>
+            {
+                return error.into();
+            }
             RepoError::Locked(_) => self.locked,
             RepoError::Storage(error) => match error.kind() {
                 ErrorKind::Denied
@@ -105,6 +120,18 @@ mod tests {
         let text = "configuration error - config file error: remote 'nope' doesn't exist";
         let opening = CommandError::from(no_remote());
         assert_eq!((opening.status().code(), opening.text()), (251, String::from(text)));
+
+        let contradiction = || {
+            RepoError::Config(ConfigError::Invalid {
+                message: String::from("`acl` and `grant_*` exclude each other"),
+                places: Vec::new(),
+                hint: String::new(),
+            })
+        };
+        let text = "configuration error - `acl` and `grant_*` exclude each other";
+        assert_eq!(outcome(Verb::PUSH, contradiction()), (251, String::from(text)));
+        assert_eq!(outcome(Verb::STATUS, contradiction()).0, 251);
+        assert_eq!(outcome(Verb::FETCH, contradiction()).0, 1);
 
         let network = || RepoError::Storage(haul_storage::Error::new(ErrorKind::Network, "no answer"));
         assert_eq!(outcome(Verb::PUSH, network()).0, 255);

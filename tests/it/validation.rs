@@ -1,0 +1,178 @@
+//! Options of a remote that contradict each other, lack a partner or are malformed: found when the configuration is read,
+//! told with both places and the way out, and never sent.
+
+use haul_tests::embedded::EmbeddedS3;
+use haul_tests::{Folder, TestEnvironment};
+
+use crate::environment;
+
+/// 32 bytes in base64.
+const CUSTOMER_KEY: &str = "U2VjcmV0U2VjcmV0U2VjcmV0U2VjcmV0U2VjcmV0ISE=";
+
+fn world() -> (EmbeddedS3, TestEnvironment) {
+    let server = EmbeddedS3::new();
+    let mut environment = environment();
+    environment.use_keys_of(&server);
+    let repo = environment.repository_at("repo", &server.endpoint());
+    repo.write("file", "content");
+    repo.haul(["add", "file"]).success();
+    (server, environment)
+}
+
+/// Each command that reaches the remote refuses, with DVC's codes, these places, and commands of which each repairs it.
+fn is_refused(repo: &Folder<'_>, server: &EmbeddedS3, texts: &[&str]) {
+    for (line, code) in [(&["push"][..], 251), (&["status", "-c"], 251), (&["fetch"], 1), (&["pull"], 1)] {
+        repo.haul(line).code(code).stderr_has(texts);
+    }
+    assert!(server.requests().is_empty(), "something was sent");
+}
+
+/// Returns the commands between backquotes of a hint that are `haul remote modify …`.
+fn repairs(stderr: &str) -> Vec<Vec<String>> {
+    let hint = stderr.lines().find(|line| line.starts_with("hint:")).unwrap_or_default();
+    let quoted = hint.split('`').skip(1).step_by(2);
+    quoted
+        .filter_map(|command| command.strip_prefix("haul "))
+        .map(|command| command.split(' ').map(str::to_owned).collect())
+        .collect()
+}
+
+#[test]
+fn contradictions_are_refused_with_both_places_and_either_repair_works() {
+    let kms = [("sse", "aws:kms"), ("sse_kms_key_id", "key")];
+    let pairs: [(&[(&str, &str)], (&str, &str)); 7] = [
+        (&[("acl", "private")], ("grant_read", "id=1")),
+        (&[("acl", "private")], ("grant_read_acp", "id=1")),
+        (&[("acl", "private")], ("grant_write_acp", "id=1")),
+        (&[("acl", "private")], ("grant_full_control", "id=1")),
+        (&kms, ("sse_customer_key", CUSTOMER_KEY)),
+        (&[("sse", "AES256")], ("sse_customer_key", CUSTOMER_KEY)),
+        (&[("sse", "AES256")], ("sse_kms_key_id", "key")),
+    ];
+    for (first, (second, value)) in pairs {
+        let (server, environment) = world();
+        let repo = environment.folder("repo");
+        for (option, value) in first {
+            repo.haul(["remote", "modify", "origin", option, value]).success();
+        }
+        let before = (repo.read(".dvc/config"), repo.exists(".dvc/config.local"));
+        let refusal = repo.haul(["remote", "modify", "--local", "origin", second, value]).code(251);
+        assert_eq!(
+            (repo.read(".dvc/config"), repo.exists(".dvc/config.local")),
+            before,
+            "something was written"
+        );
+        let option = if second == "sse_customer_key" {
+            first.last().map_or("", |(option, _)| option)
+        } else {
+            first[0].0
+        };
+        let line =
+            before.0.lines().position(|line| line.trim_start().starts_with(&format!("{option} ="))).unwrap()
+                + 1;
+        let places = [
+            format!("`remote.origin.{option}` is set at {}:{line}", repo.join(".dvc/config").display()),
+            format!("`remote.origin.{second}` is set at {}:2", repo.join(".dvc/config.local").display()),
+        ];
+        let texts: Vec<&str> = places.iter().map(String::as_str).chain(["haul remote modify"]).collect();
+        refusal.stderr_has(&texts);
+
+        // Written by hand, it is found when it is read.
+        repo.write(".dvc/config.local", format!("['remote \"origin\"']\n    {second} = {value}\n"));
+        is_refused(&repo, &server, &texts);
+        let commands = repairs(&repo.haul(["push"]).failure().stderr);
+        assert_eq!(commands.len(), 2, "{first:?} {second}");
+        for command in commands {
+            let (config, local) = (repo.read(".dvc/config"), repo.read(".dvc/config.local"));
+            repo.haul(command).success();
+            // Two encryptions and a key at once need two repairs.
+            if first.len() == 1 || !repo.read(".dvc/config.local").contains(second) {
+                repo.haul(["push"]).success();
+            }
+            // The other repair encrypts in another way.
+            for key in server.keys("bucket") {
+                server.remove("bucket", &key);
+            }
+            repo.write(".dvc/config", config);
+            repo.write(".dvc/config.local", local);
+        }
+    }
+}
+
+#[test]
+fn malformed_values_are_refused_where_they_are_written_and_where_they_are_read() {
+    for (option, value, problem) in [
+        ("sse", "AES", "must be `AES256`, `aws:kms` or `aws:kms:dsse`"),
+        ("sse_customer_key", "c2hvcnQ=", "is not 32 bytes in base64"),
+        ("sse_customer_key", "not base64 at all", "is not 32 bytes in base64"),
+        ("read_timeout", "0", "must be at least 1 second"),
+        ("connect_timeout", "-3", "must be at least 1 second"),
+        ("endpointurl", "localhost:9000", "must start with `http://` or `https://`"),
+        ("grant_read", "somebody", "is not a list of"),
+        ("url", "s3://under score/x", "names a bucket with ` ` in it"),
+    ] {
+        let (server, environment) = world();
+        let repo = environment.folder("repo");
+        let before = repo.read(".dvc/config");
+        repo.haul(["remote", "modify", "origin", option, value]).code(251).stderr_has(&[option, problem]);
+        assert_eq!(repo.read(".dvc/config"), before, "{option} was written");
+        repo.write(".dvc/config.local", format!("['remote \"origin\"']\n    {option} = {value}\n"));
+        let place =
+            format!("`remote.origin.{option}` is set at {}:2", repo.join(".dvc/config.local").display());
+        is_refused(&repo, &server, &[problem, &place, "haul remote modify"]);
+    }
+}
+
+#[test]
+fn values_of_the_wrong_type_are_refused_as_dvc_refuses_them() {
+    for (option, value, message) in [
+        (
+            "listobjects",
+            "yes",
+            "expected true or false for dictionary value @ data['remote']['origin']['listobjects']",
+        ),
+        ("use_ssl", "1", "expected true or false"),
+        ("allow_anonymous_login", "on", "expected true or false"),
+        ("verify", "perhaps", "expected true or false"),
+        (
+            "read_timeout",
+            "1.5",
+            "expected int for dictionary value @ data['remote']['origin']['read_timeout']",
+        ),
+        ("connect_timeout", "soon", "expected int"),
+        ("jobs", "0", "value must be at least 1"),
+        ("checksum_jobs", "many", "expected int"),
+        ("acll", "private", "extra keys not allowed @ data['remote']['origin']['acll']"),
+    ] {
+        let (server, environment) = world();
+        let repo = environment.folder("repo");
+        let before = repo.read(".dvc/config");
+        repo.haul(["remote", "modify", "origin", option, value]).code(251).stderr_has(&[message]);
+        assert_eq!(repo.read(".dvc/config"), before, "{option} was written");
+        repo.write(".dvc/config.local", format!("['remote \"origin\"']\n    {option} = {value}\n"));
+        for line in [&["push"][..], &["fetch"], &["pull"], &["status", "-c"]] {
+            repo.haul(line).code(251).stderr_has(&[message]);
+        }
+        assert!(server.requests().is_empty(), "something was sent");
+    }
+}
+
+#[test]
+fn incomplete_sets_are_written_with_a_hint_and_refused_on_use() {
+    for (option, value, missing, partner) in [
+        ("access_key_id", "AKIA", "secret_access_key", "secret"),
+        ("secret_access_key", "a-secret-of-somebody", "access_key_id", "AKIA"),
+        ("sse_customer_algorithm", "AES256", "sse_customer_key", CUSTOMER_KEY),
+        ("sse_kms_key_id", "key", "sse", "aws:kms"),
+    ] {
+        let (server, environment) = world();
+        let repo = environment.folder("repo");
+        let message = format!("`{option}` is set, but `{missing}` is not");
+        let modify =
+            |option: &str, value: &str| repo.haul(["remote", "modify", "--local", "origin", option, value]);
+        modify(option, value).success().stderr_has(&[&message, "haul remote modify", missing]);
+        is_refused(&repo, &server, &[&message, "haul remote modify", missing]);
+        let output = modify(missing, partner).success();
+        assert!(output.stderr.is_empty(), "the set is complete: {output}");
+    }
+}
