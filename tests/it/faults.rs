@@ -1,11 +1,13 @@
 //! Servers with a bad day: what passes is waited for, what does not is said.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use haul_tests::TestEnvironment;
 use haul_tests::dataset::DataSet;
 use haul_tests::embedded::{EmbeddedS3, Fault, FaultAction, Operation};
 use haul_tests::objects::{put_object, track};
+use haul_tests::raw::{RawReply, RawServer};
 
 use crate::environment;
 
@@ -95,18 +97,123 @@ fn access_denied_is_not_tried_again() {
     assert_eq!(server.count(Operation::PutObject), 1);
 }
 
-#[test]
-fn server_that_never_answers_is_given_up_within_thirty_seconds() {
-    let (server, environment) = with_server();
+/// A repository with `read_timeout = 2`, twenty files in its cache, and twenty others on the remote.
+fn impatient(server: &EmbeddedS3, environment: &TestEnvironment) {
     let repo = environment.repository_at("repo", &server.endpoint());
     repo.haul(["remote", "modify", "origin", "read_timeout", "2"]).success();
     for index in 0..20 {
-        let oid = put_object(&server, format!("content {index}").as_bytes());
+        let oid = put_object(server, format!("content {index}").as_bytes());
         track(&repo, &format!("file {index}"), &oid);
+        repo.write(format!("data/{index}"), format!("other content {index}"));
     }
-    server.inject(Fault::everywhere(FaultAction::Silence));
-    let output = repo.haul(["pull"]).failure().within(Duration::from_secs(30));
-    output.stderr_has(&[&server.endpoint(), "read_timeout", "2"]);
+    repo.haul(["add", "data"]).success();
+}
+
+#[test]
+fn server_that_never_answers_is_given_up_within_thirty_seconds() {
+    for line in
+        [&["pull"][..], &["fetch", "-j", "1"], &["push", "data"], &["status", "-c"], &["remote", "check"]]
+    {
+        let (server, environment) = with_server();
+        impatient(&server, &environment);
+        let repo = environment.folder("repo");
+        server.inject(Fault::everywhere(FaultAction::Silence));
+        let output = repo.haul(line).failure().within(Duration::from_secs(30));
+        let place = format!("{}:", repo.join(".dvc/config").display());
+        output.stderr_has(&[&server.endpoint(), "`read_timeout`", "2 s", &place]);
+        let mut attempts = std::collections::BTreeMap::new();
+        for request in server.requests() {
+            *attempts.entry((request.operation, request.key, request.query)).or_insert(0) += 1;
+        }
+        assert!(attempts.values().all(|n_attempts| *n_attempts <= 5), "{line:?}: {attempts:?}");
+        // Those that were asked for at once; nobody is asked for when the server has been given up.
+        assert!(line != ["fetch", "-j", "1"] || attempts.len() == 1, "object after object: {attempts:?}");
+    }
+}
+
+#[test]
+fn server_that_accepts_and_does_not_even_read_is_given_up_within_thirty_seconds() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (server, environment) = with_server();
+    impatient(&server, &environment);
+    let repo = environment.folder("repo");
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    repo.haul(["remote", "modify", "origin", "endpointurl", &endpoint]).success();
+    for line in [&["push", "data"][..], &["pull"]] {
+        let output = repo.haul(line).failure().within(Duration::from_secs(30));
+        output.stderr_has(&[&endpoint, "`read_timeout`", "2 s"]);
+    }
+}
+
+/// Connections that nobody accepts fill the queue of the listener; the next one gets no answer at all.
+#[test]
+fn connection_that_cannot_be_made_is_given_up_after_connect_timeout() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let connect = || std::net::TcpStream::connect_timeout(&address, Duration::from_millis(500));
+    let waiting: Vec<_> = std::iter::from_fn(|| connect().ok()).take(10_000).collect();
+    let (server, environment) = with_server();
+    impatient(&server, &environment);
+    let repo = environment.folder("repo");
+    let endpoint = format!("http://{address}");
+    repo.haul(["remote", "modify", "origin", "endpointurl", &endpoint]).success();
+    repo.haul(["remote", "modify", "origin", "connect_timeout", "1"]).success();
+    let output = repo.haul(["push", "data"]).failure().within(Duration::from_secs(30));
+    output.stderr_has(&[&endpoint, "`connect_timeout`", "1 s"]);
+    drop(waiting);
+}
+
+#[test]
+fn unknown_host_is_an_error_within_seconds() {
+    let (server, environment) = with_server();
+    impatient(&server, &environment);
+    let repo = environment.folder("repo");
+    // A name that never exists: <https://www.rfc-editor.org/rfc/rfc6761#section-6.4>.
+    let endpoint = "http://nobody.invalid:9000";
+    repo.haul(["remote", "modify", "origin", "endpointurl", endpoint]).success();
+    repo.haul(["push", "data"]).failure().within(Duration::from_mins(1)).stderr_has(&[endpoint, "not known"]);
+}
+
+#[test]
+fn error_under_a_200_is_seen_when_an_upload_is_completed() {
+    for (code, is_overcome) in [("InternalError", true), ("SlowDown", true), ("AccessDenied", false)] {
+        let (server, environment) = with_server();
+        let n_completions = AtomicUsize::new(0);
+        let body = format!("  \n<Error><Code>{code}</Code><Message>not so</Message></Error>");
+        let front = RawServer::in_front_of(&server, move |request| {
+            let is_completion = request.method == "POST" && request.query.starts_with("uploadId=");
+            let is_first = is_completion && n_completions.fetch_add(1, Ordering::SeqCst) == 0;
+            let fails = is_first || (is_completion && !is_overcome);
+            fails.then(|| RawReply::new(200, &[("content-type", "application/xml")], &body))
+        });
+        let settings = "[default]\ns3 =\n  multipart_threshold = 6MB\n  multipart_chunksize = 5MB\n";
+        environment.folder("aws").write("config", settings);
+        let repo = environment.repository_at("repo", &front.endpoint());
+        repo.write("big", "0123456789abcdef".repeat(700_000));
+        repo.haul(["add", "big"]).success();
+        let output = repo.haul(["push"]);
+        if is_overcome {
+            output.success();
+            assert_eq!(server.keys("bucket").len(), 1);
+        } else {
+            output.failure().stderr_has(&[code, "not so"]);
+            assert_eq!(server.keys("bucket"), [""; 0]);
+        }
+    }
+}
+
+#[test]
+fn error_under_a_200_is_seen_when_objects_are_deleted() {
+    let (server, environment) = with_server();
+    let oid = put_object(&server, b"garbage");
+    let repo = environment.repository_at("repo", &server.endpoint());
+    let action = FaultAction::ErrorUnderOk { code: "AccessDenied".to_owned() };
+    server.inject(Fault::on(Operation::DeleteObjects, action).times(1));
+    repo.haul(["gc", "-w", "-c", "-f"]).failure().stderr_has(&["AccessDenied"]);
+    let deletion =
+        server.requests().into_iter().find(|request| request.operation == Operation::DeleteObjects);
+    let deletion = deletion.unwrap();
+    assert!(deletion.header("content-md5").is_some(), "{oid}: {deletion:?}");
 }
 
 #[test]

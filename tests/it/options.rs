@@ -146,6 +146,86 @@ fn listobjects_takes_the_first_listing_api() {
 }
 
 #[test]
+fn listings_are_read_whole_whatever_their_pages_and_encoding() {
+    for page_size in [1, 2, 1000] {
+        for ignore_encoding_type in [false, true] {
+            let quirks = Quirks { page_size, ignore_encoding_type, ..Quirks::default() };
+            let server = EmbeddedS3::start(EmbeddedOptions { quirks, ..EmbeddedOptions::default() }).unwrap();
+            round_trip(&server, &[("url", "s3://bucket/a b+é&c")]);
+            assert!(server.count(Operation::ListObjectsV2) > 0);
+        }
+    }
+}
+
+/// What each operation carries: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations.html>.
+#[test]
+fn headers_go_with_the_operations_that_take_them_and_all_of_them_are_signed() {
+    let object = ["x-amz-acl", "x-amz-server-side-encryption", "x-amz-server-side-encryption-aws-kms-key-id"];
+    let key = [
+        "x-amz-server-side-encryption-customer-algorithm",
+        "x-amz-server-side-encryption-customer-key",
+        "x-amz-server-side-encryption-customer-key-md5",
+    ];
+    let of_object = [("acl", "private"), ("sse", "aws:kms"), ("sse_kms_key_id", "my-key")];
+    let of_key = [("acl", "private"), ("sse_customer_key", CUSTOMER_KEY)];
+    for options in [&of_object[..], &of_key] {
+        let server = EmbeddedS3::new();
+        let mut environment = environment();
+        environment.use_keys_of(&server);
+        let settings = "[default]\ns3 =\n  multipart_threshold = 6MB\n  multipart_chunksize = 5MB\n";
+        environment.folder("aws").write("config", settings);
+        let repo = environment.repository_at("repo", &server.endpoint());
+        for (option, value) in options {
+            repo.haul(["remote", "modify", "origin", option, value]).success();
+        }
+        repo.write("big", "0123456789abcdef".repeat(700_000));
+        repo.haul(["add", "big"]).success();
+        repo.haul(["push", "big"]).success();
+        push_and_pull(&environment, &repo);
+        repo.remove("data.dvc");
+        repo.haul(["gc", "-w", "-c", "-f"]).success();
+        let mut seen = std::collections::BTreeSet::new();
+        for request in server.requests() {
+            seen.insert(request.operation);
+            let creates =
+                matches!(request.operation, Operation::PutObject | Operation::CreateMultipartUpload);
+            let with_key = creates
+                || matches!(
+                    request.operation,
+                    Operation::UploadPart
+                        | Operation::CompleteMultipartUpload
+                        | Operation::GetObject
+                        | Operation::HeadObject
+                );
+            let is_set = |header: &str| match header {
+                "x-amz-acl" => creates,
+                _ if object.contains(&header) => creates && options.len() == 3,
+                _ => with_key && options.len() == 2,
+            };
+            for header in object.iter().chain(&key) {
+                assert_eq!(request.header(header).is_some(), is_set(header), "{header} of {request:?}");
+            }
+            let authorization = request.header("authorization").unwrap();
+            let signed = authorization.split("SignedHeaders=").nth(1).unwrap().split(',').next().unwrap();
+            for (name, _) in request.headers.iter().filter(|(name, _)| name.starts_with("x-amz-")) {
+                assert!(signed.split(';').any(|signed| signed == name), "{name} is not signed");
+            }
+        }
+        let expected = [
+            Operation::CompleteMultipartUpload,
+            Operation::CreateMultipartUpload,
+            Operation::DeleteObjects,
+            Operation::GetObject,
+            Operation::HeadObject,
+            Operation::ListObjectsV2,
+            Operation::PutObject,
+            Operation::UploadPart,
+        ];
+        assert!(expected.iter().all(|operation| seen.contains(operation)), "{seen:?}");
+    }
+}
+
+#[test]
 fn opaque_etags_are_not_taken_for_damage() {
     let quirks = Quirks { opaque_etags: true, ..Quirks::default() };
     let server = EmbeddedS3::start(EmbeddedOptions { quirks, ..EmbeddedOptions::default() }).unwrap();

@@ -40,16 +40,15 @@ fn repairs(stderr: &str) -> Vec<Vec<String>> {
 #[test]
 fn contradictions_are_refused_with_both_places_and_either_repair_works() {
     let kms = [("sse", "aws:kms"), ("sse_kms_key_id", "key")];
-    let pairs: [(&[(&str, &str)], (&str, &str)); 7] = [
-        (&[("acl", "private")], ("grant_read", "id=1")),
+    for (first, (second, value)) in [
+        (&[("acl", "private")][..], ("grant_read", "id=1")),
         (&[("acl", "private")], ("grant_read_acp", "id=1")),
         (&[("acl", "private")], ("grant_write_acp", "id=1")),
         (&[("acl", "private")], ("grant_full_control", "id=1")),
         (&kms, ("sse_customer_key", CUSTOMER_KEY)),
         (&[("sse", "AES256")], ("sse_customer_key", CUSTOMER_KEY)),
         (&[("sse", "AES256")], ("sse_kms_key_id", "key")),
-    ];
-    for (first, (second, value)) in pairs {
+    ] {
         let (server, environment) = world();
         let repo = environment.folder("repo");
         for (option, value) in first {
