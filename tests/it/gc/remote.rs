@@ -183,3 +183,24 @@ fn versioned_remote_is_refused() {
     repo.haul(["gc", "-w", "-c", "-f"]).code(251).stderr_has(&["unsupported for cloud versioned remotes"]);
     assert_eq!(server.count(Operation::DeleteObjects), 0);
 }
+
+#[test]
+fn objects_are_deleted_one_by_one_where_a_policy_does_not_let_them_go_in_bulk() {
+    let (server, environment) = stage();
+    let repo = environment.repository_at("repo", &server.endpoint());
+    for content in ["one", "two", "three"] {
+        store(&repo, "file", content);
+    }
+    server.inject(Fault::on(Operation::DeleteObjects, FaultAction::error(403, "AccessDenied")));
+    repo.haul(["gc", "-w", "-c", "-f"]).success().stdout_has(&["Removed 2 objects from remote."]);
+    assert_eq!(server.count(Operation::DeleteObject), 2);
+    assert!(is_stored(&server, "three") && !is_stored(&server, "one") && !is_stored(&server, "two"));
+    // Where nothing may be deleted at all, one object is asked for, not each.
+    for content in ["four", "five", "six"] {
+        store(&repo, "file", content);
+    }
+    server.inject(Fault::on(Operation::DeleteObject, FaultAction::error(403, "AccessDenied")));
+    server.take_requests();
+    repo.haul(["gc", "-w", "-c", "-f"]).code(1).stderr_has(&["3 objects could not be removed"]);
+    assert_eq!(server.count(Operation::DeleteObject), 1);
+}

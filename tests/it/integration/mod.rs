@@ -23,7 +23,9 @@ use crate::environment;
 
 mod access;
 mod encryption;
+mod garbage;
 mod matrix;
+mod privilege;
 mod sts;
 
 /// A server of this run.

@@ -10,9 +10,14 @@ use super::{BUCKET_DOMAIN, Backing, LimitedUser, Start, Started, find_program};
 use crate::random_text;
 
 const KMS_KEY: &str = "testkey-1";
+/// What the limited user may do, and nothing else; in other buckets than `limited` it is in their names.
 const POLICY: &str = r#"{"Version": "2012-10-17", "Statement": [
-  {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": ["arn:aws:s3:::limited"]},
-  {"Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject"], "Resource": ["arn:aws:s3:::limited/*"]}]}"#;
+  {"Effect": "Allow", "Action": ["s3:ListBucket"],
+   "Resource": ["arn:aws:s3:::limited", "arn:aws:s3:::rights-lgp-*", "arn:aws:s3:::rights-lgpd-*"]},
+  {"Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject"],
+   "Resource": ["arn:aws:s3:::limited/*", "arn:aws:s3:::rights-lgp-*/*", "arn:aws:s3:::rights-lgpd-*/*",
+                "arn:aws:s3:::rights-gp-*/*"]},
+  {"Effect": "Allow", "Action": ["s3:DeleteObject"], "Resource": ["arn:aws:s3:::rights-lgpd-*/*"]}]}"#;
 
 pub(super) fn start(start: &Start<'_>) -> Result<Started> {
     let minio = start.program("minio")?;

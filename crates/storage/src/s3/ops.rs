@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use futures::{StreamExt as _, stream};
 use http::Method;
 use http::header::{ETAG, HeaderMap, HeaderName, HeaderValue};
 use md5::{Digest, Md5};
@@ -17,6 +18,8 @@ use super::replies::{DeleteReply, PartsReply, etag, parse_create_multipart, pars
 use super::xml::escape_into;
 use crate::{Error, ErrorKind, Md5Digest, Result, ServerReply, Uploaded, UploadedPart};
 
+/// DeleteObject requests at once, where DeleteObjects does not work.
+const DELETES_AT_ONCE: usize = 16;
 /// Most keys that one DeleteObjects may name.
 pub(super) const MAX_DELETE: usize = 1000;
 
@@ -230,18 +233,34 @@ impl Client {
                 Ok(errors) => {
                     failed.extend(errors.into_iter().map(|(index, error)| (chunk[index].clone(), error)));
                 }
-                // A server without this call: one by one.
+                // A server without this call.
                 Err(error) if error.kind() == ErrorKind::Unsupported => {
-                    for key in chunk {
-                        if let Err(error) = self.delete_object(key).await {
-                            failed.push((key.clone(), error));
-                        }
+                    failed.extend(self.delete_each(chunk).await);
+                }
+                // Ceph asks for the right to delete on the bucket here, where a policy may grant it on the objects only.
+                // Whether it does, one of them tells.
+                Err(error) if error.kind() == ErrorKind::Denied => {
+                    let Some((first, rest)) = chunk.split_first() else { continue };
+                    if self.delete_object(first).await.is_err() {
+                        return Err(error);
                     }
+                    failed.extend(self.delete_each(rest).await);
                 }
                 Err(error) => return Err(error),
             }
         }
         Ok(failed)
+    }
+
+    /// Deletes keys one by one, several at once; returns those that are still there.
+    async fn delete_each(&self, keys: &[String]) -> Vec<(String, Error)> {
+        // Owned keys: the compiler cannot tell that a stream of futures with borrowed ones may cross threads.
+        stream::iter(keys.to_vec())
+            .map(|key| async move { self.delete_object(&key).await.err().map(|error| (key, error)) })
+            .buffer_unordered(DELETES_AT_ONCE)
+            .filter_map(|failed| async move { failed })
+            .collect()
+            .await
     }
 
     /// One DeleteObjects of at most [`MAX_DELETE`] keys, each with the version to delete, if one is named.

@@ -8,6 +8,7 @@
 )]
 
 mod fetch;
+mod inventory;
 mod model;
 mod push;
 mod query;

@@ -238,7 +238,7 @@ fn confirm(context: &Context, format: OutputFormat) -> Result<bool, CommandError
     };
     loop {
         ask("Are you sure you want to proceed? [y/n]: ")?;
-        match printer.read_line()?.as_deref().map(str::trim) {
+        match printer.read_line()?.map(|line| line.trim().to_lowercase()).as_deref() {
             Some("y" | "yes") => return Ok(true),
             // The end of the input is a no.
             Some("n" | "no") | None => return Ok(false),

@@ -1,0 +1,131 @@
+//! How few rights are enough, on servers that enforce them.
+//!
+//! A bucket's name tells what the limited user may do in it: MinIO has a policy of that user by such names
+//! (`catalogue/minio.rs`), Ceph gets a policy of each bucket here. Everything else is denied.
+
+use haul_tests::Folder;
+use haul_tests::dataset::Random;
+use haul_tests::random_text;
+
+use super::{Ground, on_every_server};
+
+/// A set of rights.
+struct Rights {
+    /// What the bucket's name starts with.
+    prefix: &'static str,
+    may_list: bool,
+    on_objects: &'static [&'static str],
+}
+
+const TRANSFER: Rights =
+    Rights { prefix: "rights-lgp-", may_list: true, on_objects: &["s3:GetObject", "s3:PutObject"] };
+const COLLECT: Rights = Rights {
+    prefix: "rights-lgpd-",
+    may_list: true,
+    on_objects: &["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
+};
+const BLIND: Rights =
+    Rights { prefix: "rights-gp-", may_list: false, on_objects: &["s3:GetObject", "s3:PutObject"] };
+
+impl Rights {
+    /// The policy of a bucket that grants them to Ceph's limited user.
+    fn policy(&self, bucket: &str) -> String {
+        let statement = |actions: &[&str], resource: String| {
+            serde_json::json!({
+                "Effect": "Allow",
+                "Principal": { "AWS": ["arn:aws:iam:::user/limited"] },
+                "Action": actions,
+                "Resource": [resource],
+            })
+        };
+        let mut statements = vec![statement(self.on_objects, format!("arn:aws:s3:::{bucket}/*"))];
+        if self.may_list {
+            statements.push(statement(&["s3:ListBucket"], format!("arn:aws:s3:::{bucket}")));
+        }
+        serde_json::json!({ "Version": "2012-10-17", "Statement": statements }).to_string()
+    }
+}
+
+/// Runs `test` on every server that knows such policies, with a repository whose user has just these rights.
+fn on_every_server_with(rights: &Rights, test: impl Fn(&Ground<'_>, &str, &Folder<'_>)) {
+    on_every_server(rights.prefix.trim_end_matches('-'), Some(&|_| "policies".to_owned()), |ground| {
+        let announcement = &ground.server.announcement;
+        let key = announcement.limited_access_key.clone().expect("the server has a limited user");
+        let secret = announcement.limited_secret_key.clone().expect("the server has a limited user");
+        let bucket = format!("{}{}", rights.prefix, random_text(8).to_lowercase());
+        ground.server.client().make_bucket(&bucket).expect("a bucket can be made");
+        if announcement.name.starts_with("ceph") {
+            ground.server.client().set_policy(&bucket, rights.policy(&bucket)).expect("a policy can be set");
+        }
+        let config = "[default]\ns3 =\n  multipart_threshold = 6MB\n  multipart_chunksize = 5MB\n";
+        ground.environment.folder("aws").write("config", config);
+        let repo = ground.repository(&[("url", &format!("s3://{bucket}/{}", ground.prefix))]);
+        repo.haul(["remote", "modify", "--local", "origin", "access_key_id", &key]).success();
+        repo.haul(["remote", "modify", "--local", "origin", "secret_access_key", &secret]).success();
+        for index in 0..8 {
+            repo.write(format!("data/{index}"), index.to_string());
+        }
+        repo.write("file", "content");
+        repo.write("big", Random(5).bytes(7 << 20));
+        repo.haul(["add", "data", "file", "big"]).success();
+        test(ground, &bucket, &repo);
+    });
+}
+
+/// Pushes, compares, and pulls into an empty workspace.
+fn round_trip(repo: &Folder<'_>) {
+    let before = repo.tree("data");
+    repo.haul(["push"]).success().stdout_has(&["11 files pushed"]);
+    repo.haul(["push"]).success();
+    repo.haul(["status", "-c"]).success().stdout_has(&["in sync"]);
+    for path in ["data", "file", "big", ".dvc/cache"] {
+        repo.remove(path);
+    }
+    repo.haul(["fetch", "file"]).success().stdout_has(&["1 file fetched"]);
+    repo.haul(["pull"]).success();
+    repo.tree("data").assert_equals(&before);
+    assert_eq!(repo.read("file"), "content");
+}
+
+fn change(repo: &Folder<'_>) {
+    repo.remove("file");
+    repo.write("file", "new content");
+    repo.haul(["add", "file"]).success();
+    repo.haul(["push"]).success();
+}
+
+fn n_keys(ground: &Ground<'_>, bucket: &str) -> usize {
+    ground.server.client().keys(bucket, &ground.prefix).expect("the owner may list").len()
+}
+
+#[test]
+fn list_get_and_put_are_enough_for_all_transfers() {
+    on_every_server_with(&TRANSFER, |ground, bucket, repo| {
+        round_trip(repo);
+        change(repo);
+        // What may not be deleted is named, and stays.
+        repo.haul(["gc", "-w", "-c", "-f"]).code(1).stderr_has(&["could not be removed", "AccessDenied"]);
+        assert_eq!(n_keys(ground, bucket), 12);
+    });
+}
+
+#[test]
+fn the_right_to_delete_is_enough_for_gc_as_well() {
+    on_every_server_with(&COLLECT, |ground, bucket, repo| {
+        round_trip(repo);
+        change(repo);
+        repo.haul(["gc", "-w", "-c", "-f"]).success().stdout_has(&["Removed 1 objects from remote."]);
+        assert_eq!(n_keys(ground, bucket), 11);
+        repo.haul(["status", "-c"]).success().stdout_has(&["in sync"]);
+    });
+}
+
+#[test]
+fn without_the_right_to_list_objects_are_asked_for_one_by_one() {
+    on_every_server_with(&BLIND, |ground, bucket, repo| {
+        round_trip(repo);
+        change(repo);
+        repo.haul(["gc", "-w", "-c", "-f"]).failure();
+        assert_eq!(n_keys(ground, bucket), 12);
+    });
+}
