@@ -3,7 +3,7 @@
 use haul_tests::objects::md5_of;
 use http::Method;
 
-use super::{Ground, on_every_server};
+use super::{Case, Ground, on_every_server};
 
 /// More than a page of a listing, and more than one DeleteObjects takes.
 const N_OBJECTS: usize = 1100;
@@ -52,10 +52,13 @@ fn collect(ground: &Ground<'_>, options: &[(&str, &str)]) {
 
 #[test]
 fn gc_lists_and_deletes_on_every_server() {
-    on_every_server("gc", None, |ground| collect(ground, &[]));
+    let case = Case::everywhere("gc -c", "the keys that are left, by a listing of the owner");
+    on_every_server(case, |ground| collect(ground, &[]));
 }
 
 #[test]
 fn gc_with_listobjects_lists_and_deletes_on_every_server() {
-    on_every_server("gc-listobjects", None, |ground| collect(ground, &[("listobjects", "true")]));
+    let case =
+        Case::everywhere("gc -c with listobjects", "the keys that are left, by a listing of the owner");
+    on_every_server(case, |ground| collect(ground, &[("listobjects", "true")]));
 }

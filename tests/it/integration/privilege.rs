@@ -7,25 +7,36 @@ use haul_tests::Folder;
 use haul_tests::dataset::Random;
 use haul_tests::random_text;
 
-use super::{Ground, on_every_server};
+use super::{Case, Ground, on_every_server};
 
 /// A set of rights.
 struct Rights {
+    /// What the matrix calls them.
+    subject: &'static str,
     /// What the bucket's name starts with.
     prefix: &'static str,
     may_list: bool,
     on_objects: &'static [&'static str],
 }
 
-const TRANSFER: Rights =
-    Rights { prefix: "rights-lgp-", may_list: true, on_objects: &["s3:GetObject", "s3:PutObject"] };
+const TRANSFER: Rights = Rights {
+    subject: "only ListBucket, GetObject, PutObject",
+    prefix: "rights-lgp-",
+    may_list: true,
+    on_objects: &["s3:GetObject", "s3:PutObject"],
+};
 const COLLECT: Rights = Rights {
+    subject: "gc -c with DeleteObject besides",
     prefix: "rights-lgpd-",
     may_list: true,
     on_objects: &["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
 };
-const BLIND: Rights =
-    Rights { prefix: "rights-gp-", may_list: false, on_objects: &["s3:GetObject", "s3:PutObject"] };
+const BLIND: Rights = Rights {
+    subject: "without ListBucket",
+    prefix: "rights-gp-",
+    may_list: false,
+    on_objects: &["s3:GetObject", "s3:PutObject"],
+};
 
 impl Rights {
     /// The policy of a bucket that grants them to Ceph's limited user.
@@ -48,7 +59,8 @@ impl Rights {
 
 /// Runs `test` on every server that knows such policies, with a repository whose user has just these rights.
 fn on_every_server_with(rights: &Rights, test: impl Fn(&Ground<'_>, &str, &Folder<'_>)) {
-    on_every_server(rights.prefix.trim_end_matches('-'), Some(&|_| "policies".to_owned()), |ground| {
+    let proof = "all commands under a policy that grants no more";
+    on_every_server(Case::where_there_is(rights.subject, proof, |_| "policies"), |ground| {
         let announcement = &ground.server.announcement;
         let key = announcement.limited_access_key.clone().expect("the server has a limited user");
         let secret = announcement.limited_secret_key.clone().expect("the server has a limited user");
