@@ -107,7 +107,7 @@ fn bucket_with_dots_works_on_every_server() {
 #[test]
 fn keys_with_blanks_and_other_letters_work_on_every_server() {
     on_every_server(
-        Case::everywhere("url with ` `, `+`, `é`", "same bytes; listing shows the keys"),
+        Case::everywhere("url with a blank, +, é", "same bytes; listing shows the keys"),
         |ground| {
             push_and_pull(ground, &[("url", &format!("s3://{}/{}/a b+é~", ground.bucket, ground.prefix))]);
             let oid = md5_of(b"content");
@@ -119,7 +119,7 @@ fn keys_with_blanks_and_other_letters_work_on_every_server() {
 
 #[test]
 fn doubled_slashes_are_kept_by_every_server_that_takes_them() {
-    let case = Case::where_there_is("url with `//`", "same bytes; listing shows the keys", |_| "odd-keys");
+    let case = Case::where_there_is("url with //", "same bytes; listing shows the keys", |_| "odd-keys");
     on_every_server(case, |ground| {
         push_and_pull(ground, &[("url", &format!("s3://{}/{}//a", ground.bucket, ground.prefix))]);
         assert!(ground.keys().iter().all(|key| key.starts_with(&format!("{}//a/files/", ground.prefix))));
@@ -212,10 +212,7 @@ fn checksums_are_kept_by_every_server_that_knows_them() {
 
 #[test]
 fn checksums_disturb_no_server() {
-    let case = Case::everywhere(
-        "request_checksum_calculation, response_checksum_validation",
-        "same bytes, in one piece and in parts",
-    );
+    let case = Case::everywhere("request_checksum_calculation, response_checksum_validation", "same bytes");
     on_every_server(case, |ground| {
         ground.environment.set("AWS_REQUEST_CHECKSUM_CALCULATION", "when_supported");
         ground.environment.set("AWS_RESPONSE_CHECKSUM_VALIDATION", "when_supported");

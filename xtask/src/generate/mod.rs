@@ -94,6 +94,7 @@ fn compatibility(project: &Project) -> Result<String> {
     Ok(format!(
         "# Compatibility\n\n{NOTE}\n\nWhat `cargo xtask integration --servers all` saw: each option and case on each server, \
          never judged by \"the push\nsucceeded\", but read back from the server. *Not supported* is the server's limit: there \
-         the test was run all the same, and\nhad to fail. `embedded` is the server of our own tests (`tests/src/embedded`).\n\n{table}"
+         the test was run all the same, and\nhad to fail. A dash: the case is about TLS, or about its absence. `embedded` is \
+         the server of our own tests\n(`tests/src/embedded`).\n\n{table}"
     ))
 }

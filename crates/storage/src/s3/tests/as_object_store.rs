@@ -132,3 +132,14 @@ async fn copy_names_its_source_encoded() {
     store.copy(&path("a é+b"), &path("c")).await.unwrap();
     assert_eq!(header(&server.take()[0], "x-amz-copy-source"), "/data/p/a%20%C3%A9%2Bb");
 }
+
+#[tokio::test(start_paused = true)]
+async fn error_under_a_200_is_seen_in_a_copy_and_what_passes_is_tried_again() {
+    let (server, store) = store(options());
+    server.push(reply(200, "<Error><Code>InternalError</Code></Error>"));
+    server.push(reply(200, "<CopyObjectResult><ETag>\"tag\"</ETag></CopyObjectResult>"));
+    store.copy(&path("a"), &path("b")).await.unwrap();
+    assert_eq!(server.take().len(), 2);
+    server.push(reply(200, " \n<Error><Code>AccessDenied</Code></Error>"));
+    assert!(store.copy(&path("a"), &path("b")).await.is_err());
+}
