@@ -4,8 +4,7 @@
 //! cargo run -p haul-auth --example explain -- [--profile NAME] [--json]
 //! ```
 //!
-//! Secrets are not printed. Sources behind a network are shown as out of reach: the HTTP client is the caller's to
-//! bring, and this one refuses.
+//! Secrets are not printed. The HTTP client is the caller's to bring; this one is a few lines over reqwest.
 
 #![allow(clippy::print_stdout, reason = "printing is what the example does")]
 
@@ -14,24 +13,65 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use haul_auth::http::{HttpClient, HttpError, HttpErrorKind, SendOptions};
+use haul_auth::http::{HttpClient, HttpError, HttpErrorKind, ProxyUse, SendOptions};
 use haul_auth::{AwsSettings, CredentialChain, CredentialRequest, Credentials, ProvideCredentials};
 use haul_config::{Env, Located, Origin};
 use sha2::{Digest, Sha256};
 
-/// Reaches nobody.
+/// Two clients: metadata services must not be asked through a proxy.
 #[derive(Debug)]
-struct NoNetwork;
+struct Http {
+    direct: reqwest::Client,
+    proxied: reqwest::Client,
+}
+
+impl Http {
+    fn new() -> Result<Self, Box<dyn Error>> {
+        // Somebody else may have chosen one already.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let builder = || reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+        Ok(Self { direct: builder().no_proxy().build()?, proxied: builder().build()? })
+    }
+}
 
 #[async_trait]
-impl HttpClient for NoNetwork {
+impl HttpClient for Http {
     async fn send(
         &self,
-        _: http::Request<Bytes>,
-        _: SendOptions,
+        request: http::Request<Bytes>,
+        options: SendOptions,
     ) -> Result<http::Response<Bytes>, HttpError> {
-        Err(HttpError::new(HttpErrorKind::Connect, "this example does not use the network"))
+        let client = if options.proxy == ProxyUse::Never { &self.direct } else { &self.proxied };
+        let (head, body) = request.into_parts();
+        let exchange = async {
+            let sent =
+                client.request(head.method, head.uri.to_string()).headers(head.headers).body(body).send();
+            let mut reply = sent.await.map_err(failed)?;
+            let mut body = Vec::new();
+            while let Some(chunk) = reply.chunk().await.map_err(failed)? {
+                body.extend_from_slice(&chunk);
+                if body.len() > options.max_reply_bytes {
+                    return Err(HttpError::new(HttpErrorKind::TooLong, "the reply is too long"));
+                }
+            }
+            let mut response = http::Response::new(Bytes::from(body));
+            *response.status_mut() = reply.status();
+            *response.headers_mut() = reply.headers().clone();
+            Ok(response)
+        };
+        let timeout = || Err(HttpError::new(HttpErrorKind::Timeout, "no reply in time"));
+        tokio::time::timeout(options.timeout, exchange).await.unwrap_or_else(|_| timeout())
     }
+}
+
+fn failed(error: reqwest::Error) -> HttpError {
+    let kind = match () {
+        () if error.is_timeout() => HttpErrorKind::Timeout,
+        () if error.is_connect() => HttpErrorKind::Connect,
+        () => HttpErrorKind::Other,
+    };
+    // The URL is for the caller to show.
+    HttpError::new(kind, "no reply").with_source(error.without_url())
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -52,7 +92,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
 
     let settings = AwsSettings::load(&request, &env);
-    let chain = CredentialChain::new(request, env, Arc::new(NoNetwork));
+    let chain = CredentialChain::new(request, env, Arc::new(Http::new()?));
     let credentials = chain.credentials().await;
     if wants_json {
         println!("{}", json(&settings, &credentials));
