@@ -6,7 +6,7 @@ use haul_repo::{Error, Repo};
 use serde::Serialize;
 
 use super::select::SelectArgs;
-use super::{CommandResult, Context};
+use super::{CommandResult, Context, MAX_LINES};
 use crate::command_error::{CommandError, Verb};
 use crate::exit::ExitStatus;
 use crate::ui::{Colour, Message, OutputFormat, Page};
@@ -75,15 +75,19 @@ pub(super) fn check(report: &CheckoutReport, verb: Verb) -> Result<(), CommandEr
         return Ok(());
     }
     let targets: Vec<&str> = report.failed.iter().map(|out| out.display.as_str()).collect();
-    let mut error = verb.failure(format!(
-        "Checkout failed for following targets:\n{}\nIs your cache up to date?\n\
-         <https://error.dvc.org/missing-files>",
-        targets.join("\n")
-    ));
-    for failure in report.failed.iter().flat_map(|out| &out.failures) {
+    let n_missing: usize = report.failed.iter().map(|out| out.missing.len()).sum();
+    // Deviation: DVC asks this also when the disk is full.
+    let question =
+        if n_missing > 0 { "\nIs your cache up to date?\n<https://error.dvc.org/missing-files>" } else { "" };
+    let targets = targets.join("\n");
+    let mut error = verb.failure(format!("Checkout failed for following targets:\n{targets}{question}"));
+    let failures: Vec<_> = report.failed.iter().flat_map(|out| &out.failures).collect();
+    for failure in failures.iter().take(MAX_LINES) {
         error = error.with_detail(format!("{}: {}", failure.subject, CommandError::chain(&failure.error)));
     }
-    let n_missing: usize = report.failed.iter().map(|out| out.missing.len()).sum();
+    if let Some(n_more) = failures.len().checked_sub(MAX_LINES).filter(|n_more| *n_more > 0) {
+        error = error.with_detail(format!("… and {n_more} more files that could not be written"));
+    }
     if n_missing > 0 {
         error = error.with_hint("get the missing data from a remote: haul pull");
     }

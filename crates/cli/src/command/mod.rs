@@ -37,6 +37,9 @@ use crate::{log, usage};
 
 pub(crate) use context::Context;
 
+/// Lines of single objects and files that are printed.
+const MAX_LINES: usize = 50;
+
 /// The result of a command: how it ended, or why it failed.
 pub(crate) type CommandResult = Result<ExitStatus, CommandError>;
 

@@ -19,7 +19,7 @@ pub(crate) const SMALL_BYTES: u64 = 256 << 10;
 const MAX_STREAMS: usize = 16;
 
 /// Bytes of ranges of large objects that are kept in memory until they are hashed.
-const MAX_KEPT_BYTES: u64 = 40 << 20;
+const MAX_KEPT_BYTES: u64 = 30 << 20;
 /// The unit in which those bytes are counted.
 const KEPT_UNIT_BYTES: u64 = 1 << 10;
 
@@ -87,9 +87,10 @@ impl Context {
         blocking(move || Ok((work(), permit))).await.and_then(|(result, _permit)| result)
     }
 
-    /// Returns the right to keep so many bytes in memory, if there is room for them now.
-    pub(crate) fn room_for(&self, n_bytes: u64) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.room).try_acquire_many_owned(permits(n_bytes)).ok()
+    /// Waits for the right to keep so many bytes in memory.
+    pub(crate) async fn room_for(&self, n_bytes: u64) -> OwnedSemaphorePermit {
+        let room = Arc::clone(&self.room).acquire_many_owned(permits(n_bytes)).await;
+        room.expect("the semaphore is never closed")
     }
 
     /// Reads an object that was just written again, if that is wanted; it does not stay if it is not what its name says.

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 use futures::stream::{BoxStream, FuturesUnordered};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use super::context::{Context, interrupted};
 use super::download::wrong_length;
@@ -18,11 +18,11 @@ use crate::hash::ObjectHasher;
 use crate::{Download, Error, Layout, Oid, RemoteStore as _, Result};
 
 /// Size of a range.
-pub(super) const PART_BYTES: u64 = 5 << 20;
-/// Ranges of one object that are under way or wait to be hashed.
+pub(super) const PART_BYTES: u64 = 10 << 20;
+/// Ranges of one object under way at once.
 const MAX_PARTS_AT_ONCE: usize = 8;
 /// Bytes that are written at a time.
-const WRITE_BYTES: u64 = 512 << 10;
+const WRITE_BYTES: usize = 512 << 10;
 /// How often a range is asked for.
 const ATTEMPTS: u32 = 3;
 
@@ -30,11 +30,28 @@ const ATTEMPTS: u32 = 3;
 struct Part {
     number: u64,
     /// Its bytes, if there was room to keep them; else they are read back.
-    bytes: Option<Vec<Bytes>>,
+    bytes: Option<Vec<BytesMut>>,
     /// Lets go of the room when the range is hashed.
     _room: Option<OwnedSemaphorePermit>,
-    /// Lets another range start when this one is hashed.
-    _turn: OwnedSemaphorePermit,
+}
+
+/// Buffers that were used and can be used again: fresh memory costs more than the copy into it.
+#[derive(Default)]
+struct Buffers(Mutex<Vec<BytesMut>>);
+
+impl Buffers {
+    fn take(&self) -> BytesMut {
+        self.lock().pop().unwrap_or_else(|| BytesMut::with_capacity(WRITE_BYTES))
+    }
+
+    fn give_back(&self, mut buffer: BytesMut) {
+        buffer.clear();
+        self.lock().push(buffer);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<BytesMut>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Gets the object whose beginning `first` opened, hashes the ranges in their order while later ones still arrive,
@@ -61,30 +78,37 @@ pub(super) async fn get(
             .await?,
     );
     let (done, parts_done) = channel();
+    let hungry = Arc::new(Notify::new());
+    let free = Arc::new(Buffers::default());
     let hasher = context.blocking({
-        let pending = Arc::clone(&pending);
-        move || follow(&pending, layout, oid, size_bytes, &parts_done)
+        let (pending, hungry, free) = (Arc::clone(&pending), Arc::clone(&hungry), Arc::clone(&free));
+        move || follow(&pending, layout, oid, size_bytes, &parts_done, &hungry, &free)
     });
-    let parts = Parts { context, key, etag: etag.as_deref(), size_bytes, pending: Arc::clone(&pending) };
+    let pending_parts = Arc::clone(&pending);
+    let parts = Parts { context, key, etag: etag.as_deref(), size_bytes, pending: pending_parts, free };
     let fill = async {
         let done = done;
         let n_parts = size_bytes.div_ceil(PART_BYTES);
         let mut first = Some(first);
         let at_once = MAX_PARTS_AT_ONCE.min(context.jobs);
-        // Ranges start in their order, so the one that is to be hashed next always has its turn.
-        let turns = Arc::new(Semaphore::new(MAX_PARTS_AT_ONCE));
         let mut under_way = FuturesUnordered::new();
         let mut next = 0;
         loop {
-            tokio::select! {
-                turn = Arc::clone(&turns).acquire_owned(), if next < n_parts && under_way.len() < at_once => {
-                    let turn = turn.map_err(|_| interrupted())?;
-                    under_way.push(parts.get(next, first.take(), turn, &done));
-                    next += 1;
+            let may_start = next < n_parts && under_way.len() < at_once;
+            // While hashing is what takes time, ranges start as room gets free. When the hash has to wait for bytes,
+            // it has the time to read them back, too.
+            let room = tokio::select! {
+                biased;
+                room = context.room_for(PART_BYTES), if may_start => Some(room),
+                () = hungry.notified(), if may_start => None,
+                Some(part) = under_way.next() => {
+                    part?;
+                    continue;
                 }
-                Some(part) = under_way.next() => part?,
                 else => return Ok::<_, Error>(()),
-            }
+            };
+            under_way.push(parts.get(next, first.take(), room, &done));
+            next += 1;
         }
     };
     let (filled, is_right) = futures::join!(fill, hasher);
@@ -107,6 +131,7 @@ struct Parts<'a> {
     etag: Option<&'a str>,
     size_bytes: u64,
     pending: Arc<PendingFile>,
+    free: Arc<Buffers>,
 }
 
 impl Parts<'_> {
@@ -114,11 +139,10 @@ impl Parts<'_> {
         &self,
         number: u64,
         mut opened: Option<BoxStream<'static, Result<Bytes>>>,
-        turn: OwnedSemaphorePermit,
+        room: Option<OwnedSemaphorePermit>,
         done: &Sender<Part>,
     ) -> Result<()> {
         let range = number * PART_BYTES..((number + 1) * PART_BYTES).min(self.size_bytes);
-        let room = self.context.room_for(range.end - range.start);
         let mut attempt = 1;
         loop {
             let slot = self.context.slots.acquire().await;
@@ -138,7 +162,7 @@ impl Parts<'_> {
                 Ok(bytes) => {
                     self.context.slots.good();
                     let bytes = room.is_some().then_some(bytes);
-                    let part = Part { number, bytes, _room: room, _turn: turn };
+                    let part = Part { number, bytes, _room: room };
                     return done.send(part).map_err(|_| interrupted());
                 }
                 Err(error) if attempt == ATTEMPTS || error.kind() != crate::ErrorKind::Corrupt => {
@@ -157,13 +181,14 @@ impl Parts<'_> {
         mut stream: BoxStream<'static, Result<Bytes>>,
         may_go_on: bool,
         is_kept: bool,
-    ) -> Result<Vec<Bytes>> {
+    ) -> Result<Vec<BytesMut>> {
         let mut kept = Vec::new();
         let mut at = range.start;
-        let mut waiting = Vec::new();
-        let mut n_waiting = 0;
+        // The chunks of the network are small pieces of large buffers: what is kept is copied.
+        let mut buffer = self.free.take();
+        let mut n_bytes = 0;
         let is_filled = loop {
-            let left = range.end - at - n_waiting;
+            let left = range.end - range.start - n_bytes;
             if left == 0 && may_go_on {
                 break true;
             }
@@ -176,60 +201,79 @@ impl Parts<'_> {
                         }
                         chunk.truncate(usize::try_from(left).unwrap_or(usize::MAX));
                     }
+                    n_bytes += chunk.len() as u64;
                     self.context.meter.moved(chunk.len() as u64);
-                    n_waiting += chunk.len() as u64;
-                    waiting.push(chunk);
-                    if n_waiting >= WRITE_BYTES {
-                        let written = self.write_at(at, std::mem::take(&mut waiting)).await?;
-                        at += std::mem::take(&mut n_waiting);
-                        kept.extend(written.into_iter().filter(|_| is_kept));
+                    while !chunk.is_empty() {
+                        let fits = chunk.len().min(WRITE_BYTES - buffer.len());
+                        buffer.extend_from_slice(&chunk.split_to(fits));
+                        if buffer.len() == WRITE_BYTES {
+                            (at, buffer) = self.write_at(at, buffer).await?;
+                            if is_kept {
+                                kept.push(std::mem::replace(&mut buffer, self.free.take()));
+                            } else {
+                                buffer.clear();
+                            }
+                        }
                     }
                 }
                 None => break left == 0,
             }
         };
         if is_filled {
-            let written = self.write_at(at, waiting).await?;
-            kept.extend(written.into_iter().filter(|_| is_kept));
+            let (_, buffer) = self.write_at(at, buffer).await?;
+            if is_kept {
+                kept.push(buffer);
+            } else {
+                self.free.give_back(buffer);
+            }
             return Ok(kept);
         }
-        self.context.meter.lost(at + n_waiting - range.start);
+        self.context.meter.lost(n_bytes);
         Err(wrong_length(self.context, self.key))
     }
 
-    async fn write_at(&self, mut at: u64, chunks: Vec<Bytes>) -> Result<Vec<Bytes>> {
+    async fn write_at(&self, at: u64, buffer: BytesMut) -> Result<(u64, BytesMut)> {
         let pending = Arc::clone(&self.pending);
         self.context
             .blocking(move || {
                 let cannot = |error| Error::io("cannot write an object", error);
-                for chunk in &chunks {
-                    pending.file().file().write_all_at(chunk, at).map_err(cannot)?;
-                    at += chunk.len() as u64;
-                }
-                Ok(chunks)
+                pending.file().file().write_all_at(&buffer, at).map_err(cannot)?;
+                Ok((at + buffer.len() as u64, buffer))
             })
             .await
     }
 }
 
-/// Hashes the parts in their order as they get done, and tells whether the whole is what its name says.
+/// Hashes the parts in their order as they get done, and tells whether the whole is what its name says. Notifies
+/// `hungry` whenever it has to wait.
 fn follow(
     pending: &PendingFile,
     layout: Layout,
     oid: Oid,
     size_bytes: u64,
     done: &Receiver<Part>,
+    hungry: &Notify,
+    free: &Buffers,
 ) -> Result<bool> {
     let mut hasher = ObjectHasher::new(layout, &oid);
     let mut waiting = BTreeMap::new();
     let n_parts = size_bytes.div_ceil(PART_BYTES);
     let mut next = 0;
     while next < n_parts {
-        let Ok(part) = done.recv() else { return Ok(false) };
+        let part = done.try_recv().or_else(|_| {
+            hungry.notify_one();
+            done.recv()
+        });
+        let Ok(part) = part else { return Ok(false) };
         waiting.insert(part.number, part);
         while let Some(part) = waiting.remove(&next) {
-            match &part.bytes {
-                Some(chunks) => chunks.iter().for_each(|chunk| hasher.update(chunk)),
+            match part.bytes {
+                Some(buffers) => {
+                    for buffer in buffers {
+                        hasher.update(&buffer);
+                        free.give_back(buffer);
+                    }
+                }
                 None => read_back(pending, part.number, size_bytes, &mut hasher)?,
             }
             next += 1;
@@ -270,20 +314,21 @@ mod tests {
             &bytes[usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap()]
         };
         pending.file().file().write_all_at(range(&on_disk), on_disk.start).unwrap();
-        let turns = Arc::new(Semaphore::new(4));
         let oid = Oid::file(md5(&bytes));
         for (damage, expected) in [(0, true), (1, false)] {
             let (done, parts) = channel();
+            let free = Buffers::default();
             for number in [3, 1, 0, 2] {
                 let place = number * PART_BYTES..((number + 1) * PART_BYTES).min(size);
-                let mut chunk = range(&place).to_vec();
+                let mut chunk = BytesMut::from(range(&place));
                 chunk[0] ^= damage;
-                let bytes = (place != on_disk).then(|| vec![Bytes::from(chunk)]);
-                let turn = Arc::clone(&turns).try_acquire_owned().unwrap();
-                assert!(done.send(Part { number, bytes, _room: None, _turn: turn }).is_ok());
+                let bytes = (place != on_disk).then(|| vec![chunk.split_to(5), chunk]);
+                assert!(done.send(Part { number, bytes, _room: None }).is_ok());
             }
-            assert_eq!(follow(&pending, Layout::Current, oid, size, &parts).unwrap(), expected);
-            assert_eq!(turns.available_permits(), 4, "all ranges had their turn");
+            drop(done);
+            let is_right =
+                follow(&pending, Layout::Current, oid, size, &parts, &Notify::new(), &free).unwrap();
+            assert_eq!(is_right, expected);
         }
     }
 }

@@ -13,11 +13,9 @@ pub(crate) use fetch::FetchArgs;
 pub(crate) use pull::PullArgs;
 pub(crate) use push::PushArgs;
 
+use super::MAX_LINES;
 use crate::command_error::{CommandError, Verb};
 use crate::ui::Printer;
-
-/// Lines of single objects that are printed; JSON has them all.
-const MAX_LINES: usize = 50;
 
 /// Flags of haul that all transfers share.
 #[derive(Debug, Clone, Copy, Args)]
