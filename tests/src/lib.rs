@@ -10,6 +10,7 @@
 //! | [`environment`], [`command`] | a world of its own for each test, and `haul` in it |
 //! | [`terminal`] | a terminal for programs that ask |
 //! | [`dataset`], [`tree`] | data as people have it; trees compared byte for byte |
+//! | [`delay`] | a proxy that makes a near server a far one |
 //! | [`objects`] | DVC objects made by hand |
 //! | [`git`] | commits, branches and tags, without a `git` process |
 //! | [`catalogue`], [`client`] | real S3 servers, started and stopped, and a bare client to look past the program |
@@ -22,6 +23,7 @@ pub mod catalogue;
 pub mod client;
 pub mod command;
 pub mod dataset;
+pub mod delay;
 pub mod embedded;
 pub mod environment;
 pub mod git;

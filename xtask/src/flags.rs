@@ -54,13 +54,13 @@ xflags::xflags! {
             /// The binary to compare with dvc (default: built from this checkout).
             optional --haul haul: PathBuf
         }
-        /// Measure haul beside dvc and s5cmd on MinIO.
+        /// Measure haul beside dvc, s5cmd, rclone, curl and cp on MinIO, as a Markdown table.
         cmd bench {
             /// Comma-separated work items (default all).
             optional --only only: String
             /// Comma-separated tools (default all that can do the work).
             optional --tools tools: String
-            /// Runs of each measurement (default 5).
+            /// At most so many runs of each measurement (default: as each needs).
             optional --runs runs: u32
             /// Server: `minio` (default), `seaweedfs` or `embedded`.
             optional --server server: String

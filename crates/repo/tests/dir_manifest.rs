@@ -152,6 +152,40 @@ fn manifest_replaced_swaps_a_folder_for_new_files() {
     assert!(manifest.replaced("a/x", vec![entry("a/x")]).is_err());
 }
 
+/// Manifests as somebody might forge them: the right shape with anything in it, or pieces in any order.
+fn forged() -> impl Strategy<Value = String> {
+    let path = prop_oneof![
+        "[ab./\\\\]{0,8}",
+        Just(String::from("../x")),
+        Just(String::from("a/.git/config")),
+        Just(String::from(".DVC/config")),
+        Just(String::from("/etc/passwd")),
+        any::<String>(),
+    ];
+    let md5 = prop_oneof!["[0-9a-f]{32}", "[0-9A-Fg-]{0,40}"];
+    let entry =
+        (md5, path).prop_map(|(md5, path)| serde_json::json!({"md5": md5, "relpath": path}).to_string());
+    let shaped =
+        proptest::collection::vec(entry, 0..5).prop_map(|entries| format!("[{}]", entries.join(", ")));
+    let piece = prop_oneof![
+        Just("["),
+        Just("]"),
+        Just("{"),
+        Just("}"),
+        Just(","),
+        Just(":"),
+        Just("\"md5\""),
+        Just("\"relpath\""),
+        Just("\"d41d8cd98f00b204e9800998ecf8427e\""),
+        Just("null"),
+        Just("1e999"),
+        Just("\"\\ud800\""),
+        Just("\"a\""),
+    ];
+    let pieces = proptest::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat());
+    prop_oneof![4 => shaped, 2 => pieces, 1 => any::<String>()]
+}
+
 proptest! {
     #[test]
     fn manifest_bytes_read_back_as_what_was_meant(paths in proptest::collection::btree_set("[^/\0]{1,6}", 0..20)) {
@@ -164,5 +198,20 @@ proptest! {
         let bytes = manifest.to_bytes();
         prop_assert!(bytes.is_ascii());
         prop_assert_eq!(DirManifest::parse(&bytes).unwrap(), manifest);
+    }
+
+    #[test]
+    fn forged_manifest_is_refused_or_stays_inside(text in forged()) {
+        let Ok(manifest) = DirManifest::parse(text.as_bytes()) else { return Ok(()) };
+        let mut seen = std::collections::BTreeSet::new();
+        for entry in manifest.entries() {
+            prop_assert!(seen.insert(entry.path.clone()), "{} stands there twice", entry.path);
+            for component in entry.path.split('/') {
+                let is_private = component.eq_ignore_ascii_case(".git") || component.eq_ignore_ascii_case(".dvc");
+                prop_assert!(!matches!(component, "" | "." | "..") && !is_private, "{}", entry.path);
+                prop_assert!(!component.contains('\0'));
+            }
+        }
+        prop_assert_eq!(DirManifest::parse(&manifest.to_bytes()).unwrap(), manifest);
     }
 }

@@ -10,6 +10,8 @@ pub(super) struct Figures {
     pub(super) wall_seconds: f64,
     pub(super) cpu_seconds: f64,
     pub(super) peak_mib: f64,
+    /// What haul tells of its requests.
+    pub(super) n_requests: Option<u64>,
 }
 
 /// Starts the command given as arguments and prints what the kernel says of it. Python is here anyway (DVC), and
@@ -44,10 +46,19 @@ pub(super) fn run(
     }
     let figures: [f64; 4] = serde_json::from_slice(&output.stdout).context("the figures are not JSON")?;
     let [code, wall_seconds, cpu_seconds, peak_mib] = figures;
+    let output = std::fs::read_to_string(&log).unwrap_or_default();
     if code != 0.0 {
-        bail!("{command:?} exits with {code}: {}", std::fs::read_to_string(&log).unwrap_or_default());
+        bail!("{command:?} exits with {code}: {output}");
     }
-    Ok(Figures { wall_seconds, cpu_seconds, peak_mib })
+    Ok(Figures { wall_seconds, cpu_seconds, peak_mib, n_requests: requests(&output) })
+}
+
+/// Reads the numbers of requests in the JSON of a transfer.
+fn requests(output: &str) -> Option<u64> {
+    let report: serde_json::Value = serde_json::from_str(output).ok()?;
+    let counts = report["remotes"].as_array()?.iter().filter_map(|remote| remote["requests"].as_object());
+    let is_number = |name: &str| !name.ends_with("_bytes");
+    Some(counts.flatten().filter(|(name, _)| is_number(name)).filter_map(|(_, number)| number.as_u64()).sum())
 }
 
 /// Returns the median of each figure.
@@ -61,5 +72,6 @@ pub(super) fn median(figures: &[Figures]) -> Figures {
         wall_seconds: middle(|figures| figures.wall_seconds),
         cpu_seconds: middle(|figures| figures.cpu_seconds),
         peak_mib: middle(|figures| figures.peak_mib),
+        n_requests: figures.iter().filter_map(|figures| figures.n_requests).max(),
     }
 }

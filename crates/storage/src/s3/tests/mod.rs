@@ -3,6 +3,7 @@
 mod as_object_store;
 mod calls;
 mod downloads;
+mod replies;
 mod sockets;
 
 use std::collections::VecDeque;
