@@ -148,7 +148,8 @@ fn spawn_display(sink: Sink, printer: &Arc<Printer>, shared: &Arc<Shared>) -> Op
 fn draw_bars(printer: &Printer, shared: &Shared, keep_going: impl Fn() -> bool) {
     let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(MAX_DRAWS_PER_SECOND));
     printer.set_bars(Some(bars.clone()));
-    let style = ProgressStyle::with_template("{prefix:>12} {bar:24} {msg}")
+    // Whatever does not fit is cut off: a line that wraps could not be drawn over. 80 columns show it all.
+    let style = ProgressStyle::with_template("{prefix:>12} {bar:9} {wide_msg}")
         .expect("the template is well-formed")
         .progress_chars("=> ");
     let mut meters: [Option<(Meter, ProgressBar)>; PHASES.len()] = Default::default();
