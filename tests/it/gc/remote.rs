@@ -175,16 +175,6 @@ fn legacy_objects_have_a_place_of_their_own() {
 }
 
 #[test]
-fn versioned_remote_is_refused() {
-    let (server, environment) = stage();
-    let repo = environment.repository_at("repo", &server.endpoint());
-    store(&repo, "file", "one");
-    repo.haul(["remote", "modify", "origin", "version_aware", "true"]).success();
-    repo.haul(["gc", "-w", "-c", "-f"]).code(251).stderr_has(&["unsupported for cloud versioned remotes"]);
-    assert_eq!(server.count(Operation::DeleteObjects), 0);
-}
-
-#[test]
 fn objects_are_deleted_one_by_one_where_a_policy_does_not_let_them_go_in_bulk() {
     let (server, environment) = stage();
     let repo = environment.repository_at("repo", &server.endpoint());

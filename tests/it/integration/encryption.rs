@@ -8,7 +8,7 @@ const KMS_KEY: &str = "x-amz-server-side-encryption-aws-kms-key-id";
 const CUSTOMER_ALGORITHM: &str = "x-amz-server-side-encryption-customer-algorithm";
 
 /// 32 bytes in base64.
-const CUSTOMER_KEY: &str = "U2VjcmV0U2VjcmV0U2VjcmV0U2VjcmV0U2VjcmV0ISE=";
+pub(super) const CUSTOMER_KEY: &str = "U2VjcmV0U2VjcmV0U2VjcmV0U2VjcmV0U2VjcmV0ISE=";
 /// The MD5 of these bytes in base64.
 const CUSTOMER_KEY_MD5: &str = "4GSkRbFAQYdMtbVlb4Dd8g==";
 const OTHER_CUSTOMER_KEY: &str = "T3RoZXJLT3RoZXJLT3RoZXJLT3RoZXJLT3RoZXJLISE=";
@@ -81,7 +81,7 @@ fn unknown_kms_key_is_an_error_that_names_the_option() {
     });
 }
 
-fn customer_key_feature(server: &Server) -> &'static str {
+pub(super) fn customer_key_feature(server: &Server) -> &'static str {
     if server.speaks_tls() { "sse-c-tls" } else { "sse-c" }
 }
 

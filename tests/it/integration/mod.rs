@@ -27,6 +27,7 @@ mod garbage;
 mod matrix;
 mod privilege;
 mod sts;
+mod versions;
 
 /// A server of this run.
 struct Server {

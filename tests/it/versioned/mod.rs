@@ -8,6 +8,7 @@ use crate::environment;
 mod access;
 mod faults;
 mod fetch;
+mod gc;
 mod metafiles;
 mod push;
 mod requests;

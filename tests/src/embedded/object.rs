@@ -235,6 +235,7 @@ impl Backend {
         &self,
         input: &DeleteObjectsInput,
         has_checksum: bool,
+        deleter: Option<&Credentials>,
     ) -> S3Result<DeleteObjectsOutput> {
         if !has_checksum {
             return Err(s3_error!(InvalidRequest, "Missing required header for this request: Content-MD5"));
@@ -245,13 +246,27 @@ impl Backend {
         let mut state = self.shared.state();
         state.bucket(&input.bucket)?;
         let (mut shown, mut errors) = (Vec::new(), Vec::new());
+        let user = deleter.and_then(|deleter| self.shared.user(&deleter.access_key));
         for object in &input.delete.objects {
+            let needed = match object.version_id {
+                Some(_) => Permission::DeleteObjectVersion,
+                None => Permission::DeleteObject,
+            };
+            if user.as_ref().is_some_and(|user| !may(user, needed)) {
+                errors.push(s3s::dto::Error {
+                    code: Some("AccessDenied".to_owned()),
+                    key: Some(object.key.clone()),
+                    message: Some("Access Denied".to_owned()),
+                    version_id: object.version_id.clone(),
+                });
+                continue;
+            }
             if state.bucket(&input.bucket)?.retained.contains(&object.key) {
                 errors.push(s3s::dto::Error {
                     code: Some("AccessDenied".to_owned()),
                     key: Some(object.key.clone()),
                     message: Some("the object is retained".to_owned()),
-                    version_id: None,
+                    version_id: object.version_id.clone(),
                 });
                 continue;
             }

@@ -31,7 +31,8 @@ pub use cloud_status::{CloudState, CloudStatusEntry, CloudStatusOptions, CloudSt
 pub use commit::{CommitOptions, CommitReport, commit};
 pub use fetch::{FetchOptions, FetchReport, RemoteFetch, fetch};
 pub use gc::{
-    CollectedPlace, GcOptions, GcPlace, GcPlan, GcReport, GcTarget, PlannedPlace, UnusedObject, plan_gc,
+    CollectedPlace, CollectedVersions, GcOptions, GcPlace, GcPlan, GcReport, GcTarget, PlannedPlace,
+    PlannedVersions, UnusedObject, UnusedVersion, plan_gc,
 };
 pub use pull::{PullOptions, PullReport, pull};
 pub use push::{PushOptions, PushReport, RemotePush, push};

@@ -174,8 +174,12 @@ pub(crate) fn parse_versioning(xml: &[u8]) -> Result<Option<String>, MalformedXm
     let mut status = None;
     walk(xml, |path, text| {
         match path {
-            [Tag::VersioningConfiguration, Tag::Status] => status = not_empty(text.trim()),
-            [Tag::VersioningConfiguration] | [Tag::VersioningConfiguration, ..] => {}
+            // The second name is moto's.
+            [Tag::VersioningConfiguration | Tag::GetBucketVersioningResponse, rest @ ..] => {
+                if rest == [Tag::Status] {
+                    status = not_empty(text.trim());
+                }
+            }
             other => return Err(unexpected(other, "the versioning of a bucket")),
         }
         Ok(())
@@ -483,6 +487,8 @@ mod tests {
         let on = b"<VersioningConfiguration xmlns='x'><Status>Enabled</Status></VersioningConfiguration>";
         assert_eq!(parse_versioning(on).unwrap().as_deref(), Some("Enabled"));
         assert_eq!(parse_versioning(b"<VersioningConfiguration/>").unwrap(), None);
+        let moto = b"<GetBucketVersioningResponse><Status>Enabled</Status></GetBucketVersioningResponse>";
+        assert_eq!(parse_versioning(moto).unwrap().as_deref(), Some("Enabled"));
         assert!(parse_versioning(b"<html/>").is_err());
     }
 

@@ -73,6 +73,7 @@ tags!(
     NextKeyMarker,
     NextVersionIdMarker,
     VersioningConfiguration,
+    GetBucketVersioningResponse,
     Status,
 );
 

@@ -1,10 +1,11 @@
 //! What a collection has to say.
 
-use haul_repo::ops::{GcPlace, GcReport, PlannedPlace};
+use haul_repo::ops::{GcPlace, GcPlan, GcReport, PlannedPlace};
 use haul_storage::Layout;
 use serde::Serialize;
 
 use super::arguments::utc;
+use super::versions::{PlannedVersionLines, VersionLines};
 use crate::command_error::CommandError;
 use crate::ui::{Message, Page, human_bytes};
 
@@ -48,6 +49,7 @@ pub(super) struct Plan {
 struct PlanObject {
     dry: bool,
     places: Vec<PlannedLines>,
+    versions: Vec<PlannedVersionLines>,
 }
 
 #[derive(Debug, Serialize)]
@@ -92,7 +94,7 @@ impl PlaceLine {
 
 impl Plan {
     /// Describes the plan; with `lists_paths`, each file and object by its path.
-    pub(super) fn new(places: &[PlannedPlace], lists_paths: bool) -> Self {
+    pub(super) fn new(plan: &GcPlan, lists_paths: bool) -> Self {
         let lines = |place: &PlannedPlace| PlannedLines {
             place: PlaceLine::new(place),
             objects: place.n_objects,
@@ -104,7 +106,9 @@ impl Plan {
             kept_young: place.n_young,
             paths: lists_paths.then(|| paths(place)),
         };
-        Self { plan: PlanObject { dry: lists_paths, places: places.iter().map(lines).collect() } }
+        let places = plan.places.iter().map(lines).collect();
+        let versions = plan.versions.iter().map(|remote| PlannedVersionLines::new(remote, lists_paths));
+        Self { plan: PlanObject { dry: lists_paths, places, versions: versions.collect() } }
     }
 }
 
@@ -116,6 +120,7 @@ impl Message for Plan {
 #[derive(Debug, Serialize)]
 pub(super) struct Outcome {
     places: Vec<OutcomeLines>,
+    versions: Vec<VersionLines>,
 }
 
 #[derive(Debug, Serialize)]
@@ -142,7 +147,7 @@ struct FailedLine {
 
 impl Outcome {
     /// Says what would be deleted, as if it were.
-    pub(super) fn planned(places: &[PlannedPlace]) -> Self {
+    pub(super) fn planned(plan: &GcPlan) -> Self {
         let lines = |place: &PlannedPlace| OutcomeLines {
             place: PlaceLine::new(place),
             removed: place.n_unused() as u64,
@@ -152,11 +157,12 @@ impl Outcome {
             has_unused: place.n_unused() > 0,
             paths: paths(place),
         };
-        Self { places: places.iter().map(lines).collect() }
+        let places = plan.places.iter().map(lines).collect();
+        Self { places, versions: plan.versions.iter().map(VersionLines::planned).collect() }
     }
 
-    pub(super) fn done(places: &[PlannedPlace], report: &GcReport) -> Self {
-        let lines = places.iter().zip(&report.places).map(|(place, done)| OutcomeLines {
+    pub(super) fn done(plan: &GcPlan, report: &GcReport) -> Self {
+        let lines = plan.places.iter().zip(&report.places).map(|(place, done)| OutcomeLines {
             place: PlaceLine::new(place),
             removed: done.n_removed,
             failed: done
@@ -173,7 +179,9 @@ impl Outcome {
             has_unused: place.n_unused() > 0,
             paths: Vec::new(),
         });
-        Self { places: lines.collect() }
+        let versions = plan.versions.iter().zip(&report.versions);
+        let versions = versions.map(|(planned, done)| VersionLines::done(planned, done)).collect();
+        Self { places: lines.collect(), versions }
     }
 }
 
@@ -192,6 +200,9 @@ impl Message for Outcome {
                 (true, true) => page.line(format_args!("Removed {n_removed} objects from remote.")),
                 (true, false) => page.line("No unused cache to remove from remote."),
             }
+        }
+        for remote in &self.versions {
+            remote.text(page);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod message;
+mod versions;
 
 use std::time::{Duration, SystemTime};
 
@@ -92,15 +93,15 @@ impl GcArgs {
         for warning in &plan.warnings {
             context.printer().warning(warning);
         }
-        for line in plan_lines(&plan.places) {
+        for line in plan_lines(&plan.places).into_iter().chain(versions::plan_lines(&plan.versions)) {
             context.printer().remark(&line);
         }
         if format == OutputFormat::Json {
-            context.printer().show(&Plan::new(&plan.places, self.dry), format)?;
+            context.printer().show(&Plan::new(&plan, self.dry), format)?;
         }
         if self.dry {
             if format == OutputFormat::Text {
-                context.printer().show(&Outcome::planned(&plan.places), format)?;
+                context.printer().show(&Outcome::planned(&plan), format)?;
             }
             return Ok(ExitStatus::Success);
         }
@@ -110,7 +111,7 @@ impl GcArgs {
         let report = context
             .observe_async(async |observer| Ok(plan.execute(observer).await))
             .map_err(CommandError::from)?;
-        context.printer().show(&Outcome::done(&plan.places, &report), format)?;
+        context.printer().show(&Outcome::done(&plan, &report), format)?;
         judge(&plan, &report)
     }
 
@@ -252,24 +253,22 @@ fn judge(plan: &GcPlan, report: &GcReport) -> CommandResult {
     if report.is_interrupted() {
         return Err(CommandError::interrupted());
     }
-    let failed: Vec<_> = plan
-        .places
-        .iter()
-        .zip(&report.places)
-        .flat_map(|(planned, done)| done.failed.iter().map(move |(oid, error)| (planned, oid, error)))
-        .collect();
-    let Some((_, _, first)) = failed.first() else { return Ok(ExitStatus::Success) };
+    let objects = plan.places.iter().zip(&report.places).flat_map(|(planned, done)| {
+        let path = |oid| planned.place.path_of(planned.layout, oid);
+        done.failed.iter().map(move |(oid, error)| (path(oid), error.as_ref()))
+    });
+    let failed: Vec<(String, &haul_storage::Error)> =
+        objects.chain(versions::failed(&plan.versions, &report.versions)).collect();
+    let Some((_, first)) = failed.first() else { return Ok(ExitStatus::Success) };
     let n_held_back: u64 = report.places.iter().map(|place| place.n_held_back).sum();
     let (n_failed, hint) = (failed.len(), first.hint().map(str::to_owned));
     let objects = if n_failed == 1 { "object" } else { "objects" };
     let mut error = CommandError::failure(format!(
         "failed to collect garbage - {n_failed} {objects} could not be removed (of {})",
-        unused_of(&plan.places)
+        unused_of(&plan.places) + versions::n_unused(&plan.versions)
     ));
-    for (planned, oid, reason) in failed.iter().take(MAX_LINES) {
-        let path = planned.place.path_of(planned.layout, oid);
-        error = error
-            .with_detail(format!("failed to remove '{path}' - {}", CommandError::chain(reason.as_ref())));
+    for (path, reason) in failed.iter().take(MAX_LINES) {
+        error = error.with_detail(format!("failed to remove '{path}' - {}", CommandError::chain(*reason)));
     }
     if n_failed > MAX_LINES {
         error = error.with_detail(format!("… and {} more (--json lists them all)", n_failed - MAX_LINES));

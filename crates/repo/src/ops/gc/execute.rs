@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use super::manifests;
 use super::plan::jobs;
 use super::projects::Project;
+use super::versions;
 use super::{CollectedPlace, GcPlan, GcReport, PlannedPlace};
 
 impl GcPlan {
@@ -18,11 +19,15 @@ impl GcPlan {
     /// Killed at any moment, it leaves directories that are whole: a manifest goes before the files that only it names,
     /// and they are left where it could not be deleted. What is left is found by the next run.
     pub async fn execute(&self, observer: &dyn Observer) -> GcReport {
-        let n_objects = self.places.iter().map(|place| place.n_unused() as u64).sum();
+        let n_objects = self.places.iter().map(|place| place.n_unused() as u64).sum::<u64>()
+            + self.versions.iter().map(|remote| remote.unused.len() as u64).sum::<u64>();
         observer.on(Event::Planned { phase: Phase::Removing, n_objects, total_bytes: 0 });
         let mut report = GcReport::default();
         for (number, place) in self.places.iter().enumerate() {
             report.places.push(self.place(number, place, observer).await);
+        }
+        for (planned, store) in self.versions.iter().zip(&self.versioned_stores) {
+            report.versions.push(versions::remove(planned, store.as_ref(), &self.options, observer).await);
         }
         report
     }

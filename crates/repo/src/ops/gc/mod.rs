@@ -16,6 +16,7 @@ mod manifests;
 mod plan;
 mod projects;
 mod used;
+mod versions;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -167,6 +168,47 @@ impl PlannedPlace {
     }
 }
 
+/// A version that no kept metafile names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnusedVersion {
+    /// The key, below the prefix of the remote.
+    pub key: String,
+    /// The version id.
+    pub version_id: String,
+    /// Size in bytes.
+    pub size_bytes: u64,
+    /// When it came, in seconds since the Unix epoch, if known.
+    pub modified: Option<i64>,
+}
+
+/// What is unused on a cloud-versioned remote.
+#[derive(Debug, Clone)]
+pub struct PlannedVersions {
+    /// The name of the remote.
+    pub name: String,
+    /// Where it is, as `s3://bucket/prefix`.
+    pub location: String,
+    /// Versions of the tracked files that are there and that a commit or the workspace names.
+    pub n_versions: u64,
+    /// Their size in bytes.
+    pub total_bytes: u64,
+    /// Those that no kept metafile names, in the order of keys.
+    pub unused: Vec<UnusedVersion>,
+    /// Versions that no kept metafile names, and that are kept because they are young.
+    pub n_young: u64,
+}
+
+/// What became of the plan for one cloud-versioned remote.
+#[derive(Debug, Default)]
+pub struct CollectedVersions {
+    /// Versions that are gone.
+    pub n_removed: u64,
+    /// Versions that could not be deleted, by their place in the plan, with the reason.
+    pub failed: Vec<(usize, haul_storage::Error)>,
+    /// Versions that were not tried, because the work was stopped.
+    pub n_not_tried: u64,
+}
+
 /// What became of the plan for one place.
 #[derive(Debug, Default)]
 pub struct CollectedPlace {
@@ -185,11 +227,14 @@ pub struct CollectedPlace {
 pub struct GcReport {
     /// In the order of the plan.
     pub places: Vec<CollectedPlace>,
+    /// In the order of the plan.
+    pub versions: Vec<CollectedVersions>,
 }
 
 impl GcReport {
     /// Tells that the user stopped the work.
     pub fn is_interrupted(&self) -> bool {
         self.places.iter().any(|place| place.n_not_tried > 0)
+            || self.versions.iter().any(|remote| remote.n_not_tried > 0 && remote.failed.is_empty())
     }
 }

@@ -1,16 +1,18 @@
 //! What would be deleted.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use haul_storage::progress::{Event, Observer, Phase};
+use haul_storage::versions::VersionedStore;
 use haul_storage::{Error as StorageError, ErrorKind, Layout, Presence, RemoteOdb};
 
 use super::manifests::{self, Remotes};
 use super::projects::{self, Project};
 use super::used::{self, Object, Used, check};
-use super::{GcOptions, GcPlace, GcTarget, PlannedPlace, UnusedObject};
+use super::versions;
+use super::{GcOptions, GcPlace, GcTarget, PlannedPlace, PlannedVersions, UnusedObject};
 use crate::{Repo, Result};
 
 /// Requests at once where nobody says how many.
@@ -23,10 +25,14 @@ const DAY: Duration = Duration::from_hours(24);
 pub struct GcPlan {
     /// What is unused where: the cache, then each remote, in both layouts.
     pub places: Vec<PlannedPlace>,
+    /// What is unused on each cloud-versioned remote.
+    pub versions: Vec<PlannedVersions>,
     /// Sentences for the user.
     pub warnings: Vec<String>,
     /// The remote of each place that is on one.
     pub(super) odbs: Vec<Option<RemoteOdb>>,
+    /// The store of each cloud-versioned remote.
+    pub(super) versioned_stores: Vec<Arc<dyn VersionedStore>>,
     pub(super) projects: Vec<Project>,
     pub(super) options: GcOptions,
 }
@@ -55,13 +61,17 @@ pub async fn plan_gc(repo: Repo, options: GcOptions, observer: &dyn Observer) ->
     // Not `dedup`: the same sentence may come from many commits.
     let mut seen = HashSet::new();
     warnings.retain(|warning| seen.insert(warning.clone()));
-    Ok(GcPlan { places, warnings, odbs, projects, options })
+    let (versions, versioned_stores) =
+        versions::plan(&projects, &keep.versioned, &used.versions, &options).await?;
+    Ok(GcPlan { places, versions, warnings, odbs, versioned_stores, projects, options })
 }
 
 /// What is kept where.
 struct Keep {
     in_cache: HashSet<Object>,
     remotes: Vec<KeepOnRemote>,
+    /// The names of cloud-versioned remotes.
+    versioned: Vec<String>,
 }
 
 /// What is kept on a remote.
@@ -81,8 +91,16 @@ impl Keep {
     ) -> Result<Self> {
         let names =
             if options.target == GcTarget::Cache { Vec::new() } else { names(&projects[0], used, options)? };
-        for name in &names {
-            refuse_versions(&projects[0].repo, name)?;
+        let mut versioned = Vec::new();
+        let mut hashed = Vec::new();
+        for name in names {
+            let is_versioned = projects[0].repo.config().remote(Some(&name))?.is_cloud_versioned();
+            if is_versioned { versioned.push(name) } else { hashed.push(name) }
+        }
+        if options.target == GcTarget::CacheNotInRemote && !versioned.is_empty() {
+            let message =
+                "config file error: 'gc --not-in-remote' is unsupported for cloud versioned remotes";
+            return Err(StorageError::new(ErrorKind::Config, message).into());
         }
         let members = manifests::members(projects, remotes, used, options, observer).await?;
         let objects_of = |object: &Object| {
@@ -108,7 +126,7 @@ impl Keep {
                     bound.entry(name).or_default().extend(objects_of(&out.object));
                 }
             }
-            for name in names {
+            for name in hashed {
                 let odb = remotes.get(0, Some(&name))?;
                 on_remotes.push(KeepOnRemote { name, odb, objects: everywhere.clone() });
             }
@@ -131,7 +149,7 @@ impl Keep {
             on_remotes.clear();
         }
         in_cache.extend(used.linked.iter().copied());
-        Ok(Self { in_cache, remotes: on_remotes })
+        Ok(Self { in_cache, remotes: on_remotes, versioned })
     }
 }
 
@@ -151,16 +169,6 @@ fn names(project: &Project, used: &Used, options: &GcOptions) -> Result<Vec<Stri
         .filter(|name| *name != default && known.contains(name))
         .collect();
     Ok(bound.into_iter().chain([default]).collect())
-}
-
-fn refuse_versions(repo: &Repo, name: &str) -> Result<()> {
-    let remote = repo.config().remote(Some(name))?;
-    let is_on = |flag: &Option<haul_config::Located<bool>>| flag.as_ref().is_some_and(|flag| flag.value);
-    if is_on(&remote.version_aware) || is_on(&remote.worktree) {
-        let message = "config file error: 'gc -c' is unsupported for cloud versioned remotes";
-        return Err(StorageError::new(ErrorKind::Config, message).into());
-    }
-    Ok(())
 }
 
 fn is_same_place(one: &RemoteOdb, other: &RemoteOdb) -> bool {
@@ -289,7 +297,7 @@ impl Planner<'_> {
     }
 }
 
-fn is_within(came: Option<i64>, span: Duration, now: SystemTime) -> bool {
+pub(super) fn is_within(came: Option<i64>, span: Duration, now: SystemTime) -> bool {
     let Some(came) = came else { return true };
     let Ok(now) = now.duration_since(SystemTime::UNIX_EPOCH) else { return true };
     let since = i64::try_from(now.as_secs()).unwrap_or(i64::MAX).saturating_sub(came);

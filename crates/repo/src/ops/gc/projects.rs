@@ -10,7 +10,7 @@ use crate::{Error, Repo, RepoLock, Result, TransferLock};
 pub(super) struct Project {
     pub(super) repo: Repo,
     pub(super) stores: Stores,
-    _locks: (RepoLock, TransferLock),
+    _locks: (TransferLock, RepoLock),
 }
 
 impl std::fmt::Debug for Project {
@@ -36,7 +36,8 @@ pub(super) fn open(repo: Repo, options: &GcOptions) -> Result<Vec<Project>> {
 
 fn lock(repo: Repo, options: &GcOptions) -> Result<Project> {
     let stores = Stores::of(&repo);
-    let locks = (repo.lock(options.wait)?, TransferLock::alone(stores.memo_dir(), options.wait)?);
+    // In this order: a push that holds its share waits for the other lock when it records versions.
+    let locks = (TransferLock::alone(stores.memo_dir(), options.wait)?, repo.lock(options.wait)?);
     let needs_git = !options.history.is_empty() && !repo.config().core.no_scm.value;
     if needs_git && repo.git().is_none() {
         let message = format!(

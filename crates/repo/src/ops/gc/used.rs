@@ -6,6 +6,7 @@ use std::sync::Arc;
 use haul_storage::{CancellationToken, Layout, Oid};
 
 use super::projects::Project;
+use super::versions::{self, VersionRef};
 use super::{GcOptions, links};
 use crate::git::Revision;
 use crate::index::{Broken, CommitReader};
@@ -35,6 +36,8 @@ pub(super) struct Used {
     pub(super) outs: Vec<UsedOut>,
     /// Objects that symbolic links of workspaces lead to.
     pub(super) linked: Vec<Object>,
+    /// Versions on cloud-versioned remotes.
+    pub(super) versions: HashSet<VersionRef>,
     pub(super) warnings: Vec<String>,
     known: HashSet<(usize, Object, Option<String>)>,
 }
@@ -115,6 +118,7 @@ impl Used {
 
     fn add(&mut self, project_number: usize, project: &Project, index: &Index, revision: &Arc<str>) {
         for out in index.outs.iter().filter(|out| out.use_cache) {
+            self.versions.extend(versions::recorded(&project.repo, out));
             let display = || project.repo.display_path(&out.path);
             let listed = out.files.iter().flatten().filter_map(|file| file.oid);
             // Deviation: DVC gives up the objects of what was imported from other repositories; in a workspace of

@@ -1,0 +1,149 @@
+//! What a collection has to say of cloud-versioned remotes.
+
+use haul_repo::ops::{CollectedVersions, PlannedVersions, UnusedVersion};
+use haul_storage::Error;
+use serde::Serialize;
+
+use super::arguments::utc;
+use crate::command_error::CommandError;
+use crate::ui::{Page, human_bytes};
+
+/// Says in a line for each remote what would go.
+pub(super) fn plan_lines(remotes: &[PlannedVersions]) -> Vec<String> {
+    remotes.iter().filter(|remote| !remote.unused.is_empty() || remote.n_young > 0).map(plan_line).collect()
+}
+
+/// Returns how many versions were to be deleted in all.
+pub(super) fn n_unused(remotes: &[PlannedVersions]) -> usize {
+    remotes.iter().map(|remote| remote.unused.len()).sum()
+}
+
+/// Names the versions that could not be deleted.
+pub(super) fn failed<'a>(
+    planned: &'a [PlannedVersions],
+    done: &'a [CollectedVersions],
+) -> impl Iterator<Item = (String, &'a Error)> {
+    planned.iter().zip(done).flat_map(|(planned, done)| {
+        done.failed.iter().map(|(index, error)| (path_of(planned, &planned.unused[*index]), error))
+    })
+}
+
+fn plan_line(remote: &PlannedVersions) -> String {
+    use std::fmt::Write as _;
+    let mut line = format!(
+        "Unused on remote `{}` at {}: {} of {} versions, {}",
+        remote.name,
+        remote.location,
+        remote.unused.len(),
+        remote.n_versions,
+        human_bytes(bytes(remote))
+    );
+    let times = || remote.unused.iter().filter_map(|version| version.modified);
+    if let Some((oldest, newest)) = times().min().zip(times().max()) {
+        write!(line, ", from {} to {}", utc(oldest), utc(newest)).expect("a string takes all");
+    }
+    if remote.n_young > 0 {
+        write!(line, "; {} more are too young", remote.n_young).expect("a string takes all");
+    }
+    line
+}
+
+fn bytes(remote: &PlannedVersions) -> u64 {
+    remote.unused.iter().map(|version| version.size_bytes).sum()
+}
+
+fn path_of(remote: &PlannedVersions, version: &UnusedVersion) -> String {
+    format!("{}/{}?versionId={}", remote.location.trim_end_matches('/'), version.key, version.version_id)
+}
+
+/// The plan for a remote, as JSON.
+#[derive(Debug, Serialize)]
+pub(super) struct PlannedVersionLines {
+    remote: String,
+    url: String,
+    versions: u64,
+    bytes: u64,
+    unused: usize,
+    unused_bytes: u64,
+    kept_young: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paths: Option<Vec<String>>,
+}
+
+impl PlannedVersionLines {
+    /// Describes the plan; with `lists_paths`, each version by its URL.
+    pub(super) fn new(remote: &PlannedVersions, lists_paths: bool) -> Self {
+        Self {
+            remote: remote.name.clone(),
+            url: remote.location.clone(),
+            versions: remote.n_versions,
+            bytes: remote.total_bytes,
+            unused: remote.unused.len(),
+            unused_bytes: bytes(remote),
+            kept_young: remote.n_young,
+            paths: lists_paths
+                .then(|| remote.unused.iter().map(|version| path_of(remote, version)).collect()),
+        }
+    }
+}
+
+/// What was deleted on a remote, or would be.
+#[derive(Debug, Serialize)]
+pub(super) struct VersionLines {
+    remote: String,
+    url: String,
+    removed: u64,
+    failed: Vec<FailedVersion>,
+    not_tried: u64,
+    #[serde(skip)]
+    has_unused: bool,
+    /// Only for a dry run.
+    #[serde(skip)]
+    paths: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct FailedVersion {
+    path: String,
+    error: String,
+}
+
+impl VersionLines {
+    /// Says what would be deleted, as if it were.
+    pub(super) fn planned(remote: &PlannedVersions) -> Self {
+        Self {
+            remote: remote.name.clone(),
+            url: remote.location.clone(),
+            removed: remote.unused.len() as u64,
+            failed: Vec::new(),
+            not_tried: 0,
+            has_unused: !remote.unused.is_empty(),
+            paths: remote.unused.iter().map(|version| path_of(remote, version)).collect(),
+        }
+    }
+
+    pub(super) fn done(planned: &PlannedVersions, done: &CollectedVersions) -> Self {
+        let failed = done.failed.iter().map(|(index, error)| FailedVersion {
+            path: path_of(planned, &planned.unused[*index]),
+            error: CommandError::chain(error),
+        });
+        Self {
+            removed: done.n_removed,
+            failed: failed.collect(),
+            not_tried: done.n_not_tried,
+            paths: Vec::new(),
+            ..Self::planned(planned)
+        }
+    }
+
+    pub(super) fn text(&self, page: &mut Page) {
+        for path in &self.paths {
+            page.line(format_args!("Removing {path}"));
+        }
+        if self.has_unused {
+            page.line(format_args!("Removed {} versions from remote '{}'.", self.removed, self.remote));
+        } else {
+            page.line(format_args!("No unused versions to remove from remote '{}'.", self.remote));
+        }
+    }
+}
