@@ -81,7 +81,8 @@ fn versions_work_with_the_first_listing_call() {
 
 #[test]
 fn versions_of_files_in_parts_are_recorded() {
-    let case = Case::where_there_is("version_aware, in parts", "pull of the recorded version", keeps_versions);
+    let case =
+        Case::where_there_is("version_aware, in parts", "pull of the recorded version", keeps_versions);
     on_every_server(case, |ground| {
         let config = "[default]\ns3 =\n  multipart_threshold = 6MB\n  multipart_chunksize = 5MB\n";
         ground.environment.folder("aws").write("config", config);
