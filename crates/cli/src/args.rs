@@ -75,6 +75,7 @@ pub(crate) enum Command {
     Config(command::config::ConfigArgs),
     Cache(command::cache::CacheArgs),
     Commit(command::commit::CommitArgs),
+    Update(command::update::UpdateArgs),
     #[command(alias = "mv")]
     Move(command::relocate::MoveArgs),
     #[command(alias = "rm")]

@@ -46,7 +46,6 @@ const DVC_ONLY: &[&str] = &[
     "studio",
     "test-db",
     "unfreeze",
-    "update",
 ];
 
 /// What to print for a command line that clap did not accept.

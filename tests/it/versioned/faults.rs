@@ -143,7 +143,10 @@ fn metafile_that_changes_during_the_push_is_left_alone() {
     repo.write("one.txt", "changed meanwhile");
     repo.haul(["add", "one.txt"]).success();
     let added = repo.read("one.txt.dvc");
-    running.wait(Duration::from_secs(30)).code(1).stderr_has(&["`one.txt` changed while it was pushed"]);
+    running
+        .wait(Duration::from_secs(30))
+        .code(1)
+        .stderr_has(&["`one.txt` changed while the command was under way"]);
     assert_eq!(repo.read("one.txt.dvc"), added);
     server.heal();
     assert_recovers(&environment, &repo, "clone");

@@ -13,6 +13,7 @@ mod metafiles;
 mod push;
 mod requests;
 mod status;
+mod update;
 
 /// A server with a bucket that keeps versions, and a world whose keys are those of its user.
 fn stage() -> (EmbeddedS3, TestEnvironment) {

@@ -21,6 +21,7 @@ mod select;
 pub(crate) mod status;
 pub(crate) mod transfer;
 pub(crate) mod unprotect;
+pub(crate) mod update;
 pub(crate) mod version;
 
 use std::ffi::OsString;
@@ -93,6 +94,7 @@ fn dispatch(command: Command, context: &Context) -> CommandResult {
         Command::Config(args) => args.run(context),
         Command::Cache(args) => args.run(context),
         Command::Commit(args) => args.run(context),
+        Command::Update(args) => args.run(context),
         Command::Move(args) => args.run(context),
         Command::Remove(args) => args.run(context),
         Command::Unprotect(args) => args.run(context),

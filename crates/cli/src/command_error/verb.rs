@@ -33,6 +33,8 @@ impl Verb {
     pub(crate) const MOVE: Self = Self::plain(ExitStatus::Failure);
     pub(crate) const REMOVE: Self = Self::plain(ExitStatus::Failure);
     pub(crate) const UNPROTECT: Self = Self::plain(ExitStatus::Unexpected);
+    pub(crate) const UPDATE: Self =
+        Self { operation: Some("failed update data"), ..Self::plain(ExitStatus::Failure) };
     pub(crate) const PUSH: Self =
         Self { operation: Some("failed to push data to the cloud"), ..Self::plain(ExitStatus::Failure) };
     pub(crate) const FETCH: Self = Self {

@@ -223,6 +223,17 @@ fn plan_out(
     Ok(Planned::Plan(Box::new(plan)))
 }
 
+/// Refuses to go on if a checkout of these outs would lose files whose content is in no cache.
+pub(super) fn refuse_unsaved(session: &Session<'_>, index: &Index, selected: &[Selected]) -> Result<()> {
+    let mut plans = Vec::new();
+    for selected in selected {
+        if let Planned::Plan(plan) = plan_out(session, index, selected, None)? {
+            plans.push(plan);
+        }
+    }
+    refuse_loss(session, plans.iter().map(|plan| &**plan))
+}
+
 fn refuse_loss<'a>(session: &Session<'_>, plans: impl Iterator<Item = &'a OutPlan>) -> Result<()> {
     let mut unsaved = Vec::new();
     for plan in plans {

@@ -40,6 +40,7 @@ pub use relocate::{MoveOptions, MoveReport, move_out};
 pub use remove::{RemoveOptions, RemoveReport, remove};
 pub use status::{EntryState, EntryStatus, StageStatus, StatusOptions, StatusReport, status};
 pub use unprotect::{UnprotectOptions, UnprotectReport, unprotect};
+pub use versioned::{UpdateOptions, UpdateReport, update};
 
 use std::path::PathBuf;
 

@@ -9,14 +9,17 @@
 //! | `view.rs` | [`RecordedVersions`]: recorded versions, to be fetched as if they were named by their hash |
 //! | `push.rs` | [`push`]: new versions of files |
 //! | `look_up.rs` | [`look_up`]: what became of recorded versions |
+//! | `adopt.rs` | [`adopt`]: versions that somebody else made |
 //!
 //! Source: <https://dvc.org/doc/user-guide/data-management/cloud-versioning>.
 
+mod adopt;
 mod look_up;
 mod push;
 mod store;
 mod view;
 
+pub use adopt::{AdoptedVersion, adopt};
 pub use look_up::{RecordedState, look_up};
 pub use push::{NewVersion, VersionUpload, VersionedPush, push};
 pub use store::{ObjectVersion, VersionCursor, VersionPage, VersionedStore, Versioning};

@@ -13,6 +13,7 @@ mod journal;
 mod push;
 mod record;
 mod status;
+mod update;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use haul_storage::versions::VersionedStore;
 pub(super) use self::fetch::fetch;
 pub(super) use self::push::{Pushed, push};
 pub(super) use self::status::compare;
+pub use self::update::{UpdateOptions, UpdateReport, update};
 
 use crate::index::Stage;
 use crate::{Out, Repo};

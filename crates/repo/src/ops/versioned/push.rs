@@ -7,7 +7,7 @@ use haul_storage::versions::{self, NewVersion, RecordedVersion, VersionUpload};
 
 use super::file::{OutFile, files_of};
 use super::journal::Journal;
-use super::record::{Recorded, record, version_on};
+use super::record::{Recorded, record, state_of, version_on};
 use super::{VersionedBatch, VersionedOut};
 use crate::Result;
 use crate::ops::Failure;
@@ -42,7 +42,11 @@ pub(in crate::ops) async fn push(
     let mut work: Vec<Work<'_>> = Vec::new();
     for out in &batch.outs {
         match files_of(session, out) {
-            Ok(files) => work.push(Work { out, files, n_lacking: 0, is_changed: false }),
+            Ok(files) => {
+                // An empty directory has nothing to send, and still loses its manifest.
+                let is_changed = files.is_empty() && out.out.oid.is_some() && out.out.files.is_none();
+                work.push(Work { out, files, n_lacking: 0, is_changed });
+            }
             Err(error) => pushed.failed.push(Failure { subject: out.display.clone(), path: None, error }),
         }
     }
@@ -78,7 +82,7 @@ pub(in crate::ops) async fn push(
     let complete: Vec<_> = work
         .into_iter()
         .filter(|work| work.is_changed && work.n_lacking == 0)
-        .map(|work| (work.out, with_sizes(session, work.files)))
+        .filter_map(|work| Some((work.out, state_of(work.out, &with_sizes(session, work.files))?)))
         .collect();
     let Recorded { files, failed } = record(session, &complete)?;
     if is_whole && failed.is_empty() {

@@ -21,15 +21,15 @@ pub(super) struct Recorded {
 /// Records the versions of outs, under the lock of the repository.
 ///
 /// An out whose recorded hash changed since it was looked at keeps what it has: the versions are those of other content.
-pub(super) fn record(session: &Session<'_>, outs: &[(&VersionedOut, Vec<OutFile>)]) -> Result<Recorded> {
+pub(super) fn record(session: &Session<'_>, outs: &[(&VersionedOut, OutState)]) -> Result<Recorded> {
     let mut recorded = Recorded::default();
     if outs.is_empty() {
         return Ok(recorded);
     }
     // Hours of uploads are not given up for somebody who holds the lock for a minute.
     let _lock = session.repo.lock(LockWait::Forever)?;
-    for (out, files) in outs {
-        match record_out(session, out, files) {
+    for (out, state) in outs {
+        match record_out(session, out, state) {
             Ok(false) => {}
             Ok(true) => recorded.files.push(out.recorded_in()),
             Err(error) => recorded.failed.push(Failure {
@@ -50,7 +50,7 @@ pub(super) fn record(session: &Session<'_>, outs: &[(&VersionedOut, Vec<OutFile>
     Ok(recorded)
 }
 
-fn record_out(session: &Session<'_>, out: &VersionedOut, files: &[OutFile]) -> Result<bool> {
+fn record_out(session: &Session<'_>, out: &VersionedOut, state: &OutState) -> Result<bool> {
     let now = Index::read(session.repo, &out.metafile)?;
     let is_same = |other: &&crate::Out| {
         let stage = now.stage_of(other);
@@ -63,21 +63,20 @@ fn record_out(session: &Session<'_>, out: &VersionedOut, files: &[OutFile]) -> R
         .filter(|current| (current.oid, current.layout) == (out.out.oid, out.out.layout))
     else {
         let message = format!(
-            "`{}` changed while it was pushed: the versions that were sent are not recorded",
+            "`{}` changed while the command was under way: the new versions are not recorded",
             out.display
         );
         return Err(Error::Workspace { path: out.recorded_in(), message });
     };
-    let Some(state) = state_of(out, files) else { return Ok(false) };
     match &out.stage_name {
         None => {
             let mut file = DvcFile::read(&out.metafile)?;
-            file.set_state(current.position, &state)?;
+            file.set_state(current.position, state)?;
             file.write()
         }
         Some(name) => {
             let mut file = DvcLock::read(&out.recorded_in())?;
-            file.set_state(name, &current.def_path, &state)?;
+            file.set_state(name, &current.def_path, state)?;
             file.write()
         }
     }
@@ -86,7 +85,7 @@ fn record_out(session: &Session<'_>, out: &VersionedOut, files: &[OutFile]) -> R
 /// Returns what is to be recorded of an out whose files lie at these versions.
 ///
 /// Deviation: DVC forgets that a file may be executed when it records its version.
-fn state_of(out: &VersionedOut, files: &[OutFile]) -> Option<OutState> {
+pub(super) fn state_of(out: &VersionedOut, files: &[OutFile]) -> Option<OutState> {
     let oid = out.out.oid?;
     let state = OutState {
         size_bytes: out.out.size_bytes,

@@ -1,0 +1,266 @@
+//! `update` of outs on a worktree remote: take over what the bucket shows now.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use haul_storage::progress::Observer;
+use haul_storage::versions::{self, ObjectVersion, RecordedVersion, VersionedStore};
+use haul_storage::{CancellationToken, ErrorKind, Layout, Oid, OidKind, hash, open_versioned_remote};
+
+use super::record::{Recorded, record, version_on};
+use super::{VersionedBatch, VersionedOut};
+use crate::index::{Stage, VersionedFile};
+use crate::metafile::dir_manifest::DirEntry;
+use crate::metafile::dvc_file::OutState;
+use crate::ops::Failure;
+use crate::ops::checkout::{CheckoutOptions, CheckoutReport, checkout, refuse_unsaved};
+use crate::ops::session::{Session, Stores};
+use crate::{DirManifest, Error, LockWait, Out, Repo, Result, SelectOptions, Selection};
+
+/// What to update, and how.
+#[derive(Debug, Clone, Default)]
+pub struct UpdateOptions {
+    /// Which stages.
+    pub select: SelectOptions,
+    /// Requests under way at once.
+    pub jobs: Option<usize>,
+    /// How long to wait for the lock.
+    pub wait: LockWait,
+    /// Stops the work.
+    pub cancel: CancellationToken,
+}
+
+/// What was updated.
+#[derive(Debug, Default)]
+pub struct UpdateReport {
+    /// Metafiles that changed; absolute.
+    pub recorded: Vec<std::path::PathBuf>,
+    /// What became of the workspace.
+    pub checkout: CheckoutReport,
+    /// Outs that could not be updated.
+    pub failed: Vec<Failure>,
+    /// DVC's sentences for outs that there is nothing to update of.
+    pub warnings: Vec<String>,
+}
+
+/// Takes over the latest versions of outs from their worktree remotes: into the cache, the metafiles and the workspace.
+///
+/// # Errors
+///
+/// [`Error::UnsavedFiles`] before anything is asked, if files of the workspace would be lost; [`Error::BadOut`] for
+/// stages that have no worktree remote, as imports.
+pub async fn update(repo: &Repo, options: &UpdateOptions, observer: &dyn Observer) -> Result<UpdateReport> {
+    let stores = Stores::of(repo);
+    let session = stores.session(repo, observer, &options.cancel);
+    let selection = Selection::resolve(repo, &options.select)?;
+    refuse_unsaved(&session, &selection.index, &selection.outs)?;
+    let mut report = UpdateReport::default();
+    let mut changed = Vec::new();
+    let mut stores_by_remote: HashMap<String, Arc<dyn VersionedStore>> = HashMap::new();
+    let mut outs = Vec::new();
+    for selected in &selection.outs {
+        let out = &selection.index.outs[selected.out];
+        let stage = selection.index.stage_of(out);
+        if stage.is_import {
+            return Err(refused(
+                repo,
+                stage,
+                "is an import, which haul does not update; use `dvc update` for it",
+            ));
+        }
+        if out.use_cache && !out.is_external && out.can_push {
+            outs.push((VersionedOut::new(repo, out, stage, None), stage));
+        }
+    }
+    for (out, stage) in &outs {
+        session.check_cancelled()?;
+        let Some(name) = remote_of(&out.out) else {
+            report.warnings.push(could_not(out, "it was never pushed to a remote"));
+            continue;
+        };
+        let remote = repo.config().remote(Some(&name))?;
+        if !remote.is_worktree() {
+            // DVC's words; there are worktree remotes, and imports.
+            return Err(refused(repo, stage, "is not an import, and its remote is not a worktree"));
+        }
+        let store = match stores_by_remote.entry(remote.name.clone()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(open_versioned_remote(&remote, repo.env(), repo.mfa_prompt())?),
+        };
+        let jobs = options.jobs.or(remote.jobs.as_ref().map(|jobs| jobs.value.get()));
+        let jobs = jobs.unwrap_or(VersionedBatch::LOOK_UPS);
+        match latest_state(&session, out, &remote.name, store, jobs).await {
+            Ok(Latest::State(state)) => changed.push((out, state)),
+            Ok(Latest::Unchanged) => {}
+            Ok(Latest::Nothing) => report.warnings.push(could_not(out, "it does not exist in the remote")),
+            Err(error) if error.is_interrupted() => return Err(Error::Interrupted),
+            Err(error) => {
+                report.failed.push(Failure { subject: out.display.clone(), path: None, error });
+            }
+        }
+    }
+    let Recorded { files, failed } = record(&session, &changed)?;
+    report.recorded = files;
+    report.failed.extend(failed);
+    let checkout_options = CheckoutOptions {
+        select: options.select.clone(),
+        wait: options.wait,
+        cancel: options.cancel.clone(),
+        ..CheckoutOptions::default()
+    };
+    if report.failed.is_empty() && !changed.is_empty() {
+        report.checkout = checkout(repo, &checkout_options, observer)?;
+    }
+    Ok(report)
+}
+
+fn refused(repo: &Repo, stage: &Stage, why: &str) -> Error {
+    Error::BadOut(format!("update is not supported for '{}': it {why}", stage.addressing(repo.current_dir())))
+}
+
+fn could_not(out: &VersionedOut, why: &str) -> String {
+    format!("Could not update '{}', {why}", out.display)
+}
+
+/// The remote of an out: its own, else the one its versions are recorded for.
+fn remote_of(out: &Out) -> Option<String> {
+    let mut recorded =
+        out.version.iter().chain(out.files.iter().flatten().filter_map(|file| file.version.as_ref()));
+    out.remote.clone().or_else(|| recorded.find_map(|version| version.remote.clone()))
+}
+
+/// What the bucket shows of an out.
+enum Latest {
+    State(OutState),
+    /// Just what is recorded.
+    Unchanged,
+    Nothing,
+}
+
+async fn latest_state(
+    session: &Session<'_>,
+    out: &VersionedOut,
+    remote: &str,
+    store: &Arc<dyn VersionedStore>,
+    jobs: usize,
+) -> Result<Latest> {
+    let key = session.key(&out.out.path).ok_or_else(|| Error::NotUnicode(out.out.path.clone()))?;
+    if let Some(latest) = store.head_version(&key, None).await? {
+        let old = VersionedFile {
+            path: String::new(),
+            oid: out.out.oid,
+            size_bytes: out.out.size_bytes,
+            is_exec: out.out.is_exec,
+            version: out.out.version.clone(),
+        };
+        let files = take_over(session, store, remote, vec![(old, latest)], jobs).await?;
+        let Some(file) = files.into_iter().next() else { return Ok(Latest::Nothing) };
+        let Some(oid) = file.oid.filter(|_| file.version != out.out.version) else {
+            return Ok(Latest::Unchanged);
+        };
+        return Ok(Latest::State(OutState {
+            size_bytes: file.size_bytes,
+            is_exec: file.is_exec,
+            version: file.version,
+            ..OutState::new(oid, Layout::Current)
+        }));
+    }
+    let latest = list_latest(store.as_ref(), &format!("{key}/")).await?;
+    if latest.is_empty() {
+        return Ok(Latest::Nothing);
+    }
+    let recorded: HashMap<&str, &VersionedFile> =
+        out.out.files.iter().flatten().map(|file| (file.path.as_str(), file)).collect();
+    let wanted = latest.into_iter().map(|version| {
+        let path = version.key[key.len() + 1..].to_owned();
+        let fresh =
+            VersionedFile { path: path.clone(), oid: None, size_bytes: None, is_exec: false, version: None };
+        (recorded.get(path.as_str()).map_or(fresh, |file| (*file).clone()), version)
+    });
+    let files = take_over(session, store, remote, wanted.collect(), jobs).await?;
+    if out.out.files.as_ref() == Some(&files) {
+        return Ok(Latest::Unchanged);
+    }
+    let entry = |file: &VersionedFile| {
+        Some(DirEntry { path: file.path.as_str().into(), digest: *file.oid?.digest() })
+    };
+    // The keys are the bucket's: a path that leaves the directory is refused here.
+    let manifest = DirManifest::new(files.iter().filter_map(entry).collect())
+        .map_err(|error| Error::BadOut(format!("cannot take over `{}`: {error}", out.display)))?;
+    let bytes = manifest.to_bytes();
+    session.cache.store_bytes(Layout::Current, OidKind::Dir, &bytes)?;
+    let oid = Oid::dir(hash::md5(&bytes));
+    Ok(Latest::State(OutState { files: Some(files), ..OutState::new(oid, Layout::Current) }))
+}
+
+/// Gets the latest versions that are not recorded with the same content, and returns what is to be recorded.
+async fn take_over(
+    session: &Session<'_>,
+    store: &Arc<dyn VersionedStore>,
+    remote: &str,
+    wanted: Vec<(VersionedFile, ObjectVersion)>,
+    jobs: usize,
+) -> Result<Vec<VersionedFile>> {
+    let is_same = |(file, latest): &(VersionedFile, ObjectVersion)| {
+        let recorded = file.version.as_ref().filter(|_| file.oid.is_some());
+        // As DVC: a newer version of the same content is none of interest.
+        recorded.is_some_and(|recorded| {
+            recorded.version_id == latest.version_id
+                || (recorded.etag.is_some() && recorded.etag == latest.etag)
+        })
+    };
+    let changed: Vec<RecordedVersion> = wanted
+        .iter()
+        .filter(|wanted| !is_same(wanted))
+        .map(|(_, latest)| {
+            let version_id =
+                latest.version_id.clone().ok_or_else(|| no_version(store.as_ref(), &latest.key))?;
+            Ok(RecordedVersion { key: latest.key.clone(), version_id })
+        })
+        .collect::<Result<_>>()?;
+    let adopted =
+        versions::adopt(session.cache, store, &changed, jobs, session.cancel, session.observer).await;
+    let mut adopted = changed.into_iter().zip(adopted);
+    let mut files = Vec::new();
+    for wanted in wanted {
+        if is_same(&wanted) {
+            files.push(wanted.0);
+            continue;
+        }
+        let Some((version, adopted)) = adopted.next() else { continue };
+        let adopted = adopted?;
+        files.push(VersionedFile {
+            oid: Some(adopted.oid),
+            size_bytes: Some(adopted.size_bytes),
+            version: Some(version_on(remote, adopted.etag, version.version_id)),
+            ..wanted.0
+        });
+    }
+    Ok(files)
+}
+
+fn no_version(store: &dyn VersionedStore, key: &str) -> Error {
+    let message =
+        format!("`{}/{key}` has no version id: the bucket does not keep versions", store.location());
+    haul_storage::Error::new(ErrorKind::Config, message).into()
+}
+
+/// Lists what the bucket shows below a folder, by path.
+async fn list_latest(store: &dyn VersionedStore, prefix: &str) -> Result<Vec<ObjectVersion>> {
+    let mut latest = Vec::new();
+    let mut cursor = None;
+    loop {
+        let page = store.list_versions(prefix, cursor.as_ref()).await?;
+        // Keys that end with a slash are what some tools write for folders.
+        latest.extend(
+            page.versions.into_iter().filter(|version| {
+                version.is_latest && !version.is_delete_marker && !version.key.ends_with('/')
+            }),
+        );
+        cursor = page.next;
+        if cursor.is_none() {
+            return Ok(latest);
+        }
+    }
+}
