@@ -17,7 +17,9 @@ pub(super) fn start(start: &Start<'_>) -> Result<Started> {
     let options = EmbeddedOptions {
         users: vec![
             User::new(&start.access_key, &start.secret_key),
-            User::new(&limited.access_key, &limited.secret_key).restricted_to(&rights),
+            User::new(&limited.access_key, &limited.secret_key)
+                .restricted_to(&rights)
+                .in_bucket(&limited.bucket),
         ],
         buckets: start.buckets.iter().chain([&limited.bucket]).map(BucketOptions::new).collect(),
         tls: start.certificate.clone(),

@@ -95,6 +95,10 @@ impl S3Access for Gate {
         if token != user.session_token.as_deref().map(str::as_bytes) {
             return Err(s3_error!(InvalidToken, "The provided token is malformed or otherwise invalid."));
         }
+        let bucket = context.s3_path().get_bucket_name();
+        if user.bucket.is_some() && user.bucket.as_deref() != bucket {
+            return Err(s3_error!(AccessDenied, "User {} has no rights here", user.access_key));
+        }
         // A bulk deletion is judged key by key: versions need a right of their own.
         let is_bulk = operation == "DeleteObjects" && may(&user, Permission::DeleteObjectVersion);
         match needed.iter().find(|permission| !is_bulk && !may(&user, **permission)) {

@@ -49,6 +49,8 @@ pub struct User {
     pub session_token: Option<String>,
     /// What the user may do; `None` is everything.
     pub permissions: Option<Vec<Permission>>,
+    /// The one bucket it may use; `None` is all of them.
+    pub bucket: Option<String>,
 }
 
 impl User {
@@ -59,7 +61,15 @@ impl User {
             secret_key: secret_key.into(),
             session_token: None,
             permissions: None,
+            bucket: None,
         }
+    }
+
+    /// Restricts the user to one bucket.
+    #[must_use]
+    pub fn in_bucket(mut self, bucket: impl Into<String>) -> Self {
+        self.bucket = Some(bucket.into());
+        self
     }
 
     /// Restricts the user to `permissions`.
