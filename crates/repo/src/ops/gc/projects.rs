@@ -1,5 +1,6 @@
 //! The repositories whose objects are kept, locked for as long as the plan lives.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::GcOptions;
@@ -10,8 +11,10 @@ use crate::{Error, Repo, RepoLock, Result, TransferLock};
 pub(super) struct Project {
     pub(super) repo: Repo,
     pub(super) stores: Stores,
-    _locks: (TransferLock, RepoLock),
+    _locks: Locks,
 }
+
+type Locks = (TransferLock, RepoLock);
 
 impl std::fmt::Debug for Project {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -31,11 +34,20 @@ pub(super) fn open(repo: Repo, options: &GcOptions) -> Result<Vec<Project>> {
             others.push(other);
         }
     }
-    std::iter::once(repo).chain(others).map(|repo| lock(repo, options)).collect()
+    let repos: Vec<Repo> = std::iter::once(repo).chain(others).collect();
+    // In one order everywhere: two collections that name each other's repository must not wait for each other.
+    let mut order: Vec<usize> = (0..repos.len()).collect();
+    order.sort_by_key(|&number| repos[number].root());
+    let mut locks = BTreeMap::new();
+    for number in order {
+        locks.insert(number, lock(&repos[number], options)?);
+    }
+    let projects = repos.into_iter().zip(locks.into_values());
+    Ok(projects.map(|(repo, (stores, locks))| Project { repo, stores, _locks: locks }).collect())
 }
 
-fn lock(repo: Repo, options: &GcOptions) -> Result<Project> {
-    let stores = Stores::of(&repo);
+fn lock(repo: &Repo, options: &GcOptions) -> Result<(Stores, Locks)> {
+    let stores = Stores::of(repo);
     // In this order: a push that holds its share waits for the other lock when it records versions.
     let locks = (TransferLock::alone(stores.memo_dir(), options.wait)?, repo.lock(options.wait)?);
     let needs_git = !options.history.is_empty() && !repo.config().core.no_scm.value;
@@ -53,7 +65,7 @@ fn lock(repo: Repo, options: &GcOptions) -> Result<Project> {
                 .to_owned(),
         ));
     }
-    Ok(Project { repo, stores, _locks: locks })
+    Ok((stores, locks))
 }
 
 fn is_same(one: &Path, other: &Path) -> bool {
