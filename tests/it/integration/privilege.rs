@@ -15,27 +15,47 @@ struct Rights {
     subject: &'static str,
     /// What the bucket's name starts with.
     prefix: &'static str,
-    may_list: bool,
+    on_bucket: &'static [&'static str],
     on_objects: &'static [&'static str],
 }
 
 const TRANSFER: Rights = Rights {
     subject: "only ListBucket, GetObject, PutObject",
     prefix: "rights-lgp-",
-    may_list: true,
+    on_bucket: &["s3:ListBucket"],
     on_objects: &["s3:GetObject", "s3:PutObject"],
 };
 const COLLECT: Rights = Rights {
     subject: "gc -c with DeleteObject besides",
     prefix: "rights-lgpd-",
-    may_list: true,
+    on_bucket: &["s3:ListBucket"],
     on_objects: &["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
 };
 const BLIND: Rights = Rights {
     subject: "without ListBucket",
     prefix: "rights-gp-",
-    may_list: false,
+    on_bucket: &[],
     on_objects: &["s3:GetObject", "s3:PutObject"],
+};
+
+const VERSIONS: Rights = Rights {
+    subject: "version_aware with GetObjectVersion besides",
+    prefix: "rights-lgpv-",
+    on_bucket: &["s3:ListBucket"],
+    on_objects: &["s3:GetObject", "s3:PutObject", "s3:GetObjectVersion"],
+};
+const COLLECT_VERSIONS: Rights = Rights {
+    subject: "version_aware, gc -c with DeleteObject, ListBucketVersions, DeleteObjectVersion besides",
+    prefix: "rights-lgpvd-",
+    on_bucket: &["s3:ListBucket", "s3:ListBucketVersions"],
+    // MinIO and Ceph ask for `s3:DeleteObject` where versions are deleted in bulk; AWS does not.
+    on_objects: &[
+        "s3:GetObject",
+        "s3:PutObject",
+        "s3:DeleteObject",
+        "s3:GetObjectVersion",
+        "s3:DeleteObjectVersion",
+    ],
 };
 
 impl Rights {
@@ -50,8 +70,8 @@ impl Rights {
             })
         };
         let mut statements = vec![statement(self.on_objects, format!("arn:aws:s3:::{bucket}/*"))];
-        if self.may_list {
-            statements.push(statement(&["s3:ListBucket"], format!("arn:aws:s3:::{bucket}")));
+        if !self.on_bucket.is_empty() {
+            statements.push(statement(self.on_bucket, format!("arn:aws:s3:::{bucket}")));
         }
         serde_json::json!({ "Version": "2012-10-17", "Statement": statements }).to_string()
     }
@@ -140,5 +160,46 @@ fn without_the_right_to_list_objects_are_asked_for_one_by_one() {
         change(repo);
         repo.haul(["gc", "-w", "-c", "-f"]).failure();
         assert_eq!(n_keys(ground, bucket), 12);
+    });
+}
+
+/// Makes the remote a cloud-versioned one, in a bucket that keeps versions from now on.
+fn keep_versions(ground: &Ground<'_>, bucket: &str, repo: &Folder<'_>) {
+    ground.server.client().enable_versioning(bucket).expect("versioning can be turned on");
+    repo.haul(["remote", "modify", "origin", "version_aware", "true"]).success();
+}
+
+#[test]
+fn the_right_to_old_versions_is_enough_for_a_versioned_remote() {
+    on_every_server_with(&VERSIONS, |ground, bucket, repo| {
+        keep_versions(ground, bucket, repo);
+        repo.haul(["push"]).success().stdout_has(&["10 files pushed"]);
+        repo.haul(["push"]).success().stdout_has(&["up to date"]);
+        repo.haul(["status", "-c"]).success().stdout_has(&["in sync"]);
+        repo.commit();
+        change(repo);
+        repo.remove(".dvc/cache");
+        for path in ["data", "file", "big"] {
+            repo.remove(path);
+        }
+        repo.haul(["pull"]).success();
+        assert_eq!(repo.read("file"), "new content");
+        // Where versions may not be listed, or not deleted, nothing goes.
+        repo.haul(["gc", "-w", "-c", "-f"]).failure();
+        repo.haul(["push"]).success().stdout_has(&["up to date"]);
+    });
+}
+
+#[test]
+fn the_rights_to_list_and_delete_versions_are_enough_for_gc_of_versions() {
+    on_every_server_with(&COLLECT_VERSIONS, |ground, bucket, repo| {
+        keep_versions(ground, bucket, repo);
+        repo.haul(["push"]).success();
+        repo.commit();
+        change(repo);
+        repo.haul(["gc", "-w", "-c", "-f"])
+            .success()
+            .stdout_has(&["Removed 1 versions from remote 'origin'."]);
+        repo.haul(["status", "-c"]).success().stdout_has(&["in sync"]);
     });
 }

@@ -13,11 +13,17 @@ const KMS_KEY: &str = "testkey-1";
 /// What the limited user may do, and nothing else; in other buckets than `limited` it is in their names.
 const POLICY: &str = r#"{"Version": "2012-10-17", "Statement": [
   {"Effect": "Allow", "Action": ["s3:ListBucket"],
-   "Resource": ["arn:aws:s3:::limited", "arn:aws:s3:::rights-lgp-*", "arn:aws:s3:::rights-lgpd-*"]},
+   "Resource": ["arn:aws:s3:::limited", "arn:aws:s3:::rights-lgp-*", "arn:aws:s3:::rights-lgpd-*",
+                "arn:aws:s3:::rights-lgpv-*", "arn:aws:s3:::rights-lgpvd-*"]},
   {"Effect": "Allow", "Action": ["s3:GetObject", "s3:PutObject"],
    "Resource": ["arn:aws:s3:::limited/*", "arn:aws:s3:::rights-lgp-*/*", "arn:aws:s3:::rights-lgpd-*/*",
-                "arn:aws:s3:::rights-gp-*/*"]},
-  {"Effect": "Allow", "Action": ["s3:DeleteObject"], "Resource": ["arn:aws:s3:::rights-lgpd-*/*"]}]}"#;
+                "arn:aws:s3:::rights-gp-*/*", "arn:aws:s3:::rights-lgpv-*/*", "arn:aws:s3:::rights-lgpvd-*/*"]},
+  {"Effect": "Allow", "Action": ["s3:GetObjectVersion"],
+   "Resource": ["arn:aws:s3:::rights-lgpv-*/*", "arn:aws:s3:::rights-lgpvd-*/*"]},
+  {"Effect": "Allow", "Action": ["s3:ListBucketVersions"], "Resource": ["arn:aws:s3:::rights-lgpvd-*"]},
+  {"Effect": "Allow", "Action": ["s3:DeleteObjectVersion"], "Resource": ["arn:aws:s3:::rights-lgpvd-*/*"]},
+  {"Effect": "Allow", "Action": ["s3:DeleteObject"],
+   "Resource": ["arn:aws:s3:::rights-lgpd-*/*", "arn:aws:s3:::rights-lgpvd-*/*"]}]}"#;
 
 pub(super) fn start(start: &Start<'_>) -> Result<Started> {
     let minio = start.program("minio")?;

@@ -236,7 +236,7 @@ fn judge(subject: &Subject<'_>, failure: &ServerFailure) -> (ErrorKind, Option<S
         403 => (ErrorKind::Denied, Some(denied_hint(subject))),
         404 if subject.key.is_none() => (ErrorKind::NoSuchBucket, None),
         404 if subject.op.reads_object()
-            || matches!(subject.op, Op::AbortMultipart | Op::ListParts | Op::Delete) =>
+            || matches!(subject.op, Op::AbortMultipart | Op::ListParts | Op::Delete | Op::DeleteVersion) =>
         {
             (ErrorKind::NotFound, None)
         }

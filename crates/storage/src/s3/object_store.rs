@@ -373,10 +373,12 @@ impl ObjectStore for S3Store {
 
 impl S3Store {
     async fn delete_paths(&self, chunk: Vec<object_store::Result<Path>>) -> Vec<object_store::Result<Path>> {
-        let keys: Vec<String> = chunk.iter().flatten().map(|path| self.full_key(path.as_ref())).collect();
+        let keys: Vec<_> = chunk.iter().flatten().map(|path| (self.full_key(path.as_ref()), None)).collect();
         let mut failed: std::collections::BTreeMap<String, Error> =
             match self.client.delete_objects(&keys).await {
-                Ok(failed) => failed.into_iter().collect(),
+                Ok(failed) => {
+                    failed.into_iter().map(|(index, error)| (keys[index].0.clone(), error)).collect()
+                }
                 Err(error) => {
                     let source = Arc::new(error);
                     return chunk

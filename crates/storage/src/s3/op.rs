@@ -25,6 +25,7 @@ pub(crate) enum Op {
     List,
     ListVersions,
     Delete,
+    DeleteVersion,
     BulkDelete,
     DeleteVersions,
     BucketVersioning,
@@ -72,6 +73,7 @@ impl Op {
             Self::List => "list",
             Self::ListVersions => "list the versions in",
             Self::Delete => "delete",
+            Self::DeleteVersion => "delete a version of",
             Self::BulkDelete => "delete objects in",
             Self::DeleteVersions => "delete versions in",
             Self::BucketVersioning => "ask for the versioning of",
@@ -91,7 +93,7 @@ impl Op {
             Self::List => "s3:ListBucket",
             Self::ListVersions => "s3:ListBucketVersions",
             Self::Delete | Self::BulkDelete => "s3:DeleteObject",
-            Self::DeleteVersions => "s3:DeleteObjectVersion",
+            Self::DeleteVersion | Self::DeleteVersions => "s3:DeleteObjectVersion",
             Self::BucketVersioning => "s3:GetBucketVersioning",
         }
     }
@@ -112,7 +114,7 @@ impl fmt::Display for Op {
             Self::Head | Self::HeadVersion => "HeadObject",
             Self::List => "ListObjects",
             Self::ListVersions => "ListObjectVersions",
-            Self::Delete => "DeleteObject",
+            Self::Delete | Self::DeleteVersion => "DeleteObject",
             Self::BulkDelete | Self::DeleteVersions => "DeleteObjects",
             Self::BucketVersioning => "GetBucketVersioning",
         })

@@ -21,7 +21,7 @@ use crate::{Error, ErrorKind, Md5Digest, Result, ServerReply, Uploaded, Uploaded
 /// DeleteObject requests at once, where DeleteObjects does not work.
 const DELETES_AT_ONCE: usize = 16;
 /// Most keys that one DeleteObjects may name.
-pub(super) const MAX_DELETE: usize = 1000;
+const MAX_DELETE: usize = 1000;
 
 const CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");
 
@@ -224,39 +224,45 @@ impl Client {
 
     /// DeleteObjects: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html>.
     ///
-    /// Returns the keys that are still there, with the reason. A key that was not there is not among them.
-    pub(crate) async fn delete_objects(&self, keys: &[String]) -> Result<Vec<(String, Error)>> {
+    /// Each key comes with the version to delete, or none: all with one, or all without. Returns what is still there, by
+    /// its place in `named`, with the reason. What was not there is not among it.
+    pub(crate) async fn delete_objects(
+        &self,
+        named: &[(String, Option<String>)],
+    ) -> Result<Vec<(usize, Error)>> {
+        let has_versions = named.first().is_some_and(|(_, version_id)| version_id.is_some());
+        let op = if has_versions { Op::DeleteVersions } else { Op::BulkDelete };
         let mut failed = Vec::new();
-        for chunk in keys.chunks(MAX_DELETE) {
-            let named: Vec<_> = chunk.iter().map(|key| (key.as_str(), None)).collect();
-            match self.delete_chunk(Op::BulkDelete, &named).await {
-                Ok(errors) => {
-                    failed.extend(errors.into_iter().map(|(index, error)| (chunk[index].clone(), error)));
-                }
+        for (chunk, start) in named.chunks(MAX_DELETE).zip((0..).step_by(MAX_DELETE)) {
+            let errors = match self.delete_chunk(op, chunk).await {
+                Ok(errors) => errors,
                 // A server without this call.
-                Err(error) if error.kind() == ErrorKind::Unsupported => {
-                    failed.extend(self.delete_each(chunk).await);
-                }
+                Err(error) if error.kind() == ErrorKind::Unsupported => self.delete_each(chunk, 0).await,
                 // Ceph asks for the right to delete on the bucket here, where a policy may grant it on the objects only.
                 // Whether it does, one of them tells.
                 Err(error) if error.kind() == ErrorKind::Denied => {
-                    let Some((first, rest)) = chunk.split_first() else { continue };
-                    if self.delete_object(first).await.is_err() {
+                    let Some((key, version_id)) = chunk.first() else { continue };
+                    if self.delete_object(key, version_id.as_deref()).await.is_err() {
                         return Err(error);
                     }
-                    failed.extend(self.delete_each(rest).await);
+                    self.delete_each(&chunk[1..], 1).await
                 }
                 Err(error) => return Err(error),
-            }
+            };
+            failed.extend(errors.into_iter().map(|(index, error)| (start + index, error)));
         }
         Ok(failed)
     }
 
-    /// Deletes keys one by one, several at once; returns those that are still there.
-    async fn delete_each(&self, keys: &[String]) -> Vec<(String, Error)> {
-        // Owned keys: the compiler cannot tell that a stream of futures with borrowed ones may cross threads.
-        stream::iter(keys.to_vec())
-            .map(|key| async move { self.delete_object(&key).await.err().map(|error| (key, error)) })
+    /// Deletes one by one, several at once; returns what is still there, counted from `start`.
+    async fn delete_each(&self, named: &[(String, Option<String>)], start: usize) -> Vec<(usize, Error)> {
+        // Owned names: the compiler cannot tell that a stream of futures with borrowed ones may cross threads.
+        let owned: Vec<_> = named.iter().cloned().zip(start..).collect();
+        stream::iter(owned)
+            .map(|((key, version_id), index)| async move {
+                let deleted = self.delete_object(&key, version_id.as_deref()).await;
+                deleted.err().map(|error| (index, error))
+            })
             .buffer_unordered(DELETES_AT_ONCE)
             .filter_map(|failed| async move { failed })
             .collect()
@@ -266,11 +272,7 @@ impl Client {
     /// One DeleteObjects of at most [`MAX_DELETE`] keys, each with the version to delete, if one is named.
     ///
     /// Returns what is still there, by its place in `named`.
-    pub(super) async fn delete_chunk(
-        &self,
-        op: Op,
-        named: &[(&str, Option<&str>)],
-    ) -> Result<Vec<(usize, Error)>> {
+    async fn delete_chunk(&self, op: Op, named: &[(String, Option<String>)]) -> Result<Vec<(usize, Error)>> {
         let mut xml = String::from("<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
         for (key, version_id) in named {
             xml.push_str("<Object><Key>");
@@ -295,7 +297,7 @@ impl Client {
         let answer = self.send(&call).await?;
         let reply = DeleteReply::parse(&answer.body).map_err(|malformed| self.malformed(&call, malformed))?;
         let mut pending: BTreeMap<(&str, Option<&str>), usize> =
-            named.iter().enumerate().map(|(index, named)| (*named, index)).collect();
+            named.iter().zip(0..).map(|((key, id), index)| ((key.as_str(), id.as_deref()), index)).collect();
         for (key, version_id) in &reply.deleted {
             // Without a named version, the one that is told is that of a new delete marker.
             let version_id = version_id.as_deref().filter(|_| op == Op::DeleteVersions);
@@ -332,8 +334,12 @@ impl Client {
     }
 
     /// DeleteObject: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html>.
-    pub(crate) async fn delete_object(&self, key: &str) -> Result<()> {
-        match self.send(&Call::new(Op::Delete, Method::DELETE, Some(key))).await {
+    pub(crate) async fn delete_object(&self, key: &str, version_id: Option<&str>) -> Result<()> {
+        let (op, query) = match version_id {
+            Some(id) => (Op::DeleteVersion, Query::default().with("versionId", id)),
+            None => (Op::Delete, Query::default()),
+        };
+        match self.send(&Call { query, ..Call::new(op, Method::DELETE, Some(key)) }).await {
             Ok(_) => Ok(()),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             Err(error) => Err(error),

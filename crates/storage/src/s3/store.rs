@@ -265,10 +265,9 @@ impl RemoteStore for S3Store {
     }
 
     async fn delete(&self, keys: &[String]) -> Result<Vec<(String, Error)>> {
-        let full: Vec<String> = keys.iter().map(|key| self.full_key(key)).collect();
-        let failed = self.client.delete_objects(&full).await?;
-        let below = |key: String| self.below_prefix(&key).map(str::to_owned).unwrap_or(key);
-        Ok(failed.into_iter().map(|(key, error)| (below(key), error)).collect())
+        let named: Vec<_> = keys.iter().map(|key| (self.full_key(key), None)).collect();
+        let failed = self.client.delete_objects(&named).await?;
+        Ok(failed.into_iter().map(|(index, error)| (keys[index].clone(), error)).collect())
     }
 }
 

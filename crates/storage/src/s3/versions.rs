@@ -10,7 +10,6 @@ use super::client::{Call, Expect};
 use super::download::{Wanted, open};
 use super::endpoint::Query;
 use super::op::Op;
-use super::ops::MAX_DELETE;
 use super::replies::{VersionsReply, parse_versioning};
 use super::store::S3Store;
 use super::xml::MalformedXml;
@@ -111,18 +110,8 @@ impl VersionedStore for S3Store {
     }
 
     async fn delete_versions(&self, versions: &[(String, String)]) -> Result<Vec<(usize, Error)>> {
-        let full: Vec<String> = versions.iter().map(|(key, _)| self.full_key(key)).collect();
-        let mut failed = Vec::new();
-        for (chunk, start) in full.chunks(MAX_DELETE).zip((0..).step_by(MAX_DELETE)) {
-            let named: Vec<_> = chunk
-                .iter()
-                .zip(&versions[start..])
-                .map(|(key, (_, version_id))| (key.as_str(), Some(version_id.as_str())))
-                .collect();
-            let errors = self.client.delete_chunk(Op::DeleteVersions, &named).await?;
-            failed.extend(errors.into_iter().map(|(index, error)| (start + index, error)));
-        }
-        Ok(failed)
+        let named: Vec<_> = versions.iter().map(|(key, id)| (self.full_key(key), Some(id.clone()))).collect();
+        self.client.delete_objects(&named).await
     }
 }
 
