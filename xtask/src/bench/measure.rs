@@ -19,7 +19,7 @@ pub(super) struct Figures {
 const WAIT4: &str = r"
 import os, sys, time, json
 start = time.perf_counter()
-pid = os.posix_spawn(sys.argv[2], sys.argv[2:], os.environ, file_actions=[
+pid = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ, file_actions=[
     (os.POSIX_SPAWN_OPEN, 1, sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), (os.POSIX_SPAWN_DUP2, 1, 2)])
 _, status, usage = os.wait4(pid, 0)
 wall = time.perf_counter() - start
