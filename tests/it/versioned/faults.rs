@@ -151,3 +151,22 @@ fn metafile_that_changes_during_the_push_is_left_alone() {
     server.heal();
     assert_recovers(&environment, &repo, "clone");
 }
+
+#[test]
+fn push_waits_for_whoever_holds_the_lock_before_it_records() {
+    let (server, environment) = stage();
+    let repo = with_data(&environment, &server);
+    let lock =
+        fs_err::OpenOptions::new().write(true).open(repo.join(".dvc/tmp/lock")).expect("DVC's lock is there");
+    lock.file().lock().expect("nobody holds it");
+    let mut running = repo.start(["push"]);
+    let mut patience = 3000;
+    while server.count(Operation::PutObject) < N_FILES && running.is_running() && patience > 0 {
+        std::thread::sleep(Duration::from_millis(10));
+        patience -= 1;
+    }
+    assert!(!repo.read("data.dvc").contains("cloud"));
+    drop(lock);
+    running.wait(Duration::from_secs(60)).success();
+    assert!(repo.read("data.dvc").contains("cloud"));
+}

@@ -2,13 +2,15 @@
 
 use std::path::PathBuf;
 
+use haul_storage::progress::Event;
+
 use super::VersionedOut;
 use super::file::OutFile;
 use crate::index::{Version, VersionedFile};
 use crate::metafile::dvc_file::{DvcFile, DvcLock, OutState};
 use crate::ops::Failure;
 use crate::ops::session::Session;
-use crate::{Error, Index, LockWait, Result};
+use crate::{Error, Index, LockWait, RepoLock, Result};
 
 /// Metafiles that were written, and what could not be.
 #[derive(Debug, Default)]
@@ -26,8 +28,7 @@ pub(super) fn record(session: &Session<'_>, outs: &[(&VersionedOut, OutState)]) 
     if outs.is_empty() {
         return Ok(recorded);
     }
-    // Hours of uploads are not given up for somebody who holds the lock for a minute.
-    let _lock = session.repo.lock(LockWait::Forever)?;
+    let _lock = wait_for_lock(session)?;
     for (out, state) in outs {
         match record_out(session, out, state) {
             Ok(false) => {}
@@ -48,6 +49,24 @@ pub(super) fn record(session: &Session<'_>, outs: &[(&VersionedOut, OutState)]) 
         git.stage(&recorded.files)?;
     }
     Ok(recorded)
+}
+
+/// Waits until nobody holds the lock, or the user has enough: hours of uploads are not given up for somebody who holds
+/// it for a minute.
+fn wait_for_lock(session: &Session<'_>) -> Result<RepoLock> {
+    let mut is_told = false;
+    loop {
+        match session.repo.lock(LockWait::Briefly) {
+            Err(Error::Locked(_)) => session.check_cancelled()?,
+            other => return other,
+        }
+        if !is_told {
+            session
+                .observer
+                .on(Event::Warning("waiting for the lock of the repository, to record the new versions"));
+            is_told = true;
+        }
+    }
 }
 
 fn record_out(session: &Session<'_>, out: &VersionedOut, state: &OutState) -> Result<bool> {
