@@ -1,6 +1,6 @@
 //! A bare S3 client for the tests' own requests: make a bucket, look at an object past the program under test.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
@@ -9,6 +9,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use tokio::runtime::Runtime;
 
 use crate::announce::Announcement;
+
+/// How long a server that calls itself ready may go on getting ready.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A client for one server, with the keys of who may do everything. It blocks.
 #[derive(Debug)]
@@ -112,14 +115,22 @@ impl S3Client {
 
     /// Makes a bucket, or takes the one that is there.
     pub fn make_bucket(&self, bucket: &str) -> Result<()> {
-        let reply = self.send(&Method::PUT, &format!("/{bucket}"), &[], Bytes::new())?;
-        ensure!(
-            reply.status.is_success() || reply.status == StatusCode::CONFLICT,
-            "cannot make the bucket {bucket}: {} {}",
-            reply.status,
-            reply.text()
-        );
-        Ok(())
+        let patience = Instant::now() + PATIENCE;
+        loop {
+            let reply = self.send(&Method::PUT, &format!("/{bucket}"), &[], Bytes::new())?;
+            // A server that has just answered "ready" may still say that it is not initialised.
+            if reply.status == StatusCode::SERVICE_UNAVAILABLE && Instant::now() < patience {
+                std::thread::sleep(Duration::from_millis(200));
+                continue;
+            }
+            ensure!(
+                reply.status.is_success() || reply.status == StatusCode::CONFLICT,
+                "cannot make the bucket {bucket}: {} {}",
+                reply.status,
+                reply.text()
+            );
+            return Ok(());
+        }
     }
 
     /// Sets the policy of a bucket, a JSON document.

@@ -167,6 +167,6 @@ fn push_waits_for_whoever_holds_the_lock_before_it_records() {
     }
     assert!(!repo.read("data.dvc").contains("cloud"));
     drop(lock);
-    running.wait(Duration::from_secs(60)).success();
+    running.wait(Duration::from_mins(1)).success();
     assert!(repo.read("data.dvc").contains("cloud"));
 }
