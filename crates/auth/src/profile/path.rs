@@ -41,14 +41,14 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expected: &str) {
-        let env = Env::new("/work", [("HOME", "/home/me"), ("NAME", "n"), ("EMPTY", "")]);
+        let env = Env::new("/srv", [("HOME", "/home/me"), ("NAME", "n"), ("EMPTY", "")]);
         assert_eq!(expand(Path::new(text), &env), Path::new(expected), "{text}");
     }
 
     #[test]
     fn paths_expand_home_and_variables() {
         check("~/.aws/config", "/home/me/.aws/config");
-        check("x/$NAME-${NAME}/$OTHER/${OTHER}/$", "/work/x/n-n/$OTHER/${OTHER}/$");
+        check("x/$NAME-${NAME}/$OTHER/${OTHER}/$", "/srv/x/n-n/$OTHER/${OTHER}/$");
         check("/abs", "/abs");
         check("/abs$EMPTY/${EMPTY}x", "/abs/x");
         check("$HOME/x", "/home/me/x");

@@ -116,29 +116,29 @@ mod tests {
     use super::*;
 
     fn env() -> Env {
-        Env::new("/work/repo/sub", [("HOME", "/home/me")])
+        Env::new("/srv/repo/sub", [("HOME", "/home/me")])
     }
 
     #[test]
     fn resolve_starts_in_the_folder_of_the_file() {
         let check = |path: &str, expected: &str| {
-            assert_eq!(resolve(Path::new("/work/repo/.dvc"), path, &env()), expected, "{path}");
+            assert_eq!(resolve(Path::new("/srv/repo/.dvc"), path, &env()), expected, "{path}");
         };
-        check("../loc", "/work/repo/loc");
-        check("", "/work/repo/.dvc");
+        check("../loc", "/srv/repo/loc");
+        check("", "/srv/repo/.dvc");
         check("/abs/../x", "/abs/../x");
         check("s3://b/../x", "s3://b/../x");
-        check("s3:/b", "/work/repo/.dvc/s3:/b");
+        check("s3:/b", "/srv/repo/.dvc/s3:/b");
         check("~/x", "/home/me/x");
         check("~", "/home/me");
-        check("~no-such-user-here/x", "/work/repo/.dvc/~no-such-user-here/x");
-        check("$HOME/x", "/work/repo/.dvc/$HOME/x");
+        check("~no-such-user-here/x", "/srv/repo/.dvc/~no-such-user-here/x");
+        check("$HOME/x", "/srv/repo/.dvc/$HOME/x");
     }
 
     #[test]
     fn relative_to_file_starts_in_the_working_directory() {
         let check = |path: &str, expected: &str| {
-            assert_eq!(relative_to_file(Path::new("/work/repo/.dvc"), path, &env()), expected, "{path}");
+            assert_eq!(relative_to_file(Path::new("/srv/repo/.dvc"), path, &env()), expected, "{path}");
         };
         check("../loc", "../loc");
         check("../../loc", "../../loc");
