@@ -1,9 +1,9 @@
 //! Asking a person for the code of an MFA device.
 
-use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
+use fs_err::File;
 use haul_auth::PromptMfa;
 use haul_config::Secret;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
