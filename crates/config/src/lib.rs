@@ -18,7 +18,9 @@
 //! - [`ini`]: one file as text - read and edited losslessly;
 //! - [`ConfigPaths`], [`ConfigStack`]: the four files - get, list, edit;
 //! - [`keys`]: every section and option as data;
-//! - [`Config`], [`Remote`], [`S3Remote`]: the validated result, every value [`Located`].
+//! - [`Config`], [`Remote`], [`S3Remote`]: the validated result, every value [`Located`];
+//! - [`atomic`]: files that are replaced as a whole or not at all;
+//! - [`mask_urls`]: what may be shown of a URL that somebody wrote.
 //!
 //! # Known differences from DVC
 //!
@@ -28,11 +30,13 @@
 
 #![warn(missing_docs)]
 
+pub mod atomic;
 mod env;
 mod error;
 pub mod ini;
 mod key;
 pub mod keys;
+mod mask;
 mod origin;
 mod paths;
 mod remote;
@@ -44,6 +48,7 @@ pub mod variables;
 pub use env::Env;
 pub use error::{Error, Place, Result};
 pub use key::{KeyPath, SectionName};
+pub use mask::mask_urls;
 pub use origin::{Level, Located, Origin};
 pub use paths::ConfigPaths;
 pub use remote::{LocalRemote, Remote, RemoteKind, S3Remote, ServerSideEncryption, SslVerify};

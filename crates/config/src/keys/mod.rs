@@ -48,6 +48,8 @@ pub enum Use {
     DvcOnly,
     /// It is accepted, and obsolete in DVC too.
     Obsolete,
+    /// It is accepted, and there is nothing for it to change, for this reason.
+    Idle(&'static str),
 }
 
 /// An option.

@@ -45,9 +45,10 @@ fn append<'a>(page: &mut String, title: &str, documentation: &str, keys: impl It
     for key in keys {
         let default = if key.default.is_empty() { String::new() } else { format!("`{}`", key.default) };
         let note = match key.used {
-            Use::Effective => "",
-            Use::DvcOnly => " Accepted; concerns DVC only.",
-            Use::Obsolete => " Accepted; obsolete in DVC.",
+            Use::Effective => String::new(),
+            Use::DvcOnly => " Accepted; concerns DVC only.".to_owned(),
+            Use::Obsolete => " Accepted; obsolete in DVC.".to_owned(),
+            Use::Idle(reason) => format!(" Accepted; no effect, because {reason}."),
         };
         let secret = if key.is_secret { " **Secret.**" } else { "" };
         let _ = writeln!(page, "| `{}` | {} | {default} | {}{secret}{note} |", key.name, key.kind, key.about);
@@ -74,6 +75,9 @@ mod tests {
         }
         assert!(
             page.contains("| `secret_access_key` | text |  | The secret of the access key. **Secret.** |")
+        );
+        assert!(
+            page.contains("kept. Accepted; no effect, because haul keeps its state in `.dvc/tmp/haul`. |")
         );
         assert!(page.contains("- `listobjects`: DVC accepts the option and ignores it.\n"));
         // A `|` in a cell would break the table.

@@ -1,11 +1,11 @@
 //! The options of remotes, by the scheme of the URL.
 
 use super::Kind::{Bool, BoolOrPath, Choice, Integer, LinkTypes, Number, Path, Text, Unsettable};
-use super::sections::LINKS;
+use super::sections::{PROTECTED, SLOW_LINK_WARNING};
 use super::{Key, Use};
 
 pub(super) const SCHEMES: &[(&str, &[&[Key]])] = &[
-    ("", &[COMMON, LINKS]),
+    ("", &[COMMON, FOLDER]),
     ("s3", &[COMMON, S3]),
     ("gs", &[COMMON, GS]),
     ("ssh", &[COMMON, SSH]),
@@ -24,7 +24,8 @@ pub(super) const SCHEMES: &[(&str, &[&[Key]])] = &[
 
 const COMMON: &[Key] = &[
     Key::new("url", Path, "Where the remote is."),
-    Key::new("checksum_jobs", Integer(Some(1), None), "How many files are hashed side by side."),
+    Key::new("checksum_jobs", Integer(Some(1), None), "How many files are hashed side by side.")
+        .used(Use::Idle("what moves is hashed while it streams; `core.checksum_jobs` is for the workspace")),
     Key::new("jobs", Integer(Some(1), None), "How many transfers run side by side."),
     Key::new("worktree", Bool, "Whether the remote mirrors the workspace."),
     Key::new("no_traverse", Bool, "How missing objects are looked for; haul finds the cheapest way itself.")
@@ -71,13 +72,23 @@ const S3: &[Key] = &[
     Key::new("grant_read_acp", Text, "Who may read the ACL of new objects."),
     Key::new("grant_write_acp", Text, "Who may write the ACL of new objects."),
     Key::new("grant_full_control", Text, "Who may do all of it."),
-    Key::new("cache_regions", Unsettable("bool"), "Whether the region of a bucket is looked up once."),
+    Key::new("cache_regions", Unsettable("bool"), "Whether the region of a bucket is looked up once.")
+        .used(Use::Idle("it always is")),
     Key::new("read_timeout", Integer(None, None), "How many seconds a connection may be silent.")
         .default("60")
         .deviation("60 as documented; DVC waits 15. Zero and less is refused"),
     Key::new("connect_timeout", Integer(None, None), "How many seconds connecting may take.")
         .default("60")
         .deviation("60 as documented; DVC waits 5. Zero and less is refused"),
+    VERIFY,
+];
+
+const FOLDER: &[Key] = &[
+    Key::new("type", LinkTypes, "How objects appear in the remote.").used(Use::Idle("a remote gets copies")),
+    PROTECTED,
+    Key::new("shared", Choice(&["group"]), "Who else may write to the remote.")
+        .used(Use::Idle("the umask decides about the files of a remote")),
+    SLOW_LINK_WARNING,
     VERIFY,
 ];
 

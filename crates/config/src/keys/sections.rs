@@ -84,20 +84,20 @@ const CORE: &[Key] = &[
         .default("true")
         .used(Use::DvcOnly)
         .deviation("haul never looks for updates"),
-    Key::new("site_cache_dir", Text, "Where state that belongs to no repository is kept."),
+    Key::new("site_cache_dir", Text, "Where state that belongs to no repository is kept.")
+        .used(Use::Idle("haul keeps its state in `.dvc/tmp/haul`")),
     Key::new("machine", LowerCase, "The default machine.").used(Use::DvcOnly),
 ];
 
-pub(super) const LINKS: &[Key] = &[
-    Key::new("type", LinkTypes, "How cached files appear in the workspace, by preference.")
-        .default("reflink,copy"),
+pub(super) const PROTECTED: Key =
     Key::new("protected", Bool, "Whether linked files are read-only; they always are.")
         .default("false")
-        .used(Use::Obsolete),
-    Key::new("shared", Choice(&["group"]), "Who else may write to the cache."),
-    Key::new("slow_link_warning", Bool, "Whether a slow way of linking is worth a warning.").default("true"),
-    Key::new("verify", Bool, "Whether objects are hashed again before they are trusted.").default("false"),
-];
+        .used(Use::Obsolete);
+/// DVC 3 reads it and never warns.
+pub(super) const SLOW_LINK_WARNING: Key =
+    Key::new("slow_link_warning", Bool, "Whether a slow way of linking is worth a warning.")
+        .default("true")
+        .used(Use::Obsolete);
 
 const CACHE: &[Key] = &[
     Key::new("local", Text, "The cache of outputs on this machine.").used(Use::Obsolete),
@@ -108,11 +108,14 @@ const CACHE: &[Key] = &[
     Key::new("ssh", Text, "The cache of external outputs.").used(Use::Obsolete),
     Key::new("azure", Text, "The cache of external outputs.").used(Use::Obsolete),
     Key::new("dir", Path, "The folder of the cache.").default(".dvc/cache"),
-    LINKS[0],
-    LINKS[1],
-    LINKS[2],
-    LINKS[3],
-    LINKS[4],
+    Key::new("type", LinkTypes, "How cached files appear in the workspace, by preference.")
+        .default("reflink,copy"),
+    PROTECTED,
+    Key::new("shared", Choice(&["group"]), "Who else may write to the cache."),
+    SLOW_LINK_WARNING,
+    Key::new("verify", Bool, "Whether objects are hashed again once they are in the cache.")
+        .default("false")
+        .used(Use::Idle("every object is hashed while it is written, and gets its name only if it is right")),
 ];
 
 const STATE: &[Key] = &[

@@ -9,7 +9,7 @@ use crate::ini::Value;
 use crate::schema::url::UrlParts;
 use crate::schema::validate;
 use crate::schema::values::{boolean, integer, link_types};
-use crate::schema::{CoreConfig, positive, remote_not_found};
+use crate::schema::{positive, remote_not_found};
 use crate::stack::resolve;
 use crate::stack::tree::{Node, Table};
 use crate::{Env, Error, Located, Origin, Place, Result, Secret};
@@ -18,9 +18,9 @@ use crate::{Env, Error, Located, Origin, Place, Result, Secret};
 const MAX_REFERENCES: usize = 16;
 
 /// Builds a remote, checking what the schema can't see.
-pub(crate) fn build(tree: &Table, name: &str, core: &CoreConfig, env: &Env) -> Result<Remote> {
+pub(crate) fn build(tree: &Table, name: &str, env: &Env) -> Result<Remote> {
     let table = dereference(tree, name)?;
-    let options = Options { name, table: &table };
+    let options = Options { name, table: &table, setting: None };
     if let Some(error) = rules::check(&options).into_iter().next() {
         return Err(error);
     }
@@ -41,7 +41,6 @@ pub(crate) fn build(tree: &Table, name: &str, core: &CoreConfig, env: &Env) -> R
     Ok(Remote {
         name: name.to_owned(),
         jobs: options.leaf("jobs").map(positive),
-        checksum_jobs: options.leaf("checksum_jobs").map(positive).or_else(|| core.checksum_jobs.clone()),
         verify: options.boolean("verify").unwrap_or_else(|| Located::default_value(false)),
         version_aware: options.boolean("version_aware").or_else(implied),
         worktree,
@@ -153,11 +152,6 @@ pub(super) fn bucket_and_prefix(parts: &UrlParts) -> (String, String) {
     let bucket = parts.authority.rsplit_once('@').map_or(parts.authority.as_str(), |(_, bucket)| bucket);
     let path = parts.rest.split('?').next().unwrap_or_default();
     let path = path.strip_prefix('/').unwrap_or(path).trim_end_matches('/');
-    if bucket.starts_with("arn:") {
-        // `arn:aws:s3:region:account:accesspoint/name` has a slash inside the bucket's name.
-        let (name, rest) = path.split_once('/').unwrap_or((path, ""));
-        return (format!("{bucket}/{name}"), rest.to_owned());
-    }
     (bucket.to_owned(), path.to_owned())
 }
 
@@ -165,7 +159,7 @@ pub(super) fn bucket_and_prefix(parts: &UrlParts) -> (String, String) {
 ///
 /// `Deviation:` a relative path starts in the folder of the file, as all paths do; DVC starts in the working
 /// directory, which is tried second.
-fn ssl_verify(value: Located<Value>, env: &Env) -> Located<SslVerify> {
+pub(super) fn ssl_verify(value: Located<Value>, env: &Env) -> Located<SslVerify> {
     let origin: Origin = value.origin.clone();
     value.map(|value| match boolean(&value) {
         Some(true) => SslVerify::Enabled,

@@ -2,6 +2,7 @@
 
 mod build;
 pub(crate) mod rules;
+pub(crate) mod written;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -23,8 +24,6 @@ pub struct Remote {
     pub url: Located<String>,
     /// How many transfers may run side by side (`jobs`).
     pub jobs: Option<Located<NonZeroUsize>>,
-    /// How many files may be hashed side by side (`checksum_jobs` of the remote, else of `core`).
-    pub checksum_jobs: Option<Located<NonZeroUsize>>,
     /// Whether downloads are hashed again (`verify`).
     pub verify: Located<bool>,
     /// Whether object versions stand for file versions (`version_aware`); implied by `worktree`.

@@ -7,10 +7,11 @@ use url::Url;
 use super::ServerSideEncryption;
 use super::build::bucket_and_prefix;
 use crate::error::level_flag;
+use crate::mask::has_user_info;
 use crate::schema::url::UrlParts;
 use crate::schema::values::{boolean, integer};
 use crate::stack::tree::{Leaf, Table};
-use crate::{Error, Located, Place, Secret, keys};
+use crate::{Error, Located, Place, Secret, keys, mask_urls};
 
 /// The options that grant something to somebody.
 const GRANTS: [&str; 4] = ["grant_read", "grant_read_acp", "grant_write_acp", "grant_full_control"];
@@ -29,6 +30,8 @@ const HEADERS: [&str; 7] = [
 pub(crate) struct Options<'a> {
     pub(crate) name: &'a str,
     pub(crate) table: &'a Table,
+    /// The option that a command is about to set; it stands in no file yet.
+    pub(crate) setting: Option<&'a str>,
 }
 
 impl<'a> Options<'a> {
@@ -64,7 +67,7 @@ impl<'a> Options<'a> {
     }
 
     /// Returns the command that sets an option at the level where `beside` stands.
-    fn set(&self, beside: &str, option: &str, value: &str) -> String {
+    pub(super) fn set(&self, beside: &str, option: &str, value: &str) -> String {
         let flag = if keys::is_secret(&crate::KeyPath::remote(self.name, option)) {
             " --local"
         } else {
@@ -74,14 +77,24 @@ impl<'a> Options<'a> {
     }
 
     fn contradiction(&self, message: String, first: &str, second: &str) -> Error {
-        Error::Invalid {
-            message,
-            places: self.places(&[first, second]),
-            hint: format!("remove one: {} or {}", self.unset(first), self.unset(second)),
-        }
+        let hint = match self.setting {
+            Some(setting) if setting == first => format!("first type {}", self.unset(second)),
+            Some(setting) if setting == second => format!("first type {}", self.unset(first)),
+            _ => format!("remove one: {} or {}", self.unset(first), self.unset(second)),
+        };
+        Error::Invalid { message, places: self.places(&[first, second]), hint }
     }
 
-    fn malformed(&self, option: &str, problem: &str, hint: String) -> Error {
+    /// Says where keys belong that somebody put into a URL.
+    pub(super) fn keys_apart(&self) -> String {
+        format!(
+            "; keys go into `haul remote modify --local {name} access_key_id <key id>` and `haul remote modify --local \
+             {name} secret_access_key <secret>`",
+            name = self.name
+        )
+    }
+
+    pub(super) fn malformed(&self, option: &str, problem: &str, hint: String) -> Error {
         Error::Invalid { message: format!("`{option}` {problem}"), places: self.places(&[option]), hint }
     }
 
@@ -123,6 +136,18 @@ pub(crate) fn check(options: &Options<'_>) -> Vec<Error> {
         let hint = format!("type `haul remote modify {} url s3://<bucket>/<path>`", options.name);
         errors.push(options.malformed("url", &problem, hint));
     }
+    if bucket.starts_with("arn:") {
+        let hint = format!(
+            "an access point has an alias that ends with `-s3alias` and is used like a bucket's name: type `haul \
+             remote modify {} url s3://<alias>/<path>`",
+            options.name
+        );
+        errors.push(options.malformed(
+            "url",
+            "names an access point by its ARN, which haul does not speak to",
+            hint,
+        ));
+    }
     malformed(options, &mut errors);
     incomplete(options, &bucket, &mut errors);
     errors
@@ -147,11 +172,15 @@ fn contradictions(options: &Options<'_>, errors: &mut Vec<Error>) {
         errors.push(Error::Invalid {
             message: "`sse_kms_key_id` needs `sse = aws:kms`, but `sse` is `AES256`".to_owned(),
             places: options.places(&["sse_kms_key_id", "sse"]),
-            hint: format!(
-                "type {} or {}",
-                options.set("sse", "sse", "aws:kms"),
-                options.unset("sse_kms_key_id")
-            ),
+            hint: match options.setting {
+                Some("sse_kms_key_id") => format!("first type {}", options.set("sse", "sse", "aws:kms")),
+                Some("sse") => format!("first type {}", options.unset("sse_kms_key_id")),
+                _ => format!(
+                    "type {} or {}",
+                    options.set("sse", "sse", "aws:kms"),
+                    options.unset("sse_kms_key_id")
+                ),
+            },
         });
     }
 }
@@ -195,15 +224,26 @@ fn malformed(options: &Options<'_>, errors: &mut Vec<Error>) {
             ));
         }
     }
+    if let Some(region) = options.text("region").filter(|region| !is_region(&region.value)) {
+        let problem = format!("is `{}`, but must be letters, digits and `-` only", region.value);
+        let likely = region.value.trim().replace([' ', '_'], "-").to_lowercase();
+        let likely = if is_region(&likely) { likely } else { "eu-west-1".to_owned() };
+        errors.push(options.malformed(
+            "region",
+            &problem,
+            format!("type {}", options.set("region", "region", &likely)),
+        ));
+    }
     if let Some(url) = options.text("endpointurl")
         && let Err(problem) = endpoint(&url.value)
     {
-        let example = if url.value.contains("://") {
+        let example = if url.value.contains("://") || url.value.contains('@') {
             "https://<host>".to_owned()
         } else {
             format!("https://{}", url.value)
         };
-        let hint = format!("type {}", options.set("endpointurl", "endpointurl", &example));
+        let keys = if url.value.contains('@') { options.keys_apart() } else { String::new() };
+        let hint = format!("type {}{keys}", options.set("endpointurl", "endpointurl", &example));
         errors.push(options.malformed("endpointurl", &problem, hint));
     }
     for grant in GRANTS {
@@ -266,7 +306,11 @@ pub(super) fn endpoint(text: &str) -> Result<Url, String> {
         .iter()
         .any(|scheme| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)));
     if !has_scheme {
-        return Err(format!("is `{text}`, but must start with `http://` or `https://`"));
+        return Err(format!("is `{}`, but must start with `http://` or `https://`", mask_urls(text)));
+    }
+    // Before all else: what can't be parsed may hold a password, too.
+    if has_user_info(text) {
+        return Err("holds a user name or password, which whoever sees the URL would see".to_owned());
     }
     let url = Url::parse(text).map_err(|error| format!("is no valid URL: {error}"))?;
     if url.query().is_some() || url.fragment().is_some() {
@@ -275,12 +319,24 @@ pub(super) fn endpoint(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
+/// Tells whether a text can be the name of a region; botocore refuses the same.
+///
+/// Source: `validate_region_name` in `botocore/utils.py`.
+fn is_region(text: &str) -> bool {
+    text.len() <= 63
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && !text.bytes().all(|byte| byte.is_ascii_digit())
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}
+
 /// Says what is wrong with the name of a bucket.
 ///
 /// AWS is stricter today (3 to 63 small letters, digits, `-` and `.`), but keeps older buckets, and other servers
 /// allow more; what no server takes is refused.
 /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>.
 fn bucket_problem(bucket: &str) -> Option<String> {
+    // Deviation: DVC sends to access points that are named by their ARN; haul takes their aliases only.
     if bucket.starts_with("arn:") {
         return None;
     }

@@ -39,7 +39,6 @@ impl Config {
                 no_scm: core.boolean("no_scm", false),
                 autostage: core.boolean("autostage", false),
                 check_update: core.boolean("check_update", true),
-                site_cache_dir: core.text("site_cache_dir").map(|path| path.map(|path| env.absolute(path))),
             },
             cache: CacheConfig {
                 dir: cache.text("dir").map(|path| path.map(PathBuf::from)),
@@ -48,8 +47,6 @@ impl Config {
                     Some(leaf) => Located::new(true, leaf.origin.clone()),
                     None => Located::default_value(false),
                 },
-                slow_link_warning: cache.boolean("slow_link_warning", true),
-                verify: cache.boolean("verify", false),
             },
             warnings,
             env: env.clone(),
@@ -72,7 +69,7 @@ impl Config {
                 }
             },
         };
-        crate::remote::build(&self.tree, &name, &self.core, &self.env)
+        crate::remote::build(&self.tree, &name, &self.env)
     }
 
     /// Returns the names of all remotes, in the order they were first seen.
@@ -148,8 +145,6 @@ pub struct CoreConfig {
     pub autostage: Located<bool>,
     /// Whether DVC looks for updates; haul never does.
     pub check_update: Located<bool>,
-    /// Where state that is not the repository's own is kept.
-    pub site_cache_dir: Option<Located<PathBuf>>,
 }
 
 /// Section `cache`.
@@ -161,10 +156,6 @@ pub struct CacheConfig {
     pub types: Option<Located<Vec<LinkType>>>,
     /// Whether cache files are writable for the group (`shared = group`).
     pub shared_group: Located<bool>,
-    /// Whether a slow way of linking is worth a warning.
-    pub slow_link_warning: Located<bool>,
-    /// Whether cache files are hashed again before they are trusted.
-    pub verify: Located<bool>,
 }
 
 /// The ways a cached file can appear in the workspace.

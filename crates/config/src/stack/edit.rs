@@ -5,22 +5,23 @@
 //! an empty `config.local` behind `remote remove` and `remote rename`; here no file is made for nothing.
 
 use super::layer::Layer;
+use super::refusal::{Setting, refused};
 use super::resolve::{holds_path, relative_to_file};
 use super::tree::Table;
 use super::{AddRemote, ConfigStack, Edited, Notice, not_found, write};
 use crate::error::stands_at;
 use crate::ini::{Document, Unquotable, Value};
-use crate::remote::{dereference, rules};
+use crate::remote::{dereference, rules, written};
 use crate::schema::values::boolean;
 use crate::schema::{self, validate};
-use crate::{Error, KeyPath, Level, Place, Result, SectionName, keys};
+use crate::{Env, Error, KeyPath, Level, Place, Result, SectionName, keys};
 
 impl ConfigStack {
     /// Sets an option (`config NAME VALUE`); creates its section if need be.
     pub fn set(&mut self, level: Level, key: &KeyPath, value: &str) -> Result<Edited> {
-        let value = self.for_file(level, key, value)?;
-        let document = self.changed(level, |document| put(document, key, &value))?;
-        let mut edited = self.commit(vec![(level, document)], Some(key))?;
+        let in_file = self.for_file(level, key, value)?;
+        let document = self.changed(level, |document| put(document, key, &in_file))?;
+        let mut edited = self.commit(vec![(level, document)], Some(Setting { key, value }))?;
         if key.to_string() == "cache.type" {
             edited.notices.push(Notice::CacheTypeChanged);
         }
@@ -45,7 +46,7 @@ impl ConfigStack {
     pub fn add_remote(&mut self, level: Level, name: &str, url: &str, how: AddRemote) -> Result<Edited> {
         let name = name.to_lowercase();
         let key = KeyPath::remote(&name, "url");
-        let url = self.for_file(level, &key, url)?;
+        let in_file = self.for_file(level, &key, url)?;
         if let Some(found) = self.layer(level)?.table.table(&["remote", &name])
             && !how.force
         {
@@ -54,13 +55,13 @@ impl ConfigStack {
         }
         let document = self.changed(level, |document| {
             document.keep_only(&key.section, "url");
-            put(document, &key, &url)?;
+            put(document, &key, &in_file)?;
             if how.default {
                 put(document, &default_key(), &name)?;
             }
             Ok(())
         })?;
-        self.commit(vec![(level, document)], Some(&key))
+        self.commit(vec![(level, document)], Some(Setting { key: &key, value: url }))
     }
 
     /// Sets an option of a remote.
@@ -68,10 +69,10 @@ impl ConfigStack {
     /// The remote must be defined in this or a lower level; for the level of the repository, in any.
     pub fn modify_remote(&mut self, level: Level, name: &str, option: &str, value: &str) -> Result<Edited> {
         let key = KeyPath::remote(name, option);
-        let value = self.for_file(level, &key, value)?;
+        let in_file = self.for_file(level, &key, value)?;
         self.check_known(&self.visible(level), name)?;
-        let document = self.changed(level, |document| put(document, &key, &value))?;
-        let result = self.commit(vec![(level, document)], Some(&key));
+        let document = self.changed(level, |document| put(document, &key, &in_file))?;
+        let result = self.commit(vec![(level, document)], Some(Setting { key: &key, value }));
         result.map_err(|error| self.point_above(error, level, &key))
     }
 
@@ -79,7 +80,7 @@ impl ConfigStack {
     ///
     /// The remote must be defined in this or a lower level.
     ///
-    /// `Deviation:` if this level has no section of the remote, DVC adds an empty one.
+    /// `Deviation:` DVC adds an empty section when an option is unset at a level that has none of the remote.
     pub fn unset_remote_option(&mut self, level: Level, name: &str, option: &str) -> Result<Edited> {
         let key = KeyPath::remote(name, option);
         self.refresh(level)?;
@@ -285,7 +286,7 @@ impl ConfigStack {
     ///
     /// With `set`, what is wrong with the remote *because of* that option is an error, and what it only lacks is a
     /// notice; mistakes elsewhere are left to whoever uses the remote.
-    fn commit(&mut self, changes: Vec<(Level, Document)>, set: Option<&KeyPath>) -> Result<Edited> {
+    fn commit(&mut self, changes: Vec<(Level, Document)>, set: Option<Setting<'_>>) -> Result<Edited> {
         let mut candidate = self.clone();
         let mut highest = Level::System;
         for (level, document) in &changes {
@@ -293,11 +294,16 @@ impl ConfigStack {
             candidate.replace(Layer::new(*level, &path, document.clone(), &self.env)?);
             highest = highest.max(*level);
         }
-        validate::validate(&candidate.merged(Some(highest)))?;
+        let checked = validate::validate(&candidate.merged(Some(highest)));
         let mut edited = Edited::default();
-        if let Some(key) = set {
-            edited.notices = notices(&candidate.merged(None), key)?;
-            edited.notices.extend(self.secret_notice(changes.first().map(|(level, _)| *level), key));
+        if let Some(setting) = set {
+            let checked = checked.and_then(|_| notices(&candidate.merged(None), setting.key, &self.env));
+            edited.notices = checked.map_err(|error| {
+                refused(error, highest, setting, &self.merged(None), &candidate.merged(None))
+            })?;
+            edited.notices.extend(self.secret_notice(changes.first().map(|(level, _)| *level), setting.key));
+        } else {
+            checked?;
         }
         for (level, document) in changes {
             let layer = self.layer(level)?;
@@ -338,13 +344,14 @@ impl ConfigStack {
 }
 
 /// Checks the remote of an option that was set.
-fn notices(merged: &Table, key: &KeyPath) -> Result<Vec<Notice>> {
+fn notices(merged: &Table, key: &KeyPath, env: &Env) -> Result<Vec<Notice>> {
     let SectionName::Remote(name) = &key.section else { return Ok(Vec::new()) };
     // A reference to a remote that does not exist yet is left to whoever uses it.
     let Ok(table) = dereference(merged, name) else { return Ok(Vec::new()) };
     let full_key = key.to_string();
     let mut notices = Vec::new();
-    for error in rules::check(&rules::Options { name, table: &table }) {
+    let options = rules::Options { name, table: &table, setting: Some(&key.option) };
+    for error in rules::check(&options) {
         let concerns_it = |places: &[Place]| places.iter().any(|place| place.key == full_key);
         match error {
             Error::Invalid { ref places, .. } if concerns_it(places) => return Err(error),
@@ -354,6 +361,7 @@ fn notices(merged: &Table, key: &KeyPath) -> Result<Vec<Notice>> {
             _ => {}
         }
     }
+    notices.extend(written::check(&options, env)?);
     Ok(notices)
 }
 

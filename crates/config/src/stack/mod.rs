@@ -2,6 +2,7 @@
 
 mod edit;
 mod layer;
+mod refusal;
 pub(crate) mod resolve;
 pub(crate) mod tree;
 mod write;
@@ -87,6 +88,13 @@ pub enum Notice {
         message: String,
         /// The options that are set.
         places: Vec<Place>,
+        /// What to type.
+        hint: String,
+    },
+    /// The value can be written and will hardly work.
+    Doubtful {
+        /// What is doubtful.
+        message: String,
         /// What to type.
         hint: String,
     },

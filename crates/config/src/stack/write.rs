@@ -1,36 +1,41 @@
-//! Files that are replaced as a whole or not at all.
+//! How the file of a level is replaced.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
-/// Replaces the content of a file.
+use crate::atomic::{self, Replace};
+
+/// Replaces the content of a configuration file.
 ///
-/// The new content goes to a temporary file in the same folder, is synced, and takes the name of the file: whoever
-/// reads at any time, also after a crash, sees the old or the new content. The mode of the file stays; a symlink stays
-/// and its target is replaced; a file that is not writable is an error. Missing folders are made.
+/// Whoever reads at any time, also after a crash, sees the old or the new content. The mode of the file stays; a symlink
+/// stays and its target is replaced; a file that is not writable is an error. Missing folders are made.
 pub(super) fn replace(path: &Path, content: &str) -> io::Result<()> {
     let target = follow(path)?;
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs_err::create_dir_all(folder)?;
-    let old = match fs_err::metadata(&target) {
-        Ok(metadata) => Some(metadata.permissions()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(error),
-    };
-    if old.as_ref().is_some_and(std::fs::Permissions::readonly) {
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the file is read-only"));
+    match fs_err::metadata(&target) {
+        Ok(metadata) if metadata.permissions().readonly() => {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the file is read-only"));
+        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
     }
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".config.").suffix(".tmp");
-    new_file_mode(&mut builder);
-    let mut file = builder.tempfile_in(folder)?;
-    file.write_all(content.as_bytes())?;
-    if let Some(permissions) = old {
-        file.as_file().set_permissions(permissions)?;
-    }
-    file.as_file().sync_all()?;
-    file.persist(&target).map_err(|error| error.error)?;
+    let staging = staging_of(path)?;
+    let how = Replace { staging: staging.as_deref(), is_synced: true };
+    atomic::replace(&target, content.as_bytes(), how)?;
     sync_folder(folder)
+}
+
+/// Returns the folder for temporary files of a repository's configuration: a secret in one that is left behind must
+/// not be seen by Git. The other levels have none.
+fn staging_of(path: &Path) -> io::Result<Option<PathBuf>> {
+    let Some(dvc_dir) = path.parent().filter(|folder| folder.file_name() == Some(".dvc".as_ref())) else {
+        return Ok(None);
+    };
+    let staging = dvc_dir.join("tmp");
+    // A fresh clone has none.
+    fs_err::create_dir_all(&staging)?;
+    Ok(Some(staging))
 }
 
 /// Follows symlinks, also to a file that does not exist yet.
@@ -51,16 +56,6 @@ fn follow(path: &Path) -> io::Result<PathBuf> {
     }
     Err(io::Error::other("too many levels of symbolic links"))
 }
-
-/// Lets the umask decide, as for any new file; temporary files are private otherwise.
-#[cfg(unix)]
-fn new_file_mode(builder: &mut tempfile::Builder<'_, '_>) {
-    use std::os::unix::fs::PermissionsExt as _;
-    builder.permissions(std::fs::Permissions::from_mode(0o666));
-}
-
-#[cfg(not(unix))]
-fn new_file_mode(_builder: &mut tempfile::Builder<'_, '_>) {}
 
 /// Makes the new name durable.
 #[cfg(unix)]
