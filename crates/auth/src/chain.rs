@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use haul_config::{Env, Secret};
+use haul_config::{Env, Secret, mask_urls};
 
 use crate::cache::{CredentialCache, Fetch};
 use crate::identity::CallerIdentity;
@@ -196,7 +196,7 @@ pub(crate) async fn ask_profile(
     note(trace, SourceName::ConfigFile, config_file::load(walk, profile))
 }
 
-/// Writes an answer down; `None` means: ask the next source.
+/// Writes an answer down, without the passwords of URLs; `None` means: ask the next source.
 fn note(
     trace: &mut Trace,
     name: SourceName,
@@ -204,11 +204,11 @@ fn note(
 ) -> Option<Result<Credentials>> {
     match verdict {
         Ok(Verdict::Continue(why)) => {
-            trace.push(name, Answer::Continue(why));
+            trace.push(name, Answer::Continue(mask_urls(&why)));
             None
         }
         Ok(Verdict::Found(credentials, from)) => {
-            trace.push(name, Answer::Found(from));
+            trace.push(name, Answer::Found(mask_urls(&from)));
             Some(Ok(credentials))
         }
         Err(stop) => {

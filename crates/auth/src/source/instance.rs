@@ -96,7 +96,7 @@ impl<'a> Service<'a> {
             walk,
             endpoint: endpoint.trim_end_matches('/').to_owned(),
             attempts: Attempts {
-                // Deviation: botocore asks once, and fails when many processes of an instance ask at once. Somebody
+                // Deviation: botocore asks the metadata service once, and fails when many processes of an instance ask. Somebody
                 // who answers "busy" is asked again here; silence, the sign of no EC2, still counts at once.
                 count: n_attempts.as_ref().map_or(3, |attempts| attempts.value.max(1)),
                 timeout: Duration::from_secs(timeout.map_or(1, |timeout| timeout.value.max(1))),
@@ -186,7 +186,7 @@ impl<'a> Service<'a> {
     fn unreachable(&self, error: SendError) -> Miss {
         match error {
             SendError::Stop(stop) => Miss::Stop(stop),
-            // Deviation: botocore asks once more, without a token, where nobody listens.
+            // Deviation: botocore asks the metadata service once more, without a token, where nobody listens.
             SendError::Http(error) => Miss::Continue(format!(
                 "nobody answers at `{}`: {error}; this is no EC2 instance",
                 self.endpoint

@@ -17,12 +17,13 @@ pub(crate) mod web_identity;
 
 mod keys;
 mod metadata;
+mod said;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use haul_config::{Env, Located};
+use haul_config::{Env, Located, mask_urls};
 
 use crate::error::InvalidValue;
 use crate::profile::{AwsFiles, Profile};
@@ -99,8 +100,9 @@ pub(crate) struct Stop {
 }
 
 impl Stop {
+    /// Takes the reason; the passwords of URLs in it are masked.
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), hint: None, transient: false, source: None }
+        Self { message: mask_urls(&message.into()), hint: None, transient: false, source: None }
     }
 
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {

@@ -2,23 +2,30 @@
 //!
 //! Source: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html>.
 
-use std::process::Stdio;
+use std::io;
+use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use haul_config::Located;
 use serde::Deserialize;
-use tokio::process::Command;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::process::{Child, Command};
 
+use super::said::excerpt_of;
 use super::{Stop, Verdict, Walk, not_expired, owned};
-use crate::send::excerpt;
 use crate::{Credentials, SourceName, shell_words, time};
 
-/// Deviation: botocore waits for ever. Long enough for a person who has to touch a token.
+/// Deviation: botocore waits for a `credential_process` for ever; haul for two minutes, long enough for a person who has
+/// to touch a token.
 const TIMEOUT: Duration = Duration::from_mins(2);
+
+/// Deviation: botocore reads what a `credential_process` prints until the memory is full; haul stops at 1 MiB. Keys and
+/// tokens have a few thousand characters.
+const MAX_OUTPUT_BYTES: u64 = 1 << 20;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Output {
+struct Printed {
     version: Option<serde_json::Value>,
     access_key_id: Option<String>,
     secret_access_key: Option<String>,
@@ -44,6 +51,8 @@ pub(crate) async fn load(walk: Walk<'_>, profile: &str) -> Result<Verdict, Stop>
 }
 
 /// Runs the program in the environment the chain was given and returns what it prints.
+///
+/// It shares our stdin, as in botocore: some ask for a code.
 async fn run(
     walk: Walk<'_>,
     line: &Located<&str>,
@@ -52,56 +61,64 @@ async fn run(
 ) -> Result<Vec<u8>, Stop> {
     let named = format!("`{program}`, the `credential_process` ({}),", line.origin);
     let env = walk.env();
-    let output = Command::new(program)
+    let cannot_run = |error| Stop::new(format!("{named} cannot be run")).with_source(error);
+    // Dropped, it is killed: whoever fails below need not care.
+    let child = Command::new(program)
         .args(arguments)
         .env_clear()
         .envs(env.vars_os())
         .current_dir(env.current_dir())
+        .stdin(Stdio::inherit())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true)
-        .output();
-    let output = match tokio::time::timeout(walk.context.process_timeout.unwrap_or(TIMEOUT), output).await {
+        .spawn()
+        .map_err(cannot_run)?;
+    let timeout = walk.context.process_timeout.unwrap_or(TIMEOUT);
+    let output = match tokio::time::timeout(timeout, output(child)).await {
         Err(_) => {
-            let seconds = walk.context.process_timeout.unwrap_or(TIMEOUT).as_secs();
+            let seconds = timeout.as_secs();
             return Err(Stop::new(format!("{named} did not end within {seconds} s")).transient());
         }
-        Ok(Err(error)) => return Err(Stop::new(format!("{named} cannot be run")).with_source(error)),
+        Ok(Err(Broken::TooLong(stream))) => {
+            return Err(Stop::new(format!("{named} printed more than 1 MiB on {stream}")));
+        }
+        Ok(Err(Broken::Io(error))) => return Err(cannot_run(error)),
         Ok(Ok(output)) => output,
     };
     if output.status.success() {
         return Ok(output.stdout);
     }
-    let said = masked(&excerpt(&output.stderr));
+    let said = excerpt_of(&output.stderr);
     let said = if said.is_empty() { "it printed nothing on stderr".to_owned() } else { said };
     Err(Stop::new(format!("{named} failed ({}): {said}", output.status)))
 }
 
-/// Hides what may be a key in the words of a program that failed: some of them show what they got.
-///
-/// AWS's secret keys are 40 characters of base64, session tokens are longer; no word of a sentence and hardly a path is.
-fn masked(said: &str) -> String {
-    const LEAST: usize = 32;
-    let is_key = |character: char| character.is_ascii_alphanumeric() || "+/=".contains(character);
-    let mut shown = String::new();
-    let mut rest = said;
-    while !rest.is_empty() {
-        let length = rest.find(|character| !is_key(character)).unwrap_or(rest.len());
-        let (run, tail) = rest.split_at(length);
-        let mixed = [char::is_ascii_digit, char::is_ascii_uppercase, char::is_ascii_lowercase]
-            .into_iter()
-            .all(|is_kind: fn(&char) -> bool| run.chars().any(|character| is_kind(&character)));
-        shown.push_str(if run.len() >= LEAST && mixed { "****" } else { run });
-        let other = tail.find(is_key).unwrap_or(tail.len());
-        shown.push_str(&tail[..other]);
-        rest = &tail[other..];
+/// Why there is no output.
+enum Broken {
+    TooLong(&'static str),
+    Io(io::Error),
+}
+
+/// Reads all that the program prints, and waits for its end.
+async fn output(mut child: Child) -> Result<Output, Broken> {
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let (stdout, stderr) = tokio::try_join!(read_all(stdout, "stdout"), read_all(stderr, "stderr"))?;
+    let status = child.wait().await.map_err(Broken::Io)?;
+    Ok(Output { status, stdout, stderr })
+}
+
+async fn read_all(pipe: Option<impl AsyncRead + Unpin>, name: &'static str) -> Result<Vec<u8>, Broken> {
+    let mut content = Vec::new();
+    if let Some(pipe) = pipe {
+        pipe.take(MAX_OUTPUT_BYTES + 1).read_to_end(&mut content).await.map_err(Broken::Io)?;
     }
-    shown
+    if content.len() as u64 > MAX_OUTPUT_BYTES { Err(Broken::TooLong(name)) } else { Ok(content) }
 }
 
 /// Reads what the program printed; the text itself never enters a message, as it may hold the secret.
 fn read(stdout: &[u8], named: &str, account_id: Option<String>) -> Result<Credentials, Stop> {
-    let output: Output = serde_json::from_slice(stdout).map_err(|error| {
+    let output: Printed = serde_json::from_slice(stdout).map_err(|error| {
         let place = format!("line {}, column {}", error.line(), error.column());
         Stop::new(format!("{named} printed what is not the JSON expected ({place})"))
     })?;
@@ -125,20 +142,4 @@ fn read(stdout: &[u8], named: &str, account_id: Option<String>) -> Result<Creden
         .with_session_token(output.session_token)
         .with_expiry(expires_at)
         .with_account_id(output.account_id.or(account_id)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::masked;
-
-    #[test]
-    fn what_looks_like_a_key_is_hidden() {
-        let said = "got SecretAccessKey=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY9, for arn:aws:iam::123456789012:role/r";
-        assert_eq!(
-            masked(said),
-            "got **** for arn:aws:iam::123456789012:role/r".replace("got ****", "got ****,")
-        );
-        let said = "no vault at https://vault.example.org:8200/v1/aws/creds/some-long-role-name, größe 1";
-        assert_eq!(masked(said), said);
-    }
 }
