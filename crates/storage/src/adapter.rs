@@ -153,7 +153,7 @@ impl<T: ObjectStore + MultipartStore + Display + Debug> RemoteStore for ObjectSt
         let (path, id) = (self.path(key)?, upload_id.to_owned());
         let put = MultipartStore::put_part(&*self.store, &path, &id, index, PutPayload::from_bytes(bytes));
         let part = put.await.map_err(|error| self.error("put a part of", key, error))?;
-        Ok(UploadedPart { number, etag: part.content_id, size_bytes })
+        Ok(UploadedPart { number, etag: part.content_id, crc32: None, size_bytes })
     }
 
     async fn list_parts(&self, _key: &str, _upload_id: &str) -> Result<Option<Vec<UploadedPart>>> {

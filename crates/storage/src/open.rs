@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use haul_auth::{AwsSettings, CredentialChain, CredentialRequest, PromptMfa, ProvideCredentials};
-use haul_config::{Env, Remote, RemoteKind, S3Remote};
+use haul_config::{Env, Remote, RemoteKind, S3Remote, mask_urls};
 
 use crate::s3::{Http, HttpSettings, ProxySettings, S3Options, S3Store, ServerTrust};
 use crate::versions::VersionedStore;
@@ -31,8 +31,8 @@ pub fn open_versioned_remote(
     if let RemoteKind::S3(s3) = &remote.kind {
         return Ok(Arc::new(connect_s3(remote, s3, env, prompt)?.store));
     }
-    let message =
-        format!("remote `{}` is `version_aware`, and `{}` keeps no versions", remote.name, remote.url.value);
+    let url = mask_urls(&remote.url.value);
+    let message = format!("remote `{}` is `version_aware`, and `{url}` keeps no versions", remote.name);
     let hint = format!("type `haul remote modify --unset {} version_aware`", remote.name);
     Err(Error::new(ErrorKind::Config, message).with_hint(hint))
 }
@@ -96,6 +96,7 @@ pub fn connect_s3(
     let options = S3Options::resolve(remote, s3, &settings, env)?;
     // The remote's certificate settings are for its server only: STS and SSO are AWS's.
     let for_credentials = Http::new(HttpSettings {
+        remote_name: None,
         trust: settings.ca_bundle.clone().map_or(ServerTrust::System, ServerTrust::CaBundle),
         proxy: ProxySettings::from_env(env),
         connect_timeout: options.connect_timeout.value,
@@ -106,6 +107,7 @@ pub fn connect_s3(
     }
     let credentials = Arc::new(chain);
     let http = Http::new(HttpSettings {
+        remote_name: Some(remote.name.clone()),
         trust: options.trust.clone(),
         proxy: options.proxy.clone(),
         connect_timeout: options.connect_timeout.value,
@@ -231,6 +233,7 @@ mod tests {
         let (_folder, connection) = connect("url = s3://data\nssl_verify = /none/ca.pem\n", "");
         let error = connection.unwrap_err();
         assert!(error.to_string().contains("/none/ca.pem"), "{error}");
+        assert!(error.hint().unwrap().contains("`haul remote modify r ssl_verify "), "{:?}", error.hint());
     }
 
     #[test]

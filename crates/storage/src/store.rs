@@ -112,6 +112,8 @@ pub struct UploadedPart {
     pub number: u32,
     /// Entity tag as the store wrote it.
     pub etag: String,
+    /// CRC-32 in base64, if the store knows it.
+    pub crc32: Option<String>,
     /// Size in bytes.
     pub size_bytes: u64,
 }

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use haul_config::Located;
+use haul_config::{Located, mask_urls};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::{Host, Url};
 
@@ -98,7 +98,8 @@ impl Endpoint {
         let region = options.region.as_ref().map_or(DEFAULT_REGION, |region| &region.value);
         match &options.endpoint_url {
             Some(url) => Self::custom(options, &url.value, region).map_err(|(problem, hint)| {
-                let message = format!("endpoint `{}`{} {problem}", url.value, from_origin(&url.origin));
+                let shown = mask_urls(&url.value);
+                let message = format!("endpoint `{shown}`{} {problem}", from_origin(&url.origin));
                 Error::new(ErrorKind::Config, message)
                     .with_hint(hint.replace("NAME", options.name_in_commands()))
             }),
@@ -110,10 +111,11 @@ impl Endpoint {
         let how = || "set it with `haul remote modify NAME endpointurl https://HOST:PORT`".to_owned();
         // `localhost:9000` parses as a URL with the scheme `localhost`.
         if !text.contains("://") {
+            let host = text.rsplit_once('@').map_or(text, |(_, host)| host);
             return Err((
                 "has no scheme".into(),
                 format!(
-                    "write `haul remote modify NAME endpointurl http://{text}`, or `https://{text}` for TLS"
+                    "write `haul remote modify NAME endpointurl http://{host}`, or `https://{host}` for TLS"
                 ),
             ));
         }
@@ -423,10 +425,19 @@ mod tests {
 
     #[test]
     fn malformed_endpoint_is_refused_with_a_command() {
-        for endpoint in ["localhost:9000", "ftp://host", "http://", "https://user:pw@host", "http://h/?x=1"] {
+        for endpoint in [
+            "localhost:9000",
+            "ftp://host",
+            "http://",
+            "https://user:hunter2@host",
+            "user:hunter2@host",
+            "http://h/?x=1",
+        ] {
             let error = Endpoint::resolve(&options("bucket", Some(endpoint))).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Config, "{endpoint}");
             assert!(error.hint().is_some(), "{endpoint}");
+            let shown = format!("{error} {:?}", error.hint());
+            assert!(!shown.contains("hunter2"), "{shown}");
         }
     }
 

@@ -144,6 +144,11 @@ impl Failure {
         matches!(self, Self::Server(failure) if failure.reply.status == 500 && !failure.is_throttling())
     }
 
+    /// Tells whether the server asked for fewer requests.
+    pub(crate) fn is_throttling(&self) -> bool {
+        matches!(self, Self::Server(failure) if failure.is_throttling())
+    }
+
     /// Returns how long the server wants us to wait.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {

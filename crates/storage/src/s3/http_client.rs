@@ -25,6 +25,8 @@ use crate::{Error, ErrorKind, Result};
 /// What a client is built from; clients with equal settings can be shared.
 #[derive(Debug, Clone)]
 pub struct HttpSettings {
+    /// The remote whose `ssl_verify` says whom to believe, for hints; without one the AWS settings say it.
+    pub remote_name: Option<String>,
     /// Whom to believe to be the server.
     pub trust: ServerTrust,
     /// How proxies are chosen.
@@ -53,7 +55,7 @@ fn build(settings: &HttpSettings, uses_tls: bool, uses_proxies: bool) -> Result<
         .no_proxy();
     builder = match &settings.trust {
         ServerTrust::Anyone => builder.tls_certs_only([]).tls_danger_accept_invalid_certs(true),
-        ServerTrust::CaBundle(path) => builder.tls_certs_only(read_bundle(path)?),
+        ServerTrust::CaBundle(path) => builder.tls_certs_only(read_bundle(path, settings)?),
         // Loading the system's certificates takes tens of milliseconds and fails on machines that have none.
         ServerTrust::System if !uses_tls => builder.tls_certs_only([]),
         ServerTrust::System => builder,
@@ -74,18 +76,30 @@ fn build(settings: &HttpSettings, uses_tls: bool, uses_proxies: bool) -> Result<
     builder.build().map_err(|source| {
         Error::new(ErrorKind::Config, "cannot set up TLS")
             .with_source(source)
-            .with_hint("install the system's CA certificates, or name a bundle with `haul remote modify NAME ssl_verify /path/to/ca.pem`")
+            .with_hint(format!("install the system's CA certificates, or {}", name_a_bundle(settings)))
     })
 }
 
-fn read_bundle(path: &Located<std::path::PathBuf>) -> Result<Vec<Certificate>> {
+/// Says how a bundle is named.
+fn name_a_bundle(settings: &HttpSettings) -> String {
+    match &settings.remote_name {
+        Some(name) => format!("name a PEM file with `haul remote modify {name} ssl_verify /path/to/ca.pem`"),
+        None => "name a PEM file in `ca_bundle` of the AWS config file, or in AWS_CA_BUNDLE".to_owned(),
+    }
+}
+
+fn read_bundle(path: &Located<std::path::PathBuf>, settings: &HttpSettings) -> Result<Vec<Certificate>> {
     let shown = format!("CA bundle `{}`{}", path.value.display(), from_origin(&path.origin));
-    let hint = "name a PEM file with `haul remote modify NAME ssl_verify /path/to/ca.pem`";
+    let hint = name_a_bundle(settings);
     let pem = fs_err::read(&path.value).map_err(|source| {
-        Error::new(ErrorKind::Config, format!("cannot read the {shown}")).with_source(source).with_hint(hint)
+        Error::new(ErrorKind::Config, format!("cannot read the {shown}"))
+            .with_source(source)
+            .with_hint(hint.clone())
     })?;
     let certificates = Certificate::from_pem_bundle(&pem).map_err(|source| {
-        Error::new(ErrorKind::Config, format!("the {shown} is malformed")).with_source(source).with_hint(hint)
+        Error::new(ErrorKind::Config, format!("the {shown} is malformed"))
+            .with_source(source)
+            .with_hint(hint.clone())
     })?;
     if certificates.is_empty() {
         return Err(

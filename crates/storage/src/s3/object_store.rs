@@ -434,6 +434,9 @@ impl PaginatedListStore for S3Store {
     }
 }
 
+/// Stands in the name of a part for a checksum that the server does not keep; it is no base64.
+const NO_CHECKSUM: &str = "-";
+
 #[async_trait]
 impl MultipartStore for S3Store {
     async fn create_multipart(&self, path: &Path) -> object_store::Result<MultipartId> {
@@ -462,7 +465,8 @@ impl MultipartStore for S3Store {
         let part = self.client.upload_part(&self.full_key(path.as_ref()), id, number, payload).await;
         let part = part.map_err(|error| convert(path.as_ref(), error))?;
         // The size travels with the tag, so that a completion whose reply got lost can be recognised.
-        Ok(PartId { content_id: format!("{} {}", part.size_bytes, part.etag) })
+        let crc32 = part.crc32.as_deref().unwrap_or(NO_CHECKSUM);
+        Ok(PartId { content_id: format!("{} {crc32} {}", part.size_bytes, part.etag) })
     }
 
     async fn complete_multipart(
@@ -474,8 +478,10 @@ impl MultipartStore for S3Store {
         let parts: Option<Vec<UploadedPart>> = (1..)
             .zip(&parts)
             .map(|(number, part)| {
-                let (size, tag) = part.content_id.split_once(' ')?;
-                Some(UploadedPart { number, etag: tag.to_owned(), size_bytes: size.parse().ok()? })
+                let (size, rest) = part.content_id.split_once(' ')?;
+                let (crc32, tag) = rest.split_once(' ')?;
+                let crc32 = (crc32 != NO_CHECKSUM).then(|| crc32.to_owned());
+                Some(UploadedPart { number, etag: tag.to_owned(), crc32, size_bytes: size.parse().ok()? })
             })
             .collect();
         let parts = parts.ok_or_else(|| not_supported("a part of another store"))?;

@@ -13,6 +13,7 @@ use md5::{Digest, Md5};
 use super::client::{Answer, Call, Client, Expect};
 use super::endpoint::Query;
 use super::op::{Op, copy_source};
+use super::options::Checksums;
 use super::payload::Payload;
 use super::replies::{DeleteReply, PartsReply, etag, parse_create_multipart, parse_new_object};
 use super::xml::escape_into;
@@ -23,6 +24,7 @@ const DELETES_AT_ONCE: usize = 16;
 /// Most keys that one DeleteObjects may name.
 const MAX_DELETE: usize = 1000;
 
+const CHECKSUM_ALGORITHM: HeaderName = HeaderName::from_static("x-amz-checksum-algorithm");
 const CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");
 
 /// What HeadObject tells.
@@ -102,7 +104,13 @@ impl Client {
     }
 
     /// CreateMultipartUpload: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html>.
-    pub(crate) async fn create_upload(&self, key: &str, headers: HeaderMap) -> Result<String> {
+    ///
+    /// With checksums, AWS takes those of the parts only if the upload was announced with their algorithm, and then wants
+    /// to see them again at its end. It is what the AWS SDKs send; s3fs, and so DVC, sends them with the parts alone.
+    pub(crate) async fn create_upload(&self, key: &str, mut headers: HeaderMap) -> Result<String> {
+        if self.options.checksums == Checksums::WhenSupported {
+            headers.insert(CHECKSUM_ALGORITHM, HeaderValue::from_static("CRC32"));
+        }
         let call = Call {
             query: Query::default().with("uploads", ""),
             headers,
@@ -131,7 +139,9 @@ impl Client {
         let etag = answer.headers.get(ETAG).and_then(|value| value.to_str().ok()).ok_or_else(|| {
             self.malformed(&call, super::xml::MalformedXml("the reply to a part has no ETag".into()))
         })?;
-        Ok(UploadedPart { number, etag: etag.to_owned(), size_bytes })
+        // A server that does not send it back does not keep it.
+        let crc32 = answer.header("x-amz-checksum-crc32").map(str::to_owned);
+        Ok(UploadedPart { number, etag: etag.to_owned(), crc32, size_bytes })
     }
 
     /// ListParts, all pages: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListParts.html>.
@@ -176,7 +186,13 @@ impl Client {
         for part in parts {
             let _ = write!(xml, "<Part><PartNumber>{}</PartNumber><ETag>", part.number);
             escape_into(&mut xml, &part.etag);
-            xml.push_str("</ETag></Part>");
+            xml.push_str("</ETag>");
+            if let Some(crc32) = &part.crc32 {
+                xml.push_str("<ChecksumCRC32>");
+                escape_into(&mut xml, crc32);
+                xml.push_str("</ChecksumCRC32>");
+            }
+            xml.push_str("</Part>");
         }
         xml.push_str("</CompleteMultipartUpload>");
         let call = Call {

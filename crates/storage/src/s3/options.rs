@@ -336,6 +336,8 @@ pub struct RetryOptions {
     pub internal_error_budget: Duration,
     /// Most attempts of any kind, if the AWS settings limit them (`max_attempts`).
     pub max_attempts: Option<u32>,
+    /// Most attempts while the server does not ask for patience, if nobody set a limit (implied by `retry_mode`).
+    pub implied_attempts: Option<u32>,
     /// The first wait; doubled with every attempt, and taken at random between nothing and that (full jitter).
     pub base_delay: Duration,
     /// The longest wait.
@@ -350,6 +352,7 @@ impl Default for RetryOptions {
             unreachable_budget: Duration::from_secs(4),
             internal_error_budget: Duration::from_secs(30),
             max_attempts: None,
+            implied_attempts: None,
             base_delay: Duration::from_millis(200),
             max_delay: Duration::from_secs(20),
         }

@@ -267,7 +267,8 @@ pub(crate) struct PartsReply {
 impl PartsReply {
     pub(crate) fn parse(xml: &[u8]) -> Result<Self, MalformedXml> {
         let mut reply = Self::default();
-        let mut part = UploadedPart { number: 0, etag: String::new(), size_bytes: 0 };
+        let empty = || UploadedPart { number: 0, etag: String::new(), crc32: None, size_bytes: 0 };
+        let mut part = empty();
         let (mut is_truncated, mut marker) = (false, None);
         walk(xml, |path, text| {
             match path {
@@ -277,12 +278,14 @@ impl PartsReply {
                 [Tag::ListPartsResult | Tag::ListPartsResponse, Tag::Part, Tag::ETag] => {
                     text.clone_into(&mut part.etag);
                 }
+                [Tag::ListPartsResult | Tag::ListPartsResponse, Tag::Part, Tag::ChecksumCRC32] => {
+                    part.crc32 = not_empty(text);
+                }
                 [Tag::ListPartsResult | Tag::ListPartsResponse, Tag::Part, Tag::Size] => {
                     part.size_bytes = number(text)?;
                 }
                 [Tag::ListPartsResult | Tag::ListPartsResponse, Tag::Part] => {
-                    let empty = UploadedPart { number: 0, etag: String::new(), size_bytes: 0 };
-                    reply.parts.push(std::mem::replace(&mut part, empty));
+                    reply.parts.push(std::mem::replace(&mut part, empty()));
                 }
                 [Tag::ListPartsResult | Tag::ListPartsResponse, Tag::IsTruncated] => {
                     is_truncated = boolean(text)?;

@@ -1,7 +1,7 @@
 //! From configuration to [`S3Options`].
 
 use haul_auth::{AwsSettings, ChecksumMode, RetryMode};
-use haul_config::{Env, Located, Remote, S3Remote, SslVerify};
+use haul_config::{Env, Located, Remote, S3Remote, SslVerify, mask_urls};
 
 use super::options::{
     AddressingStyle, Checksums, CustomerKey, ListApi, ObjectSettings, PayloadSigning, ProxySettings,
@@ -17,10 +17,12 @@ impl S3Options {
         let block = &settings.s3;
         let defaults = Self::new(&s3.bucket);
         let mut retry = defaults.retry.clone();
-        retry.max_attempts = max_attempts(settings);
+        retry.max_attempts = settings.max_attempts.as_ref().map(|attempts| attempts.value);
+        retry.implied_attempts = settings.retry_mode.as_ref().map(|mode| implied_attempts(mode.value));
         let is_on = |flag: &Option<Located<bool>>| flag.as_ref().is_some_and(|flag| flag.value);
         let flag = |flag: &Option<Located<bool>>| flag.clone().unwrap_or(Located::default_value(false));
         warn_of_idle_use_ssl(s3, settings);
+        warn_of_idle_token(remote, s3);
         Ok(Self {
             remote_name: Some(remote.name.clone()),
             prefix: s3.prefix.clone(),
@@ -73,17 +75,20 @@ impl S3Options {
     }
 }
 
-/// Returns the limit on attempts, if somebody set one. A mode alone implies the number botocore documents for it.
+/// Returns the number of attempts that botocore documents for a mode.
+///
+/// Deviation: the attempts that a `retry_mode` implies do not count while a server asks for fewer requests: it gets
+/// minutes, unless `max_attempts` is set. In DVC, s3fs tries again around botocore's attempts.
+///
+/// Deviation: the `adaptive` mode of botocore slows the client down; here it is the same as `standard`, as the number of
+/// requests at once always follows what the server can take.
 ///
 /// Source: <https://boto3.amazonaws.com/v1/documentation/api/latest/guide/retries.html>.
-fn max_attempts(settings: &AwsSettings) -> Option<u32> {
-    let implied = || {
-        settings.retry_mode.as_ref().map(|mode| match mode.value {
-            RetryMode::Legacy => 5,
-            RetryMode::Standard | RetryMode::Adaptive => 3,
-        })
-    };
-    settings.max_attempts.as_ref().map(|attempts| attempts.value).or_else(implied)
+fn implied_attempts(mode: RetryMode) -> u32 {
+    match mode {
+        RetryMode::Legacy => 5,
+        RetryMode::Standard | RetryMode::Adaptive => 3,
+    }
 }
 
 /// Says that `use_ssl` contradicts the endpoint, whose scheme decides, as in DVC.
@@ -95,8 +100,20 @@ fn warn_of_idle_use_ssl(s3: &S3Remote, settings: &AwsSettings) {
             "`use_ssl = {}` ({}) has no effect: the scheme of `{}` ({}) decides",
             use_ssl.value,
             use_ssl.origin,
-            endpoint.value,
+            mask_urls(&endpoint.value),
             endpoint.origin
+        );
+    }
+}
+
+/// Says that the token of the remote is not used: as in botocore, it belongs to keys that stand beside it.
+fn warn_of_idle_token(remote: &Remote, s3: &S3Remote) {
+    if let (Some(token), None) = (&s3.session_token, &s3.access_key_id) {
+        tracing::warn!(
+            "`session_token` ({}) has no effect without `access_key_id`: type `haul remote modify --local {} \
+             access_key_id <key id>`, or take it out",
+            token.origin,
+            remote.name
         );
     }
 }

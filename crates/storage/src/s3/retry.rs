@@ -85,7 +85,9 @@ impl<'a> Attempts<'a> {
             FailureClass::Transient => {}
             _ => return Next::GiveUp,
         }
-        if self.options.max_attempts.is_some_and(|most| self.n_failed >= most) {
+        // Somebody who chooses a mode does not ask to be refused in the first second of SlowDown.
+        let implied = self.options.implied_attempts.filter(|_| !failure.is_throttling());
+        if self.options.max_attempts.or(implied).is_some_and(|most| self.n_failed >= most) {
             return Next::GiveUp;
         }
         let mut budget = self.options.budget;
@@ -191,8 +193,16 @@ mod tests {
 
     /// Runs attempts that all fail alike; returns how many there were and how long they took.
     async fn run(failure: &Failure, takes: Duration, health: &Health) -> (u32, Duration) {
-        let options = RetryOptions::default();
-        let mut attempts = Attempts::new(&options, 0);
+        run_with(&RetryOptions::default(), failure, takes, health).await
+    }
+
+    async fn run_with(
+        options: &RetryOptions,
+        failure: &Failure,
+        takes: Duration,
+        health: &Health,
+    ) -> (u32, Duration) {
+        let mut attempts = Attempts::new(options, 0);
         loop {
             tokio::time::sleep(takes).await;
             match attempts.next(failure, health) {
@@ -244,6 +254,20 @@ mod tests {
             run(&server(500, "InternalError"), Duration::ZERO, &Health::default()).await;
         let budget = RetryOptions::default().internal_error_budget;
         assert!(n_attempts > 5 && elapsed <= budget + SLACK, "{n_attempts} in {elapsed:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn attempts_of_a_mode_do_not_count_while_the_server_asks_for_patience() {
+        let mode = RetryOptions { implied_attempts: Some(3), ..RetryOptions::default() };
+        let limit = RetryOptions { max_attempts: Some(3), ..mode.clone() };
+        for (failure, is_patient) in
+            [(server(503, "SlowDown"), true), (server(429, ""), true), (server(500, "InternalError"), false)]
+        {
+            let (n_attempts, _) = run_with(&mode, &failure, Duration::ZERO, &Health::default()).await;
+            assert_eq!(n_attempts > 5, is_patient, "{n_attempts}");
+            let (n_attempts, _) = run_with(&limit, &failure, Duration::ZERO, &Health::default()).await;
+            assert_eq!(n_attempts, 3, "a limit that somebody set holds");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -58,6 +58,7 @@ tags!(
     ListPartsResponse,
     Part,
     PartNumber,
+    ChecksumCRC32,
     NextPartNumberMarker,
     DeleteResult,
     RequestId,

@@ -228,8 +228,8 @@ impl RemoteStore for MemoryStore {
             .uploads
             .get_mut(upload_id)
             .ok_or_else(|| error(ErrorKind::NotFound, "put a part of", key))?;
-        let part =
-            UploadedPart { number, etag: hex::encode(hash::md5(&bytes)), size_bytes: bytes.len() as u64 };
+        let etag = hex::encode(hash::md5(&bytes));
+        let part = UploadedPart { number, etag, crc32: None, size_bytes: bytes.len() as u64 };
         parts.insert(number, bytes);
         Ok(part)
     }
@@ -239,6 +239,7 @@ impl RemoteStore for MemoryStore {
             let part = |(number, bytes): (&u32, &Bytes)| UploadedPart {
                 number: *number,
                 etag: hex::encode(hash::md5(bytes)),
+                crc32: None,
                 size_bytes: bytes.len() as u64,
             };
             parts.iter().map(part).collect()

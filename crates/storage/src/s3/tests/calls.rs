@@ -104,10 +104,44 @@ async fn redirect_to_another_host_is_refused() {
     assert_eq!(server.take().len(), 1);
 }
 
+#[tokio::test]
+async fn checksums_of_parts_are_announced_sent_and_told_again() {
+    let created = "<InitiateMultipartUploadResult><UploadId>id</UploadId></InitiateMultipartUploadResult>";
+    let done = "<CompleteMultipartUploadResult><ETag>\"abc-2\"</ETag></CompleteMultipartUploadResult>";
+    let listed = "<ListPartsResult><Part><PartNumber>2</PartNumber><ETag>\"b\"</ETag>\
+                  <ChecksumCRC32>AAAAAA==</ChecksumCRC32><Size>5</Size></Part></ListPartsResult>";
+    for (checksums, is_sent) in [(Checksums::WhenSupported, true), (Checksums::WhenRequired, false)] {
+        let mut options = options();
+        options.checksums = checksums;
+        let (server, store) = store(options);
+        server.push(reply(200, created));
+        // The server keeps the checksum of the one, and a server that knows none sends none back.
+        let part = reply(200, "").with("etag", "\"a\"");
+        server.push(if is_sent { part.with("x-amz-checksum-crc32", "NhCmhg==") } else { part });
+        server.push(reply(200, listed));
+        server.push(reply(200, done));
+        let id = store.create_multipart("k").await.unwrap();
+        let mut parts = vec![store.put_part("k", &id, 1, &body("hello")).await.unwrap()];
+        parts.extend(store.list_parts("k", &id).await.unwrap().unwrap());
+        store.complete_multipart("k", &id, &parts).await.unwrap();
+        let requests = server.take();
+        assert_eq!(header(&requests[0], "x-amz-checksum-algorithm"), if is_sent { "CRC32" } else { "" });
+        assert_eq!(header(&requests[1], "x-amz-checksum-crc32"), if is_sent { "NhCmhg==" } else { "" });
+        let xml = String::from_utf8(requests[3].payload.in_memory().unwrap().to_vec()).unwrap();
+        let first =
+            "<PartNumber>1</PartNumber><ETag>\"a\"</ETag><ChecksumCRC32>NhCmhg==</ChecksumCRC32></Part>";
+        assert_eq!(xml.contains(first), is_sent, "{xml}");
+        assert!(
+            xml.contains("<ChecksumCRC32>AAAAAA==</ChecksumCRC32>"),
+            "what the server keeps is told: {xml}"
+        );
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn error_under_a_200_is_an_error() {
     let (server, store) = store(options());
-    let parts = [UploadedPart { number: 1, etag: "\"a\"".into(), size_bytes: 1 }];
+    let parts = [UploadedPart { number: 1, etag: "\"a\"".into(), crc32: None, size_bytes: 1 }];
     server.push(reply(200, &format!("   \n{SLOW_DOWN}")));
     server.push(reply(
         200,
@@ -124,7 +158,7 @@ async fn error_under_a_200_is_an_error() {
 #[tokio::test(start_paused = true)]
 async fn completion_whose_reply_got_lost_is_recognised() {
     let (server, store) = store(options());
-    let parts = [UploadedPart { number: 1, etag: "\"a\"".into(), size_bytes: 7 }];
+    let parts = [UploadedPart { number: 1, etag: "\"a\"".into(), crc32: None, size_bytes: 7 }];
     server.push_error(TransportErrorKind::Broken);
     server.push(reply(404, "<Error><Code>NoSuchUpload</Code></Error>"));
     server.push(reply(200, "").with("content-length", "7").with("etag", "\"abc-1\""));

@@ -44,6 +44,7 @@ fn connect(address: SocketAddr, read_timeout: Duration) -> S3Store {
     options.retry.unreachable_budget = Duration::from_millis(300);
     options.retry.base_delay = Duration::from_millis(1);
     let http = Http::new(HttpSettings {
+        remote_name: None,
         trust: options.trust.clone(),
         proxy: options.proxy.clone(),
         connect_timeout: Duration::from_secs(5),
