@@ -1,44 +1,36 @@
 //! Writing a file of the user so that a crash leaves the old content or the new, never a mixture.
 
-use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use haul_config::atomic::{Replace, replace};
+
+use crate::root::DVC_DIR;
 use crate::{Error, Result};
 
-/// Writes `content` to a temp file beside `path`, and renames it over `path` once it is on the disk.
+/// Writes `content` to a temporary file, and renames it over `path` once it is on the disk.
 ///
-/// A link at `path` is followed, and the permissions of an existing file are kept.
+/// A link at `path` is followed, and the permissions of an existing file are kept. The temporary file lies in the
+/// `.dvc/tmp` of the repository around `path`, where Git does not see it.
 pub(crate) fn write(path: &Path, content: &[u8]) -> Result<()> {
-    replace(path, content, true)
+    write_through_temp_file(path, content, true)
 }
 
 /// Does what [`write`] does, and does not wait for the disk: for what has no meaning after a power failure.
 pub(crate) fn write_unsynced(path: &Path, content: &[u8]) -> Result<()> {
-    replace(path, content, false)
+    write_through_temp_file(path, content, false)
 }
 
-fn replace(path: &Path, content: &[u8], is_synced: bool) -> Result<()> {
-    let failed = |source| Error::io(format!("cannot write `{}`", path.display()), source);
+fn write_through_temp_file(path: &Path, content: &[u8], is_synced: bool) -> Result<()> {
     let target = fs_err::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".haul-").suffix(".tmp");
-    #[cfg(unix)]
-    let builder = {
-        use std::os::unix::fs::PermissionsExt;
-        // Like a file made by `open`: what the umask leaves.
-        builder.permissions(std::fs::Permissions::from_mode(0o666))
-    };
-    let mut file = builder.tempfile_in(folder).map_err(failed)?;
-    file.write_all(content).map_err(failed)?;
-    if let Ok(metadata) = fs_err::metadata(&target) {
-        file.as_file().set_permissions(metadata.permissions()).map_err(failed)?;
-    }
-    if is_synced {
-        file.as_file().sync_all().map_err(failed)?;
-    }
-    file.persist(&target).map_err(|error| failed(error.error))?;
-    Ok(())
+    let staging = staging_of(path);
+    replace(&target, content, Replace { staging: staging.as_deref(), is_synced })
+        .map_err(|source| Error::io(format!("cannot write `{}`", path.display()), source))
+}
+
+/// Returns the `.dvc/tmp` of the innermost repository around a file, if there is one.
+fn staging_of(path: &Path) -> Option<PathBuf> {
+    let folders = path.ancestors().skip(1).filter(|folder| !folder.ends_with(DVC_DIR));
+    folders.map(|folder| folder.join(DVC_DIR).join("tmp")).find(|staging| staging.is_dir())
 }
 
 #[cfg(test)]
@@ -53,6 +45,20 @@ mod tests {
         write(&path, b"two").unwrap();
         assert_eq!(fs_err::read(&path).unwrap(), b"two");
         assert_eq!(fs_err::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn temp_files_lie_in_the_innermost_repository() {
+        let folder = tempfile::tempdir().unwrap();
+        let (outer, inner) = (folder.path().join("outer"), folder.path().join("outer/sub/inner"));
+        for repo in [&outer, &inner] {
+            fs_err::create_dir_all(repo.join(".dvc/tmp")).unwrap();
+        }
+        assert_eq!(staging_of(&outer.join("x/y.dvc")), Some(outer.join(".dvc/tmp")));
+        assert_eq!(staging_of(&outer.join(".dvc/.gitignore")), Some(outer.join(".dvc/tmp")));
+        assert_eq!(staging_of(&outer.join(".dvc/tmp/rwlock")), Some(outer.join(".dvc/tmp")));
+        assert_eq!(staging_of(&inner.join("a/.gitignore")), Some(inner.join(".dvc/tmp")));
+        assert_eq!(staging_of(&folder.path().join("z")), None);
     }
 
     #[cfg(unix)]

@@ -2,14 +2,17 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
 
+use haul_config::atomic::sweep;
 use haul_config::{Config, ConfigPaths, ConfigStack, Env};
-use haul_storage::PromptMfa;
+use haul_storage::{CancellationToken, PromptMfa};
 
 use crate::git::{Git, gitignore};
 use crate::ignore::IgnoreRules;
 use crate::lock::{LockWait, PathLocks, RepoLock};
 use crate::paths::{normalize, relative};
+use crate::state::state_dir;
 use crate::{Error, Result};
 
 /// The name of the folder that makes a folder a DVC repository.
@@ -30,6 +33,7 @@ pub struct Repo {
     git: OnceLock<Option<Git>>,
     ignore: OnceLock<Arc<IgnoreRules>>,
     mfa_prompt: Option<Arc<dyn PromptMfa>>,
+    cancel: CancellationToken,
 }
 
 impl Repo {
@@ -72,6 +76,7 @@ impl Repo {
             git: OnceLock::new(),
             ignore: OnceLock::new(),
             mfa_prompt: None,
+            cancel: CancellationToken::new(),
             root,
         };
         fs_err::create_dir_all(repo.tmp_dir())
@@ -84,6 +89,13 @@ impl Repo {
     #[must_use]
     pub fn with_mfa_prompt(mut self, prompt: Arc<dyn PromptMfa>) -> Self {
         self.mfa_prompt = Some(prompt);
+        self
+    }
+
+    /// Lets the token end the waits for locks.
+    #[must_use]
+    pub fn with_cancellation(mut self, cancel: CancellationToken) -> Self {
+        self.cancel = cancel;
         self
     }
 
@@ -144,22 +156,29 @@ impl Repo {
         self.ignore.get_or_init(|| Arc::new(IgnoreRules::new(&self.root)))
     }
 
-    /// Takes the lock of the repository, as DVC does around every command that reads or writes metafiles.
+    /// Takes the lock of the repository, as DVC does around every command that reads or writes metafiles, and removes
+    /// what killed processes left in `.dvc/tmp`.
     pub fn lock(&self, wait: LockWait) -> Result<RepoLock> {
-        RepoLock::acquire(&self.tmp_dir().join("lock"), wait)
+        let lock = RepoLock::acquire(&self.tmp_dir().join("lock"), wait, &self.cancel)?;
+        for folder in [self.tmp_dir(), state_dir(&self.tmp_dir())] {
+            sweep(&folder, SystemTime::now());
+        }
+        Ok(lock)
     }
 
     /// Takes locks on single files and folders, as DVC does around work on a stage; `command` is what others
     /// are told about this process.
     pub fn lock_paths(&self, command: &str, read: &[PathBuf], write: &[PathBuf]) -> Result<PathLocks> {
         let folder = self.tmp_dir();
-        PathLocks::acquire(&folder, &self.display_path(&folder.join("rwlock")), command, read, write)
+        let shown = self.display_path(&folder.join("rwlock"));
+        PathLocks::acquire(&folder, &shown, command, read, write, &self.cancel)
     }
 
     /// Fails if another process, such as a stage that runs, writes one of these files and folders.
     pub fn refuse_written_paths(&self, paths: &[PathBuf]) -> Result<()> {
         let folder = self.tmp_dir();
-        PathLocks::check_readable(&folder, &self.display_path(&folder.join("rwlock")), paths)
+        let shown = self.display_path(&folder.join("rwlock"));
+        PathLocks::check_readable(&folder, &shown, paths, &self.cancel)
     }
 
     /// Returns the working directory; absolute and normal.

@@ -24,10 +24,10 @@ pub(crate) struct AddArgs {
     /// Send the data to a remote without storing it here (not supported)
     #[arg(long, hide = true)]
     to_remote: bool,
-    /// The remote of --to-remote
+    /// The remote of --to-remote (not supported)
     #[arg(short, long, value_name = "name", hide = true)]
     remote: Option<String>,
-    /// Number of transfers at once for --to-remote
+    /// Number of transfers at once for --to-remote (not supported)
     #[arg(long, value_name = "number", hide = true)]
     remote_jobs: Option<u32>,
     /// Overwrite what --out names (without --out there is nothing to overwrite)

@@ -76,7 +76,8 @@ pub(super) fn check(report: &CheckoutReport, verb: Verb) -> Result<(), CommandEr
     }
     let targets: Vec<&str> = report.failed.iter().map(|out| out.display.as_str()).collect();
     let n_missing: usize = report.failed.iter().map(|out| out.missing.len()).sum();
-    // Deviation: DVC asks this also when the disk is full.
+    // Deviation: DVC asks "Is your cache up to date?" after every failed checkout, also when the disk is full; haul asks
+    // only if objects are missing.
     let question =
         if n_missing > 0 { "\nIs your cache up to date?\n<https://error.dvc.org/missing-files>" } else { "" };
     let targets = targets.join("\n");

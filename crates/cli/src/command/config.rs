@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use haul_config::{ConfigStack, KeyPath, Level, Listed, keys};
+use haul_config::{ConfigStack, KeyPath, Level, Listed, keys, mask_urls};
 use serde::Serialize;
 
 use super::level::LevelArgs;
@@ -101,7 +101,7 @@ impl OptionLine {
         Self {
             file: file_prefix(&listed.value.origin, stack).trim_end().to_owned(),
             // Deviation: DVC prints secrets into every terminal log and bug report.
-            value: if is_secret { String::from(MASK) } else { listed.value.value.to_string() },
+            value: if is_secret { String::from(MASK) } else { mask_urls(&listed.value.value.to_string()) },
             key: listed.key,
             line,
             overridden: listed.overridden,

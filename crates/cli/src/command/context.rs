@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use haul_auth::PromptMfa;
@@ -58,7 +59,8 @@ impl Context {
 
     /// Opens the repository around the working directory.
     pub(crate) fn open_repo(&self) -> Result<Repo, CommandError> {
-        Ok(Repo::discover(&self.env)?.with_mfa_prompt(self.mfa_prompt()))
+        let repo = Repo::discover(&self.env)?;
+        Ok(repo.with_mfa_prompt(self.mfa_prompt()).with_cancellation(self.cancellation()))
     }
 
     /// Returns how long to wait for the lock of the repository.
@@ -74,6 +76,29 @@ impl Context {
     /// Returns who asks for the codes of MFA devices.
     pub(crate) fn mfa_prompt(&self) -> Arc<dyn PromptMfa> {
         Arc::new(TerminalPrompt::new(&self.printer))
+    }
+
+    /// Reads a line that a person types; Ctrl-C ends the wait for it.
+    pub(crate) fn answer(&self) -> Result<Option<String>, CommandError> {
+        self.interrupt.watch(&self.printer);
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let printer = Arc::clone(&self.printer);
+        let read = move || sender.send(printer.read_line());
+        std::thread::Builder::new()
+            .name(String::from("haul-stdin"))
+            .spawn(read)
+            .map_err(|error| CommandError::unexpected("cannot read the standard input").caused_by(&error))?;
+        loop {
+            if self.interrupt.is_requested() {
+                // The thread ends with the process.
+                return Err(CommandError::interrupted());
+            }
+            match receiver.recv_timeout(Duration::from_millis(50)) {
+                Ok(line) => return line,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ok(None),
+            }
+        }
     }
 
     /// Runs work that does not need the network, with its progress on display.
@@ -139,8 +164,8 @@ impl Context {
                     ));
                     printer.hint(&format!("move it to the file that Git ignores:\n    {}", commands.join("\n    ")));
                 }
-                // Options are set one by one, so this is on the way, not wrong.
-                Notice::Incomplete { message, hint, .. } => {
+                // Options are set one by one, so what is incomplete is on the way, not wrong.
+                Notice::Incomplete { message, hint, .. } | Notice::Doubtful { message, hint } => {
                     printer.note(message);
                     printer.hint(hint);
                 }

@@ -26,6 +26,9 @@ enum UtilCommand {
     Environment,
 }
 
+/// Ends the help of flags that are refused.
+const NOT_SUPPORTED: &str = "(not supported)";
+
 impl UtilArgs {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
         let text = match self.command {
@@ -60,7 +63,22 @@ fn describe(command: &mut clap::Command, text: &mut String) {
     for part in ["\n## `", &name, "`\n\n```text\n", help.trim_end(), "\n```\n"] {
         text.push_str(part);
     }
+    let refused = refused(command);
+    if !refused.is_empty() {
+        for part in ["\nFlags of DVC that are refused, with the `dvc` command to use: ", &refused, ".\n"] {
+            text.push_str(part);
+        }
+    }
     for subcommand in command.get_subcommands_mut().filter(|subcommand| !subcommand.is_hide_set()) {
         describe(subcommand, text);
     }
+}
+
+/// Lists the flags that are known for the sake of a clear error only.
+fn refused(command: &clap::Command) -> String {
+    let is_refused = |argument: &&clap::Arg| {
+        argument.get_help().is_some_and(|help| help.to_string().ends_with(NOT_SUPPORTED))
+    };
+    let flags = command.get_arguments().filter(is_refused).filter_map(clap::Arg::get_long);
+    flags.map(|flag| format!("`--{flag}`")).collect::<Vec<_>>().join(", ")
 }

@@ -16,20 +16,20 @@ pub(crate) struct UpdateArgs {
     /// `.dvc` files or stages to update
     #[arg(required = true)]
     targets: Vec<String>,
-    /// Git revision to update an import to
-    #[arg(long, value_name = "commit", num_args = 0..=1, default_missing_value = "")]
+    /// Git revision to update an import to (not supported)
+    #[arg(long, value_name = "commit", num_args = 0..=1, default_missing_value = "", hide = true)]
     rev: Option<String>,
     /// Update all stages in the named folders
     #[arg(short = 'R', long)]
     recursive: bool,
-    /// Update the metafile of an import only
-    #[arg(long)]
+    /// Update the metafile of an import only (not supported)
+    #[arg(long, hide = true)]
     no_download: bool,
-    /// Update an import on the remote only
-    #[arg(long)]
+    /// Update an import on the remote only (not supported)
+    #[arg(long, hide = true)]
     to_remote: bool,
-    /// Remote to update an import on
-    #[arg(short, long, value_name = "name")]
+    /// Remote to update an import on (not supported)
+    #[arg(short, long, value_name = "name", hide = true)]
     remote: Option<String>,
     /// Number of requests at once
     #[arg(short, long, value_name = "number")]
@@ -62,7 +62,10 @@ impl UpdateArgs {
 
     /// Refuses what is for imports only, in DVC's words.
     fn check(&self) -> Result<(), CommandError> {
-        let refuse = |text: &str| Err(Verb::UPDATE.failure(text.to_owned()));
+        let refuse = |text: &str| {
+            let hint = "haul has no imports: for one, run `dvc update` with the same arguments";
+            Err(Verb::UPDATE.failure(text.to_owned()).with_hint(hint))
+        };
         if self.to_remote && self.no_download {
             return refuse("--to-remote can't be used with --no-download");
         }

@@ -235,7 +235,7 @@ impl std::fmt::Debug for Printer {
 
 /// The last object of a JSON output that ends with an error.
 ///
-/// Deviation: DVC leaves stdout empty.
+/// Deviation: DVC leaves stdout empty when a command with `--json` fails; haul prints an object with the error.
 #[derive(Serialize)]
 struct ErrorMessage<'error> {
     error: ErrorObject<'error>,

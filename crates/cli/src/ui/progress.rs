@@ -15,6 +15,8 @@ use super::printer::{Printer, Verbosity};
 /// Work that is done sooner shows nothing.
 const FIRST_DRAW: Duration = Duration::from_millis(250);
 const REDRAW: Duration = Duration::from_millis(100);
+/// Where lines stay, the first one says that something goes on at all.
+const FIRST_LINE: Duration = Duration::from_secs(1);
 const LINE_EVERY: Duration = Duration::from_secs(15);
 const MAX_DRAWS_PER_SECOND: u8 = 30;
 
@@ -126,7 +128,7 @@ fn spawn_display(sink: Sink, printer: &Arc<Printer>, shared: &Arc<Shared>) -> Op
     let (stop, stopped) = mpsc::channel();
     let (printer, shared) = (Arc::clone(printer), Arc::clone(shared));
     let draw = move || {
-        let first = if sink == Sink::Bars { FIRST_DRAW } else { LINE_EVERY };
+        let first = if sink == Sink::Bars { FIRST_DRAW } else { FIRST_LINE };
         if stopped.recv_timeout(first) != Err(RecvTimeoutError::Timeout) {
             return;
         }

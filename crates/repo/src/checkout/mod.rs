@@ -28,6 +28,11 @@ pub(crate) fn flavour_of(layout: Layout) -> Flavour {
 pub(crate) fn cache_of(repo: &Repo) -> Cache {
     let sharing =
         if repo.config().cache.shared_group.value { CacheSharing::Group } else { CacheSharing::Private };
-    let n_threads = repo.config().core.checksum_jobs.as_ref().map(|jobs| jobs.value.get());
+    let n_threads = checksum_jobs(repo);
     Cache::new(repo.cache_dir(), CacheOptions { sharing, n_threads, ..CacheOptions::default() })
+}
+
+/// Returns how many files are hashed side by side; `None` leaves it to the machine.
+pub(crate) fn checksum_jobs(repo: &Repo) -> Option<usize> {
+    repo.config().core.checksum_jobs.as_ref().map(|jobs| jobs.value.get())
 }

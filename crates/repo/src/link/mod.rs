@@ -9,7 +9,7 @@ mod place;
 mod staging;
 
 pub use place::{LinkError, Linker, Placed};
-pub use staging::{Staging, is_temp_name};
+pub use staging::Staging;
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;

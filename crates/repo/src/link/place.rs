@@ -86,8 +86,8 @@ impl Linker {
 
     /// Makes `destination` a file with the bytes of `object`. Its folder exists and is not a symbolic link.
     ///
-    /// With `is_exec` the owner may execute it. Deviation: such a file is reflinked or copied whatever the cache
-    /// type; DVC sets the bit on the object all links share, whose mode then says that it cannot be trusted.
+    /// With `is_exec` the owner may execute it. Deviation: an executable file is reflinked or copied whatever
+    /// the cache type; DVC sets the bit on the object all links share, whose mode then says that it cannot be trusted.
     pub fn place(
         &self,
         object: &Path,

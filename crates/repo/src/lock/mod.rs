@@ -5,7 +5,9 @@
 
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use haul_storage::CancellationToken;
 
 use crate::{Error, Result};
 
@@ -32,6 +34,8 @@ const BUSY: &str = "Unable to acquire lock. Most likely another DVC process is r
 
 const RETRY_DELAY: Duration = Duration::from_millis(500);
 const RETRIES: u32 = 6;
+/// How long a wait does not notice that the user has enough.
+const GLANCE: Duration = Duration::from_millis(50);
 
 /// A held lock; dropping it lets go. The file stays, as DVC expects.
 #[derive(Debug)]
@@ -46,8 +50,9 @@ impl RepoLock {
     ///
     /// # Errors
     ///
-    /// [`Error::Locked`] in DVC's words if another process keeps the lock.
-    pub fn acquire(path: &Path, wait: LockWait) -> Result<Self> {
+    /// [`Error::Locked`] in DVC's words if another process keeps the lock; [`Error::Interrupted`] if `cancel` ends the
+    /// wait. A lock that is free is taken all the same.
+    pub fn acquire(path: &Path, wait: LockWait, cancel: &CancellationToken) -> Result<Self> {
         let mut retries = 0;
         loop {
             if let Some(lock) = Self::try_acquire(path)? {
@@ -57,7 +62,7 @@ impl RepoLock {
                 return Err(Error::Locked(BUSY.to_owned()));
             }
             retries += 1;
-            std::thread::sleep(RETRY_DELAY);
+            pause(cancel)?;
         }
     }
 
@@ -95,6 +100,18 @@ impl RepoLock {
     }
 }
 
+/// Waits until it is time to try again, or the user has enough.
+fn pause(cancel: &CancellationToken) -> Result<()> {
+    let end = Instant::now() + RETRY_DELAY;
+    while Instant::now() < end {
+        if cancel.is_cancelled() {
+            return Err(Error::Interrupted);
+        }
+        std::thread::sleep(GLANCE);
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,11 +121,23 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lock");
         fs_err::write(&path, " 123456789\n").unwrap();
-        let held = RepoLock::acquire(&path, LockWait::Briefly).unwrap();
+        let held = RepoLock::acquire(&path, LockWait::Briefly, &CancellationToken::new()).unwrap();
         assert_eq!(fs_err::read_to_string(&path).unwrap(), format!(" {}\n", std::process::id()));
         assert!(RepoLock::try_acquire(&path).unwrap().is_none());
         drop(held);
         assert!(path.exists());
         assert!(RepoLock::try_acquire(&path).unwrap().is_some());
+    }
+
+    #[test]
+    fn wait_for_a_lock_ends_when_the_user_has_enough() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let cancel = CancellationToken::new();
+        cancel.cancel();
+        let held = RepoLock::acquire(&path, LockWait::Forever, &cancel).unwrap();
+        let error = RepoLock::acquire(&path, LockWait::Forever, &cancel).unwrap_err();
+        assert!(error.is_interrupted(), "{error}");
+        drop(held);
     }
 }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use haul_storage::CancellationToken;
 use serde::{Deserialize, Serialize};
 
 use super::{LockWait, RepoLock};
@@ -50,6 +51,7 @@ impl PathLocks {
         command: &str,
         read: &[PathBuf],
         write: &[PathBuf],
+        cancel: &CancellationToken,
     ) -> Result<Self> {
         let texts =
             |paths: &[PathBuf]| paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
@@ -57,7 +59,7 @@ impl PathLocks {
         let (read, write) = (texts(read), texts(write));
         let both: Vec<String> = read.iter().chain(&write).cloned().collect();
         let mut locks = Self { folder: folder.to_owned(), holder, read: Vec::new(), write: Vec::new() };
-        edit(folder, shown, |table| {
+        edit(folder, shown, cancel, |table| {
             for (path, holder) in table.write.clone() {
                 let others = [holder];
                 let alive = blockers(&path, &others, &locks.holder, &both, folder)?;
@@ -94,11 +96,16 @@ impl PathLocks {
     }
 
     /// Fails as [`acquire`](Self::acquire) does for paths that would be read, and takes no lock.
-    pub fn check_readable(folder: &Path, shown: &str, read: &[PathBuf]) -> Result<()> {
+    pub fn check_readable(
+        folder: &Path,
+        shown: &str,
+        read: &[PathBuf],
+        cancel: &CancellationToken,
+    ) -> Result<()> {
         if !folder.join("rwlock").exists() {
             return Ok(());
         }
-        let _guard = RepoLock::acquire(&folder.join("rwlock.lock"), LockWait::Briefly)?;
+        let _guard = RepoLock::acquire(&folder.join("rwlock.lock"), LockWait::Briefly, cancel)?;
         let table = load(folder, shown)?;
         let own = Holder { pid: std::process::id().into(), cmd: String::new() };
         let read: Vec<String> = read.iter().map(|path| path.display().to_string()).collect();
@@ -111,7 +118,8 @@ impl PathLocks {
 
 impl Drop for PathLocks {
     fn drop(&mut self) {
-        let released = edit(&self.folder, "rwlock", |table| {
+        // Also after Ctrl-C: what is held is let go.
+        let released = edit(&self.folder, "rwlock", &CancellationToken::new(), |table| {
             for path in &self.write {
                 if table.write.get(path) == Some(&self.holder) {
                     table.write.remove(path);
@@ -133,8 +141,13 @@ impl Drop for PathLocks {
 }
 
 /// Changes the table under its own lock.
-fn edit(folder: &Path, shown: &str, change: impl FnOnce(&mut Table) -> Result<()>) -> Result<()> {
-    let _guard = RepoLock::acquire(&folder.join("rwlock.lock"), LockWait::Briefly)?;
+fn edit(
+    folder: &Path,
+    shown: &str,
+    cancel: &CancellationToken,
+    change: impl FnOnce(&mut Table) -> Result<()>,
+) -> Result<()> {
+    let _guard = RepoLock::acquire(&folder.join("rwlock.lock"), LockWait::Briefly, cancel)?;
     let mut table = load(folder, shown)?;
     change(&mut table)?;
     let text = serde_json::to_vec(&table)
@@ -217,7 +230,8 @@ mod tests {
 
     fn acquire(folder: &Path, read: &[&str], write: &[&str]) -> Result<PathLocks> {
         let paths = |paths: &[&str]| paths.iter().map(PathBuf::from).collect::<Vec<_>>();
-        PathLocks::acquire(folder, ".dvc/tmp/rwlock", "haul add", &paths(read), &paths(write))
+        let (read, write) = (paths(read), paths(write));
+        PathLocks::acquire(folder, ".dvc/tmp/rwlock", "haul add", &read, &write, &CancellationToken::new())
     }
 
     /// A process that lives and is not this one: the first of the system.
@@ -271,7 +285,8 @@ mod tests {
     fn path_that_is_written_cannot_be_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rwlock");
-        let check = || PathLocks::check_readable(folder.path(), ".dvc/tmp/rwlock", &[PathBuf::from("/r/d")]);
+        let (paths, cancel) = ([PathBuf::from("/r/d")], CancellationToken::new());
+        let check = || PathLocks::check_readable(folder.path(), ".dvc/tmp/rwlock", &paths, &cancel);
         check().unwrap();
         for (kind, held, is_blocked) in
             [("write", "/r/d/x", true), ("write", "/r/e", false), ("read", "/r/d", false)]

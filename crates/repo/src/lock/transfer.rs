@@ -7,7 +7,9 @@
 use std::fs::TryLockError;
 use std::path::Path;
 
-use super::{LockWait, RETRIES, RETRY_DELAY};
+use haul_storage::CancellationToken;
+
+use super::{LockWait, RETRIES, pause};
 use crate::{Error, Result};
 
 const FILE: &str = "transfer.lock";
@@ -28,23 +30,24 @@ impl TransferLock {
     ///
     /// # Errors
     ///
-    /// [`Error::Locked`] if objects are being collected.
-    pub fn share(folder: &Path, wait: LockWait) -> Result<Self> {
-        Self::acquire(folder, wait, std::fs::File::try_lock_shared, COLLECTING)
+    /// [`Error::Locked`] if objects are being collected; [`Error::Interrupted`] if `cancel` ends the wait.
+    pub fn share(folder: &Path, wait: LockWait, cancel: &CancellationToken) -> Result<Self> {
+        Self::acquire(folder, wait, cancel, std::fs::File::try_lock_shared, COLLECTING)
     }
 
     /// Takes the lock alone.
     ///
     /// # Errors
     ///
-    /// [`Error::Locked`] if a transfer is under way.
-    pub fn alone(folder: &Path, wait: LockWait) -> Result<Self> {
-        Self::acquire(folder, wait, std::fs::File::try_lock, TRANSFERRING)
+    /// [`Error::Locked`] if a transfer is under way; [`Error::Interrupted`] if `cancel` ends the wait.
+    pub fn alone(folder: &Path, wait: LockWait, cancel: &CancellationToken) -> Result<Self> {
+        Self::acquire(folder, wait, cancel, std::fs::File::try_lock, TRANSFERRING)
     }
 
     fn acquire(
         folder: &Path,
         wait: LockWait,
+        cancel: &CancellationToken,
         take: fn(&std::fs::File) -> Result<(), TryLockError>,
         busy: &str,
     ) -> Result<Self> {
@@ -67,7 +70,7 @@ impl TransferLock {
                 return Err(Error::Locked(busy.to_owned()));
             }
             retries += 1;
-            std::thread::sleep(RETRY_DELAY);
+            pause(cancel)?;
         }
     }
 }
@@ -78,17 +81,26 @@ mod tests {
 
     #[test]
     fn transfers_share_the_lock_and_keep_collection_out() {
-        let folder = tempfile::tempdir().unwrap();
-        let one = TransferLock::share(folder.path(), LockWait::Briefly).unwrap();
-        let two = TransferLock::share(folder.path(), LockWait::Briefly).unwrap();
+        let (folder, go_on) = (tempfile::tempdir().unwrap(), CancellationToken::new());
+        let one = TransferLock::share(folder.path(), LockWait::Briefly, &go_on).unwrap();
+        let two = TransferLock::share(folder.path(), LockWait::Briefly, &go_on).unwrap();
         drop(one);
-        let error = TransferLock::alone(folder.path(), LockWait::Briefly).unwrap_err();
+        let error = TransferLock::alone(folder.path(), LockWait::Briefly, &go_on).unwrap_err();
         assert!(matches!(&error, Error::Locked(text) if text.contains("push")), "{error}");
         drop(two);
-        let alone = TransferLock::alone(folder.path(), LockWait::Briefly).unwrap();
-        let error = TransferLock::share(folder.path(), LockWait::Briefly).unwrap_err();
+        let alone = TransferLock::alone(folder.path(), LockWait::Briefly, &go_on).unwrap();
+        let error = TransferLock::share(folder.path(), LockWait::Briefly, &go_on).unwrap_err();
         assert!(matches!(&error, Error::Locked(text) if text.contains("gc")), "{error}");
         drop(alone);
-        TransferLock::share(folder.path(), LockWait::Briefly).unwrap();
+        TransferLock::share(folder.path(), LockWait::Briefly, &go_on).unwrap();
+    }
+
+    #[test]
+    fn wait_for_transfers_ends_when_the_user_has_enough() {
+        let (folder, stop) = (tempfile::tempdir().unwrap(), CancellationToken::new());
+        stop.cancel();
+        let _share = TransferLock::share(folder.path(), LockWait::Forever, &stop).unwrap();
+        let error = TransferLock::alone(folder.path(), LockWait::Forever, &stop).unwrap_err();
+        assert!(error.is_interrupted(), "{error}");
     }
 }

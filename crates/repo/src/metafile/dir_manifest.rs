@@ -6,7 +6,8 @@
 //! A manifest comes from a remote, so it is hostile until proven otherwise: [`DirManifest`] can only hold
 //! paths that stay inside the directory and do not contradict each other.
 //!
-//! Deviation: DVC checks nothing here, and a `relpath` of `../../x` makes it write outside of the repository.
+//! Deviation: DVC takes the paths of a `.dir` object as they are, and a `relpath` of `../../x` makes it write outside of
+//! the repository; haul refuses the object.
 //! Tests: `tests/dir_manifest.rs`.
 
 use std::borrow::Cow;

@@ -74,7 +74,8 @@ pub async fn fetch(repo: &Repo, options: &FetchOptions, observer: &dyn Observer)
     let stores = Stores::of(repo);
     let session = stores.session(repo, observer, &options.cancel);
     let takes_lock = options.mode == TransferMode::Execute;
-    let _share = takes_lock.then(|| TransferLock::share(session.memo.dir(), options.wait)).transpose()?;
+    let share = || TransferLock::share(session.memo.dir(), options.wait, &options.cancel);
+    let _share = takes_lock.then(share).transpose()?;
     let request = Request {
         purpose: Purpose::Fetch,
         select: &options.select,

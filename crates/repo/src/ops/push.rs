@@ -77,7 +77,8 @@ pub async fn push(repo: &Repo, options: &PushOptions, observer: &dyn Observer) -
     let stores = Stores::of(repo);
     let session = stores.session(repo, observer, &options.cancel);
     let takes_lock = options.mode == TransferMode::Execute;
-    let _share = takes_lock.then(|| TransferLock::share(session.memo.dir(), options.wait)).transpose()?;
+    let share = || TransferLock::share(session.memo.dir(), options.wait, &options.cancel);
+    let _share = takes_lock.then(share).transpose()?;
     let request = Request {
         purpose: Purpose::Push,
         select: &options.select,

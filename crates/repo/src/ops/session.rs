@@ -5,7 +5,7 @@ use std::path::Path;
 use haul_storage::progress::Observer;
 use haul_storage::{Cache, CancellationToken, Layout, Oid, RemoteOdb};
 
-use crate::checkout::cache_of;
+use crate::checkout::{cache_of, checksum_jobs};
 use crate::link::{Linker, Staging, link_types};
 use crate::scan::Scanner;
 use crate::state::{Memo, state_dir};
@@ -54,6 +54,8 @@ impl Stores {
 impl<'a> Session<'a> {
     pub(super) fn scanner(&self) -> Scanner<'a> {
         Scanner::new(self.repo.ignore(), self.memo, self.cancel)
+            .with_threads(checksum_jobs(self.repo))
+            .with_walks_observed(self.observer)
     }
 
     /// Makes a linker; the caller holds the repository lock.

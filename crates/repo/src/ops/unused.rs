@@ -13,7 +13,8 @@ use crate::{Error, Index, Result};
 
 /// Deletes them, if nobody changed them since.
 ///
-/// Deviation: DVC deletes them whether their objects are still in the cache or not; we keep what would be lost.
+/// Deviation: DVC deletes outs that no metafile names any more, whether their objects are still in the cache or not; haul
+/// keeps what would be lost.
 pub(super) fn remove_unused(
     session: &Session<'_>,
     index: &Index,

@@ -13,7 +13,7 @@ pub use entry::{FileEntry, Fingerprint, fingerprint};
 use std::path::{Path, PathBuf};
 
 use haul_storage::hash::Flavour;
-use haul_storage::progress::{Event, Observer, Phase};
+use haul_storage::progress::{Event, NoObserver, Observer, Phase};
 use haul_storage::{CancellationToken, ErrorKind};
 
 use crate::state::{FileStamp, Memo};
@@ -80,17 +80,39 @@ impl Found {
 }
 
 /// Looks at the workspace and hashes it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Scanner<'a> {
     ignore: &'a IgnoreRules,
     memo: &'a Memo,
     cancel: &'a CancellationToken,
+    /// How many files are hashed side by side; `None` leaves it to the machine.
+    n_threads: Option<usize>,
+    /// Hears of files that are found, before the first of them is read.
+    walks: &'a dyn Observer,
+}
+
+impl std::fmt::Debug for Scanner<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Scanner").field("n_threads", &self.n_threads).finish_non_exhaustive()
+    }
 }
 
 impl<'a> Scanner<'a> {
     /// Makes a scanner that passes over what `ignore` says and remembers hashes in `memo`.
     pub fn new(ignore: &'a IgnoreRules, memo: &'a Memo, cancel: &'a CancellationToken) -> Self {
-        Self { ignore, memo, cancel }
+        Self { ignore, memo, cancel, n_threads: None, walks: &NoObserver }
+    }
+
+    /// Reports the files that are found, in [`Phase::Collecting`].
+    #[must_use]
+    pub fn with_walks_observed(self, observer: &'a dyn Observer) -> Self {
+        Self { walks: observer, ..self }
+    }
+
+    /// Limits how many files are hashed side by side (`core.checksum_jobs`).
+    #[must_use]
+    pub fn with_threads(self, n_threads: Option<usize>) -> Self {
+        Self { n_threads, ..self }
     }
 
     /// Looks what is at `path` (absolute), without reading any file.
@@ -99,7 +121,7 @@ impl<'a> Scanner<'a> {
     ///
     /// [`Error::Many`] with one error for each path that cannot be tracked.
     pub fn look(&self, path: &Path) -> Result<Found> {
-        walk::look(path, self.ignore, self.cancel)
+        walk::look(path, walk::Walk { ignore: self.ignore, observer: self.walks, cancel: self.cancel })
     }
 
     /// Fills in the hashes that `memo` knows, and returns the indexes of the others.
@@ -138,7 +160,8 @@ impl<'a> Scanner<'a> {
         let mut failures = Vec::new();
         for batch in unknown.chunks(HASH_BATCH) {
             let paths: Vec<PathBuf> = batch.iter().map(|&index| entries[index].full_path(root)).collect();
-            let answers = haul_storage::hash::hash_files(&paths, flavour, None, observer, self.cancel);
+            let answers =
+                haul_storage::hash::hash_files(&paths, flavour, self.n_threads, observer, self.cancel);
             for ((&index, path), answer) in batch.iter().zip(paths).zip(answers) {
                 match answer {
                     Ok(hashed) => {

@@ -4,11 +4,12 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use haul_config::atomic::is_temp_name;
 use haul_storage::CancellationToken;
+use haul_storage::progress::{Event, Observer, Phase};
 use rayon::prelude::*;
 
 use super::{FileEntry, Found, FoundDir, many};
-use crate::link;
 use crate::root::DVC_DIR;
 use crate::{Error, IgnoreRules, Result};
 
@@ -33,8 +34,16 @@ struct Listing {
     is_hidden: bool,
 }
 
+/// What a walk works with.
+#[derive(Clone, Copy)]
+pub(super) struct Walk<'a> {
+    pub(super) ignore: &'a IgnoreRules,
+    pub(super) observer: &'a dyn Observer,
+    pub(super) cancel: &'a CancellationToken,
+}
+
 /// Looks what is at `path`.
-pub(super) fn look(path: &Path, ignore: &IgnoreRules, cancel: &CancellationToken) -> Result<Found> {
+pub(super) fn look(path: &Path, walk: Walk<'_>) -> Result<Found> {
     let metadata = match fs_err::symlink_metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if is_absent(&error) => return Ok(Found::Nothing),
@@ -50,7 +59,7 @@ pub(super) fn look(path: &Path, ignore: &IgnoreRules, cancel: &CancellationToken
     } else {
         metadata
     };
-    if ignore.is_ignored(path, metadata.is_dir()) {
+    if walk.ignore.is_ignored(path, metadata.is_dir()) {
         return Ok(Found::Nothing);
     }
     if metadata.is_file() {
@@ -62,82 +71,86 @@ pub(super) fn look(path: &Path, ignore: &IgnoreRules, cancel: &CancellationToken
     if is_subrepo(path) {
         return Err(cannot_track(path, "a DVC repository of its own, which cannot be tracked as data"));
     }
-    walk(path, is_symlink, ignore, cancel).map(Found::Dir)
+    walk.dir(path, is_symlink).map(Found::Dir)
 }
 
-fn walk(root: &Path, is_symlink: bool, ignore: &IgnoreRules, cancel: &CancellationToken) -> Result<FoundDir> {
-    let mut files = Vec::new();
-    let mut folders: Vec<Box<str>> = Vec::new();
-    let mut dangling: Vec<Box<str>> = Vec::new();
-    let mut stale: Vec<Box<str>> = Vec::new();
-    let mut errors = Vec::new();
-    // Level by level: no recursion, so that no depth of folders is too deep.
-    let mut level = vec![Folder { path: root.to_owned(), prefix: String::new() }];
-    while !level.is_empty() {
-        if cancel.is_cancelled() {
-            return Err(Error::Interrupted);
-        }
-        let listings: Vec<Listing> = level.par_iter().map(|folder| list(folder, ignore)).collect();
-        for (folder, listing) in std::mem::take(&mut level).into_iter().zip(listings) {
-            if !folder.prefix.is_empty() && !listing.is_hidden {
-                folders.push(folder.prefix.trim_end_matches('/').into());
+impl Walk<'_> {
+    fn dir(self, root: &Path, is_symlink: bool) -> Result<FoundDir> {
+        let mut files = Vec::new();
+        let mut folders: Vec<Box<str>> = Vec::new();
+        let mut dangling: Vec<Box<str>> = Vec::new();
+        let mut stale: Vec<Box<str>> = Vec::new();
+        let mut errors = Vec::new();
+        // Level by level: no recursion, so that no depth of folders is too deep.
+        let mut level = vec![Folder { path: root.to_owned(), prefix: String::new() }];
+        while !level.is_empty() {
+            if self.cancel.is_cancelled() {
+                return Err(Error::Interrupted);
             }
-            files.extend(listing.files);
-            dangling.extend(listing.dangling);
-            stale.extend(listing.stale);
-            errors.extend(listing.errors);
-            level.extend(listing.folders);
+            let listings: Vec<Listing> = level.par_iter().map(|folder| self.list(folder)).collect();
+            for (folder, listing) in std::mem::take(&mut level).into_iter().zip(listings) {
+                if !folder.prefix.is_empty() && !listing.is_hidden {
+                    folders.push(folder.prefix.trim_end_matches('/').into());
+                }
+                files.extend(listing.files);
+                dangling.extend(listing.dangling);
+                stale.extend(listing.stale);
+                errors.extend(listing.errors);
+                level.extend(listing.folders);
+            }
         }
+        many(errors)?;
+        folders.sort_unstable();
+        dangling.sort_unstable();
+        files.par_sort_unstable_by(|left, right| left.path.cmp(&right.path));
+        Ok(FoundDir { files, folders, dangling, stale, is_symlink })
     }
-    many(errors)?;
-    folders.sort_unstable();
-    dangling.sort_unstable();
-    files.par_sort_unstable_by(|left, right| left.path.cmp(&right.path));
-    Ok(FoundDir { files, folders, dangling, stale, is_symlink })
-}
 
-fn list(folder: &Folder, ignore: &IgnoreRules) -> Listing {
-    let entries = match fs_err::read_dir(&folder.path).and_then(Iterator::collect::<io::Result<Vec<_>>>) {
-        Ok(entries) => entries,
-        Err(error) => {
-            return Listing {
-                errors: vec![Error::io("cannot read a directory", error)],
-                ..Listing::default()
-            };
+    fn list(self, folder: &Folder) -> Listing {
+        let entries = match fs_err::read_dir(&folder.path).and_then(Iterator::collect::<io::Result<Vec<_>>>) {
+            Ok(entries) => entries,
+            Err(error) => {
+                return Listing {
+                    errors: vec![Error::io("cannot read a directory", error)],
+                    ..Listing::default()
+                };
+            }
+        };
+        let is_subrepo = entries.iter().any(|entry| {
+            entry.file_name() == DVC_DIR && entry.file_type().is_ok_and(|file_type| file_type.is_dir())
+        });
+        if is_subrepo {
+            return Listing { is_hidden: true, ..Listing::default() };
         }
-    };
-    let is_subrepo = entries.iter().any(|entry| {
-        entry.file_name() == DVC_DIR && entry.file_type().is_ok_and(|file_type| file_type.is_dir())
-    });
-    if is_subrepo {
-        return Listing { is_hidden: true, ..Listing::default() };
-    }
-    if entries.iter().any(|entry| entry.file_name() == ".dvcignore") {
-        let message =
-            format!(".dvcignore file should not be in collected dir path: '{}'", folder.path.display());
-        let error = Error::Workspace { path: folder.path.clone(), message };
-        return Listing { errors: vec![error], ..Listing::default() };
-    }
-    let rules = ignore.folder(&folder.path);
-    let look_at = |entries: &[fs_err::DirEntry]| {
-        let mut listing = Listing::default();
-        for entry in entries {
-            add_entry(folder, entry, &|name, is_dir| rules.is_ignored(name, is_dir), &mut listing);
+        if entries.iter().any(|entry| entry.file_name() == ".dvcignore") {
+            let message =
+                format!(".dvcignore file should not be in collected dir path: '{}'", folder.path.display());
+            let error = Error::Workspace { path: folder.path.clone(), message };
+            return Listing { errors: vec![error], ..Listing::default() };
         }
-        listing
-    };
-    if entries.len() <= CHUNK {
-        return look_at(&entries);
+        let rules = self.ignore.folder(&folder.path);
+        let look_at = |entries: &[fs_err::DirEntry]| {
+            let mut listing = Listing::default();
+            for entry in entries {
+                add_entry(folder, entry, &|name, is_dir| rules.is_ignored(name, is_dir), &mut listing);
+            }
+            let n_objects = listing.files.len() as u64;
+            self.observer.on(Event::Finished { phase: Phase::Collecting, n_objects });
+            listing
+        };
+        if entries.len() <= CHUNK {
+            return look_at(&entries);
+        }
+        let parts: Vec<Listing> = entries.par_chunks(CHUNK).map(look_at).collect();
+        parts.into_iter().fold(Listing::default(), |mut all, part| {
+            all.files.extend(part.files);
+            all.folders.extend(part.folders);
+            all.dangling.extend(part.dangling);
+            all.stale.extend(part.stale);
+            all.errors.extend(part.errors);
+            all
+        })
     }
-    let parts: Vec<Listing> = entries.par_chunks(CHUNK).map(look_at).collect();
-    parts.into_iter().fold(Listing::default(), |mut all, part| {
-        all.files.extend(part.files);
-        all.folders.extend(part.folders);
-        all.dangling.extend(part.dangling);
-        all.stale.extend(part.stale);
-        all.errors.extend(part.errors);
-        all
-    })
 }
 
 fn add_entry(
@@ -161,7 +174,7 @@ fn add_entry(
     if file_type.is_dir() {
         return listing.folders.push(Folder { path: path(), prefix: format!("{}{name}/", folder.prefix) });
     }
-    if link::is_temp_name(name) && file_type.is_file() {
+    if is_temp_name(name) && file_type.is_file() {
         return listing.stale.push(format!("{}{name}", folder.prefix).into());
     }
     let metadata = if file_type.is_symlink() { fs_err::metadata(path()) } else { entry.metadata() };

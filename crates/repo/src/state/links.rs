@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use haul_config::atomic::new_temp_file;
 use serde::{Deserialize, Serialize};
 
 const FILE: &str = "links.json";
@@ -87,7 +88,7 @@ impl Links {
     fn write(&self) -> io::Result<()> {
         let folder = self.path.parent().unwrap_or(Path::new("."));
         fs_err::create_dir_all(folder)?;
-        let mut temp = tempfile::Builder::new().prefix(".links-").tempfile_in(folder)?;
+        let mut temp = new_temp_file(folder)?;
         temp.write_all(&serde_json::to_vec(&self.records)?)?;
         temp.persist(&self.path).map_err(|error| error.error)?;
         Ok(())

@@ -6,6 +6,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use haul_config::atomic::new_temp_file;
 use haul_storage::Md5Digest;
 use haul_storage::hash::Flavour;
 
@@ -149,7 +150,7 @@ pub(super) fn write(path: &Path, records: impl ExactSizeIterator<Item = Record>)
     bytes[24..32].copy_from_slice(&sum.to_le_bytes());
 
     let folder = path.parent().unwrap_or(Path::new("."));
-    let mut temp = tempfile::Builder::new().prefix(".memo-").tempfile_in(folder)?;
+    let mut temp = new_temp_file(folder)?;
     temp.write_all(&bytes)?;
     temp.persist(path).map_err(|error| error.error)?;
     Ok(())

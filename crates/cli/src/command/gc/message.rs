@@ -5,8 +5,8 @@ use haul_storage::Layout;
 use serde::Serialize;
 
 use super::arguments::utc;
+use super::failed::FailedLine;
 use super::versions::{PlannedVersionLines, VersionLines};
-use crate::command_error::CommandError;
 use crate::ui::{Message, Page, human_bytes};
 
 /// Says in a line for each place what would go.
@@ -138,13 +138,6 @@ struct OutcomeLines {
     paths: Vec<String>,
 }
 
-#[derive(Debug, Serialize)]
-struct FailedLine {
-    md5: String,
-    path: String,
-    error: String,
-}
-
 impl Outcome {
     /// Says what would be deleted, as if it were.
     pub(super) fn planned(plan: &GcPlan) -> Self {
@@ -168,10 +161,9 @@ impl Outcome {
             failed: done
                 .failed
                 .iter()
-                .map(|(oid, error)| FailedLine {
-                    md5: oid.to_string(),
-                    path: place.place.path_of(place.layout, oid),
-                    error: CommandError::chain(error.as_ref()),
+                .map(|(oid, error)| {
+                    let path = place.place.path_of(place.layout, oid);
+                    FailedLine::new(path, error.as_ref()).with_md5(oid.to_string())
                 })
                 .collect(),
             held_back: done.n_held_back,

@@ -1,6 +1,7 @@
 //! `haul gc`.
 
 mod arguments;
+mod failed;
 mod message;
 mod versions;
 
@@ -239,7 +240,7 @@ fn confirm(context: &Context, format: OutputFormat) -> Result<bool, CommandError
     };
     loop {
         ask("Are you sure you want to proceed? [y/n]: ")?;
-        match printer.read_line()?.map(|line| line.trim().to_lowercase()).as_deref() {
+        match context.answer()?.map(|line| line.trim().to_lowercase()).as_deref() {
             Some("y" | "yes") => return Ok(true),
             // The end of the input is a no.
             Some("n" | "no") | None => return Ok(false),

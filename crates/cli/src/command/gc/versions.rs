@@ -5,7 +5,7 @@ use haul_storage::Error;
 use serde::Serialize;
 
 use super::arguments::utc;
-use crate::command_error::CommandError;
+use super::failed::FailedLine;
 use crate::ui::{Page, human_bytes};
 
 /// Says in a line for each remote what would go.
@@ -93,19 +93,13 @@ pub(super) struct VersionLines {
     remote: String,
     url: String,
     removed: u64,
-    failed: Vec<FailedVersion>,
+    failed: Vec<FailedLine>,
     not_tried: u64,
     #[serde(skip)]
     has_unused: bool,
     /// Only for a dry run.
     #[serde(skip)]
     paths: Vec<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct FailedVersion {
-    path: String,
-    error: String,
 }
 
 impl VersionLines {
@@ -123,10 +117,10 @@ impl VersionLines {
     }
 
     pub(super) fn done(planned: &PlannedVersions, done: &CollectedVersions) -> Self {
-        let failed = done.failed.iter().map(|(index, error)| FailedVersion {
-            path: path_of(planned, &planned.unused[*index]),
-            error: CommandError::chain(error),
-        });
+        let line = |(index, error): &(usize, Error)| {
+            FailedLine::new(path_of(planned, &planned.unused[*index]), error)
+        };
+        let failed = done.failed.iter().map(line);
         Self {
             removed: done.n_removed,
             failed: failed.collect(),

@@ -29,7 +29,7 @@ impl AddArgs {
         let name = self.name.to_lowercase();
         let how = AddRemote { force: self.force, default: self.default };
         let edited = context.config_stack()?.add_remote(self.level.to_write(), &name, &self.url, how)?;
-        // Deviation: DVC says so before it has checked anything, and so also when it then refuses.
+        // Deviation: DVC says "Setting … as a default remote" before it has checked anything, also when it then refuses.
         if self.default {
             context.printer().line(format_args!("Setting '{name}' as a default remote."))?;
         }

@@ -1,6 +1,7 @@
 //! `haul remote list`.
 
 use clap::Args;
+use haul_config::mask_urls;
 use serde::Serialize;
 
 use crate::command::level::LevelArgs;
@@ -46,11 +47,12 @@ impl ListArgs {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
         let mut lines = Vec::new();
         for remote in context.config_stack()?.remotes(self.level.asked())? {
-            // Deviation: DVC stops with `unexpected error - 'url'`.
+            // Deviation: DVC stops with `unexpected error - 'url'` at a remote without a URL; haul warns and goes on.
             if remote.url.is_none() {
                 context.printer().warning(&format!("remote `{}` has no url", remote.name));
             }
-            let url = remote.url.map(|url| url.value).unwrap_or_default();
+            // Deviation: DVC prints passwords inside URLs into every terminal log and bug report.
+            let url = remote.url.map(|url| mask_urls(&url.value)).unwrap_or_default();
             lines.push(RemoteLine { name: remote.name, url, default: remote.is_default });
         }
         context.printer().show(&RemoteList(lines), OutputFormat::from_flag(self.json))?;

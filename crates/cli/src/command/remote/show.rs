@@ -1,7 +1,7 @@
 //! `haul remote show`.
 
 use clap::Args;
-use haul_config::{ConfigStack, KeyPath, Level, keys};
+use haul_config::{ConfigStack, KeyPath, Level, keys, mask_urls};
 use serde::Serialize;
 
 use crate::command::{CommandResult, Context};
@@ -60,7 +60,7 @@ impl ShowArgs {
             let path = KeyPath::remote(&name, key.name);
             let (value, origin) = match stack.get(&path, None)? {
                 Some(found) if keys::is_secret(&path) => (Some(String::from(MASK)), found.origin.to_string()),
-                Some(found) => (Some(found.value.to_string()), found.origin.to_string()),
+                Some(found) => (Some(mask_urls(&found.value.to_string())), found.origin.to_string()),
                 None if !self.all => continue,
                 None if key.default.is_empty() => (None, String::from("not set")),
                 None => (Some(key.default.to_owned()), String::from("default")),

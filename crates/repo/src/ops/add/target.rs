@@ -121,7 +121,7 @@ fn resolve_one(repo: &Repo, index: &Index, name: &str) -> Result<AddTarget> {
     }
     let metafile = path.with_file_name(format!("{file_name}.dvc"));
     if fs_err::symlink_metadata(&metafile).is_ok() {
-        // Deviation: DVC replaces such a file, and what it tracked is tracked no longer.
+        // Deviation: DVC replaces a `.dvc` file that tracks something else, which is then tracked no longer.
         let file = repo.display_path(&metafile);
         return Err(Error::BadOut(format!("`{file}` exists and tracks something else than `{file_name}`")));
     }

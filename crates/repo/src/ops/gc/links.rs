@@ -4,7 +4,7 @@
 //! not matter to it: after `git checkout` of another commit, the links still lead to what was checked out before, and
 //! deleting that would lose what the user sees. Copies, reflinks and hard links have their bytes for themselves.
 //!
-//! Deviation: DVC deletes such objects and leaves dangling links.
+//! Deviation: DVC deletes objects that symbolic links of the workspace lead to, and leaves dangling links.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};

@@ -27,7 +27,8 @@ pub(super) fn open(repo: Repo, options: &GcOptions) -> Result<Vec<Project>> {
     let mut others: Vec<Repo> = Vec::new();
     for name in &options.projects {
         let folder = repo.absolute(name);
-        let other = Repo::discover(&repo.env().clone().with_current_dir(&folder))?;
+        let other = Repo::discover(&repo.env().clone().with_current_dir(&folder))?
+            .with_cancellation(options.cancel.clone());
         // Whoever names a repository twice, or this one, does not want to wait for himself.
         let is_known = |known: &Repo| is_same(known.root(), other.root());
         if !is_known(&repo) && !others.iter().any(is_known) {
@@ -49,7 +50,8 @@ pub(super) fn open(repo: Repo, options: &GcOptions) -> Result<Vec<Project>> {
 fn lock(repo: &Repo, options: &GcOptions) -> Result<(Stores, Locks)> {
     let stores = Stores::of(repo);
     // In this order: a push that holds its share waits for the other lock when it records versions.
-    let locks = (TransferLock::alone(stores.memo_dir(), options.wait)?, repo.lock(options.wait)?);
+    let alone = TransferLock::alone(stores.memo_dir(), options.wait, &options.cancel)?;
+    let locks = (alone, repo.lock(options.wait)?);
     let needs_git = !options.history.is_empty() && !repo.config().core.no_scm.value;
     if needs_git && repo.git().is_none() {
         let message = format!(

@@ -3,7 +3,7 @@
 //! A version is garbage if a commit of the repository, or the workspace, once recorded it, and nothing that is kept
 //! records it now. What nobody ever recorded is somebody else's, and stays.
 //!
-//! Deviation: DVC refuses `gc -c` for such remotes, which grow for ever.
+//! Deviation: DVC refuses `gc -c` for cloud-versioned remotes, which grow for ever.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;

@@ -11,7 +11,7 @@ use crate::ops::{CloudState, CloudStatusEntry, Failure};
 
 /// Compares what the metafiles record with what the bucket has.
 ///
-/// Deviation: DVC refuses to.
+/// Deviation: DVC refuses `status -c` for cloud-versioned remotes; haul compares recorded versions with the bucket.
 pub(in crate::ops) async fn compare(
     session: &Session<'_>,
     batch: &VersionedBatch,

@@ -4,7 +4,7 @@ mod ask;
 
 use clap::Args;
 use haul_auth::{Answer, Trace};
-use haul_config::{Located, RemoteKind};
+use haul_config::{Located, RemoteKind, mask_urls};
 use haul_storage::{connect_s3, open_remote};
 use serde::Serialize;
 
@@ -139,7 +139,7 @@ impl Findings {
     fn located(&mut self, what: &'static str, value: Option<&Located<String>>) {
         match value {
             Some(found) => {
-                self.add(what, State::Info, &found.value).origin = Some(found.origin.to_string());
+                self.add(what, State::Info, mask_urls(&found.value)).origin = Some(found.origin.to_string());
             }
             None => drop(self.add(what, State::Info, "not set")),
         }
