@@ -171,15 +171,31 @@ fn checksums_are_sent_and_asked_for_where_that_is_set() {
 }
 
 #[test]
+fn upload_in_parts_with_checksums_is_announced_with_their_algorithm() {
+    for (mode, is_sent) in [("when_supported", true), ("when_required", false)] {
+        let server = EmbeddedS3::new();
+        let environment = world(&server);
+        let block = "s3 =\n  multipart_threshold = 6MB\n  multipart_chunksize = 5MB\n";
+        settings(&environment, &format!("[default]\nrequest_checksum_calculation = {mode}\n{block}"));
+        let repo = environment.repository_at("repo", &server.endpoint());
+        repo.write("big", "0123456789abcdef".repeat(800_000));
+        repo.haul(["add", "big"]).success();
+        repo.haul(["push"]).success();
+        let created = of(&server, Operation::CreateMultipartUpload);
+        let parts = of(&server, Operation::UploadPart);
+        assert_eq!((created.len(), parts.len()), (1, 3));
+        assert_eq!(created[0].header("x-amz-checksum-algorithm"), is_sent.then_some("CRC32"));
+        assert!(parts.iter().all(|part| part.header("x-amz-checksum-crc32").is_some() == is_sent));
+        repo.remove(".dvc/cache");
+        repo.haul(["fetch"]).success();
+    }
+}
+
+#[test]
 fn attempts_are_as_many_as_the_settings_say() {
-    for (setting, n_attempts) in [
-        ("max_attempts = 1", 1),
-        ("max_attempts = 4", 4),
-        ("retry_mode = standard", 3),
-        ("retry_mode = adaptive", 3),
-        ("retry_mode = legacy", 5),
-        ("retry_mode = legacy\nmax_attempts = 2", 2),
-    ] {
+    for (setting, n_attempts) in
+        [("max_attempts = 1", 1), ("max_attempts = 4", 4), ("retry_mode = legacy\nmax_attempts = 2", 2)]
+    {
         let server = EmbeddedS3::new();
         let environment = world(&server);
         settings(&environment, &format!("[default]\n{setting}\n"));
@@ -190,6 +206,32 @@ fn attempts_are_as_many_as_the_settings_say() {
         repo.haul(["push"]).failure().stderr_has(&["SlowDown"]);
         assert_eq!(server.count(Operation::PutObject), n_attempts, "{setting}");
     }
+    for (setting, n_attempts) in
+        [("retry_mode = standard", 3), ("retry_mode = adaptive", 3), ("retry_mode = legacy", 5)]
+    {
+        let server = EmbeddedS3::new();
+        let environment = world(&server);
+        settings(&environment, &format!("[default]\n{setting}\n"));
+        let repo = environment.repository_at("repo", &server.endpoint());
+        repo.write("file", "content");
+        repo.haul(["add", "file"]).success();
+        server.inject(Fault::on(Operation::PutObject, FaultAction::error(500, "InternalError")));
+        repo.haul(["push"]).failure().stderr_has(&["InternalError"]);
+        assert_eq!(server.count(Operation::PutObject), n_attempts, "{setting}");
+    }
+}
+
+#[test]
+fn mode_of_retries_leaves_patience_with_a_server_that_asks_for_it() {
+    let server = EmbeddedS3::new();
+    let environment = world(&server);
+    settings(&environment, "[default]\nretry_mode = standard\n");
+    let repo = environment.repository_at("repo", &server.endpoint());
+    repo.write("file", "content");
+    repo.haul(["add", "file"]).success();
+    server.inject(Fault::on(Operation::PutObject, FaultAction::error(503, "SlowDown")).times(5));
+    repo.haul(["push"]).success();
+    assert_eq!(server.count(Operation::PutObject), 6);
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! Ctrl-C stops cleanly with 252, and the next run goes on.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use haul_tests::Folder;
 use haul_tests::dataset::DataSet;
 use haul_tests::embedded::{EmbeddedS3, Fault, FaultAction, Operation};
 
@@ -81,4 +83,96 @@ fn interrupt_while_the_server_is_silent_ends_at_once() {
     }
     running.interrupt();
     running.wait(Duration::from_secs(10)).code(252);
+}
+
+/// Starts a command, presses Ctrl-C as soon as it listens, and expects DVC's code.
+fn is_interrupted(repo: &Folder<'_>, line: &[&str]) {
+    let mut running = repo.start(line);
+    running.wait_until_it_listens();
+    running.interrupt();
+    running.wait(Duration::from_secs(20)).code(252);
+}
+
+#[test]
+fn interrupt_while_somebody_else_holds_the_lock_ends_with_252() {
+    let environment = environment();
+    let repo = environment.repository("repo");
+    repo.write("file", "content");
+    repo.haul(["add", "file"]).success();
+    repo.write("other", "content");
+    let lock = fs_err::File::open(repo.join(".dvc/tmp/lock")).unwrap();
+    lock.file().lock().unwrap();
+    for line in [
+        &["status"][..],
+        &["checkout"],
+        &["add", "other"],
+        &["commit"],
+        &["remove", "file.dvc"],
+        &["unprotect", "file"],
+        &["move", "file", "moved"],
+        &["gc", "-w", "-f"],
+    ] {
+        is_interrupted(&repo, line);
+        is_interrupted(&repo, &[&["--wait-for-lock"], line].concat());
+    }
+    drop(lock);
+    repo.haul(["status"]).success().stdout_has(&["up to date"]);
+}
+
+#[test]
+fn interrupt_while_transfers_are_locked_ends_with_252() {
+    let server = EmbeddedS3::new();
+    let mut environment = environment();
+    environment.use_keys_of(&server);
+    let repo = environment.repository_at("repo", &server.endpoint());
+    repo.write("file", "content");
+    repo.haul(["add", "file"]).success();
+    repo.haul(["push"]).success();
+    let lock = fs_err::File::open(repo.join(".dvc/tmp/haul/transfer.lock")).unwrap();
+    lock.file().lock().unwrap();
+    for line in [&["push"][..], &["fetch"], &["pull"], &["gc", "-w", "-f"]] {
+        is_interrupted(&repo, line);
+        is_interrupted(&repo, &[&["--wait-for-lock"], line].concat());
+    }
+}
+
+#[test]
+fn interrupt_at_the_question_of_gc_ends_with_252_and_deletes_nothing() {
+    let environment = environment();
+    let repo = environment.repository("repo");
+    repo.write("file", "content");
+    repo.haul(["add", "file"]).success();
+    repo.remove("file.dvc");
+    let mut terminal = repo.start_on_terminal(Path::new(env!("CARGO_BIN_EXE_on-a-terminal")), &["gc", "-w"]);
+    terminal.wait_for("[y/n]");
+    terminal.interrupt();
+    let (status, screen) = terminal.wait();
+    assert_eq!(status.code(), Some(252), "{screen}");
+    assert_eq!(repo.cache_objects().len(), 1);
+}
+
+#[test]
+fn interrupt_of_work_on_files_ends_with_252_and_leaves_the_workspace_whole() {
+    // Zeros that take no room and some seconds.
+    const LARGE_BYTES: u64 = 4 << 30;
+    let environment = environment();
+    let repo = environment.repository("repo");
+    let large = || fs_err::File::create(repo.join("large")).unwrap().set_len(LARGE_BYTES).unwrap();
+    large();
+    is_interrupted(&repo, &["add", "large"]);
+    assert!(!repo.exists("large.dvc"), "half of it was added");
+    assert!(repo.cache_objects().is_empty());
+    repo.write("large", "small");
+    repo.haul(["add", "large"]).success();
+    repo.remove("large");
+    large();
+    for line in [&["status"][..], &["checkout"], &["commit"], &["add", "large"]] {
+        is_interrupted(&repo, line);
+        let file = fs_err::metadata(repo.join("large")).unwrap();
+        assert_eq!(file.len(), LARGE_BYTES, "{line:?} cut the file");
+    }
+    repo.assert_cache_is_sound();
+    repo.remove("large");
+    repo.haul(["checkout"]).success();
+    assert_eq!(repo.read("large"), "small");
 }

@@ -1,6 +1,7 @@
 //! SIGKILL at any moment of any command leaves nothing cut, lost or in the way: the same command, again, succeeds.
 
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant, SystemTime};
 
 use haul_tests::dataset::{DataSet, Random};
 use haul_tests::embedded::EmbeddedS3;
@@ -54,11 +55,73 @@ fn survives<'environment>(
             std::thread::sleep(pause);
             running.kill();
             folder.assert_cache_is_sound();
+            assert_eq!(temp_files_git_sees(&folder), [""; 0], "`haul {}` left them", command.join(" "));
         }
         folder.haul(command).success();
         check(&folder);
         folder.assert_cache_is_sound();
     }
+}
+
+/// Returns the temporary files that are neither in `.dvc/tmp` nor in the cache, and so would be committed.
+fn temp_files_git_sees(folder: &Folder<'_>) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.path().to_owned()];
+    while let Some(path) = folders.pop() {
+        // It may be gone by now.
+        for entry in fs_err::read_dir(&path).into_iter().flatten().flatten() {
+            let path = entry.path();
+            let name = path.strip_prefix(folder.path()).expect("it lies there").display().to_string();
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                if ![".git", ".dvc/tmp", ".dvc/cache"].contains(&name.as_str()) {
+                    folders.push(path);
+                }
+            } else if path.extension().is_some_and(|ending| ending == "tmp") {
+                found.push(name);
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn temporary_files_are_at_no_moment_where_git_sees_them() {
+    let stage = stage();
+    let repo = stage.environment.repository_at("repo", &stage.server.endpoint());
+    repo.git_init();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let watch = scope.spawn(|| {
+            let mut seen = Vec::new();
+            while !done.load(Ordering::Relaxed) {
+                seen.extend(temp_files_git_sees(&repo));
+            }
+            seen
+        });
+        for round in 0..20 {
+            let value = format!("secret-of-round-{round}");
+            repo.haul(["remote", "modify", "--local", "origin", "secret_access_key", &value]).success();
+            repo.haul(["remote", "modify", "origin", "jobs", &(round + 1).to_string()]).success();
+            repo.write(format!("file-{round}"), &value);
+            repo.haul(["add", &format!("file-{round}")]).success();
+        }
+        done.store(true, Ordering::Relaxed);
+        assert_eq!(watch.join().expect("it only looks"), [""; 0]);
+    });
+}
+
+#[test]
+fn temporary_file_of_a_killed_process_is_swept_by_the_next_command() {
+    let stage = stage();
+    let repo = stage.environment.repository("repo");
+    let left = ".dvc/tmp/.haul-0123456789abcdef0123456789abcdef.tmp";
+    repo.write(left, "secret_access_key = x");
+    repo.haul(["status"]).success();
+    assert!(repo.exists(left), "it may belong to a process that is at work");
+    let file = fs_err::OpenOptions::new().write(true).open(repo.join(left)).unwrap();
+    file.file().set_modified(SystemTime::now() - Duration::from_hours(1)).unwrap();
+    repo.haul(["status"]).success();
+    assert!(!repo.exists(left));
 }
 
 #[test]
@@ -167,6 +230,7 @@ fn kill_of_config_edits_leaves_a_whole_file() {
         running.kill();
         let after = repo.read(".dvc/config");
         assert!(after.starts_with(&before), "the file was cut:\n{after}");
+        assert_eq!(temp_files_git_sees(&repo), [""; 0]);
     }
     repo.haul(["remote", "modify", "origin", "jobs", "99"]).success();
     assert!(repo.read(".dvc/config").contains("jobs = 99"));

@@ -2,6 +2,7 @@
 //!
 //! The search itself is in the harness: every command of these environments is searched (`guard_secret`).
 
+use haul_tests::Folder;
 use haul_tests::embedded::{EmbeddedOptions, EmbeddedS3, User};
 use haul_tests::raw::{RawReply, RawServer};
 
@@ -77,4 +78,95 @@ fn secret_in_a_config_that_git_tracks_is_written_with_a_warning_and_the_way_out(
     assert!(repo.read(".dvc/config").contains(SECRET));
     let output = repo.haul(["remote", "modify", "--local", "origin", "secret_access_key", SECRET]).success();
     assert!(!output.stderr.to_lowercase().contains("git"), "a private file needs no warning\n{output}");
+}
+
+/// The password of a URL.
+const PASSWORD: &str = "hunter2secret";
+
+/// Runs everything that shows URLs.
+fn show_urls(repo: &Folder<'_>) {
+    for line in [
+        &["remote", "list"][..],
+        &["remote", "show", "origin"],
+        &["remote", "show", "origin", "--all", "--json"],
+        &["remote", "check", "origin"],
+        &["remote", "check", "origin", "--json"],
+        &["config", "--list"],
+        &["config", "--list", "--json", "--show-origin"],
+        &["push", "-vv"],
+        &["push", "--json"],
+        &["status", "-c", "-vv"],
+        &["remote", "modify", "origin", "jobs", "3", "-vv"],
+    ] {
+        repo.haul(line);
+    }
+}
+
+#[test]
+fn password_in_a_url_is_refused_when_it_is_written() {
+    let mut environment = environment();
+    environment.guard_secret(PASSWORD);
+    let repo = environment.repository_at("repo", "http://127.0.0.1:9");
+    let before = repo.read(".dvc/config");
+    for (option, value) in [
+        ("endpointurl", "http://user:hunter2secret@127.0.0.1:7390"),
+        ("endpointurl", "http://user:hunter2/hunter2secret@127.0.0.1:7390"),
+        ("endpointurl", "user:hunter2secret@127.0.0.1:7390"),
+        ("endpointurl", "http://hunter2secret@127.0.0.1:7390"),
+        ("url", "s3://us:hunter2secret@bucket/store"),
+    ] {
+        let output = repo.haul(["remote", "modify", "origin", option, value, "-vv"]).code(251);
+        output.stderr_has(&[
+            option,
+            "nothing was written",
+            "haul remote modify --local origin access_key_id",
+        ]);
+        repo.haul(["config", &format!("remote.origin.{option}"), value]).code(251);
+        repo.haul(["config", "--local", &format!("remote.origin.{option}"), value]).code(251);
+        assert_eq!(repo.read(".dvc/config"), before, "{option} was written");
+    }
+    repo.haul(["remote", "add", "other", "s3://us:hunter2secret@bucket/store"]).code(251);
+    assert_eq!(repo.read(".dvc/config"), before);
+}
+
+#[test]
+fn password_in_a_url_that_was_written_by_hand_is_shown_by_no_command() {
+    for (option, value) in [
+        ("endpointurl", "http://user:hunter2secret@127.0.0.1:9"),
+        ("endpointurl", "user:hunter2secret@127.0.0.1:9"),
+        ("url", "s3://us:hunter2secret@bucket/store"),
+    ] {
+        let mut environment = environment();
+        environment.guard_secret(PASSWORD);
+        environment.set("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE");
+        environment.set("AWS_SECRET_ACCESS_KEY", SECRET);
+        let repo = environment.repository_at("repo", "http://127.0.0.1:9");
+        repo.write("file", "content");
+        repo.haul(["add", "file"]).success();
+        repo.write(".dvc/config.local", format!("['remote \"origin\"']\n    {option} = {value}\n"));
+        show_urls(&repo);
+        let masked = value.replace(PASSWORD, "****");
+        repo.haul(["config", "--list"]).success().stdout_has(&[&masked]);
+        repo.haul(["remote", "show", "origin"]).success().stdout_has(&[&masked]);
+    }
+}
+
+#[test]
+fn password_in_an_endpoint_of_the_environment_is_shown_by_no_command() {
+    for variable in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_STS"] {
+        let mut environment = environment();
+        environment.guard_secret(PASSWORD);
+        environment.set("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE");
+        environment.set("AWS_SECRET_ACCESS_KEY", SECRET);
+        environment.set(variable, "http://user:hunter2secret@127.0.0.1:9");
+        let repo = environment.repository("repo");
+        repo.haul(["remote", "add", "-d", "origin", "s3://bucket/store"]).success();
+        if variable.ends_with("STS") {
+            repo.haul(["remote", "modify", "origin", "endpointurl", "http://127.0.0.1:9"]).success();
+        }
+        repo.write("file", "content");
+        repo.haul(["add", "file"]).success();
+        show_urls(&repo);
+        repo.haul(["push"]).failure();
+    }
 }

@@ -74,7 +74,13 @@ fn contradictions_are_refused_with_both_places_and_either_repair_works() {
             format!("`remote.origin.{second}` is set at {}:2", repo.join(".dvc/config.local").display()),
         ];
         let texts: Vec<&str> = places.iter().map(String::as_str).chain(["haul remote modify"]).collect();
-        refusal.stderr_has(&texts);
+        let first_do = match second {
+            "sse_kms_key_id" => "origin sse aws:kms".to_owned(),
+            _ => format!("--unset origin {option}"),
+        };
+        let hint = format!("hint: nothing was written; first type `haul remote modify {first_do}`");
+        let refusal = refusal.stderr_has(&[&places[0], &hint]);
+        assert!(!refusal.stderr.contains("config.local"), "it is said to stand there: {refusal}");
 
         // Written by hand, it is found when it is read.
         repo.write(".dvc/config.local", format!("['remote \"origin\"']\n    {second} = {value}\n"));
@@ -109,6 +115,12 @@ fn malformed_values_are_refused_where_they_are_written_and_where_they_are_read()
         ("endpointurl", "localhost:9000", "must start with `http://` or `https://`"),
         ("grant_read", "somebody", "is not a list of"),
         ("url", "s3://under score/x", "names a bucket with ` ` in it"),
+        (
+            "url",
+            "s3://arn:aws:s3:us-west-2:123456789012:accesspoint/myap/pre",
+            "names an access point by its ARN",
+        ),
+        ("region", "eu west", "must be letters, digits and `-` only"),
     ] {
         let (server, environment) = world();
         let repo = environment.folder("repo");
@@ -119,6 +131,85 @@ fn malformed_values_are_refused_where_they_are_written_and_where_they_are_read()
         let place =
             format!("`remote.origin.{option}` is set at {}:2", repo.join(".dvc/config.local").display());
         is_refused(&repo, &server, &[problem, &place, "haul remote modify"]);
+    }
+}
+
+#[test]
+fn refused_edits_are_told_as_not_written_with_the_command_that_was_meant() {
+    for (line, hint) in [
+        (
+            &["remote", "modify", "origin", "regoin", "eu"][..],
+            "did you mean `haul remote modify origin region eu`?",
+        ),
+        (
+            &["remote", "modify", "--local", "origin", "secret_acess_key", "a secret"],
+            "did you mean `haul remote modify --local origin secret_access_key <value>`?",
+        ),
+        (
+            &["config", "remote.origin.profil", "a b"],
+            "did you mean `haul remote modify origin profile 'a b'`?",
+        ),
+        (&["config", "core.autostge", "true"], "did you mean `haul config core.autostage true`?"),
+        (&["config", "cores.remote", "x"], "did you mean `core`?"),
+        (&["remote", "modify", "origin", "jobs", "abc"], "allowed: whole number, 1 or more"),
+        (
+            &["remote", "modify", "origin", "region", "eu west 1"],
+            "type `haul remote modify origin region eu-west-1`",
+        ),
+        (
+            &["remote", "modify", "origin", "url", "s3://arn:aws:s3:us-west-2:123456789012:accesspoint/myap"],
+            "an access point has an alias that ends with `-s3alias`",
+        ),
+    ] {
+        let (_server, environment) = world();
+        let repo = environment.folder("repo");
+        let before = repo.read(".dvc/config");
+        let output = repo.haul(line).code(251);
+        let output = output.stderr_has(&[&format!("hint: nothing was written; {hint}")]);
+        assert!(!output.stderr.contains("is set at"), "it stands nowhere: {output}");
+        assert_eq!(repo.read(".dvc/config"), before);
+        assert!(!repo.exists(".dvc/config.local"));
+    }
+    let (_server, environment) = world();
+    let output = environment.folder("repo").haul(["remote", "modify", "origin", "colour", "red"]).code(251);
+    assert!(output.stderr.ends_with("\nhint: nothing was written\n"), "{output}");
+}
+
+#[test]
+fn values_that_will_hardly_work_are_written_with_a_note() {
+    for (option, value, texts) in [
+        (
+            "acl",
+            "publik-read",
+            [
+                "note: `publik-read` is no canned ACL of AWS",
+                "hint: did you mean `haul remote modify origin acl public-read`?",
+            ],
+        ),
+        ("acl", "x", ["note: `x` is no canned ACL of AWS", "hint: there are: private, public-read,"]),
+        (
+            "ssl_verify",
+            "/nonexistent.pem",
+            [
+                "note: `ssl_verify` names `/nonexistent.pem`, and there is no such file",
+                "`haul remote modify origin ssl_verify <path>`",
+            ],
+        ),
+    ] {
+        let (_server, environment) = world();
+        let repo = environment.folder("repo");
+        repo.haul(["remote", "modify", "origin", option, value]).success().stderr_has(&texts);
+        assert!(repo.read(".dvc/config").contains(&format!("{option} = {value}\n")));
+        // Only once: nothing is said about what stands there already.
+        let output = repo.haul(["remote", "modify", "origin", "jobs", "2"]).success();
+        assert!(output.stderr.is_empty(), "{output}");
+    }
+    for (option, value) in
+        [("acl", "bucket-owner-full-control"), ("ssl_verify", "false"), ("region", "eu-west-1")]
+    {
+        let (_server, environment) = world();
+        let output = environment.folder("repo").haul(["remote", "modify", "origin", option, value]).success();
+        assert!(output.stderr.is_empty(), "{output}");
     }
 }
 

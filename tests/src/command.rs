@@ -95,6 +95,26 @@ impl RunningCommand {
         drop(self.child.wait());
     }
 
+    /// Waits until Ctrl-C asks it to stop, rather than kills it.
+    ///
+    /// # Panics
+    /// When it ends before, or a minute is over.
+    #[track_caller]
+    pub fn wait_until_it_listens(&mut self) {
+        const INTERRUPT: u64 = 1 << 1;
+        let end = Instant::now() + Duration::from_mins(1);
+        let file = format!("/proc/{}/status", self.child.id());
+        let listens = || {
+            let status = fs_err::read_to_string(&file).unwrap_or_default();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
+            caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0) & INTERRUPT != 0
+        };
+        while !listens() {
+            assert!(self.is_running() && Instant::now() < end, "{} does not listen", self.line);
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// Presses Ctrl-C.
     ///
     /// # Panics

@@ -96,6 +96,14 @@ impl Terminal {
         self.keyboard.write_all(format!("{line}\n").as_bytes()).expect("the terminal takes a line");
     }
 
+    /// Presses Ctrl-C.
+    ///
+    /// # Panics
+    /// When the terminal is gone.
+    pub fn interrupt(&mut self) {
+        self.keyboard.write_all(b"\x03").expect("the terminal takes a key");
+    }
+
     /// Waits for the end of the program, and returns how it ended and all that was on the screen.
     ///
     /// # Panics

@@ -1,5 +1,6 @@
 //! `credential_process`, with a program that has every bad habit.
 
+use std::path::Path;
 use std::time::Duration;
 
 use haul_tests::{Folder, TestEnvironment};
@@ -7,6 +8,9 @@ use haul_tests::{Folder, TestEnvironment};
 use super::{ID, SECRET, TOKEN, repository, s3, world};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_fake-credential-process");
+
+/// What nobody would take for a key, were it not for its name.
+const PASSPHRASE: &str = "minio-admin-secret-pass-123";
 
 /// A world whose default profile has the program, which behaves as said.
 fn with(behaviour: &str) -> TestEnvironment {
@@ -46,8 +50,17 @@ fn process_that_breaks_ends_the_command_with_the_reason() {
         ("expired", &["expired at 2020-01-01T00:00:00Z"]),
         ("garbage", &["printed what is not the JSON expected (line 1, column 2)"]),
         ("talkative-fail", &["exit status: 1", "but no luck"]),
+        ("half-a-key-fail", &["exit status: 1", "x x x ****"]),
+        ("export-fail", &["export AWS_SECRET_ACCESS_KEY=**** {\"SecretAccessKey\": \"****\"}"]),
+        ("endless", &["printed more than 1 MiB on stdout"]),
+        ("endless-on-stderr", &["printed more than 1 MiB on stderr"]),
     ] {
-        let (server, world) = (s3(), with(behaviour));
+        let (server, mut world) = (s3(), with(behaviour));
+        world.set("FAKE_PASSPHRASE", PASSPHRASE);
+        // At a cut, the start of a key is as bad as all of it.
+        for secret in [PASSPHRASE, &SECRET[..10]] {
+            world.guard_secret(secret);
+        }
         let repo = repository(&world, &server);
         repo.write("file", "content");
         repo.haul(["add", "file"]).success();
@@ -59,6 +72,20 @@ fn process_that_breaks_ends_the_command_with_the_reason() {
         // Each command asks once, however many objects wait for the keys.
         assert_eq!(n_runs(&world), 2, "{behaviour}");
         world.assert_no_secret_on_disk(&[]);
+    }
+}
+
+#[test]
+fn process_may_ask_the_person_at_the_terminal() {
+    let (server, world) = (s3(), with("ask"));
+    let repo = repository(&world, &server);
+    let helper = Path::new(env!("CARGO_BIN_EXE_on-a-terminal"));
+    for (answer, code) in [("open sesame", 0), ("let me in", 1)] {
+        let mut terminal = repo.start_on_terminal(helper, &["remote", "check"]);
+        terminal.type_line(answer);
+        let (status, screen) = terminal.wait();
+        assert_eq!(status.success(), code == 0, "{screen}");
+        assert_eq!(screen.contains("exit status: 9"), code != 0, "{screen}");
     }
 }
 

@@ -34,12 +34,37 @@ fn main() -> Result<ExitCode> {
             eprintln!("got {} and {}, but no luck", variable("FAKE_SECRET"), variable("FAKE_TOKEN"));
             return Ok(ExitCode::FAILURE);
         }
+        "half-a-key-fail" => {
+            // The key stands where the excerpt of an error ends.
+            eprintln!("{}{}", "x ".repeat(140), variable("FAKE_SECRET"));
+            return Ok(ExitCode::FAILURE);
+        }
+        "export-fail" => {
+            eprintln!("export AWS_SECRET_ACCESS_KEY={}", variable("FAKE_PASSPHRASE"));
+            eprintln!("{{\"SecretAccessKey\": \"{}\"}}", variable("FAKE_PASSPHRASE"));
+            return Ok(ExitCode::FAILURE);
+        }
+        "endless" => endless(std::io::stdout()),
+        "endless-on-stderr" => endless(std::io::stderr()),
+        "ask" => {
+            let mut line = String::new();
+            std::io::stdin().read_line(&mut line)?;
+            if line.trim() != "open sesame" {
+                return Ok(ExitCode::from(9));
+            }
+            println!("{}", keys("2099-01-01T00:00:00Z"));
+        }
         "hang" => loop {
             std::thread::park();
         },
         other => bail!("unknown behaviour `{other}`"),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Prints until nobody listens.
+fn endless(mut stream: impl Write) {
+    while stream.write_all(&[b' '; 4096]).is_ok() {}
 }
 
 fn keys(end: &str) -> serde_json::Value {

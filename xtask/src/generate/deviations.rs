@@ -11,13 +11,17 @@ use anyhow::Result;
 const MARK: &str = concat!("Devia", "tion:");
 
 /// Makes the page; those of options are in `configuration`, the reference of options.
-pub(super) fn page(project: &Project, configuration: &str) -> Result<String> {
+pub(super) fn page(project: &Project, configuration: &str, findings: &mut Vec<String>) -> Result<String> {
     let files = super::product_sources(project)?;
     let mut by_crate: BTreeMap<&str, Vec<(String, &str)>> = BTreeMap::new();
-    for name in &files {
+    // What a crate says about itself points to the marks, and is none.
+    for name in files.iter().filter(|name| !name.ends_with("/lib.rs")) {
         let Ok(text) = std::fs::read_to_string(project.root.join(name)) else { continue };
         let package = name.split('/').nth(1).unwrap_or_default();
         for deviation in collect(&text) {
+            if let Some(why) = needs_context(&deviation) {
+                findings.push(format!("{name}: `{deviation}` {why}: say what differs, and from what"));
+            }
             by_crate.entry(package).or_default().push((deviation, name));
         }
     }
@@ -75,6 +79,22 @@ fn collect(source: &str) -> Vec<String> {
     found
 }
 
+/// Says why a text cannot be understood by somebody who does not see the code below it.
+fn needs_context(deviation: &str) -> Option<String> {
+    const LEAST_WORDS: usize = 8;
+    const POINTERS: [&str; 6] = ["this", "these", "such", "here", "them", "so"];
+    let words: Vec<&str> = deviation.split_whitespace().collect();
+    if words.len() < LEAST_WORDS {
+        return Some(format!("has less than {LEAST_WORDS} words"));
+    }
+    // A word that points to something stands for what an earlier word names, and at the start there is none.
+    let pointer = words
+        .iter()
+        .take(6)
+        .find(|word| POINTERS.contains(&word.trim_end_matches(',').to_lowercase().as_str()));
+    pointer.map(|pointer| format!("points to something with `{pointer}`"))
+}
+
 /// Returns the text of a line that is a comment.
 fn comment(line: &str) -> Option<&str> {
     let rest = line.trim_start().strip_prefix("//")?;
@@ -128,5 +148,16 @@ mod tests {
             collect(&source),
             ["DVC does not, see `Other`, and fails.", "Never twice.", "A last one."]
         );
+    }
+
+    #[test]
+    fn text_without_its_code_must_make_sense() {
+        for text in
+            ["DVC refuses to.", "DVC leaves stdout empty.", "DVC asks this also when the disk is full again."]
+        {
+            assert!(needs_context(text).is_some(), "{text}");
+        }
+        let text = "DVC compares with the unescaped name, and so never removes the entry of `f [x].txt`.";
+        assert_eq!(needs_context(text), None);
     }
 }

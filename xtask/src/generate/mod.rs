@@ -63,7 +63,7 @@ fn pages(project: &Project, findings: &mut Vec<String>) -> Result<Vec<(&'static 
     let configuration = print("options")?;
     let environment = print("environment")?;
     variables::check(project, &environment, findings)?;
-    let deviations = deviations::page(project, &configuration)?;
+    let deviations = deviations::page(project, &configuration, findings)?;
     Ok(vec![
         ("cli.md", with_note(&print("markdown")?)),
         ("configuration.md", configuration),

@@ -1,5 +1,7 @@
 //! `cargo xtask tidy`: house rules that no compiler checks.
 
+mod options;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -50,6 +52,7 @@ pub(crate) fn run(project: &Project) -> Result<()> {
     let mut findings = Vec::new();
     check_layers(project, &mut findings)?;
     check_files(project, &mut findings)?;
+    options::check(project, &mut findings)?;
     if findings.is_empty() {
         println!("tidy: passed");
         return Ok(());
