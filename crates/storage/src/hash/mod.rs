@@ -8,6 +8,7 @@
 mod files;
 mod lanes;
 pub(crate) mod reader;
+pub(crate) mod shared;
 mod text;
 
 pub use files::{Flavour, HashedFile, hash_file, hash_files};
@@ -15,39 +16,6 @@ pub use lanes::{Md5Backend, Md5Hasher, Md5Lanes, backend, md5, md5_many, select_
 pub use text::TextHasher;
 
 use crate::{Layout, Md5Digest, Oid};
-
-/// Computes the name that bytes have in a layout, as they arrive.
-#[derive(Debug, Clone)]
-pub struct ObjectHasher {
-    raw: Md5Hasher,
-    text: Option<TextHasher>,
-}
-
-impl ObjectHasher {
-    /// Starts an empty object. A file of the legacy layout may be named by the hash of its text.
-    pub fn new(layout: Layout, oid: &Oid) -> Self {
-        let text = (layout == Layout::Legacy && !oid.is_dir()).then(TextHasher::new);
-        Self { raw: Md5Hasher::new(), text }
-    }
-
-    /// Adds bytes.
-    pub fn update(&mut self, bytes: &[u8]) {
-        self.raw.update(bytes);
-        if let Some(text) = &mut self.text {
-            text.update(bytes);
-        }
-    }
-
-    /// Tells whether the bytes so far are those that `digest` names.
-    pub fn matches(&self, digest: &Md5Digest) -> bool {
-        self.raw.digest() == *digest || self.text.as_ref().is_some_and(|text| text.digest() == *digest)
-    }
-
-    /// Returns the MD5 of the bytes themselves.
-    pub fn raw_digest(&self) -> Md5Digest {
-        self.raw.digest()
-    }
-}
 
 /// Tells whether `bytes` are those that `oid` names in `layout`; `raw` is their MD5.
 pub(crate) fn is_named(layout: Layout, oid: &Oid, bytes: &[u8], raw: &Md5Digest) -> bool {

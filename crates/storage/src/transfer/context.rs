@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::slots::{DEFAULT_JOBS, Slots};
 use super::{DownloadCheck, TransferOptions};
+use crate::hash::shared::SharedLanes;
 use crate::progress::{Event, Observer, Phase};
 use crate::{Cache, CountingStore, Error, ErrorKind, Layout, Oid, RemoteStore as _, Result, StoreLimits};
 
@@ -38,6 +39,8 @@ pub(crate) struct Context {
     /// Most objects that wait between two stages.
     pub(crate) max_queue: usize,
     pub(crate) meter: Meter,
+    /// Hashes the larger objects that arrive.
+    pub(super) lanes: Arc<SharedLanes>,
     pub(crate) state_dir: Option<PathBuf>,
     /// One permit for each unit of bytes that may be kept.
     room: Arc<Semaphore>,
@@ -68,6 +71,7 @@ impl Context {
             jobs,
             max_queue: limits.max_queue.unwrap_or(usize::MAX).max(1),
             meter: Meter::new(phase),
+            lanes: Arc::default(),
             state_dir: options.state_dir.clone(),
             room: Arc::new(Semaphore::new(permits(MAX_KEPT_BYTES) as usize)),
             check: options.check,

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use super::context::{Context, SMALL_BYTES, interrupted};
 use super::ranges;
 use crate::cache::pending::PendingFile;
-use crate::hash::ObjectHasher;
+use crate::hash::shared::BUFFER_BYTES;
 use crate::remote::wrong_bytes;
 use crate::{Download, Error, ErrorKind, Layout, Oid, RemoteStore as _, Result};
 
@@ -182,19 +182,29 @@ fn write(
     mut pending: PendingFile,
     mut chunks: mpsc::Receiver<Message>,
 ) -> Result<()> {
-    let mut hasher = ObjectHasher::new(layout, &oid);
+    let mut hasher = context.lanes.hasher(layout, &oid);
+    let mut buffer = context.lanes.buffer();
     let mut n_bytes = 0;
     loop {
         match chunks.blocking_recv() {
-            Some(Message::Chunk(chunk)) => {
-                hasher.update(&chunk);
-                pending.write(&chunk)?;
+            // Few large writes cost less than many small ones, also with the copy.
+            Some(Message::Chunk(mut chunk)) => {
                 n_bytes += chunk.len() as u64;
+                while !chunk.is_empty() {
+                    let fits = chunk.len().min(BUFFER_BYTES - buffer.len());
+                    buffer.extend_from_slice(&chunk.split_to(fits));
+                    if buffer.len() == BUFFER_BYTES {
+                        pending.write(&buffer)?;
+                        hasher.update(std::mem::replace(&mut buffer, context.lanes.buffer()));
+                    }
+                }
             }
             Some(Message::End) => break,
             None => return Err(interrupted()),
         }
     }
+    pending.write(&buffer)?;
+    hasher.update(buffer);
     if !hasher.matches(oid.digest()) {
         context.meter.lost(n_bytes);
         return Err(wrong_bytes(context.store.location(), key));

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
@@ -14,15 +14,13 @@ use tokio::sync::{Notify, OwnedSemaphorePermit};
 use super::context::{Context, interrupted};
 use super::download::wrong_length;
 use crate::cache::pending::PendingFile;
-use crate::hash::ObjectHasher;
+use crate::hash::shared::{BUFFER_BYTES, LaneHasher, SharedLanes};
 use crate::{Download, Error, Layout, Oid, RemoteStore as _, Result};
 
 /// Size of a range.
 pub(super) const PART_BYTES: u64 = 10 << 20;
 /// Ranges of one object under way at once.
 const MAX_PARTS_AT_ONCE: usize = 8;
-/// Bytes that are written at a time.
-const WRITE_BYTES: usize = 512 << 10;
 /// How often a range is asked for.
 const ATTEMPTS: u32 = 3;
 
@@ -33,25 +31,6 @@ struct Part {
     bytes: Option<Vec<BytesMut>>,
     /// Lets go of the room when the range is hashed.
     _room: Option<OwnedSemaphorePermit>,
-}
-
-/// Buffers that were used and can be used again: fresh memory costs more than the copy into it.
-#[derive(Default)]
-struct Buffers(Mutex<Vec<BytesMut>>);
-
-impl Buffers {
-    fn take(&self) -> BytesMut {
-        self.lock().pop().unwrap_or_else(|| BytesMut::with_capacity(WRITE_BYTES))
-    }
-
-    fn give_back(&self, mut buffer: BytesMut) {
-        buffer.clear();
-        self.lock().push(buffer);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<BytesMut>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// Gets the object whose beginning `first` opened, hashes the ranges in their order while later ones still arrive,
@@ -79,13 +58,13 @@ pub(super) async fn get(
     );
     let (done, parts_done) = channel();
     let hungry = Arc::new(Notify::new());
-    let free = Arc::new(Buffers::default());
     let hasher = context.blocking({
-        let (pending, hungry, free) = (Arc::clone(&pending), Arc::clone(&hungry), Arc::clone(&free));
-        move || follow(&pending, layout, oid, size_bytes, &parts_done, &hungry, &free)
+        let (pending, hungry, lanes) =
+            (Arc::clone(&pending), Arc::clone(&hungry), Arc::clone(&context.lanes));
+        move || follow(&pending, layout, oid, size_bytes, &parts_done, &hungry, &lanes)
     });
     let pending_parts = Arc::clone(&pending);
-    let parts = Parts { context, key, etag: etag.as_deref(), size_bytes, pending: pending_parts, free };
+    let parts = Parts { context, key, etag: etag.as_deref(), size_bytes, pending: pending_parts };
     let fill = async {
         let done = done;
         let n_parts = size_bytes.div_ceil(PART_BYTES);
@@ -131,7 +110,6 @@ struct Parts<'a> {
     etag: Option<&'a str>,
     size_bytes: u64,
     pending: Arc<PendingFile>,
-    free: Arc<Buffers>,
 }
 
 impl Parts<'_> {
@@ -185,7 +163,7 @@ impl Parts<'_> {
         let mut kept = Vec::new();
         let mut at = range.start;
         // The chunks of the network are small pieces of large buffers: what is kept is copied.
-        let mut buffer = self.free.take();
+        let mut buffer = self.context.lanes.buffer();
         let mut n_bytes = 0;
         let is_filled = loop {
             let left = range.end - range.start - n_bytes;
@@ -204,12 +182,12 @@ impl Parts<'_> {
                     n_bytes += chunk.len() as u64;
                     self.context.meter.moved(chunk.len() as u64);
                     while !chunk.is_empty() {
-                        let fits = chunk.len().min(WRITE_BYTES - buffer.len());
+                        let fits = chunk.len().min(BUFFER_BYTES - buffer.len());
                         buffer.extend_from_slice(&chunk.split_to(fits));
-                        if buffer.len() == WRITE_BYTES {
+                        if buffer.len() == BUFFER_BYTES {
                             (at, buffer) = self.write_at(at, buffer).await?;
                             if is_kept {
-                                kept.push(std::mem::replace(&mut buffer, self.free.take()));
+                                kept.push(std::mem::replace(&mut buffer, self.context.lanes.buffer()));
                             } else {
                                 buffer.clear();
                             }
@@ -224,7 +202,7 @@ impl Parts<'_> {
             if is_kept {
                 kept.push(buffer);
             } else {
-                self.free.give_back(buffer);
+                self.context.lanes.give_back(buffer);
             }
             return Ok(kept);
         }
@@ -253,9 +231,9 @@ fn follow(
     size_bytes: u64,
     done: &Receiver<Part>,
     hungry: &Notify,
-    free: &Buffers,
+    lanes: &Arc<SharedLanes>,
 ) -> Result<bool> {
-    let mut hasher = ObjectHasher::new(layout, &oid);
+    let mut hasher = lanes.hasher(layout, &oid);
     let mut waiting = BTreeMap::new();
     let n_parts = size_bytes.div_ceil(PART_BYTES);
     let mut next = 0;
@@ -270,11 +248,10 @@ fn follow(
             match part.bytes {
                 Some(buffers) => {
                     for buffer in buffers {
-                        hasher.update(&buffer);
-                        free.give_back(buffer);
+                        hasher.update(buffer);
                     }
                 }
-                None => read_back(pending, part.number, size_bytes, &mut hasher)?,
+                None => read_back(pending, part.number, size_bytes, lanes, &mut hasher)?,
             }
             next += 1;
         }
@@ -282,15 +259,22 @@ fn follow(
     Ok(hasher.matches(oid.digest()))
 }
 
-fn read_back(pending: &PendingFile, part: u64, size_bytes: u64, hasher: &mut ObjectHasher) -> Result<()> {
+fn read_back(
+    pending: &PendingFile,
+    part: u64,
+    size_bytes: u64,
+    lanes: &SharedLanes,
+    hasher: &mut LaneHasher,
+) -> Result<()> {
     let end = ((part + 1) * PART_BYTES).min(size_bytes);
     let mut at = part * PART_BYTES;
-    let mut buffer = vec![0; 256 << 10];
     while at < end {
-        let n = usize::try_from(end - at).map_or(buffer.len(), |left| left.min(buffer.len()));
+        let n = usize::try_from(end - at).map_or(BUFFER_BYTES, |left| left.min(BUFFER_BYTES));
+        let mut buffer = lanes.buffer();
+        buffer.resize(n, 0);
         let cannot = |error| Error::io("cannot read back an object", error);
-        pending.file().file().read_exact_at(&mut buffer[..n], at).map_err(cannot)?;
-        hasher.update(&buffer[..n]);
+        pending.file().file().read_exact_at(&mut buffer, at).map_err(cannot)?;
+        hasher.update(buffer);
         at += n as u64;
     }
     Ok(())
@@ -317,7 +301,7 @@ mod tests {
         let oid = Oid::file(md5(&bytes));
         for (damage, expected) in [(0, true), (1, false)] {
             let (done, parts) = channel();
-            let free = Buffers::default();
+            let lanes = Arc::default();
             for number in [3, 1, 0, 2] {
                 let place = number * PART_BYTES..((number + 1) * PART_BYTES).min(size);
                 let mut chunk = BytesMut::from(range(&place));
@@ -327,7 +311,7 @@ mod tests {
             }
             drop(done);
             let is_right =
-                follow(&pending, Layout::Current, oid, size, &parts, &Notify::new(), &free).unwrap();
+                follow(&pending, Layout::Current, oid, size, &parts, &Notify::new(), &lanes).unwrap();
             assert_eq!(is_right, expected);
         }
     }
