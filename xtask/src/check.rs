@@ -1,4 +1,4 @@
-//! `cargo xtask check`: what continuous integration runs, and nothing else.
+//! `cargo xtask check`: what has to pass on every machine; continuous integration runs it before the real servers.
 
 use anyhow::Result;
 use xshell::cmd;

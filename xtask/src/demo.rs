@@ -13,13 +13,10 @@ use crate::server::Server;
 use crate::{flags, tools};
 
 pub(crate) fn run(project: &Project, options: &flags::Demo) -> Result<()> {
-    let haul = project.build("haul", "haul", Profile::Release)?;
-    let server = Server::start(
-        project,
-        options.server.as_deref().unwrap_or("embedded"),
-        &["haul-demo"],
-        Profile::Release,
-    )?;
+    let profile = if options.debug { Profile::Dev } else { Profile::Release };
+    let haul = project.build("haul", "haul", profile)?;
+    let server =
+        Server::start(project, options.server.as_deref().unwrap_or("embedded"), &["haul-demo"], profile)?;
     let dir = project.scratch_dir("demo")?;
     let (author, colleague) = (dir.join("author"), dir.join("colleague"));
     fs::create_dir_all(author.join("data"))?;

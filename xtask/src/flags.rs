@@ -16,6 +16,8 @@ xflags::xflags! {
             optional --large-mib large_mib: u64
             /// Leave the folder and the server up until Enter is pressed.
             optional --keep
+            /// Take the debug build: slower, but there after `cargo test`.
+            optional --debug
         }
         /// What has to pass before a change is merged: fmt, clippy, tests, docs, tidy.
         cmd check {

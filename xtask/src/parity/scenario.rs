@@ -11,6 +11,7 @@
 //! dvc ARGUMENTS             the tool: exit codes must be equal
 //! dvc= ARGUMENTS            … and standard output
 //! dvc~ ARGUMENTS            … and the words of standard output (DVC expands tabs and wraps lines at 80 columns)
+//! dvc! ARGUMENTS            … and the words of the first error, which both must have
 //! dvc[0,1] ARGUMENTS        a deviation: DVC exits with 0, haul with 1
 //! swap                      commit, clone, and go on in the clone with the other tool
 //! except GLOB               leave these paths out of the comparison
@@ -49,6 +50,7 @@ pub(super) enum Expect {
     SameCode,
     SameCodeAndOutput,
     SameCodeAndWords,
+    SameCodeAndError,
     /// A deviation: exit code of DVC, exit code of haul.
     Codes(i32, i32),
 }
@@ -59,6 +61,14 @@ pub(super) struct Output {
     pub(super) code: i32,
     pub(super) stdout: String,
     pub(super) stderr: String,
+}
+
+impl Output {
+    /// Returns the words of the first line of the first error.
+    fn first_error(&self) -> Option<Vec<&str>> {
+        let error = self.stderr.lines().find_map(|line| line.strip_prefix("ERROR: "))?;
+        Some(error.split_whitespace().collect())
+    }
 }
 
 #[derive(Debug)]
@@ -149,6 +159,7 @@ impl Action {
             }
             "dvc" => Self::Tool { arguments: rest.to_owned(), expect: Expect::SameCode },
             "dvc=" => Self::Tool { arguments: rest.to_owned(), expect: Expect::SameCodeAndOutput },
+            "dvc!" => Self::Tool { arguments: rest.to_owned(), expect: Expect::SameCodeAndError },
             "dvc~" => Self::Tool { arguments: rest.to_owned(), expect: Expect::SameCodeAndWords },
             _ => {
                 let codes = verb.strip_prefix("dvc[").and_then(|codes| codes.strip_suffix(']'));
@@ -167,8 +178,8 @@ impl Step {
         let Action::Tool { expect, .. } = &self.action else { return Ok(()) };
         let codes = (dvc.code, haul.code);
         let fits = match *expect {
-            Expect::SameCode | Expect::SameCodeAndOutput | Expect::SameCodeAndWords => codes.0 == codes.1,
             Expect::Codes(dvc, haul) => codes == (dvc, haul),
+            _ => codes.0 == codes.1,
         };
         if !fits {
             bail!(
@@ -184,8 +195,14 @@ impl Step {
         let is_same_output = match *expect {
             Expect::SameCodeAndOutput => dvc.stdout == haul.stdout,
             Expect::SameCodeAndWords => dvc.stdout.split_whitespace().eq(haul.stdout.split_whitespace()),
+            Expect::SameCodeAndError => dvc
+                .first_error()
+                .is_some_and(|of_dvc| haul.first_error().is_some_and(|error| error == of_dvc)),
             Expect::SameCode | Expect::Codes(..) => true,
         };
+        if *expect == Expect::SameCodeAndError && !is_same_output {
+            bail!("the error differs\n--- dvc\n{}\n--- haul\n{}", dvc.stderr, haul.stderr);
+        }
         if !is_same_output {
             bail!("the output differs\n--- dvc\n{}\n--- haul\n{}", dvc.stdout, haul.stdout);
         }
