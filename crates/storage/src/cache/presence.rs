@@ -25,15 +25,21 @@ impl Cache {
     /// an object that is not 0444 is hashed, and made 0444 or deleted.
     ///
     /// Deviation: an empty file under another name than that of nothing is deleted whatever its mode. DVC trusts
-    /// it; but a power failure leaves such files.
+    /// it; but a power failure leaves such files. A symbolic link is deleted as well, not what it leads to: somebody
+    /// else may write there.
     pub fn check(&self, layout: Layout, oid: &Oid) -> Result<Option<u64>> {
         let path = self.object_path(layout, oid);
         let cannot = |error| Error::io(format!("cannot look at `{}`", path.display()), error);
-        let metadata = match fs_err::metadata(&path) {
+        let metadata = match fs_err::symlink_metadata(&path) {
             Ok(metadata) => metadata,
             Err(error) if is_absence(&error) => return Ok(None),
             Err(error) => return Err(cannot(error)),
         };
+        if metadata.is_symlink() {
+            tracing::warn!(path = %path.display(), "a symbolic link in the place of an object was removed from the cache");
+            self.remove(layout, oid)?;
+            return Ok(None);
+        }
         if !metadata.is_file() {
             return Err(Error::new(ErrorKind::Io, format!("`{}` is not a regular file", path.display())));
         }

@@ -156,8 +156,15 @@ impl FileSink for LinkInto<'_> {
 }
 
 impl LinkInto<'_> {
-    /// Gives the file the object's name; copies where that cannot be done, as to another file system.
+    /// Gives the file the object's name; copies where that cannot be done, as to another file system, or must not be:
+    /// the object would be the symbolic link itself.
+    ///
+    /// Deviation: the file that a symbolic link leads to is copied whatever the cache type. DVC makes it an object itself,
+    /// read-only wherever it lies.
     fn link(&self, path: &Path, oid: &Oid, size_bytes: u64, hashed: &std::fs::Metadata) -> Result<()> {
+        if fs_err::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink()) {
+            return self.copy(path, oid);
+        }
         let destination = self.cache.object_path(Layout::Current, oid);
         super::pending::make_folders(parent(&destination), self.cache.options.sharing)?;
         let linked = match self.mode {
@@ -168,7 +175,8 @@ impl LinkInto<'_> {
             tracing::debug!(%error, "copying instead of linking into the cache");
             return self.copy(path, oid);
         }
-        let linked = fs_err::metadata(&destination)
+        // Not followed: a symbolic link that has just taken the place of the file is not what was hashed.
+        let linked = fs_err::symlink_metadata(&destination)
             .map_err(|error| Error::io("cannot look at a new object", error))?;
         let stamp = |of: &std::fs::Metadata| (of.dev(), of.ino(), of.mtime(), of.mtime_nsec());
         if linked.len() != size_bytes || stamp(&linked) != stamp(hashed) {

@@ -100,6 +100,18 @@ fn emptied_object_is_deleted_whatever_its_mode() {
 }
 
 #[test]
+fn symbolic_link_is_no_object_and_what_it_leads_to_stays() {
+    let fixture = Fixture::new();
+    let oid = fixture.put(b"bytes");
+    let elsewhere = fixture.folder.path().join("elsewhere");
+    fs_err::rename(fixture.path(&oid), &elsewhere).unwrap();
+    fs_err::os::unix::fs::symlink(&elsewhere, fixture.path(&oid)).unwrap();
+    assert_eq!(fixture.check(&oid), None);
+    assert!(fs_err::symlink_metadata(fixture.path(&oid)).is_err());
+    assert_eq!(fs_err::read(elsewhere).unwrap(), b"bytes");
+}
+
+#[test]
 fn read_verifies_and_bounds() {
     let fixture = Fixture::new();
     let oid = fixture.put(b"bytes");
@@ -183,6 +195,26 @@ fn store_files_by_hard_link_shares_the_inode() {
     assert_eq!(inode(&paths[1]), inode(&fixture.path(&stored[1].oid)));
     assert_ne!(inode(&paths[2]), inode(&fixture.path(&stored[2].oid)), "an empty file is not linked");
     assert_eq!(fixture.mode(&stored[0].oid), 0o444);
+}
+
+#[test]
+fn store_files_through_a_symbolic_link_stores_the_content() {
+    for mode in [StoreMode::Hardlink, StoreMode::Move, StoreMode::Copy] {
+        for bytes in [b"bytes".to_vec(), vec![1; 400_000]] {
+            let fixture = Fixture::new();
+            let file = fixture.source("file", &bytes);
+            let link = fixture.folder.path().join("link");
+            fs_err::os::unix::fs::symlink("file", &link).unwrap();
+            let stored = fixture.store(std::slice::from_ref(&link), mode).remove(0).unwrap();
+            let object = fs_err::symlink_metadata(fixture.path(&stored.oid)).unwrap();
+            assert!(object.is_file(), "{mode:?}");
+            assert_eq!(fixture.check(&stored.oid), Some(bytes.len() as u64));
+            let file = fs_err::metadata(file).unwrap();
+            assert_ne!(file.ino(), object.ino(), "{mode:?}: the file is not the cache's");
+            assert_ne!(file.permissions().mode() & 0o200, 0, "{mode:?}: the file may still be written");
+            assert_eq!(fs_err::symlink_metadata(&link).is_err(), mode == StoreMode::Move);
+        }
+    }
 }
 
 #[test]
