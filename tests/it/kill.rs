@@ -144,6 +144,45 @@ fn kill_of_add_leaves_nothing_in_the_way() {
 }
 
 #[test]
+fn kill_of_init_leaves_nothing_in_the_way() {
+    let environment = environment();
+    let files = [".dvc/config", ".dvc/.gitignore", ".dvcignore"];
+    let whole = environment.folder("whole");
+    whole.git_init();
+    let start = Instant::now();
+    whole.haul(["init"]).success();
+    let needed = u64::try_from(start.elapsed().as_micros()).expect("it is short");
+    let mut random = Random(19);
+    for round in 0..4 * ROUNDS {
+        let folder = environment.folder(&format!("repo-{round}"));
+        folder.git_init();
+        let running = folder.start(["init"]);
+        std::thread::sleep(Duration::from_micros(random.below(needed + 1)));
+        running.kill();
+        let is_done = folder.exists(".dvc/tmp/btime");
+        let again = folder.haul(["init"]);
+        if is_done {
+            again.failure().stderr_has(&["'.dvc' exists"]);
+        } else if folder.exists(".git/index.lock") {
+            // Nobody can know whether a living process holds it.
+            again.failure().stderr_has(&["index.lock"]);
+            folder.remove(".git/index.lock");
+            folder.haul(["init"]).success();
+        } else {
+            again.success();
+        }
+        for file in files {
+            assert_eq!(folder.read(file), whole.read(file), "{file}");
+        }
+        folder.haul(["status"]).success();
+        let index = fs_err::read(folder.join(".git/index")).unwrap();
+        for file in files {
+            assert!(index.windows(file.len()).any(|name| name == file.as_bytes()), "{file} is not staged");
+        }
+    }
+}
+
+#[test]
 fn kill_of_push_leaves_no_directory_without_its_members() {
     let stage = stage();
     let source = stage.environment.repository_at("source", &stage.server.endpoint());

@@ -37,14 +37,18 @@ const DVCIGNORE_TEXT: &str = "\
 # https://dvc.org/doc/user-guide/dvcignore
 ";
 
-/// Makes `directory` a DVC repository and stages its files in Git.
+/// Makes `directory` a DVC repository and stages its files in Git. Killed half way, the same command goes on.
+///
+/// Deviation: DVC leaves a half-made `.dvc` when it is killed, or finds the index of Git locked, and then says that it
+/// exists.
 ///
 /// # Errors
 ///
-/// [`Error::Init`] in DVC's words: no Git, `.dvc` ignored by Git, `.dvc` exists, contradicting options.
+/// [`Error::Init`] in DVC's words: no Git, `.dvc` ignored by Git, `.dvc` exists; [`Error::BadOut`] for options that
+/// contradict each other.
 pub fn init(directory: &Path, options: InitOptions, env: &Env) -> Result<InitReport> {
     if options.no_scm && options.subdir {
-        return Err(Error::Init("Cannot initialize repo with `--no-scm` and `--subdir`".to_owned()));
+        return Err(Error::BadOut("Cannot initialize repo with `--no-scm` and `--subdir`".to_owned()));
     }
     let root = normalize(&env.absolute(directory));
     let dvc_dir = root.join(DVC_DIR);
@@ -59,41 +63,67 @@ pub fn init(directory: &Path, options: InitOptions, env: &Env) -> Result<InitRep
         )));
     }
     let failed = |source| Error::io("failed to initiate DVC", source);
+    let mut is_new = true;
     if dvc_dir.is_dir() {
-        if !options.force {
+        if options.force {
+            fs_err::remove_dir_all(&dvc_dir).map_err(failed)?;
+        } else if is_half_made(&dvc_dir, git.as_ref())? {
+            is_new = false;
+        } else {
             let shown = crate::paths::relative(&dvc_dir, &normalize(env.current_dir()));
             return Err(Error::Init(format!("'{}' exists. Use `-f` to force.", shown.display())));
         }
-        fs_err::remove_dir_all(&dvc_dir).map_err(failed)?;
     }
     if let Err(error) = make(&root, git.as_ref()) {
         // A half-made `.dvc` would be taken for a repository. What the first error was matters more than this.
-        drop(fs_err::remove_dir_all(&dvc_dir));
+        if is_new {
+            drop(fs_err::remove_dir_all(&dvc_dir));
+        }
         return Err(error);
     }
     Ok(InitReport { root, staged: git.is_some() })
 }
 
-/// Writes the files of a new repository, and stages them.
+/// Tells whether [`make`] was killed here, so that it may go on: the configuration is not there yet, or neither is the last file it makes and
+/// Git does not know the first it stages. In a clone, Git does.
+fn is_half_made(dvc_dir: &Path, git: Option<&Git>) -> Result<bool> {
+    let config = dvc_dir.join("config");
+    if !config.exists() {
+        return Ok(true);
+    }
+    Ok(match git {
+        Some(git) => !birth_time(dvc_dir).exists() && !git.is_tracked(&config)?,
+        None => false,
+    })
+}
+
+/// Writes the files of a new repository that are not there, and stages them.
 fn make(root: &Path, git: Option<&Git>) -> Result<()> {
     let failed = |source| Error::io("failed to initiate DVC", source);
     let dvc_dir = root.join(DVC_DIR);
     fs_err::create_dir_all(dvc_dir.join("tmp")).map_err(failed)?;
-    // Its time is the birth time of the repository, from which DVC derives where its own state lies.
-    fs_err::write(dvc_dir.join("tmp").join("btime"), "").map_err(failed)?;
-    let config = dvc_dir.join("config");
-    fs_err::write(&config, if git.is_some() { "" } else { "[core]\n    no_scm = True\n" }).map_err(failed)?;
     let ignore_file = root.join(DVCIGNORE);
     if !ignore_file.exists() {
-        fs_err::write(&ignore_file, DVCIGNORE_TEXT).map_err(failed)?;
+        crate::atomic::write(&ignore_file, DVCIGNORE_TEXT.as_bytes())?;
     }
+    let config = dvc_dir.join("config");
     if let Some(git) = git {
         for name in GIT_IGNORED {
             gitignore::ignore(git, &dvc_dir.join(name))?;
         }
+        if !config.exists() {
+            fs_err::write(&config, "").map_err(failed)?;
+        }
         git.stage(&[config, ignore_file, dvc_dir.join(".gitignore")])?;
+    } else if !config.exists() {
+        crate::atomic::write(&config, b"[core]\n    no_scm = True\n")?;
     }
-    Ok(())
+    // Its time is the birth time of the repository, from which DVC derives where its own state lies.
+    fs_err::write(birth_time(&dvc_dir), "").map_err(failed)
+}
+
+fn birth_time(dvc_dir: &Path) -> PathBuf {
+    dvc_dir.join("tmp").join("btime")
 }
 
 fn find_git(root: &Path, subdir: bool) -> Result<Git> {

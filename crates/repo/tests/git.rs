@@ -51,6 +51,55 @@ fn init_writes_and_stages_the_files_of_dvc() {
 }
 
 #[test]
+fn init_that_was_killed_is_completed() {
+    let whole = new_git();
+    init(whole.path(), InitOptions::default(), &env(whole.path())).unwrap();
+    let config = |folder: &Path| folder.join(".dvc/config");
+    // What there is after each step.
+    for n_steps in 0..=6 {
+        let folder = new_git();
+        let path = |name: &str| folder.path().join(name);
+        let copy = |name: &str| fs_err::copy(whole.path().join(name), path(name)).map(drop);
+        fs_err::create_dir(path(".dvc")).unwrap();
+        let steps: [&dyn Fn() -> std::io::Result<()>; 6] = [
+            &|| fs_err::create_dir(path(".dvc/tmp")),
+            &|| copy(".dvcignore"),
+            &|| fs_err::write(path(".dvc/.gitignore"), "/config.local\n"),
+            &|| copy(".dvc/.gitignore"),
+            &|| copy(".dvc/config"),
+            // Data that is there for whatever reason is not lost.
+            &|| fs_err::create_dir(path(".dvc/cache")),
+        ];
+        for step in &steps[..n_steps] {
+            step().unwrap();
+        }
+        init(folder.path(), InitOptions::default(), &env(folder.path())).unwrap();
+        assert_eq!(staged(folder.path()), staged(whole.path()), "after {n_steps} steps");
+        assert!(path(".dvc/tmp/btime").is_file());
+        assert_eq!(path(".dvc/cache").is_dir(), n_steps == 6);
+        init(folder.path(), InitOptions::default(), &env(folder.path())).unwrap_err();
+    }
+    let clone = new_git();
+    fs_err::create_dir(clone.path().join(".dvc")).unwrap();
+    fs_err::write(config(clone.path()), "").unwrap();
+    Git::discover(clone.path()).unwrap().unwrap().stage(&[config(clone.path())]).unwrap();
+    let message = init(clone.path(), InitOptions::default(), &env(clone.path())).unwrap_err().to_string();
+    assert!(message.contains("exists"), "a clone is no half-made repository: {message}");
+}
+
+#[test]
+fn init_without_git_that_was_killed_is_completed() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = InitOptions { no_scm: true, ..InitOptions::default() };
+    fs_err::create_dir_all(folder.path().join(".dvc/tmp")).unwrap();
+    init(folder.path(), options, &env(folder.path())).unwrap();
+    let config = fs_err::read_to_string(folder.path().join(".dvc/config")).unwrap();
+    assert_eq!(config, "[core]\n    no_scm = True\n");
+    fs_err::remove_file(folder.path().join(".dvc/tmp/btime")).unwrap();
+    init(folder.path(), options, &env(folder.path())).unwrap_err();
+}
+
+#[test]
 fn init_without_git_needs_to_be_told() {
     let folder = tempfile::tempdir().unwrap();
     let message = init(folder.path(), InitOptions::default(), &env(folder.path())).unwrap_err().to_string();

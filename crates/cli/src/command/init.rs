@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use haul_repo::Error;
 use haul_repo::init::{InitOptions, init};
 
 use super::{CommandResult, Context};
@@ -37,7 +38,10 @@ impl InitArgs {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
         let directory = self.directory.unwrap_or_else(|| context.env().current_dir().to_owned());
         let options = InitOptions { no_scm: self.no_scm, subdir: self.subdir, force: self.force };
-        let report = init(&directory, options, context.env()).map_err(|error| Verb::INIT.error(error))?;
+        let report = init(&directory, options, context.env()).map_err(|error| match error {
+            Error::Init(_) => Verb::INIT.error(error),
+            error => error.into(),
+        })?;
         let commit = if report.staged { "You can now commit the changes to git.\n\n" } else { "" };
         context.printer().out(&format!("Initialized DVC repository.\n\n{commit}{WHAT_NEXT}"))?;
         Ok(ExitStatus::Success)
