@@ -106,6 +106,144 @@ fn manifest_that_is_not_what_its_name_says_is_refused() {
     assert!(!repo.exists("data/another file"));
 }
 
+/// A repository whose cache has the content that a hostile metafile wants written: `#!/bin/sh`.
+fn with_payload(environment: &TestEnvironment) -> Folder<'_> {
+    let repo = environment.repository("repo");
+    repo.write("payload", PAYLOAD);
+    repo.haul(["add", "payload"]).success();
+    repo.write(".git/hooks/there", "");
+    repo
+}
+
+const PAYLOAD: &str = "#!/bin/sh\n";
+
+/// No command writes, moves or deletes what `.git` and `.dvc` hold when `metafile` names it as an out.
+fn out_is_refused(metafile: &str, text: &str, out: &str) {
+    let environment = environment();
+    let repo = with_payload(&environment);
+    repo.write(metafile, text);
+    repo.write(".dvc/config.local", "");
+    let private = |folder: &str| {
+        let mut tree = repo.tree(folder);
+        // What is remembered and stored is not what the metafile is after.
+        tree.entries.retain(|path, _| !path.starts_with("tmp") && !path.starts_with("cache"));
+        tree
+    };
+    let (git, dvc) = (private(".git"), private(".dvc"));
+    for command in [
+        &["checkout"][..],
+        &["checkout", metafile],
+        &["checkout", "--force"],
+        &["status"],
+        &["pull"],
+        &["fetch"],
+        &["commit", "--force"],
+        &["move", out, "elsewhere"],
+        &["remove", "--outs", metafile],
+        &["gc", "--workspace", "--force"],
+    ] {
+        repo.haul(command).failure();
+        private(".git").assert_equals(&git);
+        private(".dvc").assert_equals(&dvc);
+        assert!(!repo.exists("elsewhere") && repo.exists(metafile));
+    }
+    assert!(!repo.cache_objects().is_empty());
+}
+
+fn out_text(out: &str) -> String {
+    format!(
+        "- md5: {}\n  size: {}\n  hash: md5\n  isexec: true\n  path: {out}\n",
+        md5_of(PAYLOAD.as_bytes()),
+        PAYLOAD.len()
+    )
+}
+
+#[test]
+fn out_in_git_or_dvc_is_refused_by_every_command() {
+    for out in [
+        ".git/hooks/post-checkout",
+        ".GIT/hooks/post-checkout",
+        "sub/../.git/hooks/there",
+        "sub/.git/config",
+        "sub/.Git",
+        ".dvc/config.local",
+        ".dvc/tmp/x",
+        "sub/.DVC/config",
+    ] {
+        out_is_refused("evil.dvc", &format!("outs:\n{}", out_text(out)), out);
+    }
+    let from_below = format!("wdir: ..\nouts:\n{}", out_text(".git/hooks/post-checkout"));
+    out_is_refused("sub/evil.dvc", &from_below, ".git/hooks/post-checkout");
+}
+
+#[test]
+fn out_of_a_pipeline_in_git_is_refused_by_every_command() {
+    let environment = environment();
+    let repo = with_payload(&environment);
+    for (definition, recorded) in
+        [(".git/hooks/post-checkout", ".git/hooks/post-checkout"), ("${where}", ".git/hooks/x")]
+    {
+        repo.write("dvc.yaml", format!("stages:\n  a:\n    cmd: x\n    outs:\n    - {definition}\n"));
+        let outs = out_text(recorded).replace('\n', "\n    ");
+        repo.write(
+            "dvc.lock",
+            format!("schema: '2.0'\nstages:\n  a:\n    cmd: x\n    outs:\n    {}\n", outs.trim_end()),
+        );
+        let git = repo.tree(".git");
+        for command in [&["checkout"][..], &["checkout", "a"], &["status"], &["gc", "--workspace", "--force"]]
+        {
+            repo.haul(command).failure().stderr_has(&["is ignored by :.git"]);
+            repo.tree(".git").assert_equals(&git);
+        }
+    }
+}
+
+#[test]
+fn out_in_git_is_refused_even_if_dvcignore_brings_git_back() {
+    let environment = environment();
+    let repo = with_payload(&environment);
+    repo.write(".dvcignore", "!.git\n!.git/\n!.dvc/\n");
+    for out in [".git/hooks/post-checkout", ".dvc/config.local"] {
+        repo.write("evil.dvc", format!("outs:\n{}", out_text(out)));
+        repo.haul(["checkout"]).failure().stderr_has(&["evil.dvc", "line 2"]);
+        assert!(!repo.exists(out));
+    }
+}
+
+#[test]
+fn link_into_git_is_not_written_through() {
+    let environment = environment();
+    let repo = with_payload(&environment);
+    fs_err::os::unix::fs::symlink(".git/hooks", repo.join("link")).unwrap();
+    repo.write("evil.dvc", format!("outs:\n{}", out_text("link/post-checkout")));
+    repo.haul(["checkout"]).failure().stderr_has(&["link", ".git"]);
+    repo.haul(["checkout", "--force"]).failure();
+    assert!(!repo.exists(".git/hooks/post-checkout"));
+}
+
+#[test]
+fn out_that_is_a_metafile_is_refused() {
+    let environment = environment();
+    let repo = with_payload(&environment);
+    for out in ["dvc.yaml", "sub/other.dvc"] {
+        repo.write("evil.dvc", format!("outs:\n{}", out_text(out)));
+        repo.haul(["checkout"]).failure().code(255).stderr_has(&[out, "cannot be an output"]);
+        assert!(!repo.exists(out));
+    }
+}
+
+#[test]
+fn data_is_not_moved_into_git_or_dvc() {
+    let environment = environment();
+    let repo = with_payload(&environment);
+    for to in [".git/hooks", ".git/hooks/post-checkout", ".GIT", ".dvc/config.local"] {
+        repo.haul(["move", "payload", to]).failure();
+        assert!(repo.exists("payload") && repo.exists("payload.dvc"), "{to}");
+        assert!(!repo.exists(".git/hooks/payload") && !repo.exists(".git/hooks/post-checkout"));
+        assert!(!repo.exists(".dvc/config.local"));
+    }
+}
+
 #[test]
 fn link_out_of_the_output_is_not_written_through() {
     let (server, environment) = with_server();

@@ -12,6 +12,7 @@ mod embedded_server;
 mod faults;
 mod gc;
 mod hostile;
+mod ignored;
 mod integration;
 mod interrupt;
 mod kill;

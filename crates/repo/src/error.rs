@@ -52,6 +52,15 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Files were written and could not be staged in Git.
+    #[error("what was written is not staged in Git")]
+    Unstaged {
+        /// The command that stages them.
+        command: String,
+        /// Why.
+        #[source]
+        source: Box<Self>,
+    },
     /// A revision that Git does not know; DVC's sentence.
     #[error("{0}")]
     UnknownRevision(String),
@@ -89,6 +98,14 @@ pub enum Error {
         path: PathBuf,
         /// What is wrong with it.
         message: String,
+    },
+    /// Something in the workspace that cannot be data, such as a named pipe.
+    #[error("cannot track `{}`: it is {what}", path.display())]
+    Untrackable {
+        /// Where it is, absolute.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
     },
     /// Several things went wrong; each is reported.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
@@ -144,10 +161,17 @@ impl Error {
         match self {
             Self::Storage(error) => error.hint().map(str::to_owned),
             Self::Config(error) => error.hint(),
+            Self::Metafile(error) => error.hint.clone(),
             Self::ShallowClone(_) => {
                 Some(String::from("get the rest with `git fetch --unshallow`, or name fewer revisions"))
             }
+            Self::Untrackable { path, .. } => {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                Some(format!("move `{name}` elsewhere or delete it, or put its name into a `.dvcignore`"))
+            }
+            Self::Unstaged { command, .. } => Some(format!("stage it with `{command}`")),
             Self::RevisionCollection { source, .. } => source.hint(),
+            Self::Many(errors) => errors.iter().find_map(Self::hint),
             _ => None,
         }
     }

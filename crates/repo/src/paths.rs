@@ -1,6 +1,7 @@
 //! Paths as text: joined, made relative and normalised without a look at the file system, as Python's
 //! `os.path` does and DVC relies on.
 
+use std::borrow::Cow;
 use std::path::{Component, Path, PathBuf};
 
 use crate::{Error, Result};
@@ -27,6 +28,34 @@ pub(crate) fn relative(path: &Path, base: &Path) -> PathBuf {
     if relative.as_os_str().is_empty() { PathBuf::from(".") } else { relative }
 }
 
+/// Returns which folder that is nobody's data a name stands for, on any file system: `.git` or `.dvc`.
+///
+/// As in Git, neither letter case nor what HFS+ passes over makes a difference, nor do dots and blanks at the end and
+/// short names, which mean the same to NTFS (`core.protectHFS`, `core.protectNTFS` of
+/// <https://git-scm.com/docs/git-config>).
+pub(crate) fn private_folder(name: &str) -> Option<&'static str> {
+    let name: Cow<'_, str> = if name.is_ascii() {
+        name.into()
+    } else {
+        name.chars().filter(|character| !is_passed_over(*character)).collect::<String>().into()
+    };
+    let name = name.trim_end_matches(['.', ' ']);
+    [(".git", "git~1"), (".dvc", "dvc~1")]
+        .into_iter()
+        .find(|(long, short)| name.eq_ignore_ascii_case(long) || name.eq_ignore_ascii_case(short))
+        .map(|(long, _)| long)
+}
+
+/// Tells whether HFS+ does not see a character in a name.
+fn is_passed_over(character: char) -> bool {
+    matches!(character, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}')
+}
+
+/// Returns the folder that is nobody's data a path leads into, if it does.
+pub(crate) fn private_folder_in(path: &Path) -> Option<&'static str> {
+    path.components().find_map(|component| private_folder(&component.as_os_str().to_string_lossy()))
+}
+
 /// Returns `path` with `/` between components.
 ///
 /// # Errors
@@ -47,6 +76,19 @@ mod tests {
             [("/a/./b/../c", "/a/c"), ("/../a", "/a"), ("/a/b/../..", "/"), ("/a//b/", "/a/b")]
         {
             assert_eq!(normalize(Path::new(path)), Path::new(expected), "{path}");
+        }
+    }
+
+    #[test]
+    fn private_folder_is_known_however_it_is_spelled() {
+        for name in [".git", ".GiT", ".g\u{200c}it", ".git ", ".git. .", "GIT~1"] {
+            assert_eq!(private_folder(name), Some(".git"), "{name:?}");
+        }
+        for name in [".dvc", ".DVC", "dvc~1"] {
+            assert_eq!(private_folder(name), Some(".dvc"), "{name:?}");
+        }
+        for name in ["git", ".gitignore", ".github", "a.dvc", ".dvcignore", "..", ".", "größe", "git~2"] {
+            assert_eq!(private_folder(name), None, "{name:?}");
         }
     }
 

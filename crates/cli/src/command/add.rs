@@ -1,10 +1,11 @@
 //! `haul add`.
 
 use clap::Args;
+use haul_repo::git::shell_quoted;
 use haul_repo::ops::{self, AddOptions, AddReport};
 use serde::Serialize;
 
-use super::git_hint::{git_hint, shell_quoted};
+use super::git_hint::git_hint;
 use super::{CommandResult, Context, fail, unsupported};
 use crate::command_error::{CommandError, Verb};
 use crate::ui::{Message, Page};
@@ -66,7 +67,7 @@ impl AddArgs {
         if !report.link_failures.is_empty() {
             context.printer().remark(&link_failure_text(&report, &repo));
         }
-        let hint = git_hint(&repo, report.is_staged, &report.files_to_track);
+        let hint = git_hint(&repo, &report.files_to_track);
         context.printer().show(&Outcome::new(&report, &repo, hint), format)?;
         fail(Verb::ADD, report.failed)
     }

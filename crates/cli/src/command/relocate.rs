@@ -28,7 +28,7 @@ impl MoveArgs {
             wait: context.lock_wait(),
             cancel: context.cancellation(),
         };
-        let MoveReport { files_to_track, is_staged, is_data_missing, .. } = context
+        let MoveReport { files_to_track, unstaged, is_data_missing, .. } = context
             .observe(|observer| ops::move_out(&repo, &options, observer))
             .map_err(|error| Verb::MOVE.error(error).while_trying(&operation))?;
         if is_data_missing {
@@ -37,9 +37,9 @@ impl MoveArgs {
                 options.from, options.to
             ));
         }
-        let hint = git_hint(&repo, is_staged, &files_to_track);
+        let hint = git_hint(&repo, &files_to_track);
         context.printer().show(&Hint(hint), OutputFormat::from_flag(false))?;
-        Ok(ExitStatus::Success)
+        unstaged.map_or(Ok(ExitStatus::Success), |error| Err(Verb::MOVE.error(error)))
     }
 }
 

@@ -60,7 +60,7 @@ impl Verb {
     pub(crate) fn error(self, error: RepoError) -> CommandError {
         let status = match &error {
             _ if error.is_interrupted() => return CommandError::interrupted(),
-            RepoError::NotARepository(_) => return error.into(),
+            RepoError::NotARepository(_) | RepoError::Unstaged { .. } => return error.into(),
             RepoError::Config(ConfigError::Invalid { .. } | ConfigError::Incomplete { .. })
                 if self.misconfigured == ExitStatus::Configuration =>
             {

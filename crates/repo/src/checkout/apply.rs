@@ -13,6 +13,7 @@ use rayon::prelude::*;
 use super::OutPlan;
 use super::plan::Create;
 use crate::link::{LinkError, Linker, Placed};
+use crate::paths::private_folder_in;
 use crate::scan::FileEntry;
 use crate::state::{FileClock, FileStamp, Memo};
 use crate::{Error, Result};
@@ -71,7 +72,7 @@ pub fn apply(
     Ok(applied)
 }
 
-/// Refuses an out below a symbolic link that leaves the repository.
+/// Refuses an out below a symbolic link that leaves the repository, or leads to what Git and DVC keep for themselves.
 pub(crate) fn check_parents(root: &Path, path: &Path) -> Result<()> {
     let Ok(relative) = path.strip_prefix(root) else {
         return Ok(());
@@ -80,18 +81,21 @@ pub(crate) fn check_parents(root: &Path, path: &Path) -> Result<()> {
     for component in relative.parent().into_iter().flat_map(Path::components) {
         folder.push(component);
         if fs_err::symlink_metadata(&folder).is_ok_and(|metadata| metadata.is_symlink()) {
-            let is_inside = fs_err::canonicalize(&folder)
-                .ok()
-                .zip(fs_err::canonicalize(root).ok())
-                .is_some_and(|(folder, root)| folder.starts_with(root));
-            if !is_inside {
-                let message = format!(
-                    "`{}` lies behind the symbolic link `{}`, which leaves the repository: nothing is written there",
-                    path.display(),
-                    folder.display()
-                );
-                return Err(Error::Workspace { path: path.to_owned(), message });
-            }
+            let real = fs_err::canonicalize(&folder).ok().zip(fs_err::canonicalize(root).ok());
+            let inside = real.and_then(|(folder, root)| Some(folder.strip_prefix(root).ok()?.to_owned()));
+            let leads = match inside {
+                None => String::from("leaves the repository"),
+                Some(inside) => match private_folder_in(&inside) {
+                    Some(name) => format!("leads into a `{name}` folder"),
+                    None => continue,
+                },
+            };
+            let message = format!(
+                "`{}` lies behind the symbolic link `{}`, which {leads}: nothing is written there",
+                path.display(),
+                folder.display()
+            );
+            return Err(Error::Workspace { path: path.to_owned(), message });
         }
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use haul_config::LinkType;
@@ -134,6 +135,9 @@ pub fn plan(
     cancel: &CancellationToken,
 ) -> Result<OutPlan> {
     let mut found = scanner.look(target.path)?;
+    if let (Found::Dir(dir), Wanted::Dir(wanted)) = (&mut found, target.wanted) {
+        find_ignored(dir, target.path, wanted)?;
+    }
     if let (Found::Dir(dir), Some(within)) = (&mut found, target.within) {
         dir.files.retain(|entry| is_at_or_below(&entry.path, within));
         dir.folders.retain(|path| is_at_or_below(path, within));
@@ -142,6 +146,33 @@ pub fn plan(
     let failures = scanner.hash(target.path, found.files_mut(), flavour_of(target.layout), observer)?;
     many(failures.into_iter().map(|(_, error)| error).collect())?;
     plan_found(found, cache, target, relink, cancel)
+}
+
+/// Adds the wanted files that are there and ignored: they were tracked before a rule named them.
+///
+/// Deviation: a tracked file that `.dvcignore` names is left alone as long as it is right, and kept if it has unsaved
+/// changes. DVC writes it anew in each checkout, and says each time that its directory changed.
+fn find_ignored(dir: &mut FoundDir, root: &Path, wanted: &[DirEntry]) -> Result<()> {
+    if dir.ignored.is_empty() {
+        return Ok(());
+    }
+    let is_ignored = |entry: &&DirEntry| {
+        dir.ignored.contains(&entry.path) || ancestors(&entry.path).any(|folder| dir.ignored.contains(folder))
+    };
+    let mut found = Vec::new();
+    for entry in wanted.iter().filter(is_ignored) {
+        let path = root.join(&*entry.path);
+        match FileEntry::read(&entry.path, &path) {
+            Ok(file) if path.is_file() => found.push(file),
+            // A folder in the way is told when the file is to be made.
+            Ok(_) => {}
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
+            Err(error) => return Err(Error::io("cannot look at the workspace", error)),
+        }
+    }
+    dir.files.extend(found);
+    dir.files.sort_unstable_by(|left, right| left.path.cmp(&right.path));
+    Ok(())
 }
 
 /// Does [`plan`] with what was found already.

@@ -29,6 +29,32 @@ pub fn ignore(git: &Git, path: &Path) -> Result<Option<PathBuf>> {
     Ok(Some(file))
 }
 
+/// Returns the `.gitignore` beside `path` if it has the entry of `path` and Git's index has not: whoever wrote the entry
+/// did not come to stage it.
+pub fn unstaged(git: &Git, path: &Path) -> Result<Option<PathBuf>> {
+    let (file, name) = place(path)?;
+    let line = entry(name);
+    let has_entry = |text: &str| text.lines().any(|other| other == line);
+    if !read(&file)?.is_some_and(|text| has_entry(&text)) {
+        return Ok(None);
+    }
+    let staged = git.staged(&file)?;
+    let is_staged = staged.is_some_and(|text| has_entry(&String::from_utf8_lossy(&text)));
+    Ok((!is_staged).then_some(file))
+}
+
+/// Refuses a path that no entry can name.
+///
+/// Deviation: a name with a line break is refused. DVC writes the line break into `.gitignore`, where it makes two entries
+/// of other names.
+///
+/// # Errors
+///
+/// [`Error::BadOut`] for a name with a line break; [`Error::NotUnicode`].
+pub fn check_name(path: &Path) -> Result<()> {
+    place(path).map(drop)
+}
+
 /// Takes the entry of `path` out again; an empty file is deleted. Returns the file if it was changed.
 ///
 /// Deviation: DVC compares with the unescaped name, and so never removes the entry of `f [x].txt`.
@@ -75,7 +101,7 @@ fn place(path: &Path) -> Result<(PathBuf, &str)> {
         path.file_name().and_then(|name| name.to_str()).ok_or_else(|| Error::NotUnicode(path.to_owned()))?;
     if name.contains('\n') {
         return Err(Error::BadOut(format!(
-            "`{}` has a line break in its name, which `.gitignore` cannot express",
+            "`{}` has a line break in its name, which `.gitignore` cannot express; rename it",
             path.display()
         )));
     }

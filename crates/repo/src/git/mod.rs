@@ -10,11 +10,13 @@ use gix::index::entry::Mode;
 
 use crate::{Error, Result};
 
+mod command;
 pub mod gitignore;
 mod history;
 mod revision;
 mod stage;
 
+pub use command::{add_command, shell_quoted};
 pub use history::HistoryOptions;
 pub use revision::{Revision, RevisionSet};
 
@@ -61,6 +63,18 @@ impl Git {
         let folder = BString::from([name.as_slice(), b"/"].concat());
         let is_below = index.prefixed_entries(folder.as_ref()).is_some_and(|entries| !entries.is_empty());
         Ok(is_below || index.entry_range(name.as_ref()).is_some())
+    }
+
+    /// Returns the content of a file as it is in the index; `None` if Git does not track it.
+    fn staged(&self, path: &Path) -> Result<Option<Vec<u8>>> {
+        let Some(name) = self.name(path) else { return Ok(None) };
+        let repo = self.repo.to_thread_local();
+        let index =
+            repo.index_or_empty().map_err(|source| Error::git("cannot read the index of Git", source))?;
+        let Some(entry) = index.entry_by_path(name.as_ref()) else { return Ok(None) };
+        let blob = repo.find_blob(entry.id);
+        let failed = |source| Error::git(format!("cannot read `{}` from Git", path.display()), source);
+        Ok(Some(blob.map_err(failed)?.take_data()))
     }
 
     /// Tells whether the `.gitignore` files (and `info/exclude`, and `core.excludesFile`) name `path` or a

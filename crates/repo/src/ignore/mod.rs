@@ -13,6 +13,8 @@ mod pattern;
 
 use pattern::{Pattern, rebase};
 
+use crate::paths::private_folder_in;
+
 /// The name of the files with patterns.
 pub const DVCIGNORE: &str = ".dvcignore";
 
@@ -79,6 +81,35 @@ impl IgnoreRules {
             }
         }
         found
+    }
+
+    /// Says why nothing can be tracked at `path` (absolute), in DVC's words where DVC refuses it; `None` if something
+    /// can be, whether there is anything or not. A folder that is a repository of its own is no reason.
+    ///
+    /// Deviation: what lies in a `.git` or `.dvc` folder is refused even if a `!` rule brings it back, and however the
+    /// folder is spelled.
+    pub(crate) fn refusal(&self, path: &Path) -> Option<String> {
+        if let Some(rule) = self.hiding_rule(path) {
+            return Some(format!("Path '{}' is ignored by {rule}", path.display()));
+        }
+        let folder = private_folder_in(path.strip_prefix(&self.root).ok()?)?;
+        Some(format!("Path '{}' lies in a `{folder}` folder, where nothing is tracked", path.display()))
+    }
+
+    /// Returns the rule that hides a path, as DVC prints it.
+    fn hiding_rule(&self, path: &Path) -> Option<String> {
+        let relative = self.relative(path).filter(|relative| !relative.is_empty())?;
+        let rules = self.rules(path.parent()?);
+        let rule = |name: &str, is_dir| {
+            rules.find(name, is_dir).filter(|found| found.is_ignored).map(|found| found.rule)
+        };
+        let above = relative.match_indices('/').find_map(|(end, _)| rule(&relative[..end], true));
+        if above.is_some() {
+            return above;
+        }
+        let (as_file, as_dir) = (rule(&relative, false), rule(&relative, true));
+        // The file system is asked only where it matters: there may be very many outs.
+        if as_file == as_dir || !path.is_dir() { as_file } else { as_dir }
     }
 
     /// Returns the rules for the entries of one folder: the fast way for a walk.

@@ -88,8 +88,14 @@ fn read_all(repo: &Repo, unreadable: Unreadable) -> Result<BTreeMap<PathBuf, Res
     Ok(files)
 }
 
-pub(super) fn context(repo: &Repo) -> Context<'_> {
-    Context { root: repo.root(), current_dir: repo.current_dir() }
+/// What is needed to read metafiles of the workspace.
+fn context(repo: &Repo) -> Context<'_> {
+    Context { ignore: Some(repo.ignore()), ..context_of_commit(repo) }
+}
+
+/// What is needed to read metafiles of a commit. As in DVC, rules that are not there yet or any more refuse no out.
+pub(super) fn context_of_commit(repo: &Repo) -> Context<'_> {
+    Context { root: repo.root(), current_dir: repo.current_dir(), ignore: None }
 }
 
 /// Reads the stages of one file, with the lock beside it.
@@ -182,6 +188,12 @@ fn without_ignored(repo: &Repo, mut folders: Vec<PathBuf>) -> Result<Vec<PathBuf
         }
     }
     Ok(kept)
+}
+
+/// Says why the metafile `path` would not be read, in DVC's words; `None` if it would be.
+pub(crate) fn git_ignored_text(repo: &Repo, path: &Path) -> Result<Option<String>> {
+    let is_ignored = is_git_ignored(repo, path, false)?;
+    Ok(is_ignored.then(|| format!("bad DVC file name '{}' is git-ignored.", repo.display_path(path))))
 }
 
 fn is_git_ignored(repo: &Repo, path: &Path, is_dir: bool) -> Result<bool> {

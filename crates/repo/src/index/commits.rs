@@ -13,7 +13,7 @@ use gix::object::Kind;
 use gix::objs::tree::EntryKind;
 
 use super::Index;
-use super::collect::{DVC_YAML, context, is_stage_file, read_stages};
+use super::collect::{DVC_YAML, context_of_commit, is_stage_file, read_stages};
 use super::read::ReadStages;
 use crate::git::{Git, Revision};
 use crate::ignore::{CommitRules, DVCIGNORE};
@@ -233,6 +233,6 @@ impl<'repo> CommitReader<'repo> {
         let lock = lock.map(data).transpose()?;
         let lock_path = path.with_file_name("dvc.lock");
         let lock = lock.as_ref().map(|text| (lock_path.as_path(), text.as_slice()));
-        read_stages(context(self.repo), &path, &text, lock)
+        read_stages(context_of_commit(self.repo), &path, &text, lock)
     }
 }

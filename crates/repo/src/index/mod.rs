@@ -15,6 +15,7 @@ mod read;
 mod select;
 mod target;
 
+pub(crate) use collect::git_ignored_text;
 pub(crate) use commits::{Broken, CommitReader};
 pub use select::{SelectOptions, Selected, Selection};
 pub use target::expand_globs;

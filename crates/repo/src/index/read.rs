@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use haul_storage::hash::md5;
 use haul_storage::{Layout, Oid};
 
+use super::collect::is_stage_file;
 use super::{Dep, Out, Stage, Version, VersionedFile, manifest_of};
+use crate::ignore::IgnoreRules;
 use crate::metafile::MetafileError;
 use crate::metafile::load::{MetafileKind, load};
 use crate::metafile::stage_checksum::stage_checksum;
@@ -27,6 +29,8 @@ pub(super) struct ReadStage {
 pub(super) struct Context<'repo> {
     pub(super) root: &'repo Path,
     pub(super) current_dir: &'repo Path,
+    /// The rules for outs; none for those of a commit, which are never written.
+    pub(super) ignore: Option<&'repo IgnoreRules>,
 }
 
 impl Context<'_> {
@@ -43,7 +47,8 @@ impl Context<'_> {
         let wdir = wdir_of(path, get("wdir").and_then(Node::as_str));
         let outs = self.outs(path, &wdir, items("outs"))?;
         let deps = items("deps");
-        let is_import = deps.len() == 1 && outs.len() == 1;
+        let has_command = get("cmd").is_some_and(|command| !command.is_falsy());
+        let is_import = !has_command && deps.len() == 1 && outs.len() == 1;
         let is_repo_import = is_import && deps[0].get("repo").is_some();
         let stage = Stage {
             metafile: path.to_owned(),
@@ -52,7 +57,7 @@ impl Context<'_> {
             wdir,
             has_command: false,
             command_changed: false,
-            checksum_changed: root.as_ref().is_some_and(|root| is_edited(root, is_import)),
+            checksum_changed: root.as_ref().is_some_and(|root| is_edited(root, is_import || has_command)),
             is_frozen: flag("frozen") || flag("locked") || is_repo_import,
             always_changed: flag("always_changed"),
             is_import,
@@ -206,6 +211,17 @@ impl Context<'_> {
         let absolute =
             if def_path.contains("://") { PathBuf::from(def_path) } else { normalize(&wdir.join(def_path)) };
         let is_external = !absolute.starts_with(self.root);
+        let is_metafile = def_path.rsplit('/').next().is_some_and(is_stage_file);
+        let refusal = self.ignore.and_then(|ignore| {
+            let as_metafile = is_metafile.then(|| format!("DVC file '{def_path}' cannot be an output."));
+            as_metafile.or_else(|| ignore.refusal(&absolute))
+        });
+        if let Some(message) = refusal {
+            let (line, column) = recorded.or(flags).map(|node| (node.line, node.column)).unzip();
+            let at = line.map(|line| format!(", line {line}")).unwrap_or_default();
+            let hint = Some(format!("it is an out in `{}`{at}", self.shown(path)));
+            return Err(MetafileError { path: path.to_owned(), line, column, message, hint });
+        }
         let recorded_state =
             recorded.map(|recorded| self.recorded(path, recorded, is_external)).transpose()?;
         let state = recorded_state.unwrap_or_default();
@@ -331,6 +347,7 @@ impl Context<'_> {
             message: format!(
                 "'{prefix}{shown}' validation failed.\n\n{message}, line {line}, column {column}"
             ),
+            hint: None,
         }
     }
 }
@@ -384,10 +401,10 @@ fn version(node: &Node) -> Option<Version> {
     (version.etag.is_some() || version.version_id.is_some()).then_some(version)
 }
 
-/// Tells whether the checksum of a `.dvc` file is not that of its stage; only imports have one.
-fn is_edited(root: &Node, is_import: bool) -> bool {
+/// Tells whether the checksum of a `.dvc` file is not that of its stage; what `add` tracks has none.
+fn is_edited(root: &Node, has_checksum: bool) -> bool {
     let recorded = root.get("md5").and_then(Node::as_str).filter(|text| !text.is_empty());
-    let expected = is_import.then(|| stage_checksum(root));
+    let expected = has_checksum.then(|| stage_checksum(root));
     recorded != expected.as_deref()
 }
 

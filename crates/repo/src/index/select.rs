@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
-use super::collect::{DVC_YAML, is_stage_file, read_file};
+use super::collect::{DVC_YAML, git_ignored_text, is_stage_file, read_file};
 use super::target::{Target, expand_globs, parse};
 use super::{Broken, CommitReader, Index, Out, Stage};
 use crate::git::Revision;
@@ -251,13 +251,8 @@ impl Resolver<'_> {
         if !path.is_file() {
             return Err(missing("is not a .dvc file"));
         }
-        if let Some(git) = self.repo.git()
-            && git.is_ignored(path, false)?
-        {
-            return Err(Error::TargetNotFound {
-                target: path.display().to_string(),
-                message: format!("bad DVC file name '{}' is git-ignored.", self.repo.display_path(path)),
-            });
+        if let Some(message) = git_ignored_text(self.repo, path)? {
+            return Err(Error::TargetNotFound { target: path.display().to_string(), message });
         }
         files.insert(path.to_owned());
         self.index.extend(read_file(self.repo, path)?);

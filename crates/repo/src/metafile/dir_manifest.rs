@@ -17,6 +17,8 @@ use haul_storage::{Md5Digest, Oid};
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 
+use crate::paths::private_folder;
+
 /// One file of a tracked directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DirEntry {
@@ -169,10 +171,11 @@ fn check_path(path: &str) -> Result<(), &'static str> {
             "" => return Err("has an empty component"),
             "." => return Err("has the component `.`"),
             ".." => return Err("leaves the directory"),
-            // Case does not matter to some file systems, so it does not matter here.
-            _ if component.eq_ignore_ascii_case(".git") => return Err("lies inside a `.git` folder"),
-            _ if component.eq_ignore_ascii_case(".dvc") => return Err("lies inside a `.dvc` folder"),
-            _ => {}
+            _ => match private_folder(component) {
+                Some(".git") => return Err("lies inside a `.git` folder"),
+                Some(_) => return Err("lies inside a `.dvc` folder"),
+                None => {}
+            },
         }
     }
     Ok(())

@@ -316,6 +316,7 @@ impl EditedFile {
             line: None,
             column: None,
             message: format!("cannot edit '{}': {reason}", self.path.display()),
+            hint: None,
         }
         .into()
     }

@@ -37,13 +37,22 @@ pub(crate) fn load(
     text: &[u8],
 ) -> Result<Option<Node>, MetafileError> {
     let prefix = if shown.starts_with("..") { "" } else { "./" };
-    let error = |line, column, message| MetafileError { path: path.to_owned(), line, column, message };
+    let error =
+        |line, column, message| MetafileError { path: path.to_owned(), line, column, message, hint: None };
     let Ok(text) = str::from_utf8(text) else {
         return Err(error(None, None, format!("'{shown}' is not valid utf-8")));
     };
     let root = parse(text).map_err(|syntax| {
-        let message = format!("'{prefix}{shown}' is invalid.\n\n{}", syntax.message);
-        error(Some(syntax.line), Some(syntax.column), message)
+        let conflict = conflict_line(text);
+        let possibly = if conflict.is_some() { " (possible merge conflicts)" } else { "" };
+        let message = format!("'{prefix}{shown}' is invalid{possibly}.\n\n{}", syntax.message);
+        let hint = conflict.map(|line| {
+            format!(
+                "resolve the conflict that begins in line {line}, or take one side: `git checkout --ours {shown}` or \
+                 `git checkout --theirs {shown}`"
+            )
+        });
+        MetafileError { hint, ..error(Some(syntax.line), Some(syntax.column), message) }
     })?;
     let root = root.filter(|root| !root.is_falsy());
     // An empty file is an empty mapping to DVC: fine, unless a key is required.
@@ -75,9 +84,30 @@ pub(crate) fn load(
     Err(error(line, column, message))
 }
 
+/// Returns the line, counted from 1, where Git left a conflict; DVC knows one by the same marks.
+fn conflict_line(text: &str) -> Option<usize> {
+    let is_mark = |line: &str| {
+        line.split_once(' ').is_some_and(|(mark, _)| {
+            mark.len() == 7 && mark.chars().all(|character| matches!(character, '<' | '=' | '>'))
+        })
+    };
+    text.lines().position(is_mark).map(|position| position + 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn conflict_is_told_apart_from_other_bad_syntax() {
+        let conflict = "outs:\n<<<<<<< HEAD\n- md5: a\n=======\n- md5: b\n>>>>>>> other\n  path: d\n";
+        let found = load(MetafileKind::Single, Path::new("d.dvc"), "d.dvc", conflict.as_bytes()).unwrap_err();
+        assert!(found.message.starts_with("'./d.dvc' is invalid (possible merge conflicts).\n\n"), "{found}");
+        assert!(found.hint.is_some_and(|hint| hint.contains("line 2") && hint.contains("--theirs d.dvc")));
+        let other = load(MetafileKind::Single, Path::new("d.dvc"), "d.dvc", b"outs: [\n").unwrap_err();
+        assert!(other.message.starts_with("'./d.dvc' is invalid.\n\n"), "{other}");
+        assert_eq!(other.hint, None);
+    }
 
     /// DVC's words for files that are wrong, and its silence about those that are not (`fixtures/make.py`).
     #[test]

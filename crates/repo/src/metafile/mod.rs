@@ -24,4 +24,6 @@ pub struct MetafileError {
     pub column: Option<usize>,
     /// DVC's sentence, with the place.
     pub message: String,
+    /// What the user can do, if there is more to say than where.
+    pub hint: Option<String>,
 }

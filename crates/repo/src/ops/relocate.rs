@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use haul_storage::CancellationToken;
 use haul_storage::progress::Observer;
 
-use super::add::{AddOptions, AddTarget, Stored, store};
+use super::add::{AddOptions, AddTarget, Stored, refuse_place, store};
 use super::session::{Session, Stores};
 use crate::checkout::check_parents;
 use crate::git::gitignore;
@@ -40,6 +40,8 @@ pub struct MoveReport {
     pub files_to_track: Vec<PathBuf>,
     /// Tells that they were staged in Git (`core.autostage`).
     pub is_staged: bool,
+    /// Why they are not although they should be: [`Error::Unstaged`].
+    pub unstaged: Option<Error>,
     /// Tells that there was no data in the workspace, so that only its `.dvc` file moved.
     pub is_data_missing: bool,
 }
@@ -83,14 +85,15 @@ fn run(session: &Session<'_>, options: &MoveOptions) -> Result<MoveReport> {
         let (from, to) = (repo.display_path(&from), repo.display_path(&to));
         return Err(Error::BadOut(format!("`{from}` cannot be moved to `{to}`")));
     }
+    // As DVC: a .dvc file that has the name of the data goes with it, one of another name stays.
+    let goes_along = old_metafile.file_name() == with_suffix(&from).file_name();
+    let new_metafile = if goes_along { with_suffix(&to) } else { old_metafile.clone() };
+    refuse_place(repo, &to, goes_along.then_some(&*new_metafile))?;
     check_parents(repo.root(), &to)?;
     if let Some(folder) = to.parent().filter(|folder| !folder.is_dir()) {
         return Err(Error::BadOut(format!("stage working dir '{}' does not exist", folder.display())));
     }
     let _paths = repo.lock_paths("haul move", &[], &[from.clone(), to.clone()])?;
-    // As DVC: a .dvc file that has the name of the data goes with it, one of another name stays.
-    let goes_along = old_metafile.file_name() == with_suffix(&from).file_name();
-    let new_metafile = if goes_along { with_suffix(&to) } else { old_metafile.clone() };
     let target = AddTarget {
         name: options.from.clone(),
         path: from.clone(),
@@ -142,15 +145,13 @@ fn run(session: &Session<'_>, options: &MoveOptions) -> Result<MoveReport> {
         links.rename(&old, &new);
         links.save();
     }
-    let mut is_staged = false;
-    if let Some(git) = repo.git()
-        && repo.config().core.autostage.value
-    {
-        git.stage(&files_to_track)?;
-        is_staged = true;
-    }
+    let (is_staged, unstaged) = match session.autostage(&files_to_track) {
+        Ok(is_staged) => (is_staged, None),
+        Err(error) => (false, Some(error)),
+    };
     let is_data_missing = !is_there && !to.exists();
-    Ok(MoveReport { path: to, metafile: new_metafile, files_to_track, is_staged, is_data_missing })
+    let metafile = new_metafile;
+    Ok(MoveReport { path: to, metafile, files_to_track, is_staged, unstaged, is_data_missing })
 }
 
 fn with_suffix(path: &Path) -> PathBuf {

@@ -1,11 +1,12 @@
 //! What all operations work with.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use haul_storage::progress::Observer;
 use haul_storage::{Cache, CancellationToken, Layout, Oid, RemoteOdb};
 
 use crate::checkout::{cache_of, checksum_jobs};
+use crate::git::add_command;
 use crate::link::{Linker, Staging, link_types};
 use crate::scan::Scanner;
 use crate::state::{Memo, state_dir};
@@ -84,6 +85,22 @@ impl<'a> Session<'a> {
     /// Returns `path` below the root with `/` between its components; `None` outside or if it is not UTF-8.
     pub(super) fn key(&self, path: &Path) -> Option<String> {
         self.repo.relative(path)?.to_str().map(str::to_owned)
+    }
+
+    /// Stages files that were written in Git, if the user wants that (`core.autostage`); tells whether they are staged.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unstaged`]: the files are safe, so it is no reason to stop.
+    pub(super) fn autostage(&self, files: &[PathBuf]) -> Result<bool> {
+        let is_wanted = self.repo.config().core.autostage.value && !files.is_empty();
+        let Some(git) = self.repo.git().filter(|_| is_wanted) else {
+            return Ok(false);
+        };
+        git.stage(files).map(|()| true).map_err(|source| {
+            let files: Vec<String> = files.iter().map(|path| self.repo.display_path(path)).collect();
+            Error::Unstaged { command: add_command(&files), source: Box::new(source) }
+        })
     }
 
     pub(super) fn check_cancelled(&self) -> Result<()> {

@@ -58,7 +58,7 @@ pub struct EntryStatus {
 }
 
 /// One stage with differences. DVC's JSON gives each non-empty list under its name: `changed deps`,
-/// `changed outs`, then the plain strings `changed checksum`, `changed command` and `always changed`.
+/// `changed outs`, then the plain strings `always changed`, `changed command` and `changed checksum`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StageStatus {
     /// How DVC addresses the stage: `d.dvc`, `stage`, `sub/dvc.yaml:stage`.
@@ -141,6 +141,7 @@ impl StageStatus {
         self.changed_deps.is_empty()
             && self.changed_outs.is_empty()
             && !self.is_changed_command
+            && !self.is_changed_checksum
             && !self.is_always_changed
     }
 }
@@ -152,6 +153,7 @@ pub(super) fn stage_status<'a>(
 ) -> (StageStatus, Vec<Failure>) {
     let mut status = StageStatus {
         address: stage.addressing(session.repo.current_dir()),
+        is_changed_checksum: stage.checksum_changed,
         is_changed_command: stage.command_changed,
         is_always_changed: stage.always_changed,
         ..StageStatus::default()
@@ -222,7 +224,7 @@ fn out_state(session: &Session<'_>, out: &Out) -> Result<Option<EntryState>> {
 
 fn dep_state(session: &Session<'_>, path: &Path, dep: &Dep) -> Result<Option<EntryState>> {
     session.check_cancelled()?;
-    let found = session.scanner().scan(path, flavour_of(dep.layout), session.observer)?;
+    let found = session.scanner().scan_dependency(path, flavour_of(dep.layout), session.observer)?;
     let oid = match &found {
         Found::Nothing | Found::Dangling => return Ok(Some(EntryState::Deleted)),
         Found::File(entry) => entry.oid().ok_or(Error::Interrupted)?,

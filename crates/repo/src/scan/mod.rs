@@ -10,12 +10,14 @@ mod walk;
 
 pub use entry::{FileEntry, Fingerprint, fingerprint};
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use haul_storage::hash::Flavour;
 use haul_storage::progress::{Event, NoObserver, Observer, Phase};
 use haul_storage::{CancellationToken, ErrorKind};
 
+use self::walk::{Role, Walk};
 use crate::state::{FileStamp, Memo};
 use crate::{Error, IgnoreRules, Result};
 
@@ -25,7 +27,7 @@ const HASH_BATCH: usize = 32_768;
 /// What lies at a path.
 #[derive(Debug, Clone)]
 pub enum Found {
-    /// Nothing, or something DVC does not see.
+    /// Nothing.
     Nothing,
     /// A symbolic link to nothing; DVC says that such a path does not exist.
     Dangling,
@@ -46,6 +48,8 @@ pub struct FoundDir {
     pub dangling: Vec<Box<str>>,
     /// Temporary files of ours, left by a process that was killed.
     pub stale: Vec<Box<str>>,
+    /// Files and folders that are ignored; what is in such a folder is not looked at.
+    pub ignored: BTreeSet<Box<str>>,
     /// Tells that the directory itself is reached through a symbolic link.
     pub is_symlink: bool,
 }
@@ -119,9 +123,14 @@ impl<'a> Scanner<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Many`] with one error for each path that cannot be tracked.
+    /// [`Error::BadOut`] in DVC's words if it is ignored; [`Error::Many`] with one error for each path that cannot be
+    /// tracked.
     pub fn look(&self, path: &Path) -> Result<Found> {
-        walk::look(path, walk::Walk { ignore: self.ignore, observer: self.walks, cancel: self.cancel })
+        walk::look(path, Role::Out, self.walk())
+    }
+
+    fn walk(&self) -> Walk<'a> {
+        Walk { ignore: self.ignore, observer: self.walks, cancel: self.cancel }
     }
 
     /// Fills in the hashes that `memo` knows, and returns the indexes of the others.
@@ -184,7 +193,31 @@ impl<'a> Scanner<'a> {
     ///
     /// As [`look`](Self::look), for links to nothing in a directory, and for files that could not be read.
     pub fn scan(&self, path: &Path, flavour: Flavour, observer: &dyn Observer) -> Result<Found> {
-        let mut found = self.look(path)?;
+        self.hash_found(path, self.look(path)?, flavour, observer)
+    }
+
+    /// Looks at the dependency `path` and hashes it, ignored or not.
+    ///
+    /// # Errors
+    ///
+    /// As [`scan`](Self::scan).
+    pub(crate) fn scan_dependency(
+        &self,
+        path: &Path,
+        flavour: Flavour,
+        observer: &dyn Observer,
+    ) -> Result<Found> {
+        let found = walk::look(path, Role::Dependency, self.walk())?;
+        self.hash_found(path, found, flavour, observer)
+    }
+
+    fn hash_found(
+        &self,
+        path: &Path,
+        mut found: Found,
+        flavour: Flavour,
+        observer: &dyn Observer,
+    ) -> Result<Found> {
         found.refuse_dangling(path)?;
         let failures = self.hash(path, found.files_mut(), flavour, observer)?;
         many(failures.into_iter().map(|(_, error)| error).collect())?;

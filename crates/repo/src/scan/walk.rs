@@ -1,5 +1,6 @@
 //! Walking a directory, folder by folder on all processors.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -29,6 +30,7 @@ struct Listing {
     folders: Vec<Folder>,
     dangling: Vec<Box<str>>,
     stale: Vec<Box<str>>,
+    ignored: Vec<Box<str>>,
     errors: Vec<Error>,
     /// The folder is a DVC repository of its own: DVC does not see it.
     is_hidden: bool,
@@ -42,8 +44,17 @@ pub(super) struct Walk<'a> {
     pub(super) cancel: &'a CancellationToken,
 }
 
+/// Whether `.dvcignore` has a say in what lies at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// What is tracked must not be ignored.
+    Out,
+    /// As in DVC, a dependency counts whether it is ignored or not; files that are ignored in a directory do not.
+    Dependency,
+}
+
 /// Looks what is at `path`.
-pub(super) fn look(path: &Path, walk: Walk<'_>) -> Result<Found> {
+pub(super) fn look(path: &Path, role: Role, walk: Walk<'_>) -> Result<Found> {
     let metadata = match fs_err::symlink_metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if is_absent(&error) => return Ok(Found::Nothing),
@@ -59,8 +70,9 @@ pub(super) fn look(path: &Path, walk: Walk<'_>) -> Result<Found> {
     } else {
         metadata
     };
-    if walk.ignore.is_ignored(path, metadata.is_dir()) {
-        return Ok(Found::Nothing);
+    let ignored = walk.ignore.check(path, metadata.is_dir()).pop().filter(|found| found.is_ignored);
+    if let (Role::Out, Some(found)) = (role, ignored) {
+        return Err(Error::BadOut(format!("Path '{}' is ignored by {}", path.display(), found.rule)));
     }
     if metadata.is_file() {
         return Ok(Found::File(FileEntry::new("", &metadata, is_symlink)));
@@ -68,7 +80,7 @@ pub(super) fn look(path: &Path, walk: Walk<'_>) -> Result<Found> {
     if !metadata.is_dir() {
         return Err(cannot_track(path, kind_of(&metadata)));
     }
-    if is_subrepo(path) {
+    if role == Role::Out && is_subrepo(path) {
         return Err(cannot_track(path, "a DVC repository of its own, which cannot be tracked as data"));
     }
     walk.dir(path, is_symlink).map(Found::Dir)
@@ -80,6 +92,7 @@ impl Walk<'_> {
         let mut folders: Vec<Box<str>> = Vec::new();
         let mut dangling: Vec<Box<str>> = Vec::new();
         let mut stale: Vec<Box<str>> = Vec::new();
+        let mut ignored = BTreeSet::new();
         let mut errors = Vec::new();
         // Level by level: no recursion, so that no depth of folders is too deep.
         let mut level = vec![Folder { path: root.to_owned(), prefix: String::new() }];
@@ -89,9 +102,12 @@ impl Walk<'_> {
             }
             let listings: Vec<Listing> = level.par_iter().map(|folder| self.list(folder)).collect();
             for (folder, listing) in std::mem::take(&mut level).into_iter().zip(listings) {
-                if !folder.prefix.is_empty() && !listing.is_hidden {
+                if listing.is_hidden {
+                    ignored.insert(folder.prefix.trim_end_matches('/').into());
+                } else if !folder.prefix.is_empty() {
                     folders.push(folder.prefix.trim_end_matches('/').into());
                 }
+                ignored.extend(listing.ignored);
                 files.extend(listing.files);
                 dangling.extend(listing.dangling);
                 stale.extend(listing.stale);
@@ -103,7 +119,7 @@ impl Walk<'_> {
         folders.sort_unstable();
         dangling.sort_unstable();
         files.par_sort_unstable_by(|left, right| left.path.cmp(&right.path));
-        Ok(FoundDir { files, folders, dangling, stale, is_symlink })
+        Ok(FoundDir { files, folders, dangling, stale, ignored, is_symlink })
     }
 
     fn list(self, folder: &Folder) -> Listing {
@@ -147,6 +163,7 @@ impl Walk<'_> {
             all.folders.extend(part.folders);
             all.dangling.extend(part.dangling);
             all.stale.extend(part.stale);
+            all.ignored.extend(part.ignored);
             all.errors.extend(part.errors);
             all
         })
@@ -165,6 +182,8 @@ fn add_entry(
         Err(error) => return listing.errors.push(Error::io("cannot look at the workspace", error)),
     };
     if is_ignored(&file_name, file_type.is_dir()) {
+        // A name that is not UTF-8 is in no manifest.
+        listing.ignored.extend(file_name.to_str().map(|name| format!("{}{name}", folder.prefix).into()));
         return;
     }
     let path = || folder.path.join(&file_name);
@@ -209,9 +228,8 @@ fn is_subrepo(path: &Path) -> bool {
     fs_err::symlink_metadata(path.join(DVC_DIR)).is_ok_and(|metadata| metadata.is_dir())
 }
 
-pub(super) fn cannot_track(path: &Path, what: &str) -> Error {
-    let message = format!("cannot track `{}`: it is {what}", path.display());
-    Error::Workspace { path: path.to_owned(), message }
+pub(super) fn cannot_track(path: &Path, what: &'static str) -> Error {
+    Error::Untrackable { path: path.to_owned(), what }
 }
 
 fn kind_of(metadata: &std::fs::Metadata) -> &'static str {

@@ -140,6 +140,35 @@ fn add_follows_links_to_files_and_replaces_them() {
 }
 
 #[test]
+fn add_that_cannot_stage_says_what_to_type_and_the_next_one_stages_all() {
+    let world = World::new();
+    let config = world.read(".dvc/config");
+    world.write(".dvc/config", &config.replacen("[core]\n", "[core]\n    autostage = true\n", 1));
+    world.write("f 1", "1");
+    world.write(".git/index.lock", "");
+    let options = AddOptions { targets: vec!["f 1".to_owned()], ..AddOptions::default() };
+    let report = world.add_with(&options).unwrap();
+    assert!(report.added.len() == 1 && report.failed.len() == 1 && !report.is_staged);
+    let hint = report.failed[0].error.hint().unwrap();
+    assert_eq!(hint, "stage it with `git add .gitignore 'f 1.dvc'`");
+    let staged = || {
+        let repo = gix::open(world.path("one")).unwrap();
+        let index = repo.open_index().unwrap();
+        index.entries().iter().map(|entry| entry.path(&index).to_string()).collect::<Vec<_>>()
+    };
+    assert!(!staged().contains(&".gitignore".to_owned()));
+
+    fs_err::remove_file(world.path("one/.git/index.lock")).unwrap();
+    let report = world.add_with(&options).unwrap();
+    assert!(report.is_staged);
+    assert_eq!(staged(), [".dvc/.gitignore", ".dvc/config", ".dvcignore", ".gitignore", "f 1.dvc"]);
+    // What the user does to the file afterwards is staged by the user.
+    world.write(".gitignore", "/f 1\nmine\n");
+    let report = world.add_with(&options).unwrap();
+    assert_eq!(report.files_to_track, [world.repo().root().join("f 1.dvc")]);
+}
+
+#[test]
 fn add_links_the_workspace_as_configured() {
     let world = World::new();
     let config = world.read(".dvc/config");

@@ -10,7 +10,7 @@ use haul_storage::progress::Observer;
 use haul_storage::{CancellationToken, Oid};
 
 pub(super) use self::store::{Stored, relink, store};
-pub(super) use self::target::AddTarget;
+pub(super) use self::target::{AddTarget, refuse_place};
 use super::checkout::link_record;
 use super::session::{Session, Stores};
 use crate::git::gitignore;
@@ -71,7 +71,7 @@ pub struct AddReport {
     /// `.dvc` files whose data could not be linked from the cache by any of the configured cache types; the
     /// data is stored and recorded nevertheless.
     pub link_failures: Vec<PathBuf>,
-    /// Targets that could not be added.
+    /// Targets that could not be added; the last one may be [`Error::Unstaged`].
     pub failed: Vec<Failure>,
     /// Sentences for the user, as `'d' is empty.`
     pub warnings: Vec<String>,
@@ -125,12 +125,11 @@ fn run(session: &Session<'_>, options: &AddOptions) -> Result<AddReport> {
     links.save();
     report.files_to_track.sort();
     report.files_to_track.dedup();
-    if let Some(git) = repo.git()
-        && repo.config().core.autostage.value
-        && !report.files_to_track.is_empty()
-    {
-        git.stage(&report.files_to_track)?;
-        report.is_staged = true;
+    match session.autostage(&report.files_to_track) {
+        Ok(is_staged) => report.is_staged = is_staged,
+        Err(error) => {
+            report.failed.push(Failure { subject: "git".to_owned(), path: None, error });
+        }
     }
     Ok(report)
 }
@@ -154,10 +153,12 @@ fn add_one(
     let Stored { state, files, n_new, n_files } = store(session, options, target, previous)?;
 
     // The data is safe now. Git is told to look away before it is told of the `.dvc` file.
-    if let Some(git) = repo.git()
-        && let Some(changed) = gitignore::ignore(git, &target.out)?
-    {
-        report.files_to_track.push(changed);
+    if let Some(git) = repo.git() {
+        let changed = match gitignore::ignore(git, &target.out)? {
+            None if repo.config().core.autostage.value => gitignore::unstaged(git, &target.out)?,
+            changed => changed,
+        };
+        report.files_to_track.extend(changed);
     }
     let mut file = target.open()?;
     file.set_state(target.position, &state)?;

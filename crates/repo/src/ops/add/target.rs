@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::git::gitignore;
+use crate::index::git_ignored_text;
 use crate::scan::many;
 use crate::{Error, Index, Repo, Result};
 
@@ -53,6 +55,11 @@ pub(super) fn resolve(repo: &Repo, index: &Index, names: &[String]) -> Result<Ve
 fn resolve_one(repo: &Repo, index: &Index, name: &str) -> Result<AddTarget> {
     let path = repo.absolute(name);
     let root = repo.root();
+    // Deviation: an ignored file of a tracked directory is refused. DVC adds it, and the next `add` of the directory drops
+    // it again.
+    if let Some(reason) = repo.ignore().refusal(&path) {
+        return Err(Error::BadOut(reason));
+    }
     if let Some((at, out)) = index.outs.iter().enumerate().find(|(_, out)| path.starts_with(&out.path)) {
         let stage = index.stage_of(out);
         if stage.has_command {
@@ -77,6 +84,7 @@ fn resolve_one(repo: &Repo, index: &Index, name: &str) -> Result<AddTarget> {
             }
         };
         refuse_symlinked_folder(root, &path)?;
+        refuse_name(repo, &out.path)?;
         return Ok(AddTarget {
             name: name.to_owned(),
             out: out.path.clone(),
@@ -103,13 +111,8 @@ fn resolve_one(repo: &Repo, index: &Index, name: &str) -> Result<AddTarget> {
     }
     let file_name = path.file_name().unwrap_or_default();
     let file_name = file_name.to_str().ok_or_else(|| Error::NotUnicode(path.clone()))?;
-    if path.extension() == Some("dvc".as_ref())
-        || file_name == ".dvc"
-        || file_name == "dvc.yaml"
-        || file_name == "dvc.lock"
-    {
-        return Err(Error::BadOut(format!("DVC file '{}' cannot be an output.", repo.display_path(&path))));
-    }
+    let metafile = path.with_file_name(format!("{file_name}.dvc"));
+    refuse_place(repo, &path, Some(&metafile))?;
     refuse_symlinked_folder(root, &path)?;
     if let Some(rule) = repo.ignore().check(&path, path.is_dir()).last()
         && rule.is_ignored
@@ -119,7 +122,6 @@ fn resolve_one(repo: &Repo, index: &Index, name: &str) -> Result<AddTarget> {
     if let Some(child) = index.outs.iter().find(|out| out.path.starts_with(&path)) {
         return Err(overlap(repo, &path, &child.path, &index.stage_of(child).metafile));
     }
-    let metafile = path.with_file_name(format!("{file_name}.dvc"));
     if fs_err::symlink_metadata(&metafile).is_ok() {
         // Deviation: DVC replaces a `.dvc` file that tracks something else, which is then tracked no longer.
         let file = repo.display_path(&metafile);
@@ -134,6 +136,25 @@ fn resolve_one(repo: &Repo, index: &Index, name: &str) -> Result<AddTarget> {
         known: None,
         path,
     })
+}
+
+/// Refuses a path where nothing new can be tracked, and a metafile that nobody would read, in DVC's words.
+pub(in crate::ops) fn refuse_place(repo: &Repo, path: &Path, metafile: Option<&Path>) -> Result<()> {
+    let git_ignored = metafile.map(|metafile| git_ignored_text(repo, metafile)).transpose()?.flatten();
+    if let Some(reason) = git_ignored.or_else(|| repo.ignore().refusal(path)) {
+        return Err(Error::BadOut(reason));
+    }
+    let is_metafile = path.extension() == Some("dvc".as_ref())
+        || [".dvc", "dvc.yaml", "dvc.lock"].iter().any(|name| path.ends_with(name));
+    if is_metafile {
+        return Err(Error::BadOut(format!("DVC file '{}' cannot be an output.", repo.display_path(path))));
+    }
+    refuse_name(repo, path)
+}
+
+/// Refuses a name that `.gitignore` cannot express, before anything is stored under it.
+fn refuse_name(repo: &Repo, path: &Path) -> Result<()> {
+    if repo.git().is_some() { gitignore::check_name(path) } else { Ok(()) }
 }
 
 fn overlap(repo: &Repo, parent: &Path, child: &Path, metafile: &Path) -> Error {

@@ -42,11 +42,8 @@ pub(super) fn record(session: &Session<'_>, outs: &[(&VersionedOut, OutState)]) 
     }
     recorded.files.sort();
     recorded.files.dedup();
-    if let Some(git) = session.repo.git()
-        && session.repo.config().core.autostage.value
-        && !recorded.files.is_empty()
-    {
-        git.stage(&recorded.files)?;
+    if let Err(error) = session.autostage(&recorded.files) {
+        recorded.failed.push(Failure { subject: "git".to_owned(), path: None, error });
     }
     Ok(recorded)
 }

@@ -1,0 +1,36 @@
+//! Commands of Git for a person to type.
+
+/// Returns the `git add` of these paths, quoted for a POSIX shell as Python's `shlex.quote` does it.
+pub fn add_command<Path: AsRef<str>>(paths: &[Path]) -> String {
+    let paths: Vec<String> = paths.iter().map(|path| shell_quoted(path.as_ref())).collect();
+    format!("git add {}", paths.join(" "))
+}
+
+/// Quotes a word for a POSIX shell, if it needs that.
+pub fn shell_quoted(word: &str) -> String {
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "@%+=:,./-_".contains(character);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r#"'"'"'"#))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shell_quotes_as_python_does() {
+        for (word, quoted) in [
+            ("a/b.dvc", "a/b.dvc"),
+            ("f [x].dvc", "'f [x].dvc'"),
+            ("it's", r#"'it'"'"'s'"#),
+            ("ünï", "'ünï'"),
+            ("", "''"),
+        ] {
+            assert_eq!(shell_quoted(word), quoted);
+        }
+        assert_eq!(add_command(&["a", "b c"]), "git add a 'b c'");
+    }
+}
