@@ -2,8 +2,11 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
+
+use haul_tests::objects::md5_of;
 
 use crate::environment;
 
@@ -55,4 +58,86 @@ fn file_that_cannot_be_found_is_refused_by_name() {
     let environment = environment();
     let repo = environment.repository("repo");
     repo.haul(["add", "no such file"]).failure().stderr_has(&["no such file"]);
+}
+
+/// Adds through a symbolic link with cache type `hardlink`; returns the cache's objects.
+fn add_through_a_link(target: &str, link: &str) {
+    let environment = environment();
+    let outside = environment.folder("outside");
+    outside.write("file", "the content");
+    let repo = environment.repository("repo");
+    repo.haul(["config", "cache.type", "hardlink"]).success();
+    repo.write("d/plain", "plain");
+    let leads_to = if link.starts_with('/') { outside.join("file") } else { Path::new(link).to_owned() };
+    repo.write("inside", "the content");
+    fs_err::os::unix::fs::symlink(leads_to, repo.join("d/link")).expect("a link can be made");
+    repo.haul(["add", target]).success();
+
+    repo.assert_cache_is_sound();
+    let objects = repo.cache_objects();
+    assert!(
+        objects.iter().any(|path| path.replace('/', "").ends_with(&md5_of(b"the content"))),
+        "{objects:?}"
+    );
+    for object in &objects {
+        let metadata = fs_err::symlink_metadata(repo.join(".dvc/cache").join(object)).expect("it is there");
+        assert!(metadata.is_file(), "{object} is not a file of the cache");
+    }
+    // Who writes to what the link led to writes to a file of his own.
+    for file in [outside.join("file"), repo.join("inside")] {
+        let metadata = fs_err::metadata(&file).expect("it is there");
+        assert_ne!(metadata.permissions().mode() & 0o200, 0, "{} was made read-only", file.display());
+        fs_err::write(&file, "edited").expect("it can be written");
+    }
+    repo.assert_cache_is_sound();
+    assert_eq!(repo.read("d/link"), "the content");
+    repo.haul(["status"]).success().stdout_has(&["up to date"]);
+    repo.remove("d/link");
+    repo.haul(["checkout"]).success();
+    assert_eq!(repo.read("d/link"), "the content");
+}
+
+#[test]
+fn link_that_is_added_with_hard_links_is_stored_as_its_content() {
+    for target in ["d", "d/link"] {
+        add_through_a_link(target, "/outside");
+        add_through_a_link(target, "../inside");
+    }
+}
+
+#[test]
+fn error_about_a_fifo_says_what_to_do() {
+    let environment = environment();
+    let repo = environment.repository("repo");
+    repo.write("data/file", "content");
+    repo.haul(["add", "data"]).success();
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        repo.join("data/pipe"),
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RUSR,
+        0,
+    )
+    .unwrap();
+    for command in ["add", "checkout", "status"] {
+        let output = repo.haul([command, "data"]).failure().within(AT_ONCE);
+        output.stderr_has(&["data/pipe", "hint", "pipe", ".dvcignore"]);
+    }
+    // Nothing is said to be fine before the error.
+    let status = repo.haul(["status"]).failure();
+    assert_eq!(status.stdout, "");
+    let json = repo.haul(["status", "--json"]).failure();
+    assert_ne!(json.stdout.lines().next(), Some("{}"));
+    repo.write(".dvcignore", "pipe\n");
+    repo.haul(["status"]).success().stdout_has(&["up to date"]);
+}
+
+#[test]
+fn name_with_a_line_break_is_refused_before_anything_is_stored() {
+    let environment = environment();
+    let repo = environment.repository("repo");
+    repo.write("n\nl", "content");
+    repo.haul(["add", "n\nl"]).failure().stderr_has(&["line break"]);
+    assert_eq!(repo.cache_objects(), [""; 0]);
+    assert!(!repo.exists(".gitignore") && !repo.exists("n\nl.dvc"));
 }

@@ -30,7 +30,10 @@ pub(super) fn run(
     }
     let is_changed = !report.entries.is_empty();
     let status = CloudStatus { remote: report.remote, entries: report.entries };
-    context.printer().show(&status, format)?;
+    // Before an error, nobody knows whether both are in sync.
+    if is_changed || report.failed.is_empty() {
+        context.printer().show(&status, format)?;
+    }
     fail(Verb::STATUS, report.failed)?;
     let is_failure = is_changed && context.printer().is_quiet() && format == OutputFormat::Text;
     Ok(if is_failure { ExitStatus::Failure } else { ExitStatus::Success })

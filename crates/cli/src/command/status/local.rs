@@ -24,7 +24,10 @@ pub(super) fn run(
     }
     let is_changed = !report.stages.is_empty();
     let status = LocalStatus { stages: report.stages, is_empty_project: report.n_stages == 0 };
-    context.printer().show(&status, format)?;
+    // Before an error, nobody knows whether everything is up to date.
+    if is_changed || report.failed.is_empty() {
+        context.printer().show(&status, format)?;
+    }
     fail(Verb::STATUS, report.failed)?;
     // Only a quiet status tells by its code that something changed.
     let is_failure = is_changed && context.printer().is_quiet() && format == OutputFormat::Text;
@@ -66,9 +69,9 @@ impl Message for LocalStatus {
 /// Returns what is to be said of the stage itself.
 fn flags(stage: &StageStatus) -> impl Iterator<Item = &'static str> {
     [
+        (stage.is_always_changed, "always changed"),
         (stage.is_changed_command, "changed command"),
         (stage.is_changed_checksum, "changed checksum"),
-        (stage.is_always_changed, "always changed"),
     ]
     .into_iter()
     .filter_map(|(is_set, name)| is_set.then_some(name))
