@@ -1,7 +1,8 @@
 //! What is not there is an error, not a shrug.
 
 use haul_tests::embedded::{EmbeddedS3, Operation};
-use haul_tests::objects::{key_of, md5_of, put_directory, put_object, track};
+use haul_tests::objects::{directory_bytes, key_of, md5_of, put_directory, put_object, track};
+use haul_tests::{Folder, TestEnvironment};
 
 use crate::environment;
 
@@ -84,4 +85,78 @@ fn wrong_secret_key_is_told_apart_from_missing_data() {
     track(&repo, "file", &oid);
     repo.haul(["pull"]).failure().stderr_has(&["SignatureDoesNotMatch"]);
     assert!(server.bytes("bucket", &key_of(&oid)).is_some());
+}
+
+/// A repository whose remote has all of `f` and nothing of the directory `d`.
+fn with_lost_directory<'a>(environment: &'a TestEnvironment, server: &EmbeddedS3) -> Folder<'a> {
+    let repo = environment.repository_at("repo", &server.endpoint());
+    track(&repo, "f", &put_object(server, b"content"));
+    let lost = format!("{}.dir", md5_of(directory_bytes(&[(&md5_of(b"a"), "a")]).as_bytes()));
+    track(&repo, "d", &lost);
+    repo
+}
+
+#[test]
+fn pull_goes_on_without_a_list_of_files_that_is_nowhere() {
+    let server = EmbeddedS3::new();
+    let mut environment = environment();
+    environment.use_keys_of(&server);
+    let repo = with_lost_directory(&environment, &server);
+    let output = repo.haul(["pull"]).failure().code(1);
+    assert_eq!(output.stdout, "A       f\n1 file fetched and 1 file added\n");
+    output.stderr_has(&[
+        "the list of files of `d`",
+        "Checkout failed for following targets:\nd\n",
+        "`haul push d`",
+    ]);
+    assert_eq!(repo.read("f"), "content");
+    repo.remove("f");
+    repo.haul(["pull", "--allow-missing"]).success();
+    assert_eq!(repo.read("f"), "content");
+    repo.remove("f");
+    repo.haul(["checkout"]).failure().code(255);
+    repo.haul(["checkout", "--allow-missing"]).success();
+    assert_eq!(repo.read("f"), "content");
+}
+
+#[test]
+fn nothing_is_said_to_be_in_sync_before_an_error() {
+    let server = EmbeddedS3::new();
+    let mut environment = environment();
+    environment.use_keys_of(&server);
+    let repo = with_lost_directory(&environment, &server);
+    repo.haul(["fetch", "f"]).success();
+    let output = repo.haul(["status", "-c"]).failure().code(1);
+    assert_eq!(output.stdout, "");
+    output.stderr_has(&["the list of files of `d`", "`haul add d`"]);
+    for line in repo.haul(["status", "-c", "--json"]).failure().stdout.lines() {
+        assert_ne!(line, "{}");
+    }
+}
+
+#[test]
+fn checkout_of_what_the_workspace_has_needs_no_cache() {
+    let environment = environment();
+    let repo = environment.repository("repo");
+    repo.write("d/a", "a");
+    repo.write("d/sub/b", "b");
+    repo.write("f", "f");
+    repo.haul(["add", "d", "f"]).success();
+    repo.remove(".dvc/cache");
+    assert_eq!(repo.haul(["checkout"]).success().stdout, "");
+    repo.haul(["checkout", "d/a"]).success();
+    repo.write("d/a", "edited");
+    repo.haul(["checkout"]).failure().code(255);
+    assert_eq!(repo.read("d/a"), "edited");
+}
+
+#[test]
+fn checkout_after_an_add_without_commit_has_nothing_to_do() {
+    let environment = environment();
+    let repo = environment.repository("repo");
+    repo.write("d/a", "a");
+    repo.haul(["add", "--no-commit", "d"]).success();
+    repo.haul(["checkout"]).success();
+    repo.haul(["commit"]).success();
+    repo.haul(["status"]).success().stdout_has(&["up to date"]);
 }

@@ -58,7 +58,7 @@ impl CheckoutArgs {
         } else {
             context.printer().show(&changes, format)?;
         }
-        check(&report, Verb::CHECKOUT)?;
+        check(&report, Verb::CHECKOUT, "get the missing data from a remote: haul pull")?;
         if self.relink && format == OutputFormat::Text {
             context.printer().line("Relinked successfully")?;
         }
@@ -66,8 +66,8 @@ impl CheckoutArgs {
     }
 }
 
-/// Fails if the checkout is not complete.
-pub(super) fn check(report: &CheckoutReport, verb: Verb) -> Result<(), CommandError> {
+/// Fails if the checkout is not complete; `where_from` says how to get what the cache lacks.
+pub(super) fn check(report: &CheckoutReport, verb: Verb, where_from: &str) -> Result<(), CommandError> {
     if report.is_interrupted {
         return Err(CommandError::interrupted());
     }
@@ -89,10 +89,8 @@ pub(super) fn check(report: &CheckoutReport, verb: Verb) -> Result<(), CommandEr
     if let Some(n_more) = failures.len().checked_sub(MAX_LINES).filter(|n_more| *n_more > 0) {
         error = error.with_detail(format!("… and {n_more} more files that could not be written"));
     }
-    if n_missing > 0 {
-        error = error.with_hint("get the missing data from a remote: haul pull");
-    }
-    Err(error)
+    error = error.with_optional_hint(failures.iter().find_map(|failure| failure.error.hint()));
+    Err(if n_missing > 0 { error.with_hint(where_from) } else { error })
 }
 
 /// DVC guesses that whoever names what it does not know meant Git.

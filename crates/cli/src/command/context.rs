@@ -169,6 +169,7 @@ impl Context {
                     printer.note(message);
                     printer.hint(hint);
                 }
+                // Deviation: a change of `cache.type` brings up the sentence that DVC has for it and never comes to print.
                 Notice::CacheTypeChanged => printer.warning(
                     "You have changed the 'cache.type' option. This doesn't update any existing workspace file \
                      links, but it can be done with:\n             haul checkout --relink",

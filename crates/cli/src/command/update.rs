@@ -56,7 +56,11 @@ impl UpdateArgs {
         for warning in report.warnings.iter().chain(&report.checkout.warnings) {
             context.printer().warning(warning);
         }
-        checkout::check(&report.checkout, Verb::UPDATE)?;
+        checkout::check(
+            &report.checkout,
+            Verb::UPDATE,
+            "push the missing data from a copy that has it: haul push",
+        )?;
         fail(Verb::UPDATE, report.failed)
     }
 

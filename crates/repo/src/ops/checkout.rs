@@ -8,10 +8,10 @@ use rayon::prelude::*;
 
 use super::session::{Session, Stores};
 use super::unused::remove_unused;
-use crate::checkout::{Applied, OutPlan, Target, Wanted, apply, plan};
+use crate::checkout::{Applied, OutPlan, Target, Wanted, apply, flavour_of, plan};
 use crate::link::Linker;
-use crate::ops::Failure;
-use crate::scan::fingerprint;
+use crate::ops::{Failure, manifest_of};
+use crate::scan::{Found, fingerprint, many};
 use crate::state::{LinkRecord, Links};
 use crate::{Error, Index, LockWait, Out, Repo, Result, SelectOptions, Selected, Selection};
 
@@ -130,12 +130,15 @@ fn run(session: &Session<'_>, options: &CheckoutOptions) -> Result<CheckoutRepor
         match planned {
             Ok(Planned::Plan(plan)) => plans.push((*selected, out, *plan)),
             Ok(Planned::Nothing) => {}
+            Ok(Planned::NoManifest(_)) if options.allow_missing => {}
             Ok(Planned::NoHash) => {
                 report.warnings.push(format!(
                     "No file hash info found for '{}'. It won't be created.",
                     out.path.display()
                 ));
-                report.failed.push(failed_out(session, out));
+                if !options.allow_missing {
+                    report.failed.push(failed_out(session, out));
+                }
             }
             Ok(Planned::NoManifest(oid)) => {
                 let mut failed = failed_out(session, out);
@@ -180,7 +183,7 @@ fn run(session: &Session<'_>, options: &CheckoutOptions) -> Result<CheckoutRepor
 /// What there is to do for an out.
 enum Planned {
     Plan(Box<OutPlan>),
-    /// The part that was asked for does not exist in the out.
+    /// The part that was asked for does not exist in the out, or all is as it should be.
     Nothing,
     /// There is no recorded hash.
     NoHash,
@@ -202,7 +205,10 @@ fn plan_out(
     let manifest;
     let wanted = if oid.is_dir() {
         let Some(read) = session.manifest_of(out, &oid)? else {
-            return Ok(Planned::NoManifest(oid));
+            // Deviation: a directory that is as recorded needs no list of its files. DVC takes the files for unsaved ones, and
+            // refuses.
+            let is_whole = is_as_recorded(session, out, oid)?;
+            return Ok(if is_whole { Planned::Nothing } else { Planned::NoManifest(oid) });
         };
         manifest = read;
         match selected.within.as_deref() {
@@ -221,6 +227,18 @@ fn plan_out(
     let target = Target { path: &out.path, within: selected.within.as_deref(), wanted, layout: out.layout };
     let plan = plan(&session.scanner(), session.cache, &target, relink, session.observer, session.cancel)?;
     Ok(Planned::Plan(Box::new(plan)))
+}
+
+/// Tells whether the workspace has a directory as it is recorded, which needs no manifest.
+fn is_as_recorded(session: &Session<'_>, out: &Out, oid: Oid) -> Result<bool> {
+    let scanner = session.scanner();
+    let mut found = scanner.look(&out.path)?;
+    let failures = scanner.hash(&out.path, found.files_mut(), flavour_of(out.layout), session.observer)?;
+    many(failures.into_iter().map(|(_, error)| error).collect())?;
+    Ok(match &found {
+        Found::Dir(dir) => dir.dangling.is_empty() && manifest_of(&dir.files)?.1 == oid,
+        _ => false,
+    })
 }
 
 /// Refuses to go on if a checkout of these outs would lose files whose content is in no cache.

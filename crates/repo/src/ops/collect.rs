@@ -304,5 +304,9 @@ fn missing_manifest(odb: &RemoteOdb, item: &Item) -> Error {
         item.oid,
         odb.location()
     );
-    Error::Storage(haul_storage::Error::new(haul_storage::ErrorKind::NotFound, message))
+    let hint = format!(
+        "push it from a copy that has it, with `haul push {0}`; if the data is here, store it again with `haul add {0}`",
+        item.display
+    );
+    Error::Storage(haul_storage::Error::new(haul_storage::ErrorKind::NotFound, message).with_hint(hint))
 }

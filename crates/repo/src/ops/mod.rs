@@ -62,6 +62,13 @@ pub struct Failure {
     pub error: crate::Error,
 }
 
+impl Failure {
+    /// Tells that data is nowhere, which is no failure for those who said so (`--allow-missing`).
+    pub fn is_missing_data(&self) -> bool {
+        matches!(&self.error, Error::Storage(error) if error.kind() == haul_storage::ErrorKind::NotFound)
+    }
+}
+
 /// Makes the manifest of hashed files, and its name.
 fn manifest_of(files: &[FileEntry]) -> Result<(DirManifest, Oid)> {
     let entries = files

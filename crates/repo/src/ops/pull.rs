@@ -1,10 +1,11 @@
 //! `pull`: fetch, then check out.
 
+use haul_storage::ErrorKind;
 use haul_storage::progress::Observer;
 use haul_storage::transfer::TransferMode;
 
 use crate::ops::{CheckoutOptions, CheckoutReport, FetchOptions, FetchReport};
-use crate::{LockWait, Repo, Result};
+use crate::{Error, LockWait, Repo, Result};
 
 /// What to pull, and how.
 #[derive(Debug, Clone, Default)]
@@ -35,7 +36,7 @@ pub struct PullReport {
 /// As [`fetch`](super::fetch()) and [`checkout`](super::checkout()).
 pub async fn pull(repo: &Repo, options: &PullOptions, observer: &dyn Observer) -> Result<PullReport> {
     let fetch = super::fetch(repo, &options.fetch, observer).await?;
-    if !goes_on(&fetch, options) {
+    if !goes_on(&fetch, options.fetch.mode) {
         return Ok(PullReport { fetch, checkout: None });
     }
     let checkout_options = CheckoutOptions {
@@ -50,14 +51,23 @@ pub async fn pull(repo: &Repo, options: &PullOptions, observer: &dyn Observer) -
     Ok(PullReport { fetch, checkout: Some(checkout) })
 }
 
-/// As DVC: objects that failed stop the pull; objects that are nowhere do not, the checkout names what needs them.
-fn goes_on(fetch: &FetchReport, options: &PullOptions) -> bool {
+/// As DVC: objects that failed stop the pull; objects and lists of files that are nowhere do not, the checkout names what
+/// needs them.
+fn goes_on(fetch: &FetchReport, mode: TransferMode) -> bool {
     let is_failed = fetch.remotes.iter().any(|remote| {
         !remote.transfer.failed.is_empty()
             || remote.transfer.is_interrupted
             || remote.transfer.n_not_tried > 0
     });
-    options.fetch.mode == TransferMode::Execute
+    mode == TransferMode::Execute
         && !is_failed
-        && (fetch.failed.is_empty() || options.allow_missing)
+        && fetch.failed.iter().all(|failure| is_of_one_out(&failure.error))
+}
+
+/// Tells whether an error says something of one out, and nothing of the remote.
+fn is_of_one_out(error: &Error) -> bool {
+    match error {
+        Error::Storage(error) => matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Corrupt),
+        error => !error.is_interrupted(),
+    }
 }

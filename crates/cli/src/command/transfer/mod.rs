@@ -49,6 +49,14 @@ impl Direction {
         }
     }
 
+    /// Says what to do about objects that are nowhere.
+    fn hint_of_missing(self) -> &'static str {
+        match self {
+            Self::Up => "if the workspace has the data, store it: haul commit",
+            Self::Down => "push the missing data from a copy that has it: haul push",
+        }
+    }
+
     fn failure(self) -> &'static str {
         match self {
             Self::Up => "failed to upload",
@@ -140,6 +148,7 @@ fn check(
     let hint = reports().flat_map(|report| &report.failed).find_map(|object| object.error.hint());
     let hint = hint.or_else(|| stopped_by().and_then(haul_storage::Error::hint));
     let hint = hint.map(str::to_owned).or_else(|| failed.iter().find_map(|failure| failure.error.hint()));
+    let hint = hint.or_else(|| (n_missing > 0).then(|| direction.hint_of_missing().to_owned()));
     Err(error.with_optional_hint(hint))
 }
 

@@ -1,7 +1,7 @@
 //! `haul pull`.
 
 use clap::Args;
-use haul_repo::ops::{self, FetchOptions, FetchReport, PullOptions};
+use haul_repo::ops::{self, Failure, FetchOptions, FetchReport, PullOptions};
 
 use super::fetch::transfers;
 use super::message::Outcome;
@@ -9,7 +9,7 @@ use super::{Direction, ReportArgs, check, warn_of_missing};
 use crate::command::checkout::{self, Changes};
 use crate::command::select::{RemoteArgs, RevisionArgs, RunCacheArgs, SelectArgs};
 use crate::command::{CommandResult, Context};
-use crate::command_error::Verb;
+use crate::command_error::{CommandError, Verb};
 use crate::exit::ExitStatus;
 
 /// Get tracked data from a remote and write it into the workspace
@@ -71,9 +71,16 @@ impl PullArgs {
         context.printer().show(&message, format)?;
         // What the workspace lacks says more than what the cache lacks.
         if let Some(checkout) = &report.checkout {
-            checkout::check(checkout, Verb::PULL)?;
+            let hint = failed.iter().find_map(|failure| failure.error.hint());
+            let hint = hint.as_deref().unwrap_or_else(|| Direction::Down.hint_of_missing());
+            checkout::check(checkout, Verb::PULL, hint).map_err(|error| {
+                failed
+                    .iter()
+                    .fold(error, |made, failure| made.with_detail(CommandError::chain(&failure.error)))
+            })?;
         }
-        if !(self.allow_missing && only_missing(&transfers) && failed.is_empty()) {
+        let is_only_missing = only_missing(&transfers) && failed.iter().all(Failure::is_missing_data);
+        if !(self.allow_missing && is_only_missing) {
             check(Verb::PULL, Direction::Down, &transfers, &failed)?;
         }
         Ok(ExitStatus::Success)
