@@ -244,3 +244,29 @@ fn slow_upload_that_moves_is_not_killed_by_the_read_timeout() {
     repo.haul(["push"]).success();
     assert_eq!(server.count(Operation::PutObject), 1);
 }
+
+/// A push of many files through a server that answers each PUT after a moment, and the first ones with 503; returns how
+/// many PUTs were under way at once later on.
+fn puts_at_once_after(n_refused: usize) -> usize {
+    const N_JOBS: usize = 32;
+    let (server, environment) = with_server();
+    let repo = environment.repository_at("repo", &server.endpoint());
+    for index in 0..100 {
+        repo.write(format!("data/{index}"), format!("content {index}"));
+    }
+    repo.haul(["add", "data"]).success();
+    server.inject(Fault::on(Operation::PutObject, FaultAction::slow_down(0)).times(n_refused));
+    server.inject(Fault::on(Operation::PutObject, FaultAction::Delay(Duration::from_millis(100))));
+    repo.haul(["push", "-j", &N_JOBS.to_string()]).success();
+    let puts = server.requests().into_iter().filter(|request| request.operation == Operation::PutObject);
+    // The refused ones, and those that were under way with them, are over by then.
+    let later = puts.skip(n_refused + N_JOBS).map(|request| request.n_at_once);
+    later.max().expect("there are later ones")
+}
+
+#[test]
+fn server_that_asks_for_patience_gets_fewer_requests_at_once() {
+    let before = puts_at_once_after(0);
+    let after = puts_at_once_after(32);
+    assert!(before > 24 && after < 24, "{before} requests at once, and {after} after the 503s");
+}

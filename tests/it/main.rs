@@ -7,6 +7,7 @@ use haul_tests::TestEnvironment;
 
 mod aws_settings;
 mod credentials;
+mod customer_key;
 mod damage;
 mod embedded_server;
 mod faults;
@@ -17,6 +18,7 @@ mod integration;
 mod interrupt;
 mod kill;
 mod missing;
+mod multipart;
 mod odd_files;
 mod options;
 mod oracle;

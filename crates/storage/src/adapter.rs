@@ -80,6 +80,7 @@ impl<T: ObjectStore + MultipartStore + Display + Debug> RemoteStore for ObjectSt
             max_concurrency: None,
             max_queue: None,
             etag_is_md5: false,
+            has_customer_key: false,
         }
     }
 

@@ -1,8 +1,8 @@
 //! A store that counts what passes through it.
 
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 use futures::StreamExt as _;
@@ -10,7 +10,7 @@ use futures::StreamExt as _;
 use crate::transfer::RequestCounts;
 use crate::{
     Body, Download, Error, ListFrom, ListPage, Md5Digest, ObjectInfo, RemoteStore, Result, StoreLimits,
-    Uploaded, UploadedPart,
+    TroubleListener, Uploaded, UploadedPart,
 };
 
 /// Counts calls and body bytes on their way to another store. A call counts once, however often the other store
@@ -70,6 +70,10 @@ impl RemoteStore for CountingStore {
 
     fn limits(&self) -> StoreLimits {
         self.inner.limits()
+    }
+
+    fn tell_of_trouble(&self, listener: Weak<dyn TroubleListener>) {
+        self.inner.tell_of_trouble(listener);
     }
 
     async fn list_page(&self, prefix: &str, from: &ListFrom) -> Result<ListPage> {

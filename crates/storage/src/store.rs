@@ -8,13 +8,13 @@
 use std::fmt::Debug;
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 
-use crate::{Md5Digest, Result};
+use crate::{Md5Digest, Result, hash};
 
 /// What a store tells about an object without its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,6 +118,16 @@ pub struct UploadedPart {
     pub size_bytes: u64,
 }
 
+/// Returns the entity tag that S3 gives to an object of these parts; `None` if theirs are no MD5s.
+pub(crate) fn etag_of_parts(parts: &[UploadedPart]) -> Option<String> {
+    let mut digests = Vec::with_capacity(parts.len() * 16);
+    for part in parts {
+        let digest = hex::decode(part.etag.trim_matches('"')).ok().filter(|digest| digest.len() == 16)?;
+        digests.extend(digest);
+    }
+    Some(format!("{}-{}", hex::encode(hash::md5(&digests)), parts.len()))
+}
+
 /// How a store wants to be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoreLimits {
@@ -133,6 +143,21 @@ pub struct StoreLimits {
     pub max_queue: Option<usize>,
     /// Tells that the ETag of an object put in one part is the MD5 of its bytes.
     pub etag_is_md5: bool,
+    /// Tells that objects are encrypted with a key that the client brings: a listing shows them, whatever their key.
+    pub has_customer_key: bool,
+}
+
+impl StoreLimits {
+    /// Returns how many requests may be under way at once: as the user wants, else as the store does, else `default`.
+    pub fn jobs(&self, wanted: Option<usize>, default: usize) -> usize {
+        wanted.filter(|jobs| *jobs > 0).or(self.max_concurrency).unwrap_or(default).max(1)
+    }
+}
+
+/// Hears of requests that a server cannot keep up with.
+pub trait TroubleListener: Debug + Send + Sync {
+    /// Takes note of an attempt that the server refused for haste, or did not answer in time. The store repeats it.
+    fn on_trouble(&self);
 }
 
 /// A store of objects below a prefix. Keys are relative to that prefix and raw: no encoding, no leading `/`.
@@ -146,6 +171,11 @@ pub trait RemoteStore: Debug + Send + Sync + 'static {
 
     /// Tells how the store wants to be used.
     fn limits(&self) -> StoreLimits;
+
+    /// Tells `listener`, for as long as it lives, of every attempt that meets an overloaded server.
+    ///
+    /// A store that repeats no requests has nothing to tell.
+    fn tell_of_trouble(&self, _listener: Weak<dyn TroubleListener>) {}
 
     /// Returns one page of the objects whose keys start with `prefix`, which need not end at a `/`.
     async fn list_page(&self, prefix: &str, from: &ListFrom) -> Result<ListPage>;

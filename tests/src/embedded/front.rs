@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use super::fault::{FaultAction, strike};
 use super::options::WrongRegion;
 use super::record::{RecordedRequest, signed_headers};
-use super::running::{Shared, lock};
+use super::running::{Shared, UnderWay, lock};
 
 type Reply = Response<ReplyBody>;
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -84,7 +84,9 @@ impl Front {
     async fn answer(&self, request: Request<Incoming>) -> Result<Reply, HangUp> {
         let (parts, body) = request.into_parts();
         let (bucket, key) = self.place(&parts);
-        let record = RecordedRequest::new(&parts, &bucket, &key);
+        let mut record = RecordedRequest::new(&parts, &bucket, &key);
+        let under_way = UnderWay::begin(&self.shared, record.operation);
+        record.n_at_once = under_way.n_requests;
         let index = {
             let mut requests = lock(&self.shared.requests);
             requests.push(record.clone());
@@ -116,6 +118,7 @@ impl Front {
         if let Some(record) = lock(&self.shared.requests).get_mut(index) {
             record.status = reply.as_ref().ok().map(|reply| reply.status().as_u16());
         }
+        drop(under_way);
         reply
     }
 

@@ -93,6 +93,8 @@ pub struct RecordedRequest {
     pub region: Option<String>,
     /// The status of the reply; `None` while there was none.
     pub status: Option<u16>,
+    /// How many requests of its operation were under way when it came, itself included.
+    pub n_at_once: usize,
 }
 
 impl RecordedRequest {
@@ -116,6 +118,7 @@ impl RecordedRequest {
             access_key,
             region,
             status: None,
+            n_at_once: 1,
         }
     }
 

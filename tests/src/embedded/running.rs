@@ -1,5 +1,6 @@
 //! A server that runs: started, asked, stopped.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -36,6 +37,8 @@ pub(crate) struct Shared {
     users: Mutex<Vec<User>>,
     pub(crate) faults: Mutex<Vec<Fault>>,
     pub(crate) requests: Mutex<Vec<RecordedRequest>>,
+    /// How many requests of each operation are being answered.
+    under_way: Mutex<BTreeMap<Operation, usize>>,
     pub(crate) quirks: Quirks,
     pub(crate) tls: bool,
     pub(crate) data_dir: PathBuf,
@@ -56,6 +59,31 @@ impl Shared {
     pub(crate) fn page_limit(&self, asked: Option<i32>) -> usize {
         let asked = asked.and_then(|asked| usize::try_from(asked).ok()).unwrap_or(1000);
         asked.min(self.quirks.page_size)
+    }
+}
+
+/// A request that is being answered, until it is dropped: also when the client hangs up.
+pub(crate) struct UnderWay<'a> {
+    shared: &'a Shared,
+    operation: Operation,
+    /// How many requests of the operation there are now, this one included.
+    pub(crate) n_requests: usize,
+}
+
+impl<'a> UnderWay<'a> {
+    pub(crate) fn begin(shared: &'a Shared, operation: Operation) -> Self {
+        let mut under_way = lock(&shared.under_way);
+        let n_requests = under_way.entry(operation).or_default();
+        *n_requests += 1;
+        Self { shared, operation, n_requests: *n_requests }
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        if let Some(n_requests) = lock(&self.shared.under_way).get_mut(&self.operation) {
+            *n_requests -= 1;
+        }
     }
 }
 
@@ -85,6 +113,7 @@ impl EmbeddedS3 {
             users: Mutex::new(users),
             faults: Mutex::default(),
             requests: Mutex::default(),
+            under_way: Mutex::default(),
             quirks,
             tls: tls.is_some(),
             data_dir,
@@ -179,6 +208,13 @@ impl EmbeddedS3 {
     /// Returns how often an operation was asked for.
     pub fn count(&self, operation: Operation) -> usize {
         lock(&self.shared.requests).iter().filter(|request| request.operation == operation).count()
+    }
+
+    /// Returns how many requests of an operation were under way at once, at most.
+    pub fn most_at_once(&self, operation: Operation) -> usize {
+        let requests = lock(&self.shared.requests);
+        let of_it = requests.iter().filter(|request| request.operation == operation);
+        of_it.map(|request| request.n_at_once).max().unwrap_or_default()
     }
 
     pub(crate) fn shared(&self) -> &Shared {

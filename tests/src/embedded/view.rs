@@ -85,6 +85,11 @@ impl EmbeddedS3 {
         state.bucket_mut(bucket).expect("the bucket exists").objects.remove(key).is_some()
     }
 
+    /// Deletes a key as a request without a version does: in a bucket with versions, a delete marker hides them.
+    pub fn hide(&self, bucket: &str, key: &str) {
+        self.shared().state().store(bucket, key, None).expect("the bucket exists");
+    }
+
     /// Lets DeleteObjects refuse a key, as if a rule retained the object.
     pub fn retain(&self, bucket: &str, key: &str) {
         let mut state = self.shared().state();

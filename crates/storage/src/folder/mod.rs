@@ -88,6 +88,7 @@ impl RemoteStore for FolderStore {
             max_concurrency: None,
             max_queue: None,
             etag_is_md5: false,
+            has_customer_key: false,
         }
     }
 

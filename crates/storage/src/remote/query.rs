@@ -50,7 +50,7 @@ pub(crate) struct Query {
     store: Arc<CountingStore>,
     wanted: Vec<(Layout, Oid)>,
     jobs: usize,
-    /// Tells that an entity tag which contradicts its object was looked at closely.
+    /// Tells that an object of a listing was looked at closely.
     confirmed: OnceCell<()>,
 }
 
@@ -177,31 +177,40 @@ impl Query {
     }
 
     async fn head_each(&self, range: std::ops::Range<usize>, answers: &Sender<Vec<Answer>>) -> Result<()> {
-        stream::iter(range)
-            .map(|position| async move {
-                let found = match self.store.head(&self.key(position)).await {
-                    Ok(Some(info)) => self.found(&info),
-                    Ok(None) => Found::Absent,
-                    Err(error) if error.kind() == ErrorKind::Denied => Found::Unknown,
-                    Err(error) => return Err(error),
-                };
-                // Nobody listens any more: the transfer was stopped.
-                let _stopped: Result<(), _> = answers.send(vec![Answer { position, found }]).await;
-                Ok(())
-            })
-            .buffer_unordered(self.jobs)
-            .try_collect::<()>()
-            .await
+        let look = |position| async move {
+            let found = match self.store.head(&self.key(position)).await {
+                Ok(Some(info)) => self.found(&info),
+                Ok(None) => Found::Absent,
+                Err(error) if error.kind() == ErrorKind::Denied => Found::Unknown,
+                Err(error) => return Err(error),
+            };
+            Ok(Answer { position, found })
+        };
+        let mut looking = stream::iter(range).map(look).buffer_unordered(self.jobs);
+        // Nobody may be listening any more: the transfer was stopped.
+        let send = |batch| async move {
+            let _stopped: Result<(), _> = answers.send(batch).await;
+        };
+        if self.store.limits().has_customer_key {
+            // The key may be a wrong one: nothing is sent with it before all objects that are there were opened.
+            send(looking.try_collect().await?).await;
+            return Ok(());
+        }
+        while let Some(answer) = looking.try_next().await? {
+            send(vec![answer]).await;
+        }
+        Ok(())
     }
 
     /// Tells what a listing says of an object. The first entity tag that contradicts is not believed at once: in a
     /// bucket that encrypts by default, listings have tags that look like MD5s and are none. The reply to a HEAD
-    /// shows that to the store, which then no longer says that its tags are MD5s.
+    /// shows that to the store, which then no longer says that its tags are MD5s. Where the client brings the key of
+    /// the encryption, the first object is looked at as well: a listing shows what another key locks.
     async fn confirmed(&self, position: usize, info: &ObjectInfo) -> Result<Found> {
         let found = self.found(info);
         let (layout, oid) = &self.wanted[position];
         let contradicts = matches!(judge(*layout, oid, None, &found), Presence::Damaged { .. });
-        if !contradicts {
+        if !contradicts && !self.store.limits().has_customer_key {
             return Ok(found);
         }
         let look_closely = async || match self.store.head(&info.key).await {

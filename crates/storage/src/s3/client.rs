@@ -1,7 +1,7 @@
 //! The one way to the server: headers by operation, signature, attempt, judgement, and again.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
 use std::time::{Duration, SystemTime};
 
 use base64::Engine;
@@ -20,7 +20,7 @@ use super::options::{Checksums, PayloadSigning, S3Options};
 use super::payload::{Payload, PayloadDigests};
 use super::retry::{Attempts, Health, Next};
 use super::transport::{Reply, Request, Transport, TransportError};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, TroubleListener};
 
 /// Nobody explains an error in more bytes.
 const MAX_ERROR_BYTES: usize = 64 << 10;
@@ -75,8 +75,6 @@ pub(crate) struct Answer {
     pub body: Bytes,
     /// The body of an object.
     pub stream: Option<BoxStream<'static, Result<Bytes, TransportError>>>,
-    /// Attempts that failed before this one.
-    pub n_failed: u32,
 }
 
 impl Answer {
@@ -105,6 +103,8 @@ pub(crate) struct Client {
     is_accepted: AtomicBool,
     /// Set once a 403 without words has been looked into.
     has_explained: AtomicBool,
+    /// Those who want to hear of attempts that the server cannot keep up with.
+    listeners: Mutex<Vec<Weak<dyn TroubleListener>>>,
 }
 
 impl Client {
@@ -128,6 +128,7 @@ impl Client {
             first_skew: OnceLock::new(),
             is_accepted: AtomicBool::new(false),
             has_explained: AtomicBool::new(false),
+            listeners: Mutex::default(),
         })
     }
 
@@ -155,9 +156,8 @@ impl Client {
         loop {
             let mut used = None;
             let failure = match self.attempt(call, &digests, &mut used).await {
-                Ok(mut answer) => {
+                Ok(answer) => {
                     self.note_success();
-                    answer.n_failed = attempts.count();
                     return Ok(answer);
                 }
                 Err(failure) => failure,
@@ -184,6 +184,9 @@ impl Client {
         attempts: &mut Attempts<'_>,
         used: Option<&Credentials>,
     ) -> Result<(), Failure> {
+        if failure.is_overload() {
+            self.note_overload();
+        }
         let next = attempts.next(&failure, &self.health);
         tracing::debug!(op = %call.op, key = call.key, attempt = attempts.count(), ?failure, ?next, "attempt failed");
         match next {
@@ -346,6 +349,22 @@ impl Client {
         self.is_accepted.store(true, Ordering::Relaxed);
     }
 
+    /// Has a listener told of every attempt that meets an overloaded server.
+    pub(crate) fn tell_of_trouble(&self, listener: Weak<dyn TroubleListener>) {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(listener);
+    }
+
+    fn note_overload(&self) {
+        let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
+        listeners.retain(|listener| {
+            let listener = listener.upgrade();
+            if let Some(listener) = &listener {
+                listener.on_trouble();
+            }
+            listener.is_some()
+        });
+    }
+
     fn now(&self) -> SystemTime {
         let skew = self.clock_skew.load(Ordering::Relaxed);
         let seconds = Duration::from_secs(skew.unsigned_abs());
@@ -377,7 +396,7 @@ impl Client {
 
 async fn finish(expect: Expect, reply: Reply, endpoint: &Endpoint) -> Result<Answer, Failure> {
     let (status, headers) = (reply.status, reply.headers.clone());
-    let mut answer = Answer { status, headers, body: Bytes::new(), stream: None, n_failed: 0 };
+    let mut answer = Answer { status, headers, body: Bytes::new(), stream: None };
     match expect {
         Expect::Object => answer.stream = Some(reply.body),
         Expect::Nothing => {

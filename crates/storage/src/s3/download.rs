@@ -278,7 +278,7 @@ mod tests {
             .map(|(name, value)| (http::HeaderName::from_static(name), HeaderValue::from_static(value)))
             .collect();
         let status = StatusCode::from_u16(status).unwrap();
-        Answer { status, headers, body: Bytes::new(), stream: None, n_failed: 0 }
+        Answer { status, headers, body: Bytes::new(), stream: None }
     }
 
     #[test]

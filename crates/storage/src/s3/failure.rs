@@ -139,6 +139,17 @@ impl Failure {
         }
     }
 
+    /// Tells whether fewer requests at once may help: the server, or what stands before it, does not keep up.
+    pub(crate) fn is_overload(&self) -> bool {
+        match self {
+            Self::Transport(error) => {
+                matches!(error.kind, TransportErrorKind::ReadTimeout | TransportErrorKind::ConnectTimeout)
+            }
+            Self::Server(failure) => failure.is_throttling() || failure.reply.status == 504,
+            Self::Malformed(_) | Self::Local(_) => false,
+        }
+    }
+
     /// Tells whether the server failed for reasons of its own that it does not call temporary.
     pub(crate) fn is_internal_error(&self) -> bool {
         matches!(self, Self::Server(failure) if failure.reply.status == 500 && !failure.is_throttling())

@@ -24,6 +24,7 @@
 //! | `ops`, `list`, `download` | one function per call; listings; GET that goes on where it broke off |
 //! | `xml`, `replies` | what servers write |
 //! | `store`, `object_store` | [`S3Store`] for the transfer engine and as an `object_store` |
+//! | `locked` | objects that the customer key does not open |
 //! | `versions` | [`S3Store`] as a store that keeps versions |
 
 mod client;
@@ -33,6 +34,7 @@ mod endpoint;
 mod failure;
 mod http_client;
 mod list;
+mod locked;
 mod object_store;
 mod op;
 mod ops;

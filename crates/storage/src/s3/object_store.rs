@@ -464,7 +464,7 @@ impl MultipartStore for S3Store {
         let payload = Payload::bytes(Bytes::from(data));
         let part = self.client.upload_part(&self.full_key(path.as_ref()), id, number, payload).await;
         let part = part.map_err(|error| convert(path.as_ref(), error))?;
-        // The size travels with the tag, so that a completion whose reply got lost can be recognised.
+        // Size and checksum travel with the tag: the completion names them.
         let crc32 = part.crc32.as_deref().unwrap_or(NO_CHECKSUM);
         Ok(PartId { content_id: format!("{} {crc32} {}", part.size_bytes, part.etag) })
     }

@@ -17,6 +17,7 @@ use super::options::Checksums;
 use super::payload::Payload;
 use super::replies::{DeleteReply, PartsReply, etag, parse_create_multipart, parse_new_object};
 use super::xml::escape_into;
+use crate::store::etag_of_parts;
 use crate::{Error, ErrorKind, Md5Digest, Result, ServerReply, Uploaded, UploadedPart};
 
 /// DeleteObject requests at once, where DeleteObjects does not work.
@@ -201,23 +202,26 @@ impl Client {
             expect: Expect::Xml,
             ..Call::new(Op::CompleteMultipart, Method::POST, Some(key))
         };
-        let answer = match self.send(&call).await {
+        let mut attempts = self.attempts();
+        let answer = match self.send_from(&call, &mut attempts).await {
             Ok(answer) => answer,
-            Err(error) => return self.completed_before(key, parts, error).await,
+            // The last failure is the one at hand; an attempt before it may have done its work.
+            Err(error) if attempts.count() > 1 => return self.completed_before(key, parts, error).await,
+            Err(error) => return Err(error),
         };
         let etag = parse_new_object(&answer.body).map_err(|malformed| self.malformed(&call, malformed))?;
         Ok(Uploaded { etag, ..uploaded(&answer) })
     }
 
     /// Looks whether an upload that is "not known" was completed by an attempt whose reply got lost.
+    ///
+    /// Only an entity tag made of those of the parts proves it. Whatever else lies under the key, of this size or not,
+    /// may have been there before.
     async fn completed_before(&self, key: &str, parts: &[UploadedPart], error: Error) -> Result<Uploaded> {
         let is_unknown = error.reply().and_then(|reply| reply.code.as_deref()) == Some("NoSuchUpload");
-        if !is_unknown {
-            return Err(error);
-        }
-        let total_bytes: u64 = parts.iter().map(|part| part.size_bytes).sum();
+        let Some(expected) = etag_of_parts(parts).filter(|_| is_unknown) else { return Err(error) };
         match self.head_object(key, HeaderMap::new(), Query::default()).await {
-            Ok(Some(head)) if head.size_bytes == total_bytes => Ok(Uploaded {
+            Ok(Some(head)) if head.etag.as_ref() == Some(&expected) => Ok(Uploaded {
                 etag: head.etag,
                 version_id: head
                     .headers

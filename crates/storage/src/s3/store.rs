@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 use haul_auth::{Clock, ProvideCredentials, SystemClock};
@@ -20,7 +20,7 @@ use super::replies::etag;
 use super::transport::Transport;
 use crate::{
     Body, Download, Error, ErrorKind, ListFrom, ListPage, Md5Digest, ObjectInfo, RemoteStore, Result,
-    StoreLimits, Uploaded, UploadedPart,
+    StoreLimits, TroubleListener, Uploaded, UploadedPart,
 };
 
 /// Most bytes of one PUT and of one part.
@@ -155,7 +155,12 @@ impl RemoteStore for S3Store {
             etag_is_md5: options.customer_key.is_none()
                 && !options.object.hides_md5()
                 && self.etags.may_be_md5(),
+            has_customer_key: options.customer_key.is_some(),
         }
+    }
+
+    fn tell_of_trouble(&self, listener: Weak<dyn TroubleListener>) {
+        self.client.tell_of_trouble(listener);
     }
 
     async fn list_page(&self, prefix: &str, from: &ListFrom) -> Result<ListPage> {
@@ -186,7 +191,14 @@ impl RemoteStore for S3Store {
     }
 
     async fn head(&self, key: &str) -> Result<Option<ObjectInfo>> {
-        let head = self.client.head_object(&self.full_key(key), HeaderMap::new(), Query::default()).await?;
+        let head = self.client.head_object(&self.full_key(key), HeaderMap::new(), Query::default()).await;
+        let head = match head {
+            Err(error) if self.may_be_locked(&error) => {
+                self.prove_absent(key, error).await?;
+                None
+            }
+            head => head?,
+        };
         let encryption = head.as_ref().and_then(|head| head.headers.get("x-amz-server-side-encryption"));
         if encryption.is_some_and(|encryption| encryption.as_bytes().starts_with(b"aws:kms")) {
             // The bucket encrypts by default; a listing does not tell.

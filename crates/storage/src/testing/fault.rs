@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -10,7 +10,7 @@ use futures::{StreamExt as _, stream};
 
 use crate::{
     Body, Download, Error, ErrorKind, ListFrom, ListPage, Md5Digest, ObjectInfo, RemoteStore, Result,
-    StoreLimits, Uploaded, UploadedPart,
+    StoreLimits, TroubleListener, Uploaded, UploadedPart,
 };
 
 /// A call of [`RemoteStore`].
@@ -183,6 +183,10 @@ impl RemoteStore for FaultStore {
 
     fn limits(&self) -> StoreLimits {
         self.inner.limits()
+    }
+
+    fn tell_of_trouble(&self, listener: Weak<dyn TroubleListener>) {
+        self.inner.tell_of_trouble(listener);
     }
 
     async fn list_page(&self, prefix: &str, from: &ListFrom) -> Result<ListPage> {

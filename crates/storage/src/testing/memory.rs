@@ -57,6 +57,7 @@ impl MemoryStore {
             max_concurrency: None,
             max_queue: None,
             etag_is_md5: true,
+            has_customer_key: false,
         };
         Self { state: Arc::default(), limits, page_objects: 1000 }
     }

@@ -1,8 +1,8 @@
 //! What the tasks of a transfer share.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -59,14 +59,17 @@ impl Context {
         phase: Phase,
     ) -> Arc<Self> {
         let limits = store.limits();
-        let wanted = options.jobs.filter(|jobs| *jobs > 0).or(limits.max_concurrency).unwrap_or(DEFAULT_JOBS);
+        let wanted = limits.jobs(options.jobs, DEFAULT_JOBS);
         // Each job may hold a socket and two files.
         let jobs = wanted.min(open_file_limit().saturating_sub(64) / 3).max(1);
+        let slots = Slots::new(jobs);
+        let listener: Weak<Slots> = Arc::downgrade(&slots);
+        store.tell_of_trouble(listener);
         Arc::new(Self {
             cache: cache.clone(),
             store,
             limits,
-            slots: Slots::new(jobs),
+            slots,
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
             jobs,
             max_queue: limits.max_queue.unwrap_or(usize::MAX).max(1),
@@ -147,18 +150,29 @@ fn open_file_limit() -> usize {
     limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
 }
 
-/// Counts the bytes that tasks move, until they are reported.
+/// Counts the bytes that tasks move, until they are reported, and keeps what they have to say.
 #[derive(Debug)]
 pub(crate) struct Meter {
     phase: Phase,
     planned: AtomicU64,
     bytes: AtomicU64,
     lost: AtomicU64,
+    warning: Mutex<Warning>,
+}
+
+/// The one warning of a transfer: what concerns one object concerns others as well.
+#[derive(Debug, Default)]
+enum Warning {
+    #[default]
+    None,
+    Waiting(String),
+    Told,
 }
 
 impl Meter {
     fn new(phase: Phase) -> Self {
-        Self { phase, planned: AtomicU64::new(0), bytes: AtomicU64::new(0), lost: AtomicU64::new(0) }
+        let [planned, bytes, lost] = [0; 3].map(AtomicU64::new);
+        Self { phase, planned, bytes, lost, warning: Mutex::default() }
     }
 
     /// Counts bytes that were found to have to move.
@@ -176,6 +190,14 @@ impl Meter {
         self.lost.fetch_add(n_bytes, Ordering::Relaxed);
     }
 
+    /// Has something told to the user, if nothing was before.
+    pub(crate) fn warn_once(&self, text: String) {
+        let mut warning = self.warning.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*warning, Warning::None) {
+            *warning = Warning::Waiting(text);
+        }
+    }
+
     /// Reports what came together since the last time.
     pub(crate) fn report(&self, observer: &dyn Observer) {
         let total_bytes = self.planned.swap(0, Ordering::Relaxed);
@@ -189,6 +211,11 @@ impl Meter {
         let n_bytes = self.lost.swap(0, Ordering::Relaxed);
         if n_bytes > 0 {
             observer.on(Event::BytesLost { phase: self.phase, n_bytes });
+        }
+        let mut warning = self.warning.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Warning::Waiting(text) = &*warning {
+            observer.on(Event::Warning(text));
+            *warning = Warning::Told;
         }
     }
 }

@@ -13,6 +13,7 @@ mod report;
 mod resume;
 pub(crate) mod slots;
 pub(crate) mod upload;
+mod whole;
 
 use std::path::PathBuf;
 

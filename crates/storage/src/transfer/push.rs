@@ -438,7 +438,7 @@ pub(crate) fn load(cache: &Cache, batch: Vec<(usize, Layout, Oid)>, is_dry: bool
     loaded
 }
 
-fn damaged(cache: &Cache, layout: Layout, oid: &Oid) -> Error {
+pub(crate) fn damaged(cache: &Cache, layout: Layout, oid: &Oid) -> Error {
     let path = cache.object_path(layout, oid);
     let message =
         format!("`{}` is damaged: its bytes do not have the MD5 that it is named by", path.display());

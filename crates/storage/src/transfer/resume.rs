@@ -1,7 +1,9 @@
 //! What a killed upload needs to go on.
 
+use std::fs::{File, TryLockError};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use crate::Oid;
 use crate::hash::md5;
@@ -10,8 +12,12 @@ use crate::hash::md5;
 #[derive(Debug)]
 pub(super) struct Resume {
     file: PathBuf,
+    /// The first lines of all notes about this place.
+    place: String,
     /// The first lines of the note. A note with others is about another upload.
     head: String,
+    /// The note, locked for as long as this process may be sending: the upload is nobody else's to give up.
+    held: Mutex<Option<File>>,
 }
 
 impl Resume {
@@ -26,7 +32,9 @@ impl Resume {
     ) -> Self {
         let place = format!("{location}\n{key}");
         let file = state_dir.join("uploads").join(hex::encode(md5(place.as_bytes())));
-        Self { file, head: format!("upload 2\n{place}\n{oid} {size_bytes} {part_bytes}\n") }
+        let place = format!("upload 2\n{place}\n");
+        let head = format!("{place}{oid} {size_bytes} {part_bytes}\n");
+        Self { file, place, head, held: Mutex::default() }
     }
 
     /// Returns the id of the upload that was under way.
@@ -34,6 +42,20 @@ impl Resume {
         let note = fs_err::read_to_string(&self.file).ok()?;
         let id = note.strip_prefix(&self.head)?.strip_suffix('\n')?;
         (!id.is_empty()).then(|| id.to_owned())
+    }
+
+    /// Returns the id of an upload to this place that was under way, and that cannot go on: it is of other content, or
+    /// in other parts.
+    pub(super) fn id_of_another(&self) -> Option<String> {
+        let note = fs_err::read_to_string(&self.file).ok()?;
+        let (_, id) = note.strip_prefix(&self.place)?.strip_suffix('\n')?.split_once('\n')?;
+        (!note.starts_with(&self.head) && !id.is_empty()).then(|| id.to_owned())
+    }
+
+    /// Tells whether a process that lives has noted the upload.
+    pub(super) fn is_under_way(&self) -> bool {
+        let Ok(note) = fs_err::File::open(&self.file) else { return false };
+        matches!(note.file().try_lock(), Err(TryLockError::WouldBlock))
     }
 
     /// Notes the id. Not to be able to is no reason to fail: a killed upload then starts over.
@@ -45,7 +67,10 @@ impl Resume {
         let written = fs_err::create_dir_all(folder).and_then(|()| {
             let mut note = tempfile::NamedTempFile::new_in(folder)?;
             writeln!(note, "{}{upload_id}", self.head)?;
-            note.persist(&self.file)?;
+            // Where there are no locks, nobody is kept from giving the upload up.
+            drop(note.as_file().try_lock());
+            let held = note.persist(&self.file)?;
+            *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(held);
             Ok(())
         });
         if let Err(error) = written {
@@ -78,7 +103,25 @@ mod tests {
         assert_eq!(note_of("s3://b", 1, 6).upload_id(), None);
         assert_eq!(note_of("s3://b", 2, 5).upload_id(), None);
         assert_eq!(note_of("s3://c", 1, 5).upload_id(), None);
+        let others = [("s3://b", 1, 5), ("s3://b", 1, 6), ("s3://b", 2, 5), ("s3://c", 1, 5)];
+        let ids = others.map(|(location, content, part_bytes)| {
+            note_of(location, content, part_bytes).id_of_another().as_deref() == Some("id")
+        });
+        assert_eq!(ids, [false, true, true, false]);
         note.forget();
         assert_eq!(note.upload_id(), None);
+    }
+
+    #[test]
+    fn upload_is_under_way_for_as_long_as_its_process_may_be_sending() {
+        let folder = tempfile::tempdir().unwrap();
+        let note = || Resume::new(folder.path(), "s3://b", "key", &Oid::file([1; 16]), 10, 5);
+        let (sender, other) = (note(), note());
+        assert!(!other.is_under_way());
+        sender.remember("id");
+        assert!(other.is_under_way());
+        drop(sender);
+        assert!(!other.is_under_way());
+        assert_eq!(other.upload_id().as_deref(), Some("id"));
     }
 }

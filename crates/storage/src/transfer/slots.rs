@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::TroubleListener;
+
 /// Requests at once, if neither the user nor the store says. A near server is busy with a few; over a long way only
 /// many fill the line, and idle connections cost little.
 pub(crate) const DEFAULT_JOBS: usize = 64;
@@ -92,6 +94,12 @@ impl Slots {
         state.limit -= cut;
         state.debt += cut - self.semaphore.forget_permits(cut);
         tracing::debug!(limit = state.limit, "fewer requests at once, as the server is in trouble");
+    }
+}
+
+impl TroubleListener for Slots {
+    fn on_trouble(&self) {
+        self.trouble(Instant::now());
     }
 }
 

@@ -8,8 +8,10 @@ use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
 
 use super::context::{Context, blocking, interrupted};
+use super::push::damaged;
 use super::resume::Resume;
-use crate::hash::{self, Flavour};
+use super::whole::{WholeCheck, md5_if_intact};
+use crate::store::etag_of_parts;
 use crate::{
     Body, Error, ErrorKind, Layout, Md5Digest, Oid, RemoteStore as _, Result, Uploaded, UploadedPart,
 };
@@ -53,12 +55,12 @@ pub(crate) async fn send(
         Source::File { size_bytes } => {
             let path = Arc::new(context.cache.object_path(layout, &oid));
             if size_bytes >= context.limits.multipart_threshold_bytes {
-                return send_parts(context, key, &oid, path, size_bytes).await;
+                return send_parts(context, key, layout, oid, path, size_bytes).await;
             }
             let md5 = if layout == Layout::Legacy && !oid.is_dir() {
                 // The name may be the hash of the text; the store wants that of the bytes.
-                let path = Arc::clone(&path);
-                blocking(move || hash::hash_file(&path, Flavour::Md5)).await?.digest
+                let md5 = md5_if_intact(Arc::clone(&path), layout, oid).await?;
+                md5.ok_or_else(|| damaged(&context.cache, layout, &oid))?
             } else {
                 *oid.digest()
             };
@@ -109,7 +111,8 @@ fn wrong_etag(context: &Context, key: &str, uploaded: &Uploaded) -> Error {
 async fn send_parts(
     context: &Arc<Context>,
     key: &str,
-    oid: &Oid,
+    layout: Layout,
+    oid: Oid,
     path: Arc<PathBuf>,
     size_bytes: u64,
 ) -> Result<Uploaded> {
@@ -117,14 +120,23 @@ async fn send_parts(
     let resume = context
         .state_dir
         .as_ref()
-        .map(|folder| Resume::new(folder, context.store.location(), key, oid, size_bytes, part_bytes));
+        .map(|folder| Resume::new(folder, context.store.location(), key, &oid, size_bytes, part_bytes));
+    let mut whole = WholeCheck::start(Arc::clone(&path), layout, oid, size_bytes, part_bytes);
     let mut attempt = 1;
     let (upload_id, sent) = loop {
         let (upload_id, there) = start(context, key, &path, size_bytes, part_bytes, resume.as_ref()).await?;
-        let path = Arc::clone(&path);
-        let sent = send_missing_parts(context, key, &upload_id, path, size_bytes, part_bytes, there).await;
+        let file = (Arc::clone(&path), size_bytes, part_bytes);
+        let sent = match send_missing_parts(context, key, &upload_id, file, there, &whole).await {
+            Ok(parts) => match context.unless_stopped(whole.is_intact()).await {
+                Ok(true) => complete(context, key, &upload_id, size_bytes, &parts).await,
+                Ok(false) => Err(damaged(&context.cache, layout, &oid)),
+                Err(error) => Err(error),
+            },
+            Err(error) => Err(error),
+        };
         match sent {
-            // Another process, or the server's housekeeping, ended the upload that was to go on.
+            // Another process, or the server's housekeeping, ended the upload that was to go on; or it was completed,
+            // the reply got lost, and nothing proves it.
             Err(error) if error.kind() == ErrorKind::NotFound && attempt < ATTEMPTS => {
                 tracing::debug!(%error, key, "starting an upload over");
                 if let Some(resume) = &resume {
@@ -132,11 +144,7 @@ async fn send_parts(
                 }
                 attempt += 1;
             }
-            Ok(parts) => {
-                let completed = complete(context, key, &upload_id, size_bytes, &parts).await;
-                break (upload_id, completed);
-            }
-            Err(error) => break (upload_id, Err(error)),
+            sent => break (upload_id, sent),
         }
     };
     // What a later run can go on with is kept; everything else would lie in the bucket unseen, and be paid for.
@@ -149,15 +157,29 @@ async fn send_parts(
                 resume.forget();
             }
             if other.is_err() {
-                let abort = context.store.abort_multipart(key, &upload_id);
-                match tokio::time::timeout(ABORT_PATIENCE, abort).await {
-                    Ok(Ok(())) => {}
-                    Ok(Err(error)) => tracing::debug!(%error, key, "an upload could not be given up"),
-                    Err(_) => tracing::debug!(key, "giving up an upload takes too long"),
-                }
+                give_up(context, key, &upload_id).await;
             }
             other
         }
+    }
+}
+
+/// Gives an upload up, so that its parts do not lie in the bucket unseen. Where that is not allowed, the user hears of
+/// it: nobody else would tell.
+async fn give_up(context: &Context, key: &str, upload_id: &str) {
+    let abort = context.store.abort_multipart(key, upload_id);
+    match tokio::time::timeout(ABORT_PATIENCE, abort).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) if error.kind() == ErrorKind::Denied => {
+            context.meter.warn_once(format!(
+                "parts of an upload of `{key}` stay in `{}`, where no listing shows them and they are paid for: the \
+                 credentials lack the right s3:AbortMultipartUpload; a lifecycle rule with \
+                 AbortIncompleteMultipartUpload deletes such parts",
+                context.store.location()
+            ));
+        }
+        Ok(Err(error)) => tracing::debug!(%error, key, "an upload could not be given up"),
+        Err(_) => tracing::debug!(key, "giving up an upload takes too long"),
     }
 }
 
@@ -189,8 +211,19 @@ async fn start(
             Err(error) if error.is_transient() || error.kind() == ErrorKind::Interrupted => {
                 return Err(error);
             }
-            Err(error) => tracing::debug!(%error, key, "starting an upload over"),
+            Err(error) => {
+                tracing::debug!(%error, key, "starting an upload over");
+                if resume.is_some_and(|resume| !resume.is_under_way()) {
+                    give_up(context, key, &upload_id).await;
+                }
+            }
         }
+    } else if let Some(resume) = resume
+        && let Some(upload_id) = resume.id_of_another()
+        && !resume.is_under_way()
+    {
+        // Of other content, or in other parts: nobody will go on with it.
+        give_up(context, key, &upload_id).await;
     }
     let upload_id = context.unless_stopped(context.store.create_multipart(key)).await?;
     if let Some(resume) = resume {
@@ -236,10 +269,9 @@ async fn send_missing_parts(
     context: &Arc<Context>,
     key: &str,
     upload_id: &str,
-    path: Arc<PathBuf>,
-    size_bytes: u64,
-    part_bytes: u64,
+    (path, size_bytes, part_bytes): (Arc<PathBuf>, u64, u64),
     there: Vec<UploadedPart>,
+    whole: &WholeCheck,
 ) -> Result<Vec<UploadedPart>> {
     let n_parts = u32::try_from(size_bytes.div_ceil(part_bytes)).map_err(|_| {
         Error::new(
@@ -248,11 +280,15 @@ async fn send_missing_parts(
         )
     })?;
     context.meter.moved(there.iter().map(|part| part.size_bytes).sum());
+    for _ in &there {
+        whole.part_begins();
+    }
     let mut missing = (1..=n_parts).filter(|number| there.iter().all(|part| part.number != *number));
     let send = async |number: u32| {
         let body =
             Body::FileRange { path: Arc::clone(&path), range: range_of(number, part_bytes, size_bytes) };
         let slot = context.slots.acquire().await;
+        whole.part_begins();
         let part = context.unless_stopped(context.store.put_part(key, upload_id, number, &body)).await?;
         drop(slot);
         context.meter.moved(body.len_bytes());
@@ -303,9 +339,10 @@ async fn complete(
             }
             Ok(uploaded)
         }
-        Err(error) if error.kind() == ErrorKind::Interrupted => Err(error),
+        // The store has looked for the object of an upload that is gone.
+        Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::NotFound) => Err(error),
         Err(error) => {
-            // The reply may have got lost, and the repeated request failed because the upload is gone.
+            // The reply may have got lost.
             let there = context.unless_stopped(context.store.head(key)).await;
             let is_complete =
                 |info: &crate::ObjectInfo| info.size_bytes == size_bytes && info.etag == expected;
@@ -317,14 +354,4 @@ async fn complete(
             }
         }
     }
-}
-
-/// Returns the entity tag that S3 gives to an object of these parts, if theirs are MD5s.
-fn etag_of_parts(parts: &[UploadedPart]) -> Option<String> {
-    let mut digests = Vec::with_capacity(parts.len() * 16);
-    for part in parts {
-        let digest = hex::decode(part.etag.trim_matches('"')).ok().filter(|digest| digest.len() == 16)?;
-        digests.extend(digest);
-    }
-    Some(format!("{}-{}", hex::encode(hash::md5(&digests)), parts.len()))
 }

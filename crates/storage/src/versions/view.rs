@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 
 use super::VersionedStore;
 use crate::{
     Body, Download, Error, ErrorKind, Layout, ListFrom, ListPage, Md5Digest, ObjectInfo, Oid, RemoteStore,
-    Result, StoreLimits, Uploaded, UploadedPart,
+    Result, StoreLimits, TroubleListener, Uploaded, UploadedPart,
 };
 
 /// A version of an object, as a metafile records it.
@@ -67,6 +67,10 @@ impl RemoteStore for RecordedVersions {
 
     fn limits(&self) -> StoreLimits {
         self.store.limits()
+    }
+
+    fn tell_of_trouble(&self, listener: Weak<dyn TroubleListener>) {
+        self.store.tell_of_trouble(listener);
     }
 
     /// Refused: whoever asks goes on with [`head`](Self::head).

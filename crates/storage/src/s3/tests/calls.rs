@@ -156,19 +156,106 @@ async fn error_under_a_200_is_an_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn completion_whose_reply_got_lost_is_recognised() {
+async fn completion_whose_reply_got_lost_is_recognised_by_the_entity_tag_of_its_parts() {
     let (server, store) = store(options());
-    let parts = [UploadedPart { number: 1, etag: "\"a\"".into(), crc32: None, size_bytes: 7 }];
+    let md5 = crate::hash::md5(b"part");
+    let parts =
+        [UploadedPart { number: 1, etag: format!("\"{}\"", hex::encode(md5)), crc32: None, size_bytes: 7 }];
+    let of_parts = format!("\"{}-1\"", hex::encode(crate::hash::md5(&md5)));
+    let gone = || reply(404, "<Error><Code>NoSuchUpload</Code></Error>");
+    let there = |etag: &str| reply(200, "").with("content-length", "7").with("etag", etag);
     server.push_error(TransportErrorKind::Broken);
-    server.push(reply(404, "<Error><Code>NoSuchUpload</Code></Error>"));
-    server.push(reply(200, "").with("content-length", "7").with("etag", "\"abc-1\""));
+    server.push(gone());
+    server.push(there(&of_parts).with("x-amz-version-id", "v"));
     let done = store.complete_multipart("k", "id", &parts).await.unwrap();
-    assert_eq!(done.etag.as_deref(), Some("abc-1"));
+    assert_eq!((done.etag, done.version_id.as_deref()), (Some(of_parts.replace('"', "")), Some("v")));
     server.take();
-    server.push(reply(404, "<Error><Code>NoSuchUpload</Code></Error>"));
-    server.push(reply(200, "").with("content-length", "8"));
+
+    for other in ["\"abc-1\"", &format!("\"{}\"", hex::encode(md5))] {
+        server.push_error(TransportErrorKind::Broken);
+        server.push(gone());
+        server.push(there(other));
+        let error = store.complete_multipart("k", "id", &parts).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound, "an object of its size is not this upload");
+        server.take();
+    }
+    server.push(gone());
     let error = store.complete_multipart("k", "id", &parts).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::NotFound, "an object of another size is not this upload");
+    assert_eq!(error.kind(), ErrorKind::NotFound, "nothing was sent that could have completed it");
+    assert_eq!(server.take().len(), 1);
+
+    let opaque = [UploadedPart { number: 1, etag: "\"abc\"".into(), crc32: None, size_bytes: 7 }];
+    server.push_error(TransportErrorKind::Broken);
+    server.push(gone());
+    let error = store.complete_multipart("k", "id", &opaque).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "tags that are no MD5s prove nothing");
+    assert_eq!(server.take().len(), 2);
+}
+
+#[tokio::test]
+async fn head_that_fails_with_a_customer_key_is_held_against_a_listing() {
+    const LISTING: &str = "<ListBucketResult><IsTruncated>false</IsTruncated>OBJECTS</ListBucketResult>";
+    let listing = |objects: &str| reply(200, &LISTING.replace("OBJECTS", objects));
+    let there = "<Contents><Key>p/k</Key><Size>1</Size></Contents>";
+    let longer = "<Contents><Key>p/kk</Key><Size>1</Size></Contents>";
+    let mut with_key = options();
+    with_key.customer_key = Some(CustomerKey::new("AES256", &[7; 32]).unwrap());
+    for status in [400, 403] {
+        let (server, store) = store(with_key.clone());
+        // The second one is the question what the first one means.
+        let refuse = |n: u32| (0..n).for_each(|_| server.push(reply(status, "")));
+        refuse(2);
+        server.push(listing(&format!("{there}{longer}")));
+        let error = store.head("k").await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        assert!(error.to_string().contains("`sse_customer_key` does not open it"), "{error}");
+        server.take();
+        refuse(if status == 400 { 2 } else { 1 });
+        server.push(listing(longer));
+        assert_eq!(store.head("k").await.is_ok_and(|found| found.is_none()), status == 403);
+        server.take();
+        refuse(if status == 400 { 2 } else { 1 });
+        server.push(reply(403, "<Error><Code>AccessDenied</Code></Error>"));
+        let error = store.head("k").await.unwrap_err();
+        assert!(error.hint().unwrap().contains("s3:ListBucket on `arn:aws:s3:::data`"), "{error}");
+        server.take();
+    }
+    let (server, store) = store(options());
+    server.push(reply(403, ""));
+    server.push(reply(403, ""));
+    assert_eq!(
+        store.head("k").await.unwrap_err().kind(),
+        ErrorKind::Denied,
+        "without a key nothing is asked"
+    );
+    server.take();
+}
+
+#[derive(Debug, Default)]
+struct Troubles(std::sync::atomic::AtomicUsize);
+
+impl crate::TroubleListener for Troubles {
+    fn on_trouble(&self) {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn listener_hears_of_each_attempt_that_the_server_cannot_keep_up_with() {
+    let (server, store) = store(options());
+    let [heard, gone] = [(); 2].map(|()| Arc::new(Troubles::default()));
+    for listener in [&heard, &gone] {
+        let listener: std::sync::Weak<Troubles> = Arc::downgrade(listener);
+        store.tell_of_trouble(listener);
+    }
+    drop(gone);
+    server.push(reply(503, SLOW_DOWN));
+    server.push_error(TransportErrorKind::ReadTimeout);
+    server.push(reply(500, ""));
+    server.push(reply(429, ""));
+    server.push(reply(200, ""));
+    store.put("k", &body("hello"), None).await.unwrap();
+    assert_eq!(heard.0.load(std::sync::atomic::Ordering::Relaxed), 3);
 }
 
 #[tokio::test]
