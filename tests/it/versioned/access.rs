@@ -73,3 +73,43 @@ fn many_files_are_looked_at_one_by_one_where_versions_may_not_be_listed() {
     repo.haul(["push"]).success().stdout_has(&["up to date"]);
     assert_eq!(server.count(Operation::HeadObject), 30);
 }
+
+/// Makes a repository of so many files, pushed, and empties the bucket.
+fn emptied<'a>(
+    environment: &'a TestEnvironment,
+    server: &EmbeddedS3,
+    permissions: &[Permission],
+    n_files: usize,
+) -> Folder<'a> {
+    let repo = repository(environment, server, "repo");
+    for index in 0..n_files {
+        repo.write(format!("data/{index}"), format!("{index}"));
+    }
+    repo.haul(["add", "data"]).success();
+    limit(server, &repo, permissions);
+    repo.haul(["push"]).success();
+    for key in server.keys("bucket") {
+        server.remove("bucket", &key);
+    }
+    server.take_requests();
+    repo
+}
+
+#[test]
+fn push_to_an_emptied_bucket_sends_everything_again_without_the_right_to_versions() {
+    for n_files in [3, 30] {
+        let (server, environment) = stage();
+        let repo = emptied(&environment, &server, &MINIMUM, n_files);
+        repo.haul(["push"]).success().stdout_has(&[&format!("{n_files} files pushed")]);
+        assert_eq!(server.keys("bucket").len(), n_files);
+    }
+}
+
+#[test]
+fn push_to_a_remote_that_shows_nothing_says_which_right_is_missing() {
+    let (server, environment) = stage();
+    let repo = emptied(&environment, &server, &[Permission::GetObject, Permission::PutObject], 3);
+    repo.haul(["push"]).failure().stderr_has(&["s3:GetObjectVersion", "s3:ListBucketVersions"]);
+    assert_eq!(server.count(Operation::PutObject), 0);
+    repo.haul(["status", "-c"]).failure().stderr_has(&["s3:GetObjectVersion"]);
+}

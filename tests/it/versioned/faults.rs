@@ -170,3 +170,72 @@ fn push_waits_for_whoever_holds_the_lock_before_it_records() {
     running.wait(Duration::from_mins(1)).success();
     assert!(repo.read("data.dvc").contains("cloud"));
 }
+
+#[test]
+fn two_pushes_at_the_same_time_record_the_versions_of_both() {
+    let (server, environment) = stage();
+    let repo = with_data(&environment, &server);
+    let slow = FaultAction::Delay(Duration::from_secs(2));
+    server.inject(Fault::on(Operation::PutObject, slow).key_containing("a.txt").times(1));
+    let first = repo.start(["push", "data/a.txt"]);
+    let mut patience = 3000;
+    while server.count(Operation::PutObject) < 1 && patience > 0 {
+        std::thread::sleep(Duration::from_millis(10));
+        patience -= 1;
+    }
+    repo.haul(["push", "data/c.txt"]).success();
+    let recorded = |key: &str| {
+        let version = server.object("bucket", key).expect("it was pushed").version_id;
+        repo.read("data.dvc").contains(&format!("version_id: {version}\n"))
+    };
+    assert!(recorded("store/data/c.txt") && !repo.read("data.dvc").contains("a.txt\n    cloud"));
+    first.wait(Duration::from_mins(1)).success();
+    assert!(recorded("store/data/a.txt") && recorded("store/data/c.txt"), "{}", repo.read("data.dvc"));
+    repo.haul(["push"]).success().stdout_has(&["2 files pushed"]);
+    assert_recovers(&environment, &repo, "clone");
+}
+
+#[test]
+fn version_of_a_push_that_is_under_way_stays_known_when_another_one_ends() {
+    let (server, environment) = stage();
+    let repo = with_data(&environment, &server);
+    server.inject(Fault::on(Operation::PutObject, FaultAction::Silence).key_containing("c.txt"));
+    let first = repo.start(["push", "data", "-j", "1"]);
+    let mut patience = 3000;
+    while server.count(Operation::PutObject) < 2 && patience > 0 {
+        std::thread::sleep(Duration::from_millis(10));
+        patience -= 1;
+    }
+    repo.haul(["push", "one.txt"]).success();
+    first.kill();
+    server.heal();
+    server.take_requests();
+    // What the killed push had sent is not sent again.
+    repo.haul(["push"]).success().stdout_has(&["2 files pushed"]);
+    assert_eq!(server.count(Operation::PutObject), 2);
+    assert_recovers(&environment, &repo, "clone");
+}
+
+#[test]
+fn large_upload_that_is_gone_is_not_recorded_as_the_old_version_of_the_same_size() {
+    let (server, environment) = stage();
+    environment
+        .folder("aws")
+        .write("config", "[default]\ns3 =\n  multipart_threshold = 6MB\n  multipart_chunksize = 5MB\n");
+    let repo = super::repository(&environment, &server, "repo");
+    repo.write("big", vec![1; 12 << 20]);
+    repo.haul(["add", "big"]).success();
+    repo.haul(["push"]).success();
+    let old = server.object("bucket", "store/big").unwrap().version_id;
+    repo.remove("big");
+    repo.write("big", vec![2; 12 << 20]);
+    repo.haul(["add", "big"]).success();
+    let gone = FaultAction::error(404, "NoSuchUpload");
+    server.inject(Fault::on(Operation::CompleteMultipartUpload, gone).times(1));
+    repo.haul(["push"]).success();
+    let new = server.object("bucket", "store/big").unwrap().version_id;
+    let recorded = repo.read("big.dvc");
+    assert!(new != old && recorded.contains(&format!("version_id: {new}\n")), "{recorded}");
+    let clone = pulled(&environment, &repo, "clone");
+    assert!(fs_err::read(clone.join("big")).unwrap() == vec![2; 12 << 20]);
+}

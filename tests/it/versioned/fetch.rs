@@ -125,3 +125,63 @@ fn fetch_of_several_revisions_is_for_fetch_only_of_what_they_record() {
     repo.remove(".dvc/cache");
     repo.haul(["fetch", "-a"]).success().stdout_has(&["4 files fetched"]);
 }
+
+/// Adds a cloud-versioned remote at `s3://bucket/NAME`.
+fn add_remote(repo: &haul_tests::Folder<'_>, server: &haul_tests::embedded::EmbeddedS3, name: &str) {
+    repo.haul(["remote", "add", name, &format!("s3://bucket/{name}")]).success();
+    repo.haul(["remote", "modify", name, "endpointurl", &server.endpoint()]).success();
+    repo.haul(["remote", "modify", name, "version_aware", "true"]).success();
+}
+
+#[test]
+fn versions_of_a_remote_that_was_renamed_are_still_its_versions() {
+    let (server, environment) = stage();
+    let repo = with_data(&environment, &server);
+    repo.haul(["push"]).success();
+    repo.haul(["remote", "rename", "origin", "renamed"]).success();
+    let clone = pulled(&environment, &repo, "clone");
+    clone.tree("data").assert_equals(&repo.tree("data"));
+    clone.haul(["push"]).success().stdout_has(&["Everything is up to date."]);
+    clone.haul(["status", "-c"]).success().stdout_has(&["in sync"]);
+}
+
+#[test]
+fn each_file_is_fetched_from_the_remote_that_has_its_version() {
+    let (server, environment) = stage();
+    let repo = with_data(&environment, &server);
+    add_remote(&repo, &server, "second");
+    repo.haul(["push", "data"]).success();
+    repo.haul(["push", "-r", "second", "one.txt"]).success().stdout_has(&["1 file pushed"]);
+    let clone = pulled(&environment, &repo, "clone");
+    clone.tree("data").assert_equals(&repo.tree("data"));
+    assert_eq!(clone.read("one.txt"), "one");
+    // As an older version may have left it: one file of the directory on another remote.
+    let (key, other) = ("store/data/a.txt", "second/data/a.txt");
+    server.put("bucket", other, "a");
+    let [version, moved] = [key, other].map(|key| server.object("bucket", key).unwrap().version_id);
+    server.remove("bucket", key);
+    let split = repo.read("data.dvc").replacen("origin:", "second:", 1).replace(&version, &moved);
+    repo.write("data.dvc", split);
+    let split = pulled(&environment, &repo, "split");
+    split.tree("data").assert_equals(&repo.tree("data"));
+    split.remove(".dvc/cache");
+    split.haul(["fetch", "-r", "origin"]).code(1).stderr_has(&["data/a.txt", "on remote `origin`"]);
+}
+
+#[test]
+fn part_of_a_directory_is_not_pushed_to_another_remote_than_the_rest() {
+    let (server, environment) = stage();
+    let repo = with_data(&environment, &server);
+    add_remote(&repo, &server, "second");
+    repo.haul(["push"]).success();
+    let before = repo.read("data.dvc");
+    server.take_requests();
+    repo.haul(["push", "-r", "second", "data/a.txt"]).code(1).stderr_has(&[
+        "a part of `data` cannot be pushed to remote `second`",
+        "`data.dvc` records its other files on remote `origin`",
+        "haul push -r second data",
+    ]);
+    assert_eq!((server.count(Operation::PutObject), repo.read("data.dvc")), (0, before));
+    repo.haul(["push", "-r", "second", "data"]).success().stdout_has(&["3 files pushed"]);
+    pulled(&environment, &repo, "clone").tree("data").assert_equals(&repo.tree("data"));
+}

@@ -292,3 +292,20 @@ fn dry_run_writes_nothing() {
     assert_eq!(repo.read("data.dvc"), before);
     assert_eq!(server.keys("bucket"), [""; 0]);
 }
+
+#[test]
+fn stage_whose_folder_is_a_template_is_refused_by_name() {
+    let (server, environment) = stage();
+    let repo = repository(&environment, &server, "repo");
+    repo.write("params.yaml", "dir: sub\n");
+    repo.write("dvc.yaml", "stages:\n  build:\n    cmd: make\n    wdir: ${dir}\n    outs:\n    - out.txt\n");
+    repo.write(
+        "dvc.lock",
+        "schema: '2.0'\nstages:\n  build:\n    cmd: make\n    outs:\n    - path: out.txt\n      hash: md5\n      \
+         md5: c68271a63ddbc431c307beb7d2918275\n      size: 3\n",
+    );
+    for words in [&["push"][..], &["fetch"]] {
+        repo.haul(words).code(1).stderr_has(&["the `wdir` of stage: 'build' has a template"]);
+    }
+    assert_eq!(server.keys("bucket"), [""; 0]);
+}

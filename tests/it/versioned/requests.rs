@@ -76,3 +76,30 @@ fn status_of_the_cloud_looks_at_each_recorded_file() {
     repo.haul(["status", "-c"]).success();
     assert_eq!(counts(&server), [(Operation::HeadObject, 4)].into());
 }
+
+#[test]
+fn versions_are_looked_for_with_as_many_requests_at_once_as_are_configured() {
+    use haul_tests::embedded::{Fault, FaultAction};
+    let (server, environment) = stage();
+    let repo = repository(&environment, &server, "repo");
+    for index in 0..12 {
+        repo.write(format!("data/{index}"), format!("{index}"));
+    }
+    repo.haul(["add", "data"]).success();
+    repo.haul(["push"]).success();
+    let pause = FaultAction::Delay(std::time::Duration::from_millis(100));
+    server.inject(Fault::on(Operation::HeadObject, pause));
+    let at_once = |words: &[&str]| {
+        server.take_requests();
+        repo.haul(words).success();
+        server.most_at_once(Operation::HeadObject)
+    };
+    assert_eq!(at_once(&["push"]), 12);
+    environment.folder("aws").write("config", "[default]\ns3 =\n  max_concurrent_requests = 2\n");
+    assert_eq!(at_once(&["push"]), 2);
+    assert_eq!(at_once(&["status", "-c"]), 2);
+    repo.haul(["remote", "modify", "origin", "jobs", "3"]).success();
+    assert_eq!(at_once(&["push"]), 3);
+    assert_eq!(at_once(&["push", "-j", "4"]), 4);
+    assert_eq!(at_once(&["status", "-c", "-j", "4"]), 4);
+}

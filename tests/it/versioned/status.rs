@@ -42,3 +42,28 @@ fn status_of_many_files_lists_their_versions() {
     let requests: Vec<_> = server.take_requests().into_iter().map(|request| request.operation).collect();
     assert_eq!(requests, [haul_tests::embedded::Operation::ListObjectVersions]);
 }
+
+#[test]
+fn file_that_was_deleted_on_the_remote_is_told_by_status_and_shown_again_by_push() {
+    for n_files in [2, 40] {
+        let (server, environment) = stage();
+        let repo = super::repository(&environment, &server, "repo");
+        for index in 0..n_files {
+            repo.write(format!("d/{index}"), format!("{index}"));
+        }
+        repo.haul(["add", "d"]).success();
+        repo.haul(["push"]).success();
+        let old = environment.folder("old");
+        old.clone_metadata_of(&repo);
+        server.hide("bucket", "store/d/1");
+        repo.haul(["status", "-c"]).success().stdout_has(&["deleted:            d/1"]);
+        // Who does not have the file leaves it as it is.
+        old.haul(["push"]).success().stdout_has(&["Everything is up to date."]);
+        repo.haul(["push"]).success().stdout_has(&["1 file pushed"]);
+        assert_eq!(server.keys("bucket").len(), n_files);
+        repo.haul(["status", "-c"]).success().stdout_has(&["in sync"]);
+        repo.haul(["push"]).success().stdout_has(&["Everything is up to date."]);
+        old.haul(["pull"]).success();
+        old.tree("d").assert_equals(&repo.tree("d"));
+    }
+}

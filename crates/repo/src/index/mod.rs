@@ -29,6 +29,8 @@ pub struct Stage {
     pub name: Option<String>,
     /// The folder its paths are relative to; absolute.
     pub wdir: PathBuf,
+    /// Tells that `wdir` has a template in it, so that nobody here knows the folder.
+    pub has_templated_wdir: bool,
     /// Tells that the stage has a command (a pipeline stage).
     pub has_command: bool,
     /// Tells that the command is not the one recorded in `dvc.lock`.

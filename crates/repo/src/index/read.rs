@@ -55,6 +55,7 @@ impl Context<'_> {
             name: None,
             deps: deps.iter().map(|dep| self.dep(path, &wdir, dep)).collect::<Result<_, _>>()?,
             wdir,
+            has_templated_wdir: false,
             has_command: false,
             command_changed: false,
             checksum_changed: root.as_ref().is_some_and(|root| is_edited(root, is_import || has_command)),
@@ -167,6 +168,7 @@ impl Context<'_> {
             metafile: path.to_owned(),
             name: Some(name.to_owned()),
             wdir,
+            has_templated_wdir: wdir_text.is_some_and(is_template),
             has_command: true,
             command_changed: match (command, recorded_command) {
                 (Some(command), Some(recorded)) => !has_template(command) && !same(command, recorded),

@@ -11,7 +11,7 @@ use haul_storage::transfer::{DownloadCheck, Member, ObjectGroup};
 use haul_storage::{Layout, Oid, OidKind, RemoteOdb, open_remote_with, open_versioned_remote};
 
 use super::session::{Session, bad_manifest};
-use super::versioned::{VersionedBatch, VersionedOut};
+use super::versioned::{Share, VersionedBatch, VersionedOut, homes};
 use crate::git::RevisionSet;
 use crate::index::CommitReader;
 use crate::ops::Failure;
@@ -141,9 +141,21 @@ impl Collector<'_> {
                 }
                 continue;
             };
-            let moved = self.of_remote(request.remote.or(out.remote.as_deref()))?;
+            let bound = request.remote.or(out.remote.as_deref());
+            let moved = self.of_remote(bound)?;
             if moved.remote.is_cloud_versioned() {
-                moved.versioned.push(VersionedOut::new(session.repo, out, stage, selected.within.clone()));
+                let out = VersionedOut::new(session.repo, out, stage, selected.within.clone());
+                if let Some(stage) = &out.unclear_stage {
+                    self.collected.failed.push(unclear_paths(&out, stage));
+                    continue;
+                }
+                let others = self.other_homes(bound, &out.out)?;
+                for other in &others {
+                    let out = VersionedOut { share: Share::Recorded, ..out.clone() };
+                    self.of_remote(Some(other))?.versioned.push(out);
+                }
+                let share = if others.is_empty() { Share::All } else { Share::AllBut(others) };
+                self.of_remote(bound)?.versioned.push(VersionedOut { share, ..out });
                 continue;
             }
             if let Some(manifest) = out.recorded_manifest() {
@@ -159,6 +171,25 @@ impl Collector<'_> {
             });
         }
         Ok(())
+    }
+
+    /// Returns the cloud-versioned remotes, beside the one an out is bound to, from which recorded versions are fetched.
+    /// Where the user names a remote, it is that one alone.
+    ///
+    /// Deviation: DVC looks for all recorded versions on one remote, whichever they are recorded on.
+    fn other_homes(&mut self, bound: Option<&str>, out: &Out) -> Result<Vec<String>> {
+        if self.request.purpose != Purpose::Fetch || self.request.remote.is_some() {
+            return Ok(Vec::new());
+        }
+        let own = self.of_remote(bound)?.remote.name.clone();
+        let config = self.session.repo.config();
+        let mut others = Vec::new();
+        for home in homes(&config.remote_names(), out) {
+            if home != own && config.remote(Some(home))?.is_cloud_versioned() {
+                others.push(home.to_owned());
+            }
+        }
+        Ok(others)
     }
 
     fn add_revisions(&mut self) -> Result<()> {
@@ -216,6 +247,16 @@ fn no_hashes(display: String, out: &Out, metafile: &str) -> Failure {
     );
     let error = Error::Workspace { path: out.path.clone(), message };
     Failure { subject: display, path: Some(out.path.clone()), error }
+}
+
+fn unclear_paths(out: &VersionedOut, stage: &str) -> Failure {
+    let message = format!(
+        "`{}` has no place on a cloud-versioned remote: the `wdir` of {stage} has a template, which haul does not work \
+         out; write the folder itself there",
+        out.display
+    );
+    let error = Error::Workspace { path: out.metafile.clone(), message };
+    Failure { subject: out.display.clone(), path: Some(out.metafile.clone()), error }
 }
 
 fn takes_part(request: &Request<'_>, index: &Index, out: &Out) -> bool {

@@ -6,7 +6,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{RecordedVersion, VersionedStore};
 use crate::transfer::RequestCounts;
-use crate::{ErrorKind, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// Up to so many versions are asked for one by one.
 const FEW: usize = 16;
@@ -23,17 +23,10 @@ pub enum RecordedState {
     Superseded,
     /// It exists; the bucket shows nothing under its key any more.
     Hidden,
-    /// It does not exist.
+    /// It does not exist; or the bucket shows nothing under its key, and the credentials may not look further.
     Gone,
-    /// The credentials may not look at old versions, and the latest one is another.
+    /// The bucket shows another version under its key, and the credentials may not look at old ones.
     Unknown,
-}
-
-impl RecordedState {
-    /// Tells whether the version can be had, as far as anybody can tell.
-    pub fn exists(self) -> bool {
-        self != Self::Gone
-    }
 }
 
 /// Looks for recorded versions, with at most `jobs` requests at once; the answers are in the order of `recorded`.
@@ -41,6 +34,11 @@ impl RecordedState {
 /// A listing of the versions below the keys' common folder answers for many (`s3:ListBucketVersions`). For a few, and
 /// where that is not allowed, each key is looked at, and old versions only where the latest is another one
 /// (`s3:GetObject`, `s3:GetObjectVersion`).
+///
+/// # Errors
+///
+/// [`ErrorKind::Denied`] if the credentials may look neither at a key nor at its version: what nobody can see may be
+/// gone.
 pub async fn look_up(
     store: &dyn VersionedStore,
     recorded: &[RecordedVersion],
@@ -55,7 +53,7 @@ pub async fn look_up(
     let answers: Vec<(usize, RecordedState, u64)> = stream::iter(open)
         .map(|index| async move {
             let (state, n_requests) = look_at(store, &recorded[index]).await?;
-            Ok::<_, crate::Error>((index, state, n_requests))
+            Ok::<_, Error>((index, state, n_requests))
         })
         .buffer_unordered(jobs.max(1))
         .try_collect()
@@ -124,24 +122,50 @@ async fn list(
 
 /// Looks at the key, and at the version itself if that does not tell. Returns the number of requests as well.
 async fn look_at(store: &dyn VersionedStore, recorded: &RecordedVersion) -> Result<(RecordedState, u64)> {
-    let latest = match store.head_version(&recorded.key, None).await {
-        Ok(latest) => latest,
+    let shown = match store.head_version(&recorded.key, None).await {
+        Ok(Some(latest)) if latest.version_id.as_ref() == Some(&recorded.version_id) => {
+            return Ok((RecordedState::Latest, 1));
+        }
+        Ok(Some(_)) => Shown::Another,
+        Ok(None) => Shown::Nothing,
         // Where listing is not allowed, a key that is not there is denied as well.
-        Err(error) if error.kind() == ErrorKind::Denied => None,
+        Err(error) if error.kind() == ErrorKind::Denied => Shown::Denied,
         Err(error) => return Err(error),
     };
-    let is_hidden = latest.is_none();
-    if latest.is_some_and(|latest| latest.version_id.as_ref() == Some(&recorded.version_id)) {
-        return Ok((RecordedState::Latest, 1));
-    }
-    let state = match store.head_version(&recorded.key, Some(&recorded.version_id)).await {
-        Ok(Some(_)) if is_hidden => RecordedState::Hidden,
-        Ok(Some(_)) => RecordedState::Superseded,
-        Ok(None) => RecordedState::Gone,
-        Err(error) if error.kind() == ErrorKind::Denied => RecordedState::Unknown,
-        Err(error) => return Err(error),
+    let state = match (store.head_version(&recorded.key, Some(&recorded.version_id)).await, shown) {
+        (Ok(Some(_)), Shown::Another) => RecordedState::Superseded,
+        (Ok(Some(_)), Shown::Nothing | Shown::Denied) => RecordedState::Hidden,
+        (Ok(None), _) => RecordedState::Gone,
+        (Err(error), shown) if error.kind() == ErrorKind::Denied => match shown {
+            Shown::Another => RecordedState::Unknown,
+            Shown::Nothing => RecordedState::Gone,
+            Shown::Denied => return Err(unseen(store, recorded, error)),
+        },
+        (Err(error), _) => return Err(error),
     };
     Ok((state, 2))
+}
+
+/// What a bucket shows under a key, to those who name no version.
+#[derive(Clone, Copy)]
+enum Shown {
+    /// Another version than the recorded one.
+    Another,
+    Nothing,
+    Denied,
+}
+
+fn unseen(store: &dyn VersionedStore, recorded: &RecordedVersion, error: Error) -> Error {
+    let message = format!(
+        "nobody can tell whether the recorded version of `{}` is on `{}`: the credentials may look neither at the latest \
+         version nor at that one",
+        recorded.key,
+        store.location()
+    );
+    Error::new(ErrorKind::Denied, message).with_source(error).with_hint(
+        "the credentials need the right s3:GetObjectVersion on the objects, or s3:ListBucketVersions on the bucket; if \
+         `sse_customer_key` is set, it must be that of the objects",
+    )
 }
 
 /// Returns the folder that all keys are in, with its `/`; empty if there is none.

@@ -9,7 +9,7 @@ use haul_storage::versions::{RecordedVersion, RecordedVersions};
 use haul_storage::{ErrorKind, OidKind, RemoteOdb};
 
 use super::file::{OutFile, files_of};
-use super::{VersionedBatch, VersionedOut};
+use super::{Share, VersionedBatch, VersionedOut};
 use crate::ops::Failure;
 use crate::ops::session::Session;
 use crate::{Error, Result};
@@ -34,8 +34,13 @@ pub(in crate::ops) async fn fetch(
                 continue;
             }
         };
+        let is_read_here = |file: &&OutFile| match &out.share {
+            Share::All => true,
+            Share::AllBut(others) => file.home().is_none_or(|home| others.iter().all(|other| other != home)),
+            Share::Recorded => file.home().is_some_and(|home| home.eq_ignore_ascii_case(&batch.remote)),
+        };
         let mut members = Vec::new();
-        for file in files.iter().filter(|file| file.is_selected) {
+        for file in files.iter().filter(|file| file.is_selected).filter(is_read_here) {
             match file.version_id(&batch.remote) {
                 Some(id) => recorded.push((
                     file.layout,
@@ -56,7 +61,7 @@ pub(in crate::ops) async fn fetch(
         }
         let group = ObjectGroup { layout: out.out.layout, directory: None, manifest: None, members };
         groups.push(Ok(group));
-        if out.within.is_none() {
+        if out.within.is_none() && out.share != Share::Recorded {
             manifests.extend(out.out.recorded_manifest().map(|manifest| (out.out.layout, manifest)));
         }
     }

@@ -1,11 +1,13 @@
 //! The files of an out, with the versions that are recorded of them.
 
+use std::collections::BTreeSet;
+
 use haul_storage::{Layout, Oid};
 
 use super::VersionedOut;
 use crate::index::Version;
 use crate::ops::session::Session;
-use crate::{Error, Result};
+use crate::{Error, Out, Result};
 
 /// One file of an out.
 #[derive(Debug, Clone)]
@@ -21,16 +23,25 @@ pub(super) struct OutFile {
     pub(super) size_bytes: Option<u64>,
     pub(super) is_exec: bool,
     pub(super) version: Option<Version>,
+    /// The remote that has its version, if the metafile names one and the configuration has it.
+    home: Option<String>,
+    /// Tells that its version was made, or found to have been made, by the command that is at work.
+    pub(super) is_new: bool,
     /// Tells that it lies in the part that was asked for.
     pub(super) is_selected: bool,
 }
 
 impl OutFile {
-    /// Returns the id of its version on a remote. What an old metafile records without a remote, holds for all.
+    /// Returns the id of its version on a remote. What a metafile records without a remote, as old ones do, or of a
+    /// remote that has another name by now, holds for all.
     pub(super) fn version_id(&self, remote: &str) -> Option<&str> {
-        let version = self.version.as_ref()?;
-        let is_here = version.remote.as_deref().is_none_or(|recorded| recorded.eq_ignore_ascii_case(remote));
-        version.version_id.as_deref().filter(|_| is_here)
+        let is_here = self.home().is_none_or(|home| home.eq_ignore_ascii_case(remote));
+        self.version.as_ref()?.version_id.as_deref().filter(|_| is_here)
+    }
+
+    /// Returns the remote that has its version.
+    pub(super) fn home(&self) -> Option<&str> {
+        self.home.as_deref()
     }
 }
 
@@ -43,6 +54,8 @@ pub(super) fn files_of(session: &Session<'_>, out: &VersionedOut) -> Result<Vec<
     let Some(oid) = out.out.oid else { return Ok(Vec::new()) };
     let key = session.key(&out.out.path).ok_or_else(|| Error::NotUnicode(out.out.path.clone()))?;
     let layout = out.out.layout;
+    let names = session.repo.config().remote_names();
+    let home_of = |version: Option<&Version>| known_remote(&names, version).map(str::to_owned);
     if !oid.is_dir() {
         return Ok(vec![OutFile {
             path: String::new(),
@@ -53,6 +66,8 @@ pub(super) fn files_of(session: &Session<'_>, out: &VersionedOut) -> Result<Vec<
             size_bytes: out.out.size_bytes,
             is_exec: out.out.is_exec,
             version: out.out.version.clone(),
+            home: home_of(out.out.version.as_ref()),
+            is_new: false,
             is_selected: true,
         }]);
     }
@@ -78,10 +93,24 @@ pub(super) fn files_of(session: &Session<'_>, out: &VersionedOut) -> Result<Vec<
             size_bytes: recorded.and_then(|file| file.size_bytes),
             is_exec: recorded.is_some_and(|file| file.is_exec),
             version: recorded.and_then(|file| file.version.clone()),
+            home: home_of(recorded.and_then(|file| file.version.as_ref())),
+            is_new: false,
             is_selected: is_selected(&entry.path),
         }
     });
     Ok(files.collect())
+}
+
+/// Returns the remotes on which an out has files, as far as the configuration has them.
+pub(in crate::ops) fn homes<'a>(names: &[&'a str], out: &Out) -> BTreeSet<&'a str> {
+    let files = out.files.iter().flatten().filter_map(|file| file.version.as_ref());
+    out.version.iter().chain(files).filter_map(|version| known_remote(names, Some(version))).collect()
+}
+
+/// Returns the configured remote that a version is recorded for.
+fn known_remote<'a>(names: &[&'a str], version: Option<&Version>) -> Option<&'a str> {
+    let recorded = version?.remote.as_deref()?;
+    names.iter().copied().find(|name| name.eq_ignore_ascii_case(recorded))
 }
 
 fn no_manifest(out: &VersionedOut, oid: &Oid) -> Error {

@@ -4,8 +4,8 @@
 //! it made, so that the next push records them instead of making new ones. It is a hint: a version is looked for
 //! before it is believed, and a journal that is lost costs a second upload.
 
-use std::collections::HashMap;
-use std::io::Write as _;
+use std::collections::{HashMap, HashSet};
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -29,6 +29,8 @@ struct Line {
 pub(super) struct Journal {
     file: PathBuf,
     known: HashMap<(String, Layout, Oid), NewVersion>,
+    /// The lines that were there, or that this push has added. Others may come from pushes that are under way.
+    lines: Mutex<HashSet<String>>,
     writer: Mutex<Option<fs_err::File>>,
 }
 
@@ -38,6 +40,7 @@ impl Journal {
         let file = state_dir.join("versions").join(hex_of(location));
         let text = fs_err::read_to_string(&file).unwrap_or_default();
         let mut known = HashMap::new();
+        let lines = Mutex::new(text.lines().map(str::to_owned).collect());
         for line in text.lines() {
             // The last line of a killed push may be cut.
             let Ok(line) = serde_json::from_str::<Line>(line) else { continue };
@@ -46,7 +49,7 @@ impl Journal {
             let version = NewVersion { version_id: line.version_id, etag: line.etag, size_bytes: line.size };
             known.insert((line.key, layout, oid), version);
         }
-        Self { file, known, writer: Mutex::new(None) }
+        Self { file, known, lines, writer: Mutex::new(None) }
     }
 
     /// Returns the version of this content that was sent to `key`.
@@ -73,6 +76,7 @@ impl Journal {
 
     fn append(&self, writer: &mut Option<fs_err::File>, line: &Line) -> std::io::Result<()> {
         let mut text = serde_json::to_string(line)?;
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).insert(text.clone());
         text.push('\n');
         if writer.is_none() {
             fs_err::create_dir_all(self.file.parent().expect("the journal lies in a folder"))?;
@@ -86,19 +90,51 @@ impl Journal {
         }
         match writer {
             // One write for each line: those of two processes do not mix.
-            Some(file) => file.write_all(text.as_bytes()),
+            Some(file) => locked(file, |file| file.write_all(text.as_bytes())),
             None => Ok(()),
         }
     }
 
-    /// Deletes the journal, once everything in it is recorded.
-    pub(super) fn forget(self) {
-        if let Err(error) = fs_err::remove_file(&self.file)
+    /// Forgets the versions of files that are recorded now. What other pushes have added meanwhile stays: they may still
+    /// have to record it.
+    pub(super) fn forget(&self, keys: &HashSet<&str>) {
+        if let Err(error) = self.shorten(keys)
             && error.kind() != std::io::ErrorKind::NotFound
         {
-            tracing::debug!(%error, "a journal stays behind");
+            tracing::debug!(%error, "a journal stays as it is");
         }
     }
+
+    fn shorten(&self, keys: &HashSet<&str>) -> std::io::Result<()> {
+        let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file = fs_err::OpenOptions::new().read(true).append(true).open(&self.file)?;
+        // In its place: other processes have the file open. Killed between the two, it is lost, and only a hint.
+        locked(&mut file, |file| {
+            let mut text = String::new();
+            file.read_to_string(&mut text)?;
+            let is_recorded = |line: &str| {
+                let key = serde_json::from_str::<Line>(line).map(|line| line.key);
+                lines.contains(line) && key.map_or(true, |key| keys.contains(key.as_str()))
+            };
+            let kept: String =
+                text.lines().filter(|line| !is_recorded(line)).flat_map(|line| [line, "\n"]).collect();
+            file.set_len(0)?;
+            file.write_all(kept.as_bytes())
+        })
+    }
+}
+
+/// Works with the file while no other process does; where there are no locks, without.
+fn locked<T>(
+    file: &mut fs_err::File,
+    work: impl FnOnce(&mut fs_err::File) -> std::io::Result<T>,
+) -> std::io::Result<T> {
+    let is_locked = file.file().lock().is_ok();
+    let result = work(file);
+    if is_locked {
+        file.file().unlock()?;
+    }
+    result
 }
 
 fn hex_of(location: &str) -> String {
@@ -128,7 +164,23 @@ mod tests {
         assert_eq!(journal.get("b", Layout::Legacy, oid), Some(&version("2")));
         assert_eq!(journal.get("b", Layout::Current, oid), None);
         assert_eq!(Journal::open(folder.path(), "s3://c").known.len(), 0);
-        journal.forget();
-        assert!(!file.exists());
+        journal.forget(&HashSet::from(["a é", "b"]));
+        assert_eq!(fs_err::read_to_string(&file).unwrap(), "");
+    }
+
+    #[test]
+    fn journal_forgets_what_was_recorded_and_keeps_what_another_push_has_added() {
+        let folder = tempfile::tempdir().unwrap();
+        let oid = Oid::file([7; 16]);
+        let version = |id: &str| NewVersion { version_id: id.into(), etag: None, size_bytes: 3 };
+        let [one, other] = [(); 2].map(|()| Journal::open(folder.path(), "s3://b"));
+        one.add("mine", Layout::Current, oid, &version("1"));
+        other.add("its", Layout::Current, oid, &version("2"));
+        one.add("lacking", Layout::Current, oid, &version("3"));
+        one.forget(&HashSet::from(["mine", "its"]));
+        other.add("its next", Layout::Current, oid, &version("4"));
+        let after = Journal::open(folder.path(), "s3://b");
+        let get = |key: &str| after.get(key, Layout::Current, oid).map(|version| version.version_id.as_str());
+        assert_eq!(["mine", "its", "lacking", "its next"].map(get), [None, Some("2"), Some("3"), Some("4")]);
     }
 }

@@ -22,12 +22,16 @@ use haul_storage::transfer::DownloadCheck;
 use haul_storage::versions::VersionedStore;
 
 pub(super) use self::fetch::fetch;
+pub(super) use self::file::homes;
 pub(super) use self::push::{Pushed, push};
 pub(super) use self::status::compare;
 pub use self::update::{UpdateOptions, UpdateReport, update};
 
 use crate::index::Stage;
 use crate::{Out, Repo};
+
+/// Requests that look for versions at once, if nobody says how many.
+const LOOK_UPS: usize = 64;
 
 /// An out, or a part of one, that goes to a cloud-versioned remote.
 #[derive(Debug, Clone)]
@@ -41,6 +45,20 @@ pub(super) struct VersionedOut {
     pub(super) display: String,
     /// The file or folder inside that was asked for.
     pub(super) within: Option<String>,
+    pub(super) share: Share,
+    /// The stage, as DVC shows it, if nobody can tell in which folder its paths start.
+    pub(super) unclear_stage: Option<String>,
+}
+
+/// Which files of an out are read from a remote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Share {
+    /// All of them.
+    All,
+    /// All but those that are recorded on these other remotes.
+    AllBut(Vec<String>),
+    /// Those that are recorded on it.
+    Recorded,
 }
 
 impl VersionedOut {
@@ -51,6 +69,8 @@ impl VersionedOut {
             stage_name: stage.name.clone(),
             display: repo.display_path(&out.path),
             within,
+            share: Share::All,
+            unclear_stage: stage.has_templated_wdir.then(|| stage.shown(repo.current_dir())),
         }
     }
 
@@ -77,10 +97,8 @@ pub(super) struct VersionedBatch {
 }
 
 impl VersionedBatch {
-    /// Requests that look for versions at once, if neither the user nor the remote says.
-    const LOOK_UPS: usize = 64;
-
+    /// Returns how many versions are looked for at once.
     fn jobs(&self, options: Option<usize>) -> usize {
-        options.or(self.jobs).filter(|jobs| *jobs > 0).unwrap_or(Self::LOOK_UPS)
+        self.store.limits().jobs(options.or(self.jobs), LOOK_UPS)
     }
 }

@@ -2,16 +2,17 @@
 
 use std::path::PathBuf;
 
-use haul_storage::transfer::{TransferMode, TransferOptions, TransferReport};
-use haul_storage::versions::{self, NewVersion, RecordedVersion, VersionUpload};
+use haul_storage::ErrorKind;
+use haul_storage::transfer::{RequestCounts, TransferMode, TransferOptions, TransferReport};
+use haul_storage::versions::{self, NewVersion, RecordedState, RecordedVersion, VersionUpload};
 
 use super::file::{OutFile, files_of};
 use super::journal::Journal;
-use super::record::{Recorded, record, state_of, version_on};
+use super::record::{Change, Recorded, record, version_on};
 use super::{VersionedBatch, VersionedOut};
-use crate::Result;
 use crate::ops::Failure;
 use crate::ops::session::Session;
+use crate::{Error, Result};
 
 /// What a push did.
 #[derive(Debug, Default)]
@@ -31,8 +32,11 @@ struct Work<'a> {
     is_changed: bool,
 }
 
-/// Sends the files of which no version is recorded, or whose recorded version is gone; records the new versions of
-/// each out that is complete then.
+/// Sends the files of which no version is recorded, or whose recorded version is gone or hidden; records the new versions
+/// of each out that is complete then.
+///
+/// Deviation: DVC leaves a file alone whose recorded version exists, although it was deleted and the bucket does not show
+/// it. The bucket shows the tree that was pushed.
 pub(in crate::ops) async fn push(
     session: &Session<'_>,
     batch: &VersionedBatch,
@@ -41,7 +45,7 @@ pub(in crate::ops) async fn push(
     let mut pushed = Pushed::default();
     let mut work: Vec<Work<'_>> = Vec::new();
     for out in &batch.outs {
-        match files_of(session, out) {
+        match files_of(session, out).and_then(|files| refuse_split(session, batch, out, files)) {
             Ok(files) => {
                 // An empty directory has nothing to send, and still loses its manifest.
                 let is_changed = files.is_empty() && out.out.oid.is_some() && out.out.files.is_none();
@@ -51,7 +55,7 @@ pub(in crate::ops) async fn push(
         }
     }
     let journal = Journal::open(session.memo.dir(), batch.store.location());
-    let (places, counts) = lacking(batch, &mut work, &journal, options).await?;
+    let (places, counts) = lacking(session, batch, &mut work, &journal, options).await?;
     let uploads: Vec<VersionUpload> = places
         .iter()
         .map(|(at, index)| {
@@ -78,15 +82,16 @@ pub(in crate::ops) async fn push(
     if options.mode == TransferMode::DryRun {
         return Ok(pushed);
     }
-    let is_whole = pushed.failed.is_empty() && work.iter().all(|work| work.n_lacking == 0);
+    work.retain(|work| work.n_lacking == 0);
+    let keys: Vec<String> = work.iter().flat_map(|work| &work.files).map(|file| file.key.clone()).collect();
     let complete: Vec<_> = work
         .into_iter()
-        .filter(|work| work.is_changed && work.n_lacking == 0)
-        .filter_map(|work| Some((work.out, state_of(work.out, &with_sizes(session, work.files))?)))
+        .filter(|work| work.is_changed)
+        .map(|work| (work.out, Change::Files(with_sizes(session, work.files))))
         .collect();
     let Recorded { files, failed } = record(session, &complete)?;
-    if is_whole && failed.is_empty() {
-        journal.forget();
+    if failed.is_empty() {
+        journal.forget(&keys.iter().map(String::as_str).collect());
     }
     pushed.recorded = files;
     pushed.failed.extend(failed);
@@ -98,18 +103,40 @@ impl Work<'_> {
         let file = &mut self.files[index];
         file.size_bytes = Some(version.size_bytes);
         file.version = Some(version_on(remote, version.etag, version.version_id));
+        file.is_new = true;
         self.is_changed = true;
     }
 }
 
+/// Refuses to send a part of a directory to one remote when others of its files are recorded on another one: with what
+/// would then be recorded, no single remote has the directory.
+fn refuse_split(
+    session: &Session<'_>,
+    batch: &VersionedBatch,
+    out: &VersionedOut,
+    files: Vec<OutFile>,
+) -> Result<Vec<OutFile>> {
+    let is_elsewhere = |file: &&OutFile| !file.is_selected && file.version_id(&batch.remote).is_none();
+    let Some(other) = files.iter().filter(is_elsewhere).find_map(OutFile::home) else { return Ok(files) };
+    let message = format!(
+        "a part of `{}` cannot be pushed to remote `{}`: `{}` records its other files on remote `{other}`",
+        out.display,
+        batch.remote,
+        session.repo.display_path(&out.recorded_in())
+    );
+    let hint = format!("push all of it: `haul push -r {} {}`", batch.remote, out.display);
+    Err(Error::Storage(haul_storage::Error::new(ErrorKind::Unsupported, message).with_hint(hint)))
+}
+
 /// Finds the files that are not on the remote: those without a recorded version, but for the ones that the journal
-/// knows, and those whose version is gone.
+/// knows, and those whose version is gone or hidden.
 async fn lacking(
+    session: &Session<'_>,
     batch: &VersionedBatch,
     work: &mut [Work<'_>],
     journal: &Journal,
     options: &TransferOptions,
-) -> Result<(Vec<(usize, usize)>, haul_storage::transfer::RequestCounts)> {
+) -> Result<(Vec<(usize, usize)>, RequestCounts)> {
     let mut places = Vec::new();
     let mut known: Vec<(usize, usize, Option<NewVersion>)> = Vec::new();
     let mut recorded = Vec::new();
@@ -129,7 +156,16 @@ async fn lacking(
     let jobs = batch.jobs(options.jobs);
     let (states, counts) = versions::look_up(batch.store.as_ref(), &recorded, jobs).await?;
     for ((at, index, sent), state) in known.into_iter().zip(states) {
-        if !state.exists() {
+        let OutFile { layout, oid, .. } = work[at].files[index];
+        let is_there = match state {
+            RecordedState::Latest | RecordedState::Superseded => true,
+            // What stands in a metafile was seen by somebody; what a journal says has to be seen again.
+            RecordedState::Unknown => sent.is_none(),
+            // Whoever does not have the file cannot show it again.
+            RecordedState::Hidden => session.cache.check(layout, &oid)?.is_none(),
+            RecordedState::Gone => false,
+        };
+        if !is_there {
             places.push((at, index));
         } else if let Some(sent) = sent {
             work[at].take(index, &batch.remote, sent);

@@ -1,5 +1,6 @@
 //! Writing the versions of pushed files into metafiles.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use haul_storage::progress::Event;
@@ -10,7 +11,7 @@ use crate::index::{Version, VersionedFile};
 use crate::metafile::dvc_file::{DvcFile, DvcLock, OutState};
 use crate::ops::Failure;
 use crate::ops::session::Session;
-use crate::{Error, Index, LockWait, RepoLock, Result};
+use crate::{Error, Index, LockWait, Out, RepoLock, Result};
 
 /// Metafiles that were written, and what could not be.
 #[derive(Debug, Default)]
@@ -20,17 +21,27 @@ pub(super) struct Recorded {
     pub(super) failed: Vec<Failure>,
 }
 
+/// What is to be recorded of an out.
+#[derive(Debug)]
+pub(super) enum Change {
+    /// All of it.
+    State(OutState),
+    /// The versions of those of its files that are new. What is recorded of the others by then stays: it may come from
+    /// another push that was at work at the same time.
+    Files(Vec<OutFile>),
+}
+
 /// Records the versions of outs, under the lock of the repository.
 ///
 /// An out whose recorded hash changed since it was looked at keeps what it has: the versions are those of other content.
-pub(super) fn record(session: &Session<'_>, outs: &[(&VersionedOut, OutState)]) -> Result<Recorded> {
+pub(super) fn record(session: &Session<'_>, outs: &[(&VersionedOut, Change)]) -> Result<Recorded> {
     let mut recorded = Recorded::default();
     if outs.is_empty() {
         return Ok(recorded);
     }
     let _lock = wait_for_lock(session)?;
-    for (out, state) in outs {
-        match record_out(session, out, state) {
+    for (out, change) in outs {
+        match record_out(session, out, change) {
             Ok(false) => {}
             Ok(true) => recorded.files.push(out.recorded_in()),
             Err(error) => recorded.failed.push(Failure {
@@ -66,9 +77,9 @@ fn wait_for_lock(session: &Session<'_>) -> Result<RepoLock> {
     }
 }
 
-fn record_out(session: &Session<'_>, out: &VersionedOut, state: &OutState) -> Result<bool> {
+fn record_out(session: &Session<'_>, out: &VersionedOut, change: &Change) -> Result<bool> {
     let now = Index::read(session.repo, &out.metafile)?;
-    let is_same = |other: &&crate::Out| {
+    let is_same = |other: &&Out| {
         let stage = now.stage_of(other);
         stage.name == out.stage_name && other.path == out.out.path
     };
@@ -84,6 +95,15 @@ fn record_out(session: &Session<'_>, out: &VersionedOut, state: &OutState) -> Re
         );
         return Err(Error::Workspace { path: out.recorded_in(), message });
     };
+    let merged;
+    let state = match change {
+        Change::State(state) => state,
+        Change::Files(files) => {
+            merged = state_of(current, files);
+            let Some(state) = &merged else { return Ok(false) };
+            state
+        }
+    };
     match &out.stage_name {
         None => {
             let mut file = DvcFile::read(&out.metafile)?;
@@ -98,27 +118,33 @@ fn record_out(session: &Session<'_>, out: &VersionedOut, state: &OutState) -> Re
     }
 }
 
-/// Returns what is to be recorded of an out whose files lie at these versions.
+/// Returns what is to be recorded of an out, as it is recorded now, of which these are the files.
 ///
 /// Deviation: DVC forgets that a file may be executed when it records its version.
-pub(super) fn state_of(out: &VersionedOut, files: &[OutFile]) -> Option<OutState> {
-    let oid = out.out.oid?;
+fn state_of(now: &Out, files: &[OutFile]) -> Option<OutState> {
+    let oid = now.oid?;
     let state = OutState {
-        size_bytes: out.out.size_bytes,
-        n_files: out.out.n_files,
-        is_exec: out.out.is_exec,
-        ..OutState::new(oid, out.out.layout)
+        size_bytes: now.size_bytes,
+        n_files: now.n_files,
+        is_exec: now.is_exec,
+        ..OutState::new(oid, now.layout)
     };
     if !oid.is_dir() {
         let file = files.first()?;
-        return Some(OutState { size_bytes: file.size_bytes, version: file.version.clone(), ..state });
+        let version = if file.is_new { &file.version } else { &now.version };
+        return Some(OutState { size_bytes: file.size_bytes, version: version.clone(), ..state });
     }
-    let files = files.iter().map(|file| VersionedFile {
-        path: file.path.clone(),
-        oid: Some(file.oid),
-        size_bytes: file.size_bytes,
-        is_exec: file.is_exec,
-        version: file.version.clone(),
+    let recorded: HashMap<&str, &VersionedFile> =
+        now.files.iter().flatten().map(|file| (file.path.as_str(), file)).collect();
+    let files = files.iter().map(|file| {
+        let recorded = recorded.get(file.path.as_str()).filter(|_| !file.is_new);
+        VersionedFile {
+            path: file.path.clone(),
+            oid: Some(file.oid),
+            size_bytes: file.size_bytes,
+            is_exec: file.is_exec,
+            version: recorded.map_or_else(|| file.version.clone(), |file| file.version.clone()),
+        }
     });
     Some(OutState { files: Some(files.collect()), ..state })
 }

@@ -8,8 +8,8 @@ use haul_storage::progress::Observer;
 use haul_storage::versions::{self, ObjectVersion, RecordedVersion, VersionedStore};
 use haul_storage::{CancellationToken, ErrorKind, Layout, Oid, OidKind, hash, open_versioned_remote};
 
-use super::record::{Recorded, record, version_on};
-use super::{VersionedBatch, VersionedOut};
+use super::record::{Change, Recorded, record, version_on};
+use super::{LOOK_UPS, VersionedOut};
 use crate::index::{Stage, VersionedFile};
 use crate::metafile::dir_manifest::DirEntry;
 use crate::metafile::dvc_file::OutState;
@@ -69,6 +69,9 @@ pub async fn update(repo: &Repo, options: &UpdateOptions, observer: &dyn Observe
                 "is an import, which haul does not update; use `dvc update` for it",
             ));
         }
+        if stage.has_templated_wdir {
+            return Err(refused(repo, stage, "has a template in its `wdir`, which haul does not work out"));
+        }
         if out.use_cache && !out.is_external && out.can_push {
             outs.push((VersionedOut::new(repo, out, stage, None), stage));
         }
@@ -89,9 +92,9 @@ pub async fn update(repo: &Repo, options: &UpdateOptions, observer: &dyn Observe
             Entry::Vacant(new) => new.insert(open_versioned_remote(&remote, repo.env(), repo.mfa_prompt())?),
         };
         let jobs = options.jobs.or(remote.jobs.as_ref().map(|jobs| jobs.value.get()));
-        let jobs = jobs.unwrap_or(VersionedBatch::LOOK_UPS);
+        let jobs = store.limits().jobs(jobs, LOOK_UPS);
         match latest_state(&session, out, &remote.name, store, jobs).await {
-            Ok(Latest::State(state)) => changed.push((out, state)),
+            Ok(Latest::State(state)) => changed.push((out, Change::State(state))),
             Ok(Latest::Unchanged) => {}
             Ok(Latest::Nothing) => report.warnings.push(could_not(out, "it does not exist in the remote")),
             Err(error) if error.is_interrupted() => return Err(Error::Interrupted),
