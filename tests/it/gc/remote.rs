@@ -194,3 +194,19 @@ fn objects_are_deleted_one_by_one_where_a_policy_does_not_let_them_go_in_bulk() 
     repo.haul(["gc", "-w", "-c", "-f"]).code(1).stderr_has(&["3 objects could not be removed"]);
     assert_eq!(server.count(Operation::DeleteObject), 1);
 }
+
+#[test]
+fn object_that_an_out_bound_to_another_remote_uses_is_told_before_it_goes() {
+    let (server, environment) = stage();
+    let repo = environment.repository_at("repo", &server.endpoint());
+    repo.haul(["remote", "add", "second", &format!("s3://{BUCKET}/second")]).success();
+    repo.haul(["remote", "modify", "second", "endpointurl", &server.endpoint()]).success();
+    store(&repo, "file", "content");
+    put_object(&server, b"unused");
+    repo.write("file.dvc", format!("{}  remote: second\n", repo.read("file.dvc")));
+    repo.haul(["gc", "-w", "-c", "-f", "-r", "origin", "--dry"]).success().stderr_has(&[
+        "Unused in remote `origin`",
+        "2 of 2 objects",
+        "1 of them are used by outs that are bound to other remotes",
+    ]);
+}

@@ -130,7 +130,8 @@ fn nothing_is_deleted_when_a_metafile_cannot_be_read() {
     repo.write("bad.dvc", "outs: [\n");
     repo.haul(["gc", "-w", "-f"]).code(255).stderr_has(&["Failed to collect 'workspace'", "bad.dvc"]);
     assert!(is_cached(&repo, "old"));
-    repo.haul(["gc", "-w", "-f", "--skip-failed"]).success();
+    let text = "Failed to collect 'workspace', skipping 'bad.dvc': data that only it names counts as unused";
+    repo.haul(["gc", "-w", "-f", "--skip-failed"]).success().stderr_has(&[text]);
     assert!(!is_cached(&repo, "old") && is_cached(&repo, "new") && is_cached(&repo, "other"));
 }
 
@@ -243,4 +244,51 @@ fn not_in_remote_deletes_from_the_cache_what_the_remote_has() {
     assert!(is_cached(&repo, "not pushed"));
     assert!(is_cached(&repo, "b"), "the only good copy is gone");
     assert_eq!(server.count(Operation::DeleteObjects), 0);
+}
+
+#[test]
+fn files_of_the_hash_stay_where_a_merge_left_it_beside_a_list_of_other_files() {
+    let (server, environment) = stage();
+    let repo = environment.repository_at("repo", &server.endpoint());
+    repo.write("data/a", "of the hash");
+    repo.write("data/b", "of both");
+    repo.haul(["add", "data"]).success();
+    repo.haul(["push"]).success();
+    let [listed, both] = ["of the list", "of both"].map(|content| put_object(&server, content.as_bytes()));
+    let text = repo.read("data.dvc");
+    repo.write(
+        "data.dvc",
+        format!("{text}  files:\n  - relpath: a\n    md5: {listed}\n  - relpath: b\n    md5: {both}\n"),
+    );
+    repo.haul(["gc", "-w", "-c", "-f"]).success();
+    for content in ["of the hash", "of the list", "of both"] {
+        assert!(is_stored(&server, content), "{content} is gone");
+    }
+    assert!(is_cached(&repo, "of the hash"));
+}
+
+#[test]
+fn list_of_files_that_is_never_pushed_may_be_nowhere() {
+    let (server, environment) = stage();
+    let repo = environment.repository_at("repo", &server.endpoint());
+    store(&repo, "file", "old");
+    store(&repo, "file", "new");
+    let directory = |content: &str| format!("{}.dir", md5_of(directory_bytes(&[(content, "a")]).as_bytes()));
+    let (imported, kept) = (directory(&md5_of(b"imported")), directory(&md5_of(b"kept here")));
+    let import = format!(
+        "frozen: true\ndeps:\n- path: data\n  repo:\n    url: https://example.org/data.git\n    rev_lock: {}\nouts:\n\
+         - md5: {imported}\n  hash: md5\n  path: imported\n",
+        "a".repeat(40)
+    );
+    repo.write("imported.dvc", import);
+    repo.write("kept.dvc", format!("outs:\n- md5: {kept}\n  hash: md5\n  path: kept\n  push: false\n"));
+    repo.haul(["gc", "-w", "-c", "-f"]).success().stderr_has(&[
+        "the list of files of `imported`",
+        "the list of files of `kept`",
+        "files that only it names count as unused",
+    ]);
+    assert!(!is_cached(&repo, "old") && is_cached(&repo, "new") && is_stored(&server, "new"));
+    // Bound to nothing of the kind as well, it is missed.
+    track(&repo, "other", &kept);
+    repo.haul(["gc", "-w", "-c", "-f"]).code(255).stderr_has(&["the list of files of `"]);
 }

@@ -103,3 +103,41 @@ fn gc_of_what_a_versioned_remote_has_is_refused() {
         .stderr_has(&["unsupported for cloud versioned remotes"]);
     assert!(!repo.cache_objects().is_empty());
 }
+
+#[test]
+fn gc_keeps_what_is_recorded_under_another_name_of_the_remote() {
+    let (server, environment) = stage();
+    let repo = with_history(&environment, &server);
+    let (latest, n_versions) = (ids(&server, "store/f").pop().unwrap(), ids(&server, "store/f").len());
+    repo.haul(["remote", "rename", "origin", "store"]).success();
+    for metafile in ["f.dvc", "d.dvc"] {
+        repo.write(metafile, repo.read(metafile).replace("origin:", "store:"));
+    }
+    repo.commit();
+    repo.haul(["remote", "add", "origin", "s3://bucket/store"]).success();
+    repo.haul(["remote", "modify", "origin", "endpointurl", &server.endpoint()]).success();
+    repo.haul(["remote", "modify", "origin", "version_aware", "true"]).success();
+    repo.haul(["gc", "-w", "-c", "-f", "-r", "origin"]).success();
+    let left = ids(&server, "store/f");
+    assert!(left.len() < n_versions && left.contains(&latest), "{left:?}");
+    pulled(&environment, &repo, "clone").tree("d").assert_equals(&repo.tree("d"));
+}
+
+#[test]
+fn gc_keeps_what_another_project_records_for_the_same_place() {
+    let (server, environment) = stage();
+    let repo = with_history(&environment, &server);
+    let other = environment.folder("other");
+    other.clone_metadata_of(&repo);
+    other.haul(["remote", "rename", "origin", "elsewhere"]).success();
+    other.write("f.dvc", other.read("f.dvc").replace("origin:", "elsewhere:"));
+    let kept = ids(&server, "store/f").pop().unwrap();
+    repo.remove("f");
+    repo.write("f", "four");
+    repo.haul(["add", "f"]).success();
+    repo.haul(["push"]).success();
+    repo.haul(["gc", "-w", "-c", "-f", "-p", "../other"]).success();
+    assert!(ids(&server, "store/f").contains(&kept));
+    other.haul(["pull"]).success();
+    assert_eq!(other.read("f"), "three");
+}

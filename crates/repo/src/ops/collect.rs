@@ -176,7 +176,7 @@ impl Collector<'_> {
     /// Returns the cloud-versioned remotes, beside the one an out is bound to, from which recorded versions are fetched.
     /// Where the user names a remote, it is that one alone.
     ///
-    /// Deviation: DVC looks for all recorded versions on one remote, whichever they are recorded on.
+    /// Deviation: each version is fetched from the remote it is recorded on; DVC looks for all of them on one remote.
     fn other_homes(&mut self, bound: Option<&str>, out: &Out) -> Result<Vec<String>> {
         if self.request.purpose != Purpose::Fetch || self.request.remote.is_some() {
             return Ok(Vec::new());

@@ -36,6 +36,11 @@ fn plan_line(place: &PlannedPlace) -> String {
     if place.n_young > 0 {
         write!(line, "; {} more are too young", place.n_young).expect("a string takes all");
     }
+    if place.n_bound_elsewhere > 0 {
+        let n_objects = place.n_bound_elsewhere;
+        write!(line, "; {n_objects} of them are used by outs that are bound to other remotes")
+            .expect("a string takes all");
+    }
     line
 }
 

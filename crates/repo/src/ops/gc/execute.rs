@@ -7,8 +7,7 @@ use haul_storage::progress::{Event, Observer, Phase};
 use haul_storage::{CancellationToken, Layout, Oid, Removal};
 use rayon::prelude::*;
 
-use super::manifests;
-use super::plan::jobs;
+use super::manifests::{self, OpenRemote};
 use super::projects::Project;
 use super::versions;
 use super::{CollectedPlace, GcPlan, GcReport, PlannedPlace};
@@ -26,8 +25,9 @@ impl GcPlan {
         for (number, place) in self.places.iter().enumerate() {
             report.places.push(self.place(number, place, observer).await);
         }
-        for (planned, store) in self.versions.iter().zip(&self.versioned_stores) {
-            report.versions.push(versions::remove(planned, store.as_ref(), &self.options, observer).await);
+        for (planned, (store, jobs)) in self.versions.iter().zip(&self.versioned_stores) {
+            let cancel = &self.options.cancel;
+            report.versions.push(versions::remove(planned, store.as_ref(), *jobs, cancel, observer).await);
         }
         report
     }
@@ -46,7 +46,7 @@ impl GcPlan {
         };
         collected.n_held_back = (oids.len() - n_directories - files.len()) as u64;
         take(&mut collected, self.remove(number, layout, &files, observer).await);
-        if self.odbs[number].is_none() {
+        if self.remotes[number].is_none() {
             for file in &place.temporary {
                 // Its process may have given it its name by now.
                 match fs_err::remove_file(&file.path) {
@@ -60,8 +60,8 @@ impl GcPlan {
 
     async fn remove(&self, number: usize, layout: Layout, oids: &[Oid], observer: &dyn Observer) -> Removal {
         let cancel = &self.options.cancel;
-        match &self.odbs[number] {
-            Some(odb) => odb.remove(layout, oids, jobs(&self.options), observer, cancel).await,
+        match &self.remotes[number] {
+            Some(OpenRemote { odb, jobs }) => odb.remove(layout, oids, *jobs, observer, cancel).await,
             None => remove_from_cache(&self.projects[0], layout, oids, observer, cancel),
         }
     }
@@ -75,7 +75,7 @@ impl GcPlan {
     ) -> Option<HashSet<Oid>> {
         let mut needed = HashSet::new();
         for (oid, _) in &collected.failed {
-            let odb = self.odbs[number].as_ref();
+            let odb = self.remotes[number].as_ref().map(|remote| &remote.odb);
             let read = manifests::files_at(&self.projects, odb, (layout, *oid), &self.options.cancel).await;
             match read {
                 Ok(files) => needed.extend(files.iter().map(|(_, oid)| *oid)),

@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use haul_storage::progress::{Event, Observer, Phase};
-use haul_storage::{CancellationToken, ErrorKind, OidKind, RemoteOdb, open_remote_with};
+use haul_storage::{CancellationToken, ErrorKind, OidKind, RemoteOdb, RemoteStore as _, open_remote_with};
 
 use super::GcOptions;
+use super::plan::jobs;
 use super::projects::Project;
 use super::used::{Object, Used, UsedOut, check};
 use crate::ops::session::bad_manifest;
@@ -20,26 +21,35 @@ const MANIFESTS_AT_ONCE: usize = 16;
 #[derive(Debug)]
 pub(super) struct Remotes<'a> {
     projects: &'a [Project],
-    open: Mutex<HashMap<(usize, Option<String>), RemoteOdb>>,
+    options: &'a GcOptions,
+    open: Mutex<HashMap<(usize, Option<String>), OpenRemote>>,
+}
+
+/// A remote, and how many requests to it may be under way at once.
+#[derive(Debug, Clone)]
+pub(super) struct OpenRemote {
+    pub(super) odb: RemoteOdb,
+    pub(super) jobs: usize,
 }
 
 impl<'a> Remotes<'a> {
-    pub(super) fn new(projects: &'a [Project]) -> Self {
-        Self { projects, open: Mutex::default() }
+    pub(super) fn new(projects: &'a [Project], options: &'a GcOptions) -> Self {
+        Self { projects, options, open: Mutex::default() }
     }
 
     /// Returns a remote of a project: the one of this name, or the default one.
-    pub(super) fn get(&self, project: usize, name: Option<&str>) -> Result<RemoteOdb> {
+    pub(super) fn get(&self, project: usize, name: Option<&str>) -> Result<OpenRemote> {
         let key = (project, name.map(str::to_lowercase));
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(odb) = open.get(&key) {
-            return Ok(odb.clone());
+        if let Some(remote) = open.get(&key) {
+            return Ok(remote.clone());
         }
         let repo = &self.projects[project].repo;
         let remote = repo.config().remote(name)?;
         let odb = RemoteOdb::new(open_remote_with(&remote, repo.env(), repo.mfa_prompt())?);
-        open.insert(key, odb.clone());
-        Ok(odb)
+        let remote = OpenRemote { jobs: jobs(self.options, &remote, odb.store().limits()), odb };
+        open.insert(key, remote.clone());
+        Ok(remote)
     }
 }
 
@@ -48,8 +58,8 @@ impl<'a> Remotes<'a> {
 ///
 /// # Errors
 ///
-/// [`Error::RevisionCollection`] if a list of files is nowhere, unless such are to be skipped; any error that leaves it
-/// open whether it is there.
+/// [`Error::RevisionCollection`] if a list of files is nowhere, unless such are to be skipped or it is none that is
+/// pushed; any error that leaves it open whether it is there.
 pub(super) async fn members(
     projects: &[Project],
     remotes: &Remotes<'_>,
@@ -110,7 +120,7 @@ impl Reader<'_> {
         let mut locations = Vec::new();
         for (project, name) in self.candidates(outs) {
             let odb = match self.remotes.get(project, name.as_deref()) {
-                Ok(odb) => odb,
+                Ok(remote) => remote.odb,
                 // A remote that was named is there, or nothing goes on; one that an old commit names may be gone.
                 Err(error @ Error::Config(_)) if self.options.remote == name && name.is_some() => {
                     return Err(error);
@@ -139,7 +149,8 @@ impl Reader<'_> {
             format!("neither in the cache nor on {}", locations.join(", "))
         };
         let text = format!("the list of files of `{display}` (`{oid}`) is {nowhere}");
-        if self.options.skip_failed {
+        // Deviation: `gc` warns where the list of files of an import, or of what is never pushed, is nowhere; DVC is silent.
+        if self.options.skip_failed || outs.iter().all(|out| out.may_be_nowhere) {
             return Ok(Err(format!("{text}; files that only it names count as unused")));
         }
         let error = haul_storage::Error::new(ErrorKind::NotFound, text)

@@ -147,6 +147,8 @@ pub struct PlannedPlace {
     pub temporary: Vec<TemporaryFile>,
     /// Objects that nothing uses, and that are kept because they are young or a young directory has them.
     pub n_young: u64,
+    /// Of those that nothing uses here, those that outs use which are bound to other remotes.
+    pub n_bound_elsewhere: u64,
 }
 
 impl PlannedPlace {

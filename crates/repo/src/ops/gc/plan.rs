@@ -4,11 +4,12 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use haul_config::Remote;
 use haul_storage::progress::{Event, Observer, Phase};
 use haul_storage::versions::VersionedStore;
-use haul_storage::{Error as StorageError, ErrorKind, Layout, Presence, RemoteOdb};
+use haul_storage::{Error as StorageError, ErrorKind, Layout, Presence, RemoteOdb, StoreLimits};
 
-use super::manifests::{self, Remotes};
+use super::manifests::{self, OpenRemote, Remotes};
 use super::projects::{self, Project};
 use super::used::{self, Object, Used, check};
 use super::versions;
@@ -30,9 +31,9 @@ pub struct GcPlan {
     /// Sentences for the user.
     pub warnings: Vec<String>,
     /// The remote of each place that is on one.
-    pub(super) odbs: Vec<Option<RemoteOdb>>,
-    /// The store of each cloud-versioned remote.
-    pub(super) versioned_stores: Vec<Arc<dyn VersionedStore>>,
+    pub(super) remotes: Vec<Option<OpenRemote>>,
+    /// The store of each cloud-versioned remote, and how many requests to it may be under way at once.
+    pub(super) versioned_stores: Vec<(Arc<dyn VersionedStore>, usize)>,
     pub(super) projects: Vec<Project>,
     pub(super) options: GcOptions,
 }
@@ -46,15 +47,16 @@ pub struct GcPlan {
 pub async fn plan_gc(repo: Repo, options: GcOptions, observer: &dyn Observer) -> Result<GcPlan> {
     let projects = projects::open(repo, &options)?;
     let mut used = used::collect(&projects, &options)?;
-    let remotes = Remotes::new(&projects);
+    let remotes = Remotes::new(&projects, &options);
     let keep = Keep::of(&projects, &remotes, &mut used, &options, observer).await?;
-    let planner = Planner { projects: &projects, options: &options, observer };
+    let bound = &keep.bound;
+    let planner = Planner { projects: &projects, options: &options, observer, bound };
     let mut places = planner.cache(&keep.in_cache).await?;
-    let mut odbs: Vec<Option<RemoteOdb>> = places.iter().map(|_| None).collect();
-    for remote in &keep.remotes {
-        for place in planner.remote(remote).await? {
+    let mut remotes: Vec<Option<OpenRemote>> = places.iter().map(|_| None).collect();
+    for kept in &keep.remotes {
+        for place in planner.remote(kept).await? {
             places.push(place);
-            odbs.push(Some(remote.odb.clone()));
+            remotes.push(Some(kept.remote.clone()));
         }
     }
     let mut warnings = used.warnings;
@@ -63,13 +65,15 @@ pub async fn plan_gc(repo: Repo, options: GcOptions, observer: &dyn Observer) ->
     warnings.retain(|warning| seen.insert(warning.clone()));
     let (versions, versioned_stores) =
         versions::plan(&projects, &keep.versioned, &used.versions, &options).await?;
-    Ok(GcPlan { places, versions, warnings, odbs, versioned_stores, projects, options })
+    Ok(GcPlan { places, versions, warnings, remotes, versioned_stores, projects, options })
 }
 
 /// What is kept where.
 struct Keep {
     in_cache: HashSet<Object>,
     remotes: Vec<KeepOnRemote>,
+    /// What outs use that are bound to a remote.
+    bound: HashSet<Object>,
     /// The names of cloud-versioned remotes.
     versioned: Vec<String>,
 }
@@ -77,7 +81,7 @@ struct Keep {
 /// What is kept on a remote.
 struct KeepOnRemote {
     name: String,
-    odb: RemoteOdb,
+    remote: OpenRemote,
     objects: HashSet<Object>,
 }
 
@@ -110,6 +114,7 @@ impl Keep {
         let mut in_cache: HashSet<Object> =
             used.outs.iter().flat_map(|out| objects_of(&out.object)).collect();
         let mut on_remotes = Vec::new();
+        let mut all_bound = HashSet::new();
         if options.target != GcTarget::Cache {
             let default = projects[0].repo.config().remote(options.remote.as_deref())?.name;
             let config = projects[0].repo.config();
@@ -126,16 +131,17 @@ impl Keep {
                     bound.entry(name).or_default().extend(objects_of(&out.object));
                 }
             }
+            all_bound.extend(bound.values().flatten().copied());
             for name in hashed {
-                let odb = remotes.get(0, Some(&name))?;
-                on_remotes.push(KeepOnRemote { name, odb, objects: everywhere.clone() });
+                let remote = remotes.get(0, Some(&name))?;
+                on_remotes.push(KeepOnRemote { name, remote, objects: everywhere.clone() });
             }
             // Two names may stand for one place.
             for (name, objects) in &bound {
-                let Ok(odb) = remotes.get(0, Some(name)) else { continue };
-                for remote in &mut on_remotes {
-                    if is_same_place(&remote.odb, &odb) {
-                        remote.objects.extend(objects.iter().copied());
+                let Ok(remote) = remotes.get(0, Some(name)) else { continue };
+                for kept in &mut on_remotes {
+                    if is_same_place(&kept.remote.odb, &remote.odb) {
+                        kept.objects.extend(objects.iter().copied());
                     }
                 }
             }
@@ -149,7 +155,7 @@ impl Keep {
             on_remotes.clear();
         }
         in_cache.extend(used.linked.iter().copied());
-        Ok(Self { in_cache, remotes: on_remotes, versioned })
+        Ok(Self { in_cache, remotes: on_remotes, bound: all_bound, versioned })
     }
 }
 
@@ -176,14 +182,14 @@ fn is_same_place(one: &RemoteOdb, other: &RemoteOdb) -> bool {
 }
 
 /// Returns the used objects that a remote has, whole.
-async fn present(remote: &KeepOnRemote, options: &GcOptions, observer: &dyn Observer) -> Result<Vec<Object>> {
+async fn present(kept: &KeepOnRemote, options: &GcOptions, observer: &dyn Observer) -> Result<Vec<Object>> {
     check(&options.cancel)?;
-    let mut objects: Vec<Object> = remote.objects.iter().copied().collect();
+    let mut objects: Vec<Object> = kept.objects.iter().copied().collect();
     objects.sort_unstable();
     let n_objects = objects.len() as u64;
     observer.on(Event::Planned { phase: Phase::Querying, n_objects, total_bytes: 0 });
     let asked: Vec<_> = objects.iter().map(|(layout, oid)| (*layout, *oid, None)).collect();
-    let answers = remote.odb.look_up(&asked, jobs(options)).await?;
+    let answers = kept.remote.odb.look_up(&asked, kept.remote.jobs).await?;
     observer.on(Event::Finished { phase: Phase::Querying, n_objects });
     let is_present = |answer: &Presence| matches!(answer, Presence::Present { .. });
     Ok(objects
@@ -194,14 +200,18 @@ async fn present(remote: &KeepOnRemote, options: &GcOptions, observer: &dyn Obse
         .collect())
 }
 
-pub(super) fn jobs(options: &GcOptions) -> usize {
-    options.jobs.filter(|jobs| *jobs > 0).unwrap_or(DEFAULT_JOBS)
+/// Returns how many requests to a remote may be under way at once: `-j`, else what the configuration says.
+pub(super) fn jobs(options: &GcOptions, remote: &Remote, limits: StoreLimits) -> usize {
+    let configured = remote.jobs.as_ref().map(|jobs| jobs.value.get());
+    limits.jobs(options.jobs.or(configured), DEFAULT_JOBS)
 }
 
 struct Planner<'a> {
     projects: &'a [Project],
     options: &'a GcOptions,
     observer: &'a dyn Observer,
+    /// What outs use that are bound to a remote.
+    bound: &'a HashSet<Object>,
 }
 
 impl Planner<'_> {
@@ -234,8 +244,9 @@ impl Planner<'_> {
         Ok(places)
     }
 
-    async fn remote(&self, remote: &KeepOnRemote) -> Result<Vec<PlannedPlace>> {
-        let place = GcPlace::Remote { name: remote.name.clone(), location: remote.odb.location().to_owned() };
+    async fn remote(&self, kept: &KeepOnRemote) -> Result<Vec<PlannedPlace>> {
+        let OpenRemote { odb, jobs } = &kept.remote;
+        let place = GcPlace::Remote { name: kept.name.clone(), location: odb.location().to_owned() };
         let mut places = Vec::new();
         for layout in [Layout::Current, Layout::Legacy] {
             let found = Mutex::new(Found::default());
@@ -247,7 +258,7 @@ impl Planner<'_> {
                     modified: object.last_modified,
                 };
                 found.lock().unwrap_or_else(PoisonError::into_inner).add(
-                    &remote.objects,
+                    &kept.objects,
                     layout,
                     unused,
                     is_young,
@@ -255,9 +266,9 @@ impl Planner<'_> {
                 self.observer.on(Event::Finished { phase: Phase::Querying, n_objects: 1 });
             };
             let cancel = &self.options.cancel;
-            remote.odb.for_each_object(layout, jobs(self.options), cancel, &visitor).await?;
+            odb.for_each_object(layout, *jobs, cancel, &visitor).await?;
             let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-            places.push(self.planned(&place, layout, found, Some(&remote.odb)).await?);
+            places.push(self.planned(&place, layout, found, Some(odb)).await?);
         }
         Ok(places)
     }
@@ -280,6 +291,11 @@ impl Planner<'_> {
         let n_young = found.n_young + (n_before - found.unused.len()) as u64;
         // A directory goes before its files, so that none is ever there without them.
         found.unused.sort_unstable_by_key(|object| (!object.oid.is_dir(), object.oid));
+        let is_bound = |object: &&UnusedObject| self.bound.contains(&(layout, object.oid));
+        let n_bound_elsewhere = match odb {
+            Some(_) => found.unused.iter().filter(is_bound).count() as u64,
+            None => 0,
+        };
         Ok(PlannedPlace {
             place: place.clone(),
             layout,
@@ -288,6 +304,7 @@ impl Planner<'_> {
             unused: found.unused,
             temporary: Vec::new(),
             n_young,
+            n_bound_elsewhere,
         })
     }
 

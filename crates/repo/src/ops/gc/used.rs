@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use haul_storage::hash::md5;
 use haul_storage::{CancellationToken, Layout, Oid};
 
 use super::projects::Project;
@@ -28,6 +29,8 @@ pub(super) struct UsedOut {
     pub(super) revision: Arc<str>,
     /// Tells that its files stand in the metafile, so that no manifest is needed.
     pub(super) is_listed: bool,
+    /// Tells that its list of files may well be nowhere: it is imported from another repository, or never pushed.
+    pub(super) may_be_nowhere: bool,
 }
 
 /// Everything that is used.
@@ -39,7 +42,7 @@ pub(super) struct Used {
     /// Versions on cloud-versioned remotes.
     pub(super) versions: HashSet<VersionRef>,
     pub(super) warnings: Vec<String>,
-    known: HashSet<(usize, Object, Option<String>)>,
+    known: HashSet<(usize, Object, Option<String>, bool)>,
 }
 
 /// Reads the workspaces and commits of all projects.
@@ -63,13 +66,13 @@ impl Used {
     fn workspace(&mut self, number: usize, project: &Project, options: &GcOptions) -> Result<()> {
         let (index, mut failed) =
             Index::collect_for_deletion(&project.repo).map_err(|error| cannot_collect("workspace", error))?;
-        if let (false, Some(error)) = (options.skip_failed, failed.pop()) {
+        if !options.skip_failed
+            && let Some(error) = failed.pop()
+        {
             return Err(cannot_collect("workspace", error));
         }
         let revision: Arc<str> = "workspace".into();
-        if !failed.is_empty() {
-            self.warnings.push(skipping(&revision));
-        }
+        self.warnings.extend(failed.iter().map(|error| skipping_part(project, &revision, error)));
         self.add(number, project, &index, &revision);
         self.linked.extend(links::linked_objects(project, &index)?);
         Ok(())
@@ -98,12 +101,8 @@ impl Used {
         let broken = if options.skip_failed { Broken::PassOver } else { Broken::Refuse };
         match reader.addition(revision, broken) {
             Ok(addition) => {
-                if !addition.failed.is_empty() {
-                    self.warnings.push(skipping(&revision.name));
-                }
-                for error in &addition.failed {
-                    tracing::debug!(%error, revision = revision.name, "cannot collect a part of a revision");
-                }
+                let failed = addition.failed.iter();
+                self.warnings.extend(failed.map(|error| skipping_part(project, &revision.name, error)));
                 self.add(number, project, &addition.index, &Arc::from(revision.name.as_str()));
                 Ok(())
             }
@@ -121,12 +120,16 @@ impl Used {
             self.versions.extend(versions::recorded(&project.repo, out));
             let display = || project.repo.display_path(&out.path);
             let listed = out.files.iter().flatten().filter_map(|file| file.oid);
+            // Two branches that were merged may have left a hash beside a list of other files: both count.
+            let is_listed =
+                out.recorded_manifest().is_some_and(|list| out.oid == Some(Oid::dir(md5(&list.to_bytes()))));
+            let may_be_nowhere = !out.can_push || index.stage_of(out).is_repo_import;
             // Deviation: DVC gives up the objects of what was imported from other repositories; in a workspace of
             // symbolic links that would be the only copy.
             for (oid, is_listed) in
-                out.oid.map(|oid| (oid, out.files.is_some())).into_iter().chain(listed.map(|oid| (oid, true)))
+                out.oid.map(|oid| (oid, is_listed)).into_iter().chain(listed.map(|oid| (oid, true)))
             {
-                let key = (project_number, (out.layout, oid), out.remote.clone());
+                let key = (project_number, (out.layout, oid), out.remote.clone(), may_be_nowhere);
                 if self.known.insert(key) {
                     self.outs.push(UsedOut {
                         project: project_number,
@@ -135,6 +138,7 @@ impl Used {
                         display: display(),
                         revision: Arc::clone(revision),
                         is_listed,
+                        may_be_nowhere,
                     });
                 }
             }
@@ -173,8 +177,18 @@ fn cannot_collect(revision: &str, error: Error) -> Error {
     Error::RevisionCollection { revision: revision.to_owned(), source: Box::new(error) }
 }
 
+/// DVC's words for a revision that is passed over.
 fn skipping(revision: &str) -> String {
     format!("Failed to collect '{revision}', skipping")
+}
+
+/// The same for one metafile of it.
+fn skipping_part(project: &Project, revision: &str, error: &Error) -> String {
+    let part = match error {
+        Error::Metafile(error) => format!("'{}'", project.repo.display_path(&error.path)),
+        other => format!("a part that cannot be read ({other})"),
+    };
+    format!("{} {part}: data that only it names counts as unused", skipping(revision))
 }
 
 pub(super) fn check(cancel: &CancellationToken) -> Result<()> {

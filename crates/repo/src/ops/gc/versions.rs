@@ -1,7 +1,8 @@
 //! Versions on cloud-versioned remotes.
 //!
-//! A version is garbage if a commit of the repository, or the workspace, once recorded it, and nothing that is kept
-//! records it now. What nobody ever recorded is somebody else's, and stays.
+//! A version is garbage if a commit of the repository, or the workspace, once recorded it for the remote, and nothing
+//! that is kept records it now, for whichever remote: names change, and two may stand for one place. What nobody ever
+//! recorded is somebody else's, and stays.
 //!
 //! Deviation: DVC refuses `gc -c` for cloud-versioned remotes, which grow for ever.
 
@@ -9,9 +10,9 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use futures::StreamExt as _;
-use haul_storage::open_versioned_remote;
 use haul_storage::progress::{Event, Observer, Phase};
 use haul_storage::versions::{VersionCursor, VersionedStore};
+use haul_storage::{CancellationToken, open_versioned_remote};
 
 use super::plan::{is_within, jobs};
 use super::projects::Project;
@@ -53,7 +54,7 @@ pub(super) async fn plan(
     names: &[String],
     used: &HashSet<VersionRef>,
     options: &GcOptions,
-) -> Result<(Vec<PlannedVersions>, Vec<Arc<dyn VersionedStore>>)> {
+) -> Result<(Vec<PlannedVersions>, Vec<(Arc<dyn VersionedStore>, usize)>)> {
     let (mut planned, mut stores) = (Vec::new(), Vec::new());
     if names.is_empty() {
         return Ok((planned, stores));
@@ -63,8 +64,10 @@ pub(super) async fn plan(
     for name in names {
         let remote = repo.config().remote(Some(name))?;
         let store = open_versioned_remote(&remote, repo.env(), repo.mfa_prompt())?;
-        planned.push(plan_remote(&remote.name, store.as_ref(), &ever, used, options).await?);
-        stores.push(store);
+        let names = repo.config().remote_names();
+        planned.push(plan_remote((&remote.name, &names), store.as_ref(), &ever, used, options).await?);
+        let jobs = jobs(options, &remote, store.limits());
+        stores.push((store, jobs));
     }
     Ok((planned, stores))
 }
@@ -92,18 +95,20 @@ fn ever_recorded(
 }
 
 async fn plan_remote(
-    name: &str,
+    (name, names): (&str, &[&str]),
     store: &dyn VersionedStore,
     ever: &HashSet<VersionRef>,
     used: &HashSet<VersionRef>,
     options: &GcOptions,
 ) -> Result<PlannedVersions> {
-    let is_here = |version: &&VersionRef| version.remote.as_deref().is_none_or(|remote| remote == name);
-    let kept: HashSet<(&str, &str)> = used
-        .iter()
-        .filter(is_here)
-        .map(|version| (version.key.as_str(), version.version_id.as_str()))
-        .collect();
+    // A remote that the configuration does not have may be this one, by an old name.
+    let is_elsewhere = |remote: &str| {
+        !remote.eq_ignore_ascii_case(name) && names.iter().any(|known| known.eq_ignore_ascii_case(remote))
+    };
+    let is_here = |version: &&VersionRef| !version.remote.as_deref().is_some_and(is_elsewhere);
+    // By their ids alone, which no two versions of a bucket share: the same place may be recorded under the name and the
+    // prefix of another remote, or by another repository.
+    let kept: HashSet<&str> = used.iter().map(|version| version.version_id.as_str()).collect();
     let mut known: BTreeMap<&str, HashSet<&str>> = BTreeMap::new();
     for version in ever.iter().filter(is_here) {
         known.entry(&version.key).or_default().insert(&version.version_id);
@@ -116,8 +121,8 @@ async fn plan_remote(
         unused: Vec::new(),
         n_young: 0,
     };
-    let has_garbage = |(key, ids): (&&str, &HashSet<&str>)| ids.iter().any(|id| !kept.contains(&(*key, *id)));
-    if !known.iter().any(has_garbage) {
+    let is_garbage = |id: &&str| !kept.contains(id);
+    if !known.values().flatten().any(is_garbage) {
         return Ok(planned);
     }
     let keys: Vec<&str> = known.keys().copied().collect();
@@ -134,7 +139,7 @@ async fn plan_remote(
             }
             planned.n_versions += 1;
             planned.total_bytes += version.size_bytes;
-            if kept.contains(&(version.key.as_str(), id.as_str())) {
+            if kept.contains(id.as_str()) {
                 continue;
             }
             let modified = version.last_modified;
@@ -164,14 +169,15 @@ fn common_prefix<'a>(keys: &[&'a str]) -> &'a str {
 pub(super) async fn remove(
     planned: &PlannedVersions,
     store: &dyn VersionedStore,
-    options: &GcOptions,
+    jobs: usize,
+    cancel: &CancellationToken,
     observer: &dyn Observer,
 ) -> CollectedVersions {
     let chunks = planned.unused.chunks(DELETE_AT_ONCE).zip((0..).step_by(DELETE_AT_ONCE));
     let mut removals = futures::stream::iter(chunks)
         .map(|(chunk, start): (&[UnusedVersion], usize)| async move {
             let mut collected = CollectedVersions::default();
-            if options.cancel.is_cancelled() {
+            if cancel.is_cancelled() {
                 collected.n_not_tried = chunk.len() as u64;
                 return collected;
             }
@@ -193,7 +199,7 @@ pub(super) async fn remove(
             observer.on(Event::Finished { phase: Phase::Removing, n_objects });
             collected
         })
-        .buffer_unordered(jobs(options));
+        .buffer_unordered(jobs);
     let mut all = CollectedVersions::default();
     while let Some(one) = removals.next().await {
         all.n_removed += one.n_removed;

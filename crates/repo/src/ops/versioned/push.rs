@@ -35,8 +35,8 @@ struct Work<'a> {
 /// Sends the files of which no version is recorded, or whose recorded version is gone or hidden; records the new versions
 /// of each out that is complete then.
 ///
-/// Deviation: DVC leaves a file alone whose recorded version exists, although it was deleted and the bucket does not show
-/// it. The bucket shows the tree that was pushed.
+/// Deviation: a file that is hidden by a delete marker is pushed again, so that the bucket shows the tree that was pushed;
+/// DVC leaves it hidden, because its recorded version exists.
 pub(in crate::ops) async fn push(
     session: &Session<'_>,
     batch: &VersionedBatch,
