@@ -141,3 +141,41 @@ fn name_with_a_line_break_is_refused_before_anything_is_stored() {
     assert_eq!(repo.cache_objects(), [""; 0]);
     assert!(!repo.exists(".gitignore") && !repo.exists("n\nl.dvc"));
 }
+
+#[test]
+fn add_that_cannot_stage_ends_with_the_command_to_type() {
+    let environment = environment();
+    let repo = environment.repository("repo");
+    repo.haul(["config", "core.autostage", "true"]).success();
+    repo.write("f", "content");
+    repo.write(".git/index.lock", "");
+    // As with DVC, all is written by then.
+    repo.haul(["add", "f"]).failure().code(255).stderr_has(&["index.lock", "`git add .gitignore f.dvc`"]);
+    assert!(repo.exists("f.dvc") && repo.read(".gitignore") == "/f\n");
+    repo.haul(["move", "f", "g"]).failure().code(255).stderr_has(&["`git add .gitignore f.dvc g.dvc`"]);
+    assert!(repo.exists("g.dvc") && !repo.exists("f.dvc"));
+    repo.remove(".git/index.lock");
+    repo.haul(["add", "g"]).success();
+    let index = fs_err::read(repo.join(".git/index")).unwrap();
+    for name in [&b".gitignore\0"[..], b"g.dvc\0"] {
+        assert!(
+            index.windows(name.len()).any(|bytes| bytes == name),
+            "{} is not staged",
+            name.escape_ascii()
+        );
+    }
+}
+
+#[test]
+fn metafile_with_a_conflict_is_named_as_one() {
+    let environment = environment();
+    let repo = environment.repository("repo");
+    repo.write("d.dvc", "outs:\n<<<<<<< HEAD\n- md5: a\n=======\n- md5: b\n>>>>>>> other\n  path: d\n");
+    for (command, code) in [("status", 1), ("checkout", 255)] {
+        repo.haul([command]).code(code).stderr_has(&[
+            "'./d.dvc' is invalid (possible merge conflicts).",
+            "line 2",
+            "git checkout --theirs d.dvc",
+        ]);
+    }
+}
