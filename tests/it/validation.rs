@@ -188,6 +188,14 @@ fn values_that_will_hardly_work_are_written_with_a_note() {
         ),
         ("acl", "x", ["note: `x` is no canned ACL of AWS", "hint: there are: private, public-read,"]),
         (
+            "session_token",
+            "a-token-of-somebody",
+            [
+                "note: `session_token` belongs to an `access_key_id` and does nothing without one",
+                "hint: type `haul remote modify origin access_key_id <key id>`",
+            ],
+        ),
+        (
             "ssl_verify",
             "/nonexistent.pem",
             [

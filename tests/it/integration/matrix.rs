@@ -22,10 +22,11 @@ pub(super) fn push_and_pull(ground: &Ground<'_>, options: &[(&str, &str)]) {
     assert_eq!(clone.read("file"), "content");
 }
 
+const IN_PARTS: &str = "[default]\ns3 =\n  multipart_threshold = 6MB\n  multipart_chunksize = 5MB\n";
+
 /// Pushes a file in parts and pulls it; returns the key of the object.
 pub(super) fn push_and_pull_in_parts(ground: &Ground<'_>, options: &[(&str, &str)]) -> String {
-    let config = "[default]\ns3 =\n  multipart_threshold = 6MB\n  multipart_chunksize = 5MB\n";
-    ground.environment.folder("aws").write("config", config);
+    ground.environment.folder("aws").write("config", IN_PARTS);
     let repo = ground.repository(options);
     let big = "0123456789abcdef".repeat(800_000);
     repo.write("big", &big);
@@ -207,6 +208,17 @@ fn checksums_are_kept_by_every_server_that_knows_them() {
         let reply = reply.expect("the server answers");
         // The CRC-32 of `content`.
         assert_eq!(reply.header("x-amz-checksum-crc32"), Some("/sUwqQ=="));
+        // That of an object in parts is made of theirs (moto: of all bytes), where the server was told that they come.
+        ground.environment.folder("aws").write("config", IN_PARTS);
+        let (repo, big) = (ground.environment.folder("repo"), "0123456789abcdef".repeat(800_000));
+        repo.write("big", &big);
+        repo.haul(["add", "big"]).success();
+        repo.haul(["push"]).success();
+        let key = ground.key(&md5_of(big.as_bytes()));
+        let reply = ground.server.client().head(&ground.bucket, &key, &asked).expect("the server answers");
+        let checksum = reply.header("x-amz-checksum-crc32");
+        let is_whole = ground.server.announcement.name == "moto";
+        assert!(checksum.is_some_and(|checksum| checksum.ends_with("-3") != is_whole), "{checksum:?}");
     });
 }
 

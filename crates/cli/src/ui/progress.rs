@@ -350,6 +350,20 @@ mod tests {
     }
 
     #[test]
+    fn first_line_where_lines_stay_comes_long_before_the_second_could() {
+        let (ui, captured) = crate::ui::Ui::captured();
+        let progress = Progress::start(&Arc::new(Printer::new(ui, false)), true);
+        progress.on(Event::Finished { phase: Phase::Collecting, n_objects: 7 });
+        let end = Instant::now() + LINE_EVERY.saturating_sub(FIRST_LINE * 3);
+        while captured.stderr().is_empty() {
+            assert!(Instant::now() < end, "nothing was said for as long as usually lies between two lines");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert_eq!(captured.stderr(), "Collecting: 7 objects\n");
+        progress.finish();
+    }
+
+    #[test]
     fn duration_has_hours_only_if_needed() {
         assert_eq!(human_duration(59), "0:59");
         assert_eq!(human_duration(3_725), "1:02:05");

@@ -38,7 +38,8 @@ const VERIFY: Key = Key::new("verify", Bool, "Whether downloads are hashed again
     .deviation("haul hashes every download while it streams; the option adds a second look at the file");
 
 const S3: &[Key] = &[
-    Key::new("region", Text, "The region requests are signed for."),
+    Key::new("region", Text, "The region requests are signed for.")
+        .deviation("what cannot be the name of a region is refused when it is written; DVC refuses it when it is used"),
     Key::new("profile", Text, "The profile of the shared AWS files; takes environment variables out of the chain."),
     Key::new("credentialpath", Path, "The shared credentials file.").default("~/.aws/credentials"),
     Key::new("configpath", Path, "The AWS configuration file.").default("~/.aws/config"),

@@ -1,13 +1,16 @@
 //! `status`, `unprotect` and `remove`.
 
+use std::collections::HashSet;
 use std::os::unix::fs::symlink;
+use std::sync::Mutex;
+use std::thread::ThreadId;
 
 use haul_repo::ops::{
     self, CheckoutOptions, CommitOptions, EntryState, MoveOptions, RemoveOptions, StatusOptions,
 };
 use haul_storage::Oid;
 use haul_storage::hash::md5;
-use haul_storage::progress::NoObserver;
+use haul_storage::progress::{Event, NoObserver, Observer, Phase};
 
 use crate::{World, entry, select};
 
@@ -54,6 +57,51 @@ fn status_without_memo_is_the_same() {
     }
     assert_eq!(world.status(), []);
     assert!(world.checkout().failed.is_empty());
+}
+
+/// Keeps what it hears of, and in which thread.
+#[derive(Default)]
+struct Heard(Mutex<Vec<(Phase, u64, ThreadId)>>);
+
+impl Observer for Heard {
+    fn on(&self, event: Event<'_>) {
+        if let Event::Finished { phase, n_objects } = event {
+            self.0.lock().unwrap().push((phase, n_objects, std::thread::current().id()));
+        }
+    }
+}
+
+impl Heard {
+    fn of(&self, wanted: Phase) -> Vec<(u64, ThreadId)> {
+        let heard = self.0.lock().unwrap();
+        heard.iter().filter(|(phase, ..)| *phase == wanted).map(|(_, n, thread)| (*n, *thread)).collect()
+    }
+}
+
+#[test]
+fn status_hashes_in_as_many_threads_as_are_set_and_counts_files_before() {
+    let world = World::new();
+    world.track_dir("d", &[("a", "1")]);
+    world.checkout();
+    for index in 0..600 {
+        world.write(&format!("d/{index}"), "changed");
+    }
+    let config = world.read(".dvc/config");
+    let threads = |n_threads: &str| {
+        world.write(
+            ".dvc/config",
+            &config.replace("[core]", &format!("[core]\n    checksum_jobs = {n_threads}")),
+        );
+        fs_err::remove_dir_all(world.path("one/.dvc/tmp/haul")).unwrap();
+        let heard = Heard::default();
+        ops::status(&world.repo(), &StatusOptions::default(), &heard).unwrap();
+        assert_eq!(heard.of(Phase::Collecting).iter().map(|(n, _)| n).sum::<u64>(), 601);
+        let hashed = heard.of(Phase::Hashing);
+        assert_eq!(hashed.iter().map(|(n, _)| n).sum::<u64>(), 601);
+        hashed.into_iter().map(|(_, thread)| thread).collect::<HashSet<_>>()
+    };
+    assert_eq!(threads("1"), HashSet::from([std::thread::current().id()]), "nobody helps");
+    assert!(!threads("2").contains(&std::thread::current().id()), "two threads work, and this one waits");
 }
 
 #[test]
