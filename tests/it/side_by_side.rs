@@ -69,3 +69,23 @@ fn cache_that_was_damaged_on_disk_is_not_pushed() {
     repo.haul(["push"]).failure();
     assert!(server.keys("bucket").is_empty(), "a damaged object went to the remote");
 }
+
+#[test]
+fn metafiles_that_another_command_writes_are_not_read() {
+    let server = EmbeddedS3::new();
+    let mut environment = environment();
+    environment.use_keys_of(&server);
+    let repo = environment.repository_at("repo", &server.endpoint());
+    repo.write("file", "content");
+    repo.haul(["add", "file"]).success();
+    let lock = fs_err::File::open(repo.join(".dvc/tmp/lock")).unwrap();
+    lock.file().lock().unwrap();
+    let running =
+        [&["push"][..], &["fetch"], &["pull"], &["status", "-c"]].map(|command| repo.start(command));
+    for command in running {
+        command.wait(IN_TIME).code(255).stderr_has(&["Unable to acquire lock"]);
+    }
+    assert!(server.keys("bucket").is_empty());
+    drop(lock);
+    repo.haul(["push"]).success().stdout_has(&["1 file pushed"]);
+}

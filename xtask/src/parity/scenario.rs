@@ -11,8 +11,9 @@
 //! dvc ARGUMENTS             the tool: exit codes must be equal
 //! dvc= ARGUMENTS            … and standard output
 //! dvc~ ARGUMENTS            … and the words of standard output (DVC expands tabs and wraps lines at 80 columns)
-//! dvc! ARGUMENTS            … and the words of the first error, which both must have
+//! dvc! ARGUMENTS            … and standard output and the words of the first error, which both must have
 //! dvc[0,1] ARGUMENTS        a deviation: DVC exits with 0, haul with 1
+//! dvc[fails,0] ARGUMENTS    … where the code DVC fails with depends on the server
 //! swap                      commit, clone, and go on in the clone with the other tool
 //! except GLOB               leave these paths out of the comparison
 //! ```
@@ -51,8 +52,8 @@ pub(super) enum Expect {
     SameCodeAndOutput,
     SameCodeAndWords,
     SameCodeAndError,
-    /// A deviation: exit code of DVC, exit code of haul.
-    Codes(i32, i32),
+    /// A deviation: exit code of DVC (`None`: any that is not 0), exit code of haul.
+    Codes(Option<i32>, i32),
 }
 
 /// What a step left on the terminal.
@@ -166,7 +167,8 @@ impl Action {
                 let (dvc, haul) = codes
                     .and_then(|codes| codes.split_once(','))
                     .with_context(|| format!("unknown step `{verb}`"))?;
-                Self::Tool { arguments: rest.to_owned(), expect: Expect::Codes(dvc.parse()?, haul.parse()?) }
+                let dvc = if dvc == "fails" { None } else { Some(dvc.parse()?) };
+                Self::Tool { arguments: rest.to_owned(), expect: Expect::Codes(dvc, haul.parse()?) }
             }
         })
     }
@@ -178,7 +180,7 @@ impl Step {
         let Action::Tool { expect, .. } = &self.action else { return Ok(()) };
         let codes = (dvc.code, haul.code);
         let fits = match *expect {
-            Expect::Codes(dvc, haul) => codes == (dvc, haul),
+            Expect::Codes(dvc, haul) => codes.1 == haul && dvc.map_or(codes.0 != 0, |dvc| codes.0 == dvc),
             _ => codes.0 == codes.1,
         };
         if !fits {
@@ -201,7 +203,13 @@ impl Step {
             Expect::SameCode | Expect::Codes(..) => true,
         };
         if *expect == Expect::SameCodeAndError && !is_same_output {
-            bail!("the error differs\n--- dvc\n{}\n--- haul\n{}", dvc.stderr, haul.stderr);
+            bail!(
+                "the error differs\n--- dvc\n{}{}\n--- haul\n{}{}",
+                dvc.stdout,
+                dvc.stderr,
+                haul.stdout,
+                haul.stderr
+            );
         }
         if !is_same_output {
             bail!("the output differs\n--- dvc\n{}\n--- haul\n{}", dvc.stdout, haul.stdout);

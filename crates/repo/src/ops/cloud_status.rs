@@ -13,7 +13,7 @@ use super::session::Stores;
 use super::versioned;
 use crate::git::RevisionSet;
 use crate::ops::Failure;
-use crate::{Repo, Result, SelectOptions};
+use crate::{LockWait, Repo, Result, SelectOptions};
 
 /// What to compare.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +26,8 @@ pub struct CloudStatusOptions {
     pub remote: Option<String>,
     /// Requests under way at once.
     pub jobs: Option<usize>,
+    /// How long to wait while another command reads or writes metafiles.
+    pub wait: LockWait,
     /// Stops the work.
     pub cancel: CancellationToken,
 }
@@ -97,6 +99,7 @@ pub async fn cloud_status(
         revisions: options.revisions,
         remote: options.remote.as_deref(),
         max_size_bytes: None,
+        wait: options.wait,
     };
     let collected = collect::collect(&session, &request)?;
     let failed = Mutex::new(collected.failed);

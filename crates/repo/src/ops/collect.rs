@@ -15,7 +15,7 @@ use super::versioned::{Share, VersionedBatch, VersionedOut, homes};
 use crate::git::RevisionSet;
 use crate::index::CommitReader;
 use crate::ops::Failure;
-use crate::{DirManifest, Error, Index, Out, Result, SelectOptions, Selection};
+use crate::{DirManifest, Error, Index, LockWait, Out, Result, SelectOptions, Selection};
 
 /// Manifests that are read from a remote side by side.
 const MANIFESTS_AT_ONCE: usize = 16;
@@ -38,6 +38,8 @@ pub(super) struct Request<'a> {
     pub(super) remote: Option<&'a str>,
     /// Pass over outs of at least this size in bytes.
     pub(super) max_size_bytes: Option<u64>,
+    /// How long to wait while another command reads or writes metafiles.
+    pub(super) wait: LockWait,
 }
 
 /// One out, or a part of it, that takes part.
@@ -81,8 +83,12 @@ pub(super) struct Collected {
 pub(super) fn collect(session: &Session<'_>, request: &Request<'_>) -> Result<Collected> {
     let mut collector =
         Collector { session, request, by_remote: BTreeMap::new(), collected: Collected::default() };
+    // DVC writes metafiles in place: one that is half written would say that there is nothing to do.
+    // Deviation: DVC holds the lock until the last byte is transferred; here others can work meanwhile.
+    let lock = session.repo.lock(request.wait)?;
     let selection = Selection::resolve(session.repo, request.select)?;
     collector.add_outs(&selection)?;
+    drop(lock);
     if request.revisions != RevisionSet::default() {
         collector.add_revisions()?;
     }

@@ -29,7 +29,7 @@ pub struct FetchOptions {
     pub mode: TransferMode,
     /// Pass over outs whose recorded size in bytes is at least this (`--max-size`).
     pub max_size_bytes: Option<u64>,
-    /// How long to wait while unused objects are deleted.
+    /// How long to wait while unused objects are deleted, or another command reads or writes metafiles.
     pub wait: LockWait,
     /// Stops the work.
     pub cancel: CancellationToken,
@@ -82,6 +82,7 @@ pub async fn fetch(repo: &Repo, options: &FetchOptions, observer: &dyn Observer)
         revisions: options.revisions,
         remote: options.remote.as_deref(),
         max_size_bytes: options.max_size_bytes,
+        wait: options.wait,
     };
     let collected = collect::collect(&session, &request)?;
     let failed = Mutex::new(collected.failed);

@@ -30,7 +30,7 @@ pub struct PushOptions {
     pub mode: TransferMode,
     /// Believe that a directory's files are on the remote if its manifest is, as DVC does.
     pub trust_dir: bool,
-    /// How long to wait while unused objects are deleted.
+    /// How long to wait while unused objects are deleted, or another command reads or writes metafiles.
     pub wait: LockWait,
     /// Stops the work.
     pub cancel: CancellationToken,
@@ -85,6 +85,7 @@ pub async fn push(repo: &Repo, options: &PushOptions, observer: &dyn Observer) -
         revisions: options.revisions,
         remote: options.remote.as_deref(),
         max_size_bytes: None,
+        wait: options.wait,
     };
     let collected = collect::collect(&session, &request)?;
     let failed = Mutex::new(collected.failed);

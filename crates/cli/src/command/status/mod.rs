@@ -41,6 +41,7 @@ impl StatusArgs {
                 revisions: self.revisions.set(),
                 remote: self.remote.name(),
                 jobs: self.remote.n_jobs(),
+                wait: context.lock_wait(),
                 cancel: context.cancellation(),
             };
             return cloud::run(context, &repo, &options, format);
