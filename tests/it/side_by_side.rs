@@ -80,10 +80,10 @@ fn metafiles_that_another_command_writes_are_not_read() {
     repo.haul(["add", "file"]).success();
     let lock = fs_err::File::open(repo.join(".dvc/tmp/lock")).unwrap();
     lock.file().lock().unwrap();
-    let running =
-        [&["push"][..], &["fetch"], &["pull"], &["status", "-c"]].map(|command| repo.start(command));
-    for command in running {
-        command.wait(IN_TIME).code(255).stderr_has(&["Unable to acquire lock"]);
+    let commands = [(&["push"][..], 1), (&["fetch"], 1), (&["pull"], 1), (&["status", "-c"], 255)];
+    let running = commands.map(|(command, code)| (repo.start(command), code));
+    for (command, code) in running {
+        command.wait(IN_TIME).code(code).stderr_has(&["Unable to acquire lock"]);
     }
     assert!(server.keys("bucket").is_empty());
     drop(lock);
