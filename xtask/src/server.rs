@@ -127,8 +127,8 @@ impl Drop for Server {
     fn drop(&mut self) {
         if let Some(child) = &mut self.child {
             drop(child.stdin.take());
-            // It stops by itself now; the time limit is for one that hangs.
-            for _ in 0..50 {
+            // It stops by itself now, and deletes what it kept, which may be much; the limit is for one that hangs.
+            for _ in 0..1200 {
                 if child.try_wait().is_ok_and(|status| status.is_some()) {
                     return;
                 }
