@@ -103,6 +103,8 @@ fn renewal_that_fails_keeps_what_was_sent_and_the_next_push_sends_the_rest() {
     let n_put = server.count(Operation::PutObject);
     repo.haul(["push"]).success();
     assert_eq!(server.objects("bucket").len(), N_FILES + 1);
-    assert_eq!(server.count(Operation::PutObject) - n_put, N_FILES + 1 - n_sent);
+    // What the server still had in hand when the first push ended may have been stored after it was counted.
+    let n_put_again = server.count(Operation::PutObject) - n_put;
+    assert!(n_put_again > 0 && n_put_again <= N_FILES + 1 - n_sent, "{n_put_again} objects sent again");
     world.assert_no_secret_on_disk(&[]);
 }
