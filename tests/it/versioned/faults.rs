@@ -156,14 +156,24 @@ fn metafile_that_changes_during_the_push_is_left_alone() {
 fn push_waits_for_whoever_holds_the_lock_before_it_records() {
     let (server, environment) = stage();
     let repo = with_data(&environment, &server);
+    server.inject(Fault::on(Operation::PutObject, FaultAction::Delay(Duration::from_millis(500))).times(1));
+    let mut running = repo.start(["push"]);
+    let mut wait_for_puts = |n_puts| {
+        let mut patience = 3000;
+        while server.count(Operation::PutObject) < n_puts && running.is_running() && patience > 0 {
+            std::thread::sleep(Duration::from_millis(10));
+            patience -= 1;
+        }
+    };
+    // The metafiles were read when the first file is sent; nobody needs the lock until the last one is there.
+    wait_for_puts(1);
     let lock =
         fs_err::OpenOptions::new().write(true).open(repo.join(".dvc/tmp/lock")).expect("DVC's lock is there");
     lock.file().lock().expect("nobody holds it");
-    let mut running = repo.start(["push"]);
-    let mut patience = 3000;
-    while server.count(Operation::PutObject) < N_FILES && running.is_running() && patience > 0 {
+    wait_for_puts(N_FILES);
+    for _ in 0..200 {
+        assert!(running.is_running(), "it ended without the lock");
         std::thread::sleep(Duration::from_millis(10));
-        patience -= 1;
     }
     assert!(!repo.read("data.dvc").contains("cloud"));
     drop(lock);
