@@ -41,7 +41,7 @@ pub(crate) struct GlobalArgs {
     /// Print the version
     #[arg(short = 'V', long, exclusive = true)]
     pub(crate) version: bool,
-    /// Run as if started in <path>
+    /// Run as if started in this folder
     #[arg(long, value_name = "path")]
     pub(crate) cd: Option<PathBuf>,
     /// Wait for as long as another process holds the lock of the repository
