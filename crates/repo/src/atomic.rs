@@ -15,7 +15,7 @@ pub(crate) fn write(path: &Path, content: &[u8]) -> Result<()> {
     write_through_temp_file(path, content, true)
 }
 
-/// Does what [`write`] does, and does not wait for the disk: for what has no meaning after a power failure.
+/// Does what [`write()`] does, and does not wait for the disk: for what has no meaning after a power failure.
 pub(crate) fn write_unsynced(path: &Path, content: &[u8]) -> Result<()> {
     write_through_temp_file(path, content, false)
 }

@@ -1,6 +1,6 @@
 //! Making an out of the workspace what it should be: what differs, and writing it.
 //!
-//! [`plan`] compares and touches nothing; [`apply`] writes. Between the two the caller decides whether what would
+//! [`plan()`] compares and touches nothing; [`apply()`] writes. Between the two the caller decides whether what would
 //! be lost may be lost.
 
 mod apply;

@@ -92,7 +92,7 @@ pub struct CheckoutReport {
 ///
 /// # Errors
 ///
-/// [`Error::UnsavedFiles`](crate::Error::UnsavedFiles) before anything is written, if files would be
+/// [`Error::UnsavedFiles`] before anything is written, if files would be
 /// overwritten or deleted whose content is in no cache.
 pub fn checkout(repo: &Repo, options: &CheckoutOptions, observer: &dyn Observer) -> Result<CheckoutReport> {
     let _lock = repo.lock(options.wait)?;

@@ -7,9 +7,9 @@
 //! |---|---|
 //! | `store.rs` | [`VersionedStore`]: what is asked of a store beyond [`RemoteStore`](crate::RemoteStore) |
 //! | `view.rs` | [`RecordedVersions`]: recorded versions, to be fetched as if they were named by their hash |
-//! | `push.rs` | [`push`]: new versions of files |
-//! | `look_up.rs` | [`look_up`]: what became of recorded versions |
-//! | `adopt.rs` | [`adopt`]: versions that somebody else made |
+//! | `push.rs` | [`push()`]: new versions of files |
+//! | `look_up.rs` | [`look_up()`]: what became of recorded versions |
+//! | `adopt.rs` | [`adopt()`]: versions that somebody else made |
 //!
 //! Source: <https://dvc.org/doc/user-guide/data-management/cloud-versioning>.
 

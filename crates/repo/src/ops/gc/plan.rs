@@ -42,8 +42,9 @@ pub struct GcPlan {
 ///
 /// # Errors
 ///
-/// [`Error::RevisionCollection`], [`Error::UnknownRevision`], [`Error::ShallowClone`] and [`Error::Git`] if nobody can
-/// tell what is used; [`Error::Locked`] if another command is at work; errors of the configuration and of remotes.
+/// [`RevisionCollection`](crate::Error::RevisionCollection), [`UnknownRevision`](crate::Error::UnknownRevision),
+/// [`ShallowClone`](crate::Error::ShallowClone) and [`Git`](crate::Error::Git) if nobody can tell what is used;
+/// [`Locked`](crate::Error::Locked) if another command is at work; errors of the configuration and of remotes.
 pub async fn plan_gc(repo: Repo, options: GcOptions, observer: &dyn Observer) -> Result<GcPlan> {
     let projects = projects::open(repo, &options)?;
     let mut used = used::collect(&projects, &options)?;
