@@ -10,7 +10,7 @@ use haul_tests::raw::{RawReply, RawServer};
 use haul_tests::tls::Certificate;
 use haul_tests::{Folder, TestEnvironment};
 
-use crate::environment;
+use crate::{environment, with_file};
 
 /// So many objects are enough that the remote is listed.
 const N_FILES: usize = 8;
@@ -193,30 +193,21 @@ fn upload_in_parts_with_checksums_is_announced_with_their_algorithm() {
 
 #[test]
 fn attempts_are_as_many_as_the_settings_say() {
-    for (setting, n_attempts) in
-        [("max_attempts = 1", 1), ("max_attempts = 4", 4), ("retry_mode = legacy\nmax_attempts = 2", 2)]
-    {
+    let (throttled, failed) = ((503, "SlowDown"), (500, "InternalError"));
+    for (setting, (status, code), n_attempts) in [
+        ("max_attempts = 1", throttled, 1),
+        ("max_attempts = 4", throttled, 4),
+        ("retry_mode = legacy\nmax_attempts = 2", throttled, 2),
+        ("retry_mode = standard", failed, 3),
+        ("retry_mode = adaptive", failed, 3),
+        ("retry_mode = legacy", failed, 5),
+    ] {
         let server = EmbeddedS3::new();
         let environment = world(&server);
         settings(&environment, &format!("[default]\n{setting}\n"));
-        let repo = environment.repository_at("repo", &server.endpoint());
-        repo.write("file", "content");
-        repo.haul(["add", "file"]).success();
-        server.inject(Fault::on(Operation::PutObject, FaultAction::error(503, "SlowDown")));
-        repo.haul(["push"]).failure().stderr_has(&["SlowDown"]);
-        assert_eq!(server.count(Operation::PutObject), n_attempts, "{setting}");
-    }
-    for (setting, n_attempts) in
-        [("retry_mode = standard", 3), ("retry_mode = adaptive", 3), ("retry_mode = legacy", 5)]
-    {
-        let server = EmbeddedS3::new();
-        let environment = world(&server);
-        settings(&environment, &format!("[default]\n{setting}\n"));
-        let repo = environment.repository_at("repo", &server.endpoint());
-        repo.write("file", "content");
-        repo.haul(["add", "file"]).success();
-        server.inject(Fault::on(Operation::PutObject, FaultAction::error(500, "InternalError")));
-        repo.haul(["push"]).failure().stderr_has(&["InternalError"]);
+        let repo = with_file(&environment, &server.endpoint());
+        server.inject(Fault::on(Operation::PutObject, FaultAction::error(status, code)));
+        repo.haul(["push"]).failure().stderr_has(&[code]);
         assert_eq!(server.count(Operation::PutObject), n_attempts, "{setting}");
     }
 }
@@ -226,9 +217,7 @@ fn mode_of_retries_leaves_patience_with_a_server_that_asks_for_it() {
     let server = EmbeddedS3::new();
     let environment = world(&server);
     settings(&environment, "[default]\nretry_mode = standard\n");
-    let repo = environment.repository_at("repo", &server.endpoint());
-    repo.write("file", "content");
-    repo.haul(["add", "file"]).success();
+    let repo = with_file(&environment, &server.endpoint());
     server.inject(Fault::on(Operation::PutObject, FaultAction::error(503, "SlowDown")).times(5));
     repo.haul(["push"]).success();
     assert_eq!(server.count(Operation::PutObject), 6);

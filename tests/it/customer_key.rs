@@ -3,16 +3,14 @@
 use haul_tests::embedded::{EmbeddedS3, Operation, Permission, User};
 use haul_tests::{Folder, TestEnvironment};
 
-use crate::environment;
+use crate::served;
 
 const KEY: &str = "U2VjcmV0U2VjcmV0U2VjcmV0U2VjcmV0U2VjcmV0ISE=";
 const OTHER_KEY: &str = "QW5vdGhlckFub3RoZXJBbm90aGVyQW5vdGhlckFub3Q=";
 
 /// A server, and a world whose user has these rights; `None` is all of them.
 fn stage(rights: Option<&[Permission]>) -> (EmbeddedS3, TestEnvironment) {
-    let server = EmbeddedS3::new();
-    let mut environment = environment();
-    environment.use_keys_of(&server);
+    let (server, mut environment) = served();
     environment.guard_secret(KEY);
     environment.guard_secret(OTHER_KEY);
     if let Some(rights) = rights {

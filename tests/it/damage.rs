@@ -6,12 +6,10 @@ use haul_tests::dataset::Random;
 use haul_tests::embedded::{EmbeddedS3, Fault, FaultAction, Operation};
 use haul_tests::objects::{is_directory, key_of, md5_of, put_directory, put_object, track};
 
-use crate::environment;
+use crate::served;
 
 fn with_server() -> (EmbeddedS3, TestEnvironment) {
-    let server = EmbeddedS3::new();
-    let mut environment = environment();
-    environment.use_keys_of(&server);
+    let (server, environment) = served();
     (server, environment)
 }
 

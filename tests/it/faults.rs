@@ -9,12 +9,10 @@ use haul_tests::embedded::{EmbeddedS3, Fault, FaultAction, Operation};
 use haul_tests::objects::{put_object, track};
 use haul_tests::raw::{RawReply, RawServer};
 
-use crate::environment;
+use crate::{environment, served, with_file};
 
 fn with_server() -> (EmbeddedS3, TestEnvironment) {
-    let server = EmbeddedS3::new();
-    let mut environment = environment();
-    environment.use_keys_of(&server);
+    let (server, environment) = served();
     (server, environment)
 }
 
@@ -71,9 +69,7 @@ fn body_that_is_cut_is_fetched_again() {
 #[test]
 fn error_under_a_200_is_seen_in_a_listing() {
     let (server, environment) = with_server();
-    let repo = environment.repository_at("repo", &server.endpoint());
-    repo.write("file", "content");
-    repo.haul(["add", "file"]).success();
+    let repo = with_file(&environment, &server.endpoint());
     server.inject(
         Fault::on(Operation::ListObjectsV2, FaultAction::ErrorUnderOk { code: "InternalError".to_owned() })
             .times(1),
@@ -89,9 +85,7 @@ fn error_under_a_200_is_seen_in_a_listing() {
 #[test]
 fn access_denied_is_not_tried_again() {
     let (server, environment) = with_server();
-    let repo = environment.repository_at("repo", &server.endpoint());
-    repo.write("file", "content");
-    repo.haul(["add", "file"]).success();
+    let repo = with_file(&environment, &server.endpoint());
     server.inject(Fault::on(Operation::PutObject, FaultAction::error(403, "AccessDenied")));
     repo.haul(["push"]).failure().stderr_has(&["AccessDenied"]);
     assert_eq!(server.count(Operation::PutObject), 1);

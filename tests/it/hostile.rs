@@ -3,22 +3,14 @@
 
 use std::time::Duration;
 
-use haul_tests::embedded::EmbeddedS3;
 use haul_tests::objects::{directory_bytes, key_of, md5_of, put_directory, put_object, track};
 use haul_tests::raw::{RawReply, RawRequest, RawServer};
 use haul_tests::{Folder, TestEnvironment};
 
-use crate::environment;
+use crate::{environment, served};
 
 /// The timeouts of these remotes are two seconds; a handful of attempts fit well into this.
 const IN_TIME: Duration = Duration::from_mins(1);
-
-fn with_server() -> (EmbeddedS3, TestEnvironment) {
-    let server = EmbeddedS3::new();
-    let mut environment = environment();
-    environment.use_keys_of(&server);
-    (server, environment)
-}
 
 fn impatient_repository<'a>(environment: &'a TestEnvironment, endpoint: &str) -> Folder<'a> {
     let repo = environment.repository_at("repo", endpoint);
@@ -29,7 +21,7 @@ fn impatient_repository<'a>(environment: &'a TestEnvironment, endpoint: &str) ->
 
 /// A directory object with this entry is refused, and nothing is written anywhere.
 fn manifest_is_refused(relpaths: &[&str]) {
-    let (server, environment) = with_server();
+    let (server, environment) = served();
     let repo = environment.repository_at("repo", &server.endpoint());
     let oid = put_object(&server, b"planted");
     let entries: Vec<_> = relpaths.iter().map(|path| (oid.as_str(), *path)).collect();
@@ -83,7 +75,7 @@ fn manifest_that_names_a_path_twice_or_as_file_and_folder_is_refused() {
 #[test]
 fn manifest_with_an_md5_that_is_none_is_refused() {
     for md5 in ["", "zz", "../../../../etc/passwd", "d41d8cd98f00b204e9800998ecf8427e00"] {
-        let (server, environment) = with_server();
+        let (server, environment) = served();
         let repo = environment.repository_at("repo", &server.endpoint());
         let directory = put_directory(&server, &[(md5, "file")]);
         track(&repo, "data", &directory);
@@ -94,7 +86,7 @@ fn manifest_with_an_md5_that_is_none_is_refused() {
 
 #[test]
 fn manifest_that_is_not_what_its_name_says_is_refused() {
-    let (server, environment) = with_server();
+    let (server, environment) = served();
     let repo = environment.repository_at("repo", &server.endpoint());
     let oid = put_object(&server, b"content");
     let honest = directory_bytes(&[(&oid, "file")]);
@@ -246,7 +238,7 @@ fn data_is_not_moved_into_git_or_dvc() {
 
 #[test]
 fn link_out_of_the_output_is_not_written_through() {
-    let (server, environment) = with_server();
+    let (server, environment) = served();
     let repo = environment.repository_at("repo", &server.endpoint());
     let outside = environment.folder("outside");
     let oid = put_object(&server, b"planted");
@@ -264,7 +256,7 @@ fn reply_is_survived(
     picks: impl Fn(&RawRequest) -> bool + Send + Sync + 'static,
     reply: impl Fn(&RawRequest) -> RawReply + Send + Sync + 'static,
 ) {
-    let (server, environment) = with_server();
+    let (server, environment) = served();
     let oid = put_object(&server, b"the right content");
     let front = RawServer::in_front_of(&server, move |request| picks(request).then(|| reply(request)));
     let repo = impatient_repository(&environment, &front.endpoint());
@@ -322,7 +314,7 @@ fn redirect_to_another_host_is_not_followed_with_keys() {
 
 /// A push must come to an end in time, be it with an error, when each listing is answered with `reply`.
 fn listing_ends(reply: impl Fn(&RawRequest) -> RawReply + Send + Sync + 'static, must_fail: bool) {
-    let (server, environment) = with_server();
+    let (server, environment) = served();
     let front = RawServer::in_front_of(&server, move |request| request.is_listing().then(|| reply(request)));
     let repo = impatient_repository(&environment, &front.endpoint());
     for index in 0..20 {
@@ -389,7 +381,7 @@ fn listing_nested_without_end_is_refused() {
 
 #[test]
 fn listing_that_invents_objects_of_other_sizes_does_not_stop_a_push() {
-    let (server, environment) = with_server();
+    let (server, environment) = served();
     let oid = md5_of(b"content");
     let key = key_of(&oid);
     let front = RawServer::in_front_of(&server, move |request| {

@@ -9,7 +9,7 @@ use haul_tests::embedded::{EmbeddedS3, Fault, FaultAction, Operation};
 
 use haul_tests::objects::is_directory;
 
-use crate::environment;
+use crate::{environment, served, with_file};
 
 /// Waits until the server has seen `n` requests of an operation; the caller's next assertion fails if it never does.
 fn wait_for(server: &EmbeddedS3, operation: Operation, n: usize) {
@@ -21,9 +21,7 @@ fn wait_for(server: &EmbeddedS3, operation: Operation, n: usize) {
 
 #[test]
 fn interrupt_of_push_ends_with_252_and_the_next_push_goes_on() {
-    let server = EmbeddedS3::new();
-    let mut environment = environment();
-    environment.use_keys_of(&server);
+    let (server, environment) = served();
     let repo = environment.repository_at("repo", &server.endpoint());
     DataSet { n_small_files: 60, ..DataSet::default() }.write_to(&repo.join("data"));
     repo.haul(["add", "data"]).success();
@@ -46,9 +44,7 @@ fn interrupt_of_push_ends_with_252_and_the_next_push_goes_on() {
 
 #[test]
 fn interrupt_of_pull_ends_with_252_and_the_next_pull_goes_on() {
-    let server = EmbeddedS3::new();
-    let mut environment = environment();
-    environment.use_keys_of(&server);
+    let (server, environment) = served();
     let repo = environment.repository_at("repo", &server.endpoint());
     DataSet { n_small_files: 60, ..DataSet::default() }.write_to(&repo.join("data"));
     repo.haul(["add", "data"]).success();
@@ -69,12 +65,8 @@ fn interrupt_of_pull_ends_with_252_and_the_next_pull_goes_on() {
 
 #[test]
 fn interrupt_while_the_server_is_silent_ends_at_once() {
-    let server = EmbeddedS3::new();
-    let mut environment = environment();
-    environment.use_keys_of(&server);
-    let repo = environment.repository_at("repo", &server.endpoint());
-    repo.write("file", "content");
-    repo.haul(["add", "file"]).success();
+    let (server, environment) = served();
+    let repo = with_file(&environment, &server.endpoint());
     server.inject(Fault::everywhere(FaultAction::Silence));
     let mut running = repo.start(["push"]);
     let end = Instant::now() + Duration::from_secs(30);
@@ -121,12 +113,8 @@ fn interrupt_while_somebody_else_holds_the_lock_ends_with_252() {
 
 #[test]
 fn interrupt_while_transfers_are_locked_ends_with_252() {
-    let server = EmbeddedS3::new();
-    let mut environment = environment();
-    environment.use_keys_of(&server);
-    let repo = environment.repository_at("repo", &server.endpoint());
-    repo.write("file", "content");
-    repo.haul(["add", "file"]).success();
+    let (server, environment) = served();
+    let repo = with_file(&environment, &server.endpoint());
     repo.haul(["push"]).success();
     let lock = fs_err::File::open(repo.join(".dvc/tmp/haul/transfer.lock")).unwrap();
     lock.file().lock().unwrap();

@@ -9,7 +9,7 @@ use haul_tests::objects::{is_directory, key_of};
 use haul_tests::tree::Tree;
 use haul_tests::{Folder, TestEnvironment};
 
-use crate::environment;
+use crate::{environment, served};
 
 /// How often each command is killed.
 const ROUNDS: u64 = 5;
@@ -20,9 +20,7 @@ struct Stage {
 }
 
 fn stage() -> Stage {
-    let server = EmbeddedS3::new();
-    let mut environment = environment();
-    environment.use_keys_of(&server);
+    let (server, environment) = served();
     Stage { server, environment }
 }
 

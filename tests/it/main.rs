@@ -3,7 +3,8 @@
 //! One module per subject; names are `subject_condition_expectation`. Nothing here needs a network, a container, a
 //! `git` process or Python: the S3 server is the embedded one. Tests against real servers are in `integration`.
 
-use haul_tests::TestEnvironment;
+use haul_tests::embedded::EmbeddedS3;
+use haul_tests::{Folder, TestEnvironment};
 
 mod aws_settings;
 mod credentials;
@@ -34,4 +35,20 @@ mod versioned;
 /// Makes a world of its own for a test, with the program in it.
 fn environment() -> TestEnvironment {
     TestEnvironment::new(env!("CARGO_BIN_EXE_haul-under-test"))
+}
+
+/// Starts a server, and makes a world that has its keys.
+fn served() -> (EmbeddedS3, TestEnvironment) {
+    let server = EmbeddedS3::new();
+    let mut environment = environment();
+    environment.use_keys_of(&server);
+    (server, environment)
+}
+
+/// Makes a repository whose default remote is at the endpoint, and adds `file` to it.
+fn with_file<'a>(environment: &'a TestEnvironment, endpoint: &str) -> Folder<'a> {
+    let repo = environment.repository_at("repo", endpoint);
+    repo.write("file", "content");
+    repo.haul(["add", "file"]).success();
+    repo
 }

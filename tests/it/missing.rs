@@ -4,13 +4,11 @@ use haul_tests::embedded::{EmbeddedS3, Operation};
 use haul_tests::objects::{directory_bytes, key_of, md5_of, put_directory, put_object, track};
 use haul_tests::{Folder, TestEnvironment};
 
-use crate::environment;
+use crate::{environment, served};
 
 #[test]
 fn pull_of_an_object_that_is_nowhere_fails_and_names_it() {
-    let server = EmbeddedS3::new();
-    let mut environment = environment();
-    environment.use_keys_of(&server);
+    let (server, environment) = served();
     let repo = environment.repository_at("repo", &server.endpoint());
     track(&repo, "file", &md5_of(b"lost"));
     repo.haul(["fetch"]).failure().stderr_has(&["file"]);
@@ -19,9 +17,7 @@ fn pull_of_an_object_that_is_nowhere_fails_and_names_it() {
 
 #[test]
 fn fetch_of_a_directory_with_a_missing_member_names_it() {
-    let server = EmbeddedS3::new();
-    let mut environment = environment();
-    environment.use_keys_of(&server);
+    let (server, environment) = served();
     let repo = environment.repository_at("repo", &server.endpoint());
     let one = put_object(&server, b"one");
     let directory = put_directory(&server, &[(&one, "a"), (&md5_of(b"lost"), "sub/lost.txt")]);
@@ -33,9 +29,7 @@ fn fetch_of_a_directory_with_a_missing_member_names_it() {
 
 #[test]
 fn push_of_an_object_that_is_not_in_the_cache_fails_and_names_it() {
-    let server = EmbeddedS3::new();
-    let mut environment = environment();
-    environment.use_keys_of(&server);
+    let (server, environment) = served();
     let repo = environment.repository_at("repo", &server.endpoint());
     track(&repo, "file", &md5_of(b"lost"));
     repo.haul(["push"]).failure().stderr_has(&["file"]);
@@ -64,9 +58,7 @@ fn command_outside_of_a_repository_fails_with_253() {
 
 #[test]
 fn bucket_that_does_not_exist_is_named() {
-    let server = EmbeddedS3::new();
-    let mut environment = environment();
-    environment.use_keys_of(&server);
+    let (server, environment) = served();
     let repo = environment.repository_at("repo", &server.endpoint());
     repo.haul(["remote", "modify", "origin", "url", "s3://nobodys/store"]).success();
     repo.write("file", "content");
@@ -76,9 +68,7 @@ fn bucket_that_does_not_exist_is_named() {
 
 #[test]
 fn wrong_secret_key_is_told_apart_from_missing_data() {
-    let server = EmbeddedS3::new();
-    let mut environment = environment();
-    environment.use_keys_of(&server);
+    let (server, mut environment) = served();
     environment.set("AWS_SECRET_ACCESS_KEY", "notthesecretkeyatall");
     let repo = environment.repository_at("repo", &server.endpoint());
     let oid = put_object(&server, b"content");
@@ -98,9 +88,7 @@ fn with_lost_directory<'a>(environment: &'a TestEnvironment, server: &EmbeddedS3
 
 #[test]
 fn pull_goes_on_without_a_list_of_files_that_is_nowhere() {
-    let server = EmbeddedS3::new();
-    let mut environment = environment();
-    environment.use_keys_of(&server);
+    let (server, environment) = served();
     let repo = with_lost_directory(&environment, &server);
     let output = repo.haul(["pull"]).failure().code(1);
     assert_eq!(output.stdout, "A       f\n1 file fetched and 1 file added\n");
@@ -121,9 +109,7 @@ fn pull_goes_on_without_a_list_of_files_that_is_nowhere() {
 
 #[test]
 fn nothing_is_said_to_be_in_sync_before_an_error() {
-    let server = EmbeddedS3::new();
-    let mut environment = environment();
-    environment.use_keys_of(&server);
+    let (server, environment) = served();
     let repo = with_lost_directory(&environment, &server);
     repo.haul(["fetch", "f"]).success();
     let output = repo.haul(["status", "-c"]).failure().code(1);

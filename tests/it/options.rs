@@ -8,7 +8,7 @@ use haul_tests::objects::{key_of, md5_of};
 use haul_tests::tls::Certificate;
 use haul_tests::{Folder, TestEnvironment};
 
-use crate::environment;
+use crate::{environment, served, with_file};
 
 const CUSTOMER_KEY: &str = "U2VjcmV0U2VjcmV0U2VjcmV0U2VjcmV0U2VjcmV0ISE=";
 
@@ -112,9 +112,7 @@ fn customer_key_locks_every_object() {
 
 #[test]
 fn customer_key_locks_an_object_sent_in_parts() {
-    let server = EmbeddedS3::new();
-    let mut environment = environment();
-    environment.use_keys_of(&server);
+    let (server, environment) = served();
     environment
         .folder("aws")
         .write("config", "[default]\ns3 =\n  multipart_threshold = 6MB\n  multipart_chunksize = 5MB\n");
@@ -169,9 +167,7 @@ fn headers_go_with_the_operations_that_take_them_and_all_of_them_are_signed() {
     let of_object = [("acl", "private"), ("sse", "aws:kms"), ("sse_kms_key_id", "my-key")];
     let of_key = [("acl", "private"), ("sse_customer_key", CUSTOMER_KEY)];
     for options in [&of_object[..], &of_key] {
-        let server = EmbeddedS3::new();
-        let mut environment = environment();
-        environment.use_keys_of(&server);
+        let (server, environment) = served();
         let settings = "[default]\ns3 =\n  multipart_threshold = 6MB\n  multipart_chunksize = 5MB\n";
         environment.folder("aws").write("config", settings);
         let repo = environment.repository_at("repo", &server.endpoint());
@@ -311,9 +307,7 @@ fn anonymous_login_reads_a_public_bucket_without_a_signature() {
         EmbeddedS3::start(EmbeddedOptions { buckets: vec![bucket], ..EmbeddedOptions::default() }).unwrap();
     let mut environment = environment();
     environment.use_keys_of(&server);
-    let repo = environment.repository_at("repo", &server.endpoint());
-    repo.write("file", "content");
-    repo.haul(["add", "file"]).success();
+    let repo = with_file(&environment, &server.endpoint());
     repo.haul(["push"]).success();
     server.take_requests();
     repo.haul(["remote", "modify", "origin", "allow_anonymous_login", "true"]).success();
@@ -357,9 +351,7 @@ fn private_authority_is_trusted_where_it_is_named_and_only_there() {
     let mut environment = environment();
     environment.use_keys_of(&server);
     let files = certificate.write_to(&environment.root().join("tls")).unwrap();
-    let repo = environment.repository_at("repo", &server.endpoint());
-    repo.write("file", "content");
-    repo.haul(["add", "file"]).success();
+    let repo = with_file(&environment, &server.endpoint());
     repo.haul(["push"]).failure().stderr_has(&[&server.endpoint()]);
     assert!(server.requests().is_empty());
     repo.haul(["remote", "modify", "origin", "ssl_verify", &files.authority.display().to_string()]).success();

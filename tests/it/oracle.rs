@@ -1,11 +1,10 @@
 //! DVC reads what haul wrote, and the reverse. Skipped, visibly, where `HAUL_DVC` names no DVC.
 
 use haul_tests::dataset::DataSet;
-use haul_tests::embedded::EmbeddedS3;
 use haul_tests::environment::process_variable;
 use haul_tests::oracle::DvcOracle;
 
-use crate::environment;
+use crate::served;
 
 /// Finds DVC, or says that the test is skipped.
 #[expect(clippy::print_stderr, reason = "a skipped test is to be seen")]
@@ -24,9 +23,7 @@ fn oracle(test: &str) -> Option<DvcOracle> {
 #[test]
 fn dvc_pulls_what_haul_pushed() {
     let Some(dvc) = oracle("dvc_pulls_what_haul_pushed") else { return };
-    let server = EmbeddedS3::new();
-    let mut environment = environment();
-    environment.use_keys_of(&server);
+    let (server, mut environment) = served();
     environment.set("DVC_NO_ANALYTICS", "1");
     let repo = environment.repository_at("repo", &server.endpoint());
     DataSet::default().write_to(&repo.join("data"));
@@ -43,9 +40,7 @@ fn dvc_pulls_what_haul_pushed() {
 #[test]
 fn haul_pulls_what_dvc_pushed() {
     let Some(dvc) = oracle("haul_pulls_what_dvc_pushed") else { return };
-    let server = EmbeddedS3::new();
-    let mut environment = environment();
-    environment.use_keys_of(&server);
+    let (server, mut environment) = served();
     environment.set("DVC_NO_ANALYTICS", "1");
     let repo = environment.folder("repo");
     repo.git_init();

@@ -6,7 +6,7 @@ use haul_tests::{Folder, TestEnvironment};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::environment;
+use crate::{environment, served};
 
 /// The calls since the last look, sorted: the operation, and the key or the listing's start; what is not a success has
 /// its status, too.
@@ -362,9 +362,7 @@ fn gc_lists_each_layout_once_and_deletes_in_bulk() {
 
 #[test]
 fn gc_of_many_objects_deletes_a_thousand_with_each_request() {
-    let server = EmbeddedS3::new();
-    let mut environment = environment();
-    environment.use_keys_of(&server);
+    let (server, environment) = served();
     for index in 0..3000 {
         let oid = md5_of(format!("stranger {index}").as_bytes());
         server.put("bucket", &format!("store/files/md5/{}/{}", &oid[..2], &oid[2..]), "x");

@@ -4,15 +4,13 @@ use haul_tests::embedded::{EmbeddedS3, Operation};
 use haul_tests::objects::{key_of, md5_of};
 use haul_tests::{Folder, TestEnvironment};
 
-use crate::environment;
+use crate::served;
 
 const CONTENTS: [&str; 4] = ["v0", "v1", "v2", "now"];
 
 /// A repository with a commit that a tag names, one that a branch names, one in between, and a workspace beyond them.
 fn stage() -> (EmbeddedS3, TestEnvironment) {
-    let server = EmbeddedS3::new();
-    let mut environment = environment();
-    environment.use_keys_of(&server);
+    let (server, environment) = served();
     let repo = environment.repository_at("repo", &server.endpoint());
     let mut commits = Vec::new();
     for content in CONTENTS {
@@ -119,9 +117,7 @@ fn dvcignore_of_the_revision_counts() {
 
 #[test]
 fn repository_below_the_root_of_git_is_read_in_its_folder() {
-    let server = EmbeddedS3::new();
-    let mut environment = environment();
-    environment.use_keys_of(&server);
+    let (server, environment) = served();
     let outer = environment.folder("outer");
     outer.git_init();
     let repo = environment.folder("outer/sub");

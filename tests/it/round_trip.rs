@@ -4,13 +4,11 @@ use haul_tests::dataset::DataSet;
 use haul_tests::embedded::{BucketOptions, EmbeddedOptions, EmbeddedS3, Operation, Quirks};
 use haul_tests::objects::{directory_bytes, key_of, md5_of, put_object};
 
-use crate::environment;
+use crate::{environment, served};
 
 #[test]
 fn round_trip_of_a_data_set_through_s3_gives_the_same_bytes() {
-    let server = EmbeddedS3::new();
-    let mut environment = environment();
-    environment.use_keys_of(&server);
+    let (server, environment) = served();
     let repo = environment.repository_at("repo", &server.endpoint());
     DataSet::default().write_to(&repo.join("data"));
     let before = repo.tree("data");
@@ -45,9 +43,7 @@ fn round_trip_of_a_data_set_through_a_local_folder_gives_the_same_bytes() {
 
 #[test]
 fn push_of_a_file_and_a_directory_stores_dvc_objects() {
-    let server = EmbeddedS3::new();
-    let mut environment = environment();
-    environment.use_keys_of(&server);
+    let (server, environment) = served();
     let repo = environment.repository_at("repo", &server.endpoint());
     repo.write("file.txt", "hello");
     repo.write("folder/a", "one");
@@ -67,9 +63,7 @@ fn push_of_a_file_and_a_directory_stores_dvc_objects() {
 
 #[test]
 fn push_twice_uploads_once() {
-    let server = EmbeddedS3::new();
-    let mut environment = environment();
-    environment.use_keys_of(&server);
+    let (server, environment) = served();
     let repo = environment.repository_at("repo", &server.endpoint());
     DataSet { n_small_files: 5, ..DataSet::default() }.write_to(&repo.join("data"));
     repo.haul(["add", "data"]).success();
@@ -107,9 +101,7 @@ fn big_file_goes_and_comes_in_parts() {
 
 #[test]
 fn change_and_push_again_is_seen_by_a_pull_elsewhere() {
-    let server = EmbeddedS3::new();
-    let mut environment = environment();
-    environment.use_keys_of(&server);
+    let (server, environment) = served();
     let repo = environment.repository_at("repo", &server.endpoint());
     repo.write("data/keep", "same");
     repo.write("data/change", "before");
@@ -136,9 +128,7 @@ fn change_and_push_again_is_seen_by_a_pull_elsewhere() {
 
 #[test]
 fn legacy_output_is_pulled_from_and_pushed_to_its_own_place() {
-    let server = EmbeddedS3::new();
-    let mut environment = environment();
-    environment.use_keys_of(&server);
+    let (server, environment) = served();
     let repo = environment.repository_at("repo", &server.endpoint());
     // DVC 2 wrote no `hash: md5`, kept objects without `files/md5`, and hashed text with unix line ends.
     let oid = md5_of(b"old\n");
@@ -154,9 +144,7 @@ fn legacy_output_is_pulled_from_and_pushed_to_its_own_place() {
 
 #[test]
 fn pull_of_one_target_leaves_the_others() {
-    let server = EmbeddedS3::new();
-    let mut environment = environment();
-    environment.use_keys_of(&server);
+    let (server, environment) = served();
     let repo = environment.repository_at("repo", &server.endpoint());
     repo.write("a.txt", "a");
     repo.write("b.txt", "b");
@@ -213,9 +201,7 @@ fn second_remote_is_used_where_it_is_named() {
 
 #[test]
 fn output_whose_size_is_wrong_in_its_dvc_file_is_pulled_by_its_hash() {
-    let server = EmbeddedS3::new();
-    let mut environment = environment();
-    environment.use_keys_of(&server);
+    let (server, environment) = served();
     let repo = environment.repository_at("repo", &server.endpoint());
     let oid = put_object(&server, b"seventeen letters");
     repo.write("file.dvc", format!("outs:\n- md5: {oid}\n  size: 1\n  hash: md5\n  path: file\n"));

@@ -6,7 +6,7 @@ use haul_tests::Folder;
 use haul_tests::embedded::{EmbeddedOptions, EmbeddedS3, User};
 use haul_tests::raw::{RawReply, RawServer};
 
-use crate::environment;
+use crate::{environment, with_file};
 
 const SECRET: &str = "Very+Secret/Key0123456789abcdefghijklmnop";
 const TOKEN: &str = "SessionTokenThatNobodyMaySee0123456789==";
@@ -59,9 +59,7 @@ fn secrets_are_not_printed_when_the_server_refuses_or_breaks() {
         let body = format!("<Error><Code>AccessDenied</Code><Message>{:?}</Message></Error>", request.path);
         RawReply::new(403, &[("content-type", "application/xml")], body)
     });
-    let repo = environment.repository_at("repo", &server.endpoint());
-    repo.write("file", "content");
-    repo.haul(["add", "file"]).success();
+    let repo = with_file(&environment, &server.endpoint());
     repo.haul(["push", "-vv"]).failure();
     repo.haul(["push", "-vv", "--json"]).failure();
 }

@@ -3,17 +3,15 @@
 use std::time::Duration;
 
 use haul_tests::dataset::DataSet;
-use haul_tests::embedded::{EmbeddedS3, Fault, FaultAction, Operation};
+use haul_tests::embedded::{Fault, FaultAction, Operation};
 
-use crate::environment;
+use crate::{served, with_file};
 
 const IN_TIME: Duration = Duration::from_mins(1);
 
 #[test]
 fn two_pushes_from_two_clones_leave_a_whole_remote() {
-    let server = EmbeddedS3::new();
-    let mut environment = environment();
-    environment.use_keys_of(&server);
+    let (server, environment) = served();
     let repos = ["one", "two"].map(|name| {
         let repo = environment.repository_at(name, &server.endpoint());
         DataSet::default().write_to(&repo.join("data"));
@@ -32,9 +30,7 @@ fn two_pushes_from_two_clones_leave_a_whole_remote() {
 
 #[test]
 fn two_fetches_in_one_repository_leave_a_sound_cache() {
-    let server = EmbeddedS3::new();
-    let mut environment = environment();
-    environment.use_keys_of(&server);
+    let (server, environment) = served();
     let repo = environment.repository_at("repo", &server.endpoint());
     DataSet::default().write_to(&repo.join("data"));
     repo.haul(["add", "data"]).success();
@@ -56,9 +52,7 @@ fn two_fetches_in_one_repository_leave_a_sound_cache() {
 
 #[test]
 fn cache_that_was_damaged_on_disk_is_not_pushed() {
-    let server = EmbeddedS3::new();
-    let mut environment = environment();
-    environment.use_keys_of(&server);
+    let (server, environment) = served();
     let repo = environment.repository_at("repo", &server.endpoint());
     repo.write("file", "the right content");
     repo.haul(["add", "file"]).success();
@@ -72,12 +66,8 @@ fn cache_that_was_damaged_on_disk_is_not_pushed() {
 
 #[test]
 fn metafiles_that_another_command_writes_are_not_read() {
-    let server = EmbeddedS3::new();
-    let mut environment = environment();
-    environment.use_keys_of(&server);
-    let repo = environment.repository_at("repo", &server.endpoint());
-    repo.write("file", "content");
-    repo.haul(["add", "file"]).success();
+    let (server, environment) = served();
+    let repo = with_file(&environment, &server.endpoint());
     let lock = fs_err::File::open(repo.join(".dvc/tmp/lock")).unwrap();
     lock.file().lock().unwrap();
     let commands = [(&["push"][..], 1), (&["fetch"], 1), (&["pull"], 1), (&["status", "-c"], 255)];

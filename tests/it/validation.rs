@@ -4,18 +4,14 @@
 use haul_tests::embedded::EmbeddedS3;
 use haul_tests::{Folder, TestEnvironment};
 
-use crate::environment;
+use crate::{served, with_file};
 
 /// 32 bytes in base64.
 const CUSTOMER_KEY: &str = "U2VjcmV0U2VjcmV0U2VjcmV0U2VjcmV0U2VjcmV0ISE=";
 
 fn world() -> (EmbeddedS3, TestEnvironment) {
-    let server = EmbeddedS3::new();
-    let mut environment = environment();
-    environment.use_keys_of(&server);
-    let repo = environment.repository_at("repo", &server.endpoint());
-    repo.write("file", "content");
-    repo.haul(["add", "file"]).success();
+    let (server, environment) = served();
+    with_file(&environment, &server.endpoint());
     (server, environment)
 }
 

@@ -1,10 +1,10 @@
 //! `haul remote check`: one line each for what was found out, with the fix.
 
-use haul_tests::embedded::{EmbeddedS3, Fault, FaultAction, Operation};
+use haul_tests::embedded::{Fault, FaultAction, Operation};
 use haul_tests::raw::{RawReply, RawServer};
 
 use super::{ID, LATER, SECRET, TOKEN, json, metadata, repository, s3, world};
-use crate::environment;
+use crate::{environment, served};
 
 fn identity() -> RawReply {
     let body = "<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:sts::123456789012:assumed-role/r/s</Arn>\
@@ -61,9 +61,7 @@ fn check_tells_who_where_and_what_is_allowed_and_changes_nothing() {
 
 #[test]
 fn check_with_write_leaves_nothing_behind() {
-    let server = EmbeddedS3::new();
-    let mut environment = environment();
-    environment.use_keys_of(&server);
+    let (server, environment) = served();
     let repo = environment.repository_at("repo", &server.endpoint());
     let output = repo.haul(["remote", "check", "--write"]).success();
     output.stdout_has(&["writing      allowed", "deleting     allowed", "identity     not asked"]);
@@ -73,9 +71,7 @@ fn check_with_write_leaves_nothing_behind() {
 
 #[test]
 fn check_with_write_says_what_is_left_where_nothing_may_be_deleted() {
-    let server = EmbeddedS3::new();
-    let mut environment = environment();
-    environment.use_keys_of(&server);
+    let (server, environment) = served();
     let repo = environment.repository_at("repo", &server.endpoint());
     for operation in [Operation::DeleteObject, Operation::DeleteObjects] {
         server.inject(Fault::on(operation, FaultAction::error(403, "AccessDenied")));
@@ -89,9 +85,7 @@ fn check_with_write_says_what_is_left_where_nothing_may_be_deleted() {
 
 #[test]
 fn check_goes_on_where_listing_is_not_allowed_and_fails_in_the_end() {
-    let server = EmbeddedS3::new();
-    let mut environment = environment();
-    environment.use_keys_of(&server);
+    let (server, environment) = served();
     let repo = environment.repository_at("repo", &server.endpoint());
     server.inject(Fault::on(Operation::ListObjectsV2, FaultAction::error(403, "AccessDenied")));
     let output = repo.haul(["remote", "check", "--write"]).failure();
@@ -106,9 +100,7 @@ fn check_goes_on_where_listing_is_not_allowed_and_fails_in_the_end() {
 
 #[test]
 fn check_of_a_read_only_user_names_the_missing_right() {
-    let server = EmbeddedS3::new();
-    let mut environment = environment();
-    environment.use_keys_of(&server);
+    let (server, environment) = served();
     let repo = environment.repository_at("repo", &server.endpoint());
     server.inject(Fault::on(Operation::PutObject, FaultAction::error(403, "AccessDenied")));
     let output = repo.haul(["remote", "check", "--write"]).failure();

@@ -6,7 +6,7 @@ use haul_tests::embedded::{EmbeddedS3, Operation};
 use haul_tests::objects::{is_directory, key_of, md5_of};
 use haul_tests::{Folder, TestEnvironment};
 
-use crate::environment;
+use crate::served;
 
 mod meanwhile;
 mod remote;
@@ -16,9 +16,7 @@ const BUCKET: &str = "bucket";
 
 /// A server, and a world with its keys.
 fn stage() -> (EmbeddedS3, TestEnvironment) {
-    let server = EmbeddedS3::new();
-    let mut environment = environment();
-    environment.use_keys_of(&server);
+    let (server, environment) = served();
     (server, environment)
 }
 
