@@ -84,8 +84,8 @@ pub fn init(directory: &Path, options: InitOptions, env: &Env) -> Result<InitRep
     Ok(InitReport { root, staged: git.is_some() })
 }
 
-/// Tells whether [`make`] was killed here, so that it may go on: the configuration is not there yet, or neither is the last file it makes and
-/// Git does not know the first it stages. In a clone, Git does.
+/// Tells whether [`make`] was killed here, so that it may go on: the configuration is not there yet, or neither is the
+/// last file it makes, and Git does not know the first it stages. In a clone, Git does.
 fn is_half_made(dvc_dir: &Path, git: Option<&Git>) -> Result<bool> {
     let config = dvc_dir.join("config");
     if !config.exists() {

@@ -121,13 +121,14 @@ impl Used {
             let display = || project.repo.display_path(&out.path);
             let listed = out.files.iter().flatten().filter_map(|file| file.oid);
             // Two branches that were merged may have left a hash beside a list of other files: both count.
-            let is_listed =
-                out.recorded_manifest().is_some_and(|list| out.oid == Some(Oid::dir(md5(&list.to_bytes()))));
+            let has_whole_list = || {
+                out.recorded_manifest().is_some_and(|list| out.oid == Some(Oid::dir(md5(&list.to_bytes()))))
+            };
             let may_be_nowhere = !out.can_push || index.stage_of(out).is_repo_import;
             // Deviation: DVC gives up the objects of what was imported from other repositories; in a workspace of
             // symbolic links that would be the only copy.
-            for (oid, is_listed) in
-                out.oid.map(|oid| (oid, is_listed)).into_iter().chain(listed.map(|oid| (oid, true)))
+            for (oid, is_member) in
+                out.oid.map(|oid| (oid, false)).into_iter().chain(listed.map(|oid| (oid, true)))
             {
                 let key = (project_number, (out.layout, oid), out.remote.clone(), may_be_nowhere);
                 if self.known.insert(key) {
@@ -137,7 +138,7 @@ impl Used {
                         remote: out.remote.clone(),
                         display: display(),
                         revision: Arc::clone(revision),
-                        is_listed,
+                        is_listed: is_member || has_whole_list(),
                         may_be_nowhere,
                     });
                 }
