@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`embedded`] | an S3 server in this process: strict about signatures, records every request, fails on demand |
 //! | [`raw`] | an HTTP server that breaks rules which no S3 library would let us break |
+//! | [`fault_proxy`] | a proxy in front of any server, with TLS or without, that damages requests and replies |
 //! | [`environment`], [`command`] | a world of its own for each test, and `haul` in it |
 //! | [`terminal`] | a terminal for programs that ask |
 //! | [`dataset`], [`tree`] | data as people have it; trees compared byte for byte |
@@ -26,6 +27,7 @@ pub mod dataset;
 pub mod delay;
 pub mod embedded;
 pub mod environment;
+pub mod fault_proxy;
 pub mod git;
 pub mod objects;
 pub mod oracle;

@@ -61,7 +61,7 @@ pub struct RawReply {
 }
 
 #[derive(Debug, Clone)]
-enum Step {
+pub(crate) enum Step {
     Send(Vec<u8>),
     /// The same again and again, until the client has had enough.
     SendForever(Vec<u8>),
@@ -121,6 +121,10 @@ impl RawReply {
     /// No reply at all, with the connection open.
     pub fn silence() -> Self {
         Self { steps: vec![Step::Stall] }
+    }
+
+    pub(crate) fn steps(&self) -> &[Step] {
+        &self.steps
     }
 
     /// A redirect.
@@ -345,7 +349,13 @@ fn read_head(reader: &mut impl BufRead) -> Result<Option<(Vec<u8>, RawRequest)>>
             break;
         }
     }
-    let text = String::from_utf8_lossy(&head);
+    let request = parse_head(&head);
+    Ok(Some((head, request)))
+}
+
+/// Takes the head of a request apart; of a reply, its headers.
+pub(crate) fn parse_head(head: &[u8]) -> RawRequest {
+    let text = String::from_utf8_lossy(head);
     let mut lines = text.split("\r\n");
     let mut words = lines.next().unwrap_or_default().split(' ');
     let method = words.next().unwrap_or_default().to_owned();
@@ -355,7 +365,5 @@ fn read_head(reader: &mut impl BufRead) -> Result<Option<(Vec<u8>, RawRequest)>>
         .filter_map(|line| line.split_once(':'))
         .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
         .collect();
-    let request =
-        RawRequest { method, path: path.to_owned(), query: query.to_owned(), headers, body: String::new() };
-    Ok(Some((head.clone(), request)))
+    RawRequest { method, path: path.to_owned(), query: query.to_owned(), headers, body: String::new() }
 }
