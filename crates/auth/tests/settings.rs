@@ -110,6 +110,20 @@ fn settings_of_the_environment_win_over_the_profile() {
     assert_eq!(of_env.response_checksum_validation.unwrap().value, ChecksumMode::WhenSupported);
 }
 
+/// botocore's order: its own variable, the profile, the variable of another library.
+#[test]
+fn certificates_are_those_of_the_first_that_names_some() {
+    let config = "[default]\nca_bundle = /profile.pem\n";
+    let (own, other) = (("AWS_CA_BUNDLE", "/own.pem"), ("REQUESTS_CA_BUNDLE", "/other.pem"));
+    let bundle = |config: &str, variables: &[_]| settings(config, variables).ca_bundle.map(|path| path.value);
+    let path = |text: &str| Some(std::path::PathBuf::from(text));
+    assert_eq!(bundle(config, &[own, other]), path("/own.pem"));
+    assert_eq!(bundle(config, &[other]), path("/profile.pem"));
+    assert_eq!(bundle("", &[own, other]), path("/own.pem"));
+    assert_eq!(bundle("", &[other]), path("/other.pem"));
+    assert_eq!(bundle("", &[("REQUESTS_CA_BUNDLE", "")]), None);
+}
+
 #[test]
 fn values_of_the_wrong_type_name_key_place_and_expectation() {
     let message = error("[default]\nregion = x\ns3 =\n  multipart_threshold = 8M\n", &[]);

@@ -107,8 +107,9 @@ pub const VARIABLES: &[VariableGroup] = &[
                 "`true`: endpoints of the environment and of the AWS files do not count.",
             ),
             (
-                &["AWS_CA_BUNDLE"],
-                "A PEM file of authorities that replaces the system's, where the remote has no `ssl_verify`.",
+                &["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"],
+                "A PEM file of certificates that are trusted instead of the system's: the remote's `ssl_verify`, else \
+                 the first variable, else `ca_bundle` of the profile, else the second variable.",
             ),
             (
                 &["AWS_RETRY_MODE"],

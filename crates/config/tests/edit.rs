@@ -256,6 +256,23 @@ fn paths_of_the_command_line_are_rewritten_for_the_file() {
 }
 
 #[test]
+fn certificates_are_written_as_paths_of_the_file_and_switches_as_they_are() {
+    let fixture = Fixture::new("['remote \"a\"']\n    url = s3://bkt\n");
+    let mut stack = fixture.stack();
+    for (value, written) in [
+        ("ca.pem", "../sub/ca.pem"),
+        ("../ca.pem", "../ca.pem"),
+        ("/etc/ca.pem", "/etc/ca.pem"),
+        ("~/ca.pem", "~/ca.pem"),
+        ("FALSE", "FALSE"),
+        ("true", "true"),
+    ] {
+        stack.set(Level::Repo, &KeyPath::parse("remote.a.ssl_verify").unwrap(), value).unwrap();
+        fixture.expect(&format!("['remote \"a\"']\n    url = s3://bkt\n    ssl_verify = {written}\n"));
+    }
+}
+
+#[test]
 fn what_can_not_be_written_changes_nothing() {
     let fixture = Fixture::new(TWO);
     let mut stack = fixture.stack();

@@ -34,12 +34,16 @@ impl Fixture {
     }
 
     fn stack(&self) -> ConfigStack {
+        self.stack_in(".")
+    }
+
+    fn stack_in(&self, current_dir: &str) -> ConfigStack {
         let variables = [
             ("HOME", Path::new("/home/me").to_owned()),
             ("DVC_SYSTEM_CONFIG_DIR", self.path("system")),
             ("DVC_GLOBAL_CONFIG_DIR", self.path("global")),
         ];
-        let env = Env::new(self.root.path(), variables);
+        let env = Env::new(self.path(current_dir), variables);
         ConfigStack::load(&ConfigPaths::new(&env, Some(&self.path(".dvc"))), &env).unwrap()
     }
 
@@ -104,7 +108,17 @@ fn every_option_arrives_typed_and_located() {
 #[test]
 fn a_certificate_file_is_looked_for_beside_the_file_and_then_in_the_working_directory() {
     let text = "['remote \"a\"']\n    url = s3://bkt\n    ssl_verify = ca.pem\n";
-    let fixture = Fixture::new(&[(".dvc/config", text), ("ca.pem", "")]);
+    let fixture = Fixture::new(&[(".dvc/config", text)]);
+    fs_err::create_dir(fixture.path("sub")).unwrap();
+    let from_below = || {
+        let stack = fixture.stack_in("sub");
+        s3(stack.config().unwrap().remote(Some("a")).unwrap()).ssl_verify.unwrap().value
+    };
+    assert_eq!(from_below(), SslVerify::CaBundle(fixture.path(".dvc/ca.pem")));
+    fs_err::write(fixture.path("ca.pem"), "").unwrap();
+    assert_eq!(from_below(), SslVerify::CaBundle(fixture.path("ca.pem")), "DVC's users start at the root");
+    fs_err::write(fixture.path("sub/ca.pem"), "").unwrap();
+    assert_eq!(from_below(), SslVerify::CaBundle(fixture.path("sub/ca.pem")));
     let bundle = |fixture: &Fixture| s3(fixture.remote("a").unwrap()).ssl_verify.unwrap().value;
     assert_eq!(bundle(&fixture), SslVerify::CaBundle(fixture.path("ca.pem")));
     fs_err::write(fixture.path(".dvc/ca.pem"), "").unwrap();

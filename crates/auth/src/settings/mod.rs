@@ -28,7 +28,8 @@ pub struct AwsSettings {
     pub sts_endpoint_url: Option<Located<String>>,
     /// The `s3 =` block of the profile.
     pub s3: S3Settings,
-    /// A file of certificates that replaces the roots of the system (`AWS_CA_BUNDLE`, `ca_bundle`).
+    /// A file of certificates that replaces the roots of the system: `AWS_CA_BUNDLE`, the profile's `ca_bundle`,
+    /// `REQUESTS_CA_BUNDLE`.
     pub ca_bundle: Option<Located<PathBuf>>,
     /// How to retry (`AWS_RETRY_MODE`, `retry_mode`).
     pub retry_mode: Option<Located<RetryMode>>,

@@ -30,8 +30,10 @@ impl AwsSettings {
             },
             sts_endpoint_url: endpoint_url(Service::Sts, &reader)?,
             s3: s3_settings(&reader)?,
+            // botocore looks at the variable of another library last.
             ca_bundle: reader
                 .any("AWS_CA_BUNDLE", "ca_bundle")?
+                .or_else(|| reader.variable("REQUESTS_CA_BUNDLE"))
                 .map(|bundle| bundle.map(|path| expand(Path::new(path), env))),
             retry_mode: reader.parsed("AWS_RETRY_MODE", "retry_mode", parse::retry_mode)?,
             max_attempts: reader.parsed("AWS_MAX_ATTEMPTS", "max_attempts", parse::positive)?,

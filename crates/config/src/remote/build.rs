@@ -158,7 +158,7 @@ pub(super) fn bucket_and_prefix(parts: &UrlParts) -> (String, String) {
 /// Reads `true`, `false` or a path.
 ///
 /// `Deviation:` a relative path starts in the folder of the file, as all paths do; DVC starts in the working
-/// directory, which is tried second.
+/// directory, which is tried second. The root of the repository, where people mostly type DVC's commands, is third.
 pub(super) fn ssl_verify(value: Located<Value>, env: &Env) -> Located<SslVerify> {
     let origin: Origin = value.origin.clone();
     value.map(|value| match boolean(&value) {
@@ -168,9 +168,10 @@ pub(super) fn ssl_verify(value: Located<Value>, env: &Env) -> Located<SslVerify>
             let text = value.to_string();
             let folder = origin.file().and_then(Path::parent).unwrap_or(env.current_dir());
             let beside_file = PathBuf::from(resolve::resolve(folder, &text, env));
-            let in_current_dir = env.absolute(&text);
-            let is_elsewhere = !beside_file.exists() && in_current_dir.exists();
-            SslVerify::CaBundle(if is_elsewhere { in_current_dir } else { beside_file })
+            let of_dvc = [Some(env.absolute(&text)), folder.parent().map(|root| root.join(&text))];
+            let elsewhere =
+                of_dvc.into_iter().flatten().find(|path| !beside_file.exists() && path.exists());
+            SslVerify::CaBundle(elsewhere.unwrap_or(beside_file))
         }
     })
 }

@@ -1,5 +1,7 @@
 //! What is looked at only while an option is written: where it stands already, it is the user's or the server's to judge.
 
+use std::path::Path;
+
 use super::SslVerify;
 use super::build::ssl_verify;
 use super::rules::Options;
@@ -63,8 +65,16 @@ fn acl(options: &Options<'_>) -> Option<Notice> {
 fn certificates(options: &Options<'_>, env: &Env) -> Option<Notice> {
     let verify = ssl_verify(options.leaf("ssl_verify")?.located(), env);
     let SslVerify::CaBundle(path) = verify.value else { return None };
+    let written = options.text("ssl_verify")?.value;
     if path.is_file() {
-        return None;
+        let is_relative = Path::new(&written).is_relative() && !written.starts_with('~');
+        return is_relative.then(|| Notice::Doubtful {
+            message: format!("`{written}` starts at the configuration file; DVC starts in its working directory"),
+            hint: format!(
+                "if DVC uses the remote as well, type {}",
+                options.set("ssl_verify", "ssl_verify", &path.display().to_string())
+            ),
+        });
     }
     let message = format!("`ssl_verify` names `{}`, and there is no such file", path.display());
     let hint = format!(

@@ -6,7 +6,7 @@
 
 use super::layer::Layer;
 use super::refusal::{Setting, refused};
-use super::resolve::{holds_path, relative_to_file};
+use super::resolve::{holds_path, may_hold_path, relative_to_file};
 use super::tree::Table;
 use super::{AddRemote, ConfigStack, Edited, Notice, not_found, write};
 use crate::error::stands_at;
@@ -204,7 +204,8 @@ impl ConfigStack {
     fn for_file(&mut self, level: Level, key: &KeyPath, value: &str) -> Result<String> {
         self.refresh(level)?;
         let path = [key.section.path(), vec![key.option.as_str()]].concat();
-        if !holds_path(&path) {
+        let is_path = holds_path(&path) || (may_hold_path(&path) && boolean(&Value::Text(value.into())).is_none());
+        if !is_path {
             return Ok(value.to_owned());
         }
         let folder = self.layer(level)?.path.parent().unwrap_or(std::path::Path::new("")).to_owned();

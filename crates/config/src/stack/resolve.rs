@@ -27,6 +27,14 @@ pub(crate) fn holds_path(path: &[&str]) -> bool {
     }
 }
 
+/// Whether the option holds a path or a switch. A path is rewritten on writing.
+///
+/// `Deviation:` DVC writes a relative `ssl_verify` as it is typed, and looks for it in the working directory. Here it
+/// is relative to the file that holds it, like every other path, so that it is found from every directory.
+pub(crate) fn may_hold_path(path: &[&str]) -> bool {
+    matches!(path, ["remote", _, "ssl_verify"])
+}
+
 /// Makes a path of a file in `folder` absolute.
 pub(crate) fn resolve(folder: &Path, path: &str, env: &Env) -> String {
     if is_url(path) || Path::new(path).is_absolute() {
@@ -133,6 +141,12 @@ mod tests {
         check("~", "/home/me");
         check("~no-such-user-here/x", "/srv/repo/.dvc/~no-such-user-here/x");
         check("$HOME/x", "/srv/repo/.dvc/$HOME/x");
+    }
+
+    #[test]
+    fn only_the_certificates_of_a_remote_may_be_a_path() {
+        assert!(may_hold_path(&["remote", "a", "ssl_verify"]));
+        assert!(!may_hold_path(&["remote", "a", "url"]) && !may_hold_path(&["core", "ssl_verify"]));
     }
 
     #[test]
