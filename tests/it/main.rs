@@ -29,6 +29,7 @@ mod revisions;
 mod round_trip;
 mod secrets;
 mod side_by_side;
+mod tls;
 mod validation;
 mod versioned;
 

@@ -59,6 +59,16 @@ impl Certificate {
         })
     }
 
+    /// Makes a certificate that signed itself and calls itself an authority, as `openssl req -x509` does.
+    pub fn generate_self_signed() -> Result<Self> {
+        let key = KeyPair::generate()?;
+        let mut params = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()])?;
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, "localhost");
+        let pem = params.self_signed(&key)?.pem();
+        Ok(Self { authority_pem: pem.clone(), certificate_pem: pem, key_pem: key.serialize_pem() })
+    }
+
     /// Writes the three files into a folder.
     pub fn write_to(&self, folder: &Path) -> Result<CertificateFiles> {
         fs_err::create_dir_all(folder)?;

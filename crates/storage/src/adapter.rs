@@ -125,7 +125,7 @@ impl<T: ObjectStore + MultipartStore + Display + Debug> RemoteStore for ObjectSt
             .get_opts(&self.path(key)?, options)
             .await
             .map_err(|error| self.error("get", key, error))?;
-        let (size_bytes, etag) = (got.meta.size, got.meta.e_tag.as_deref().map(unquoted));
+        let (size_bytes, etag) = (Some(got.meta.size), got.meta.e_tag.as_deref().map(unquoted));
         let (this, key) = (self.clone(), key.to_owned());
         let stream = got.into_stream().map_err(move |error| this.error("get", &key, error)).boxed();
         Ok(Download { size_bytes, etag, stream })

@@ -79,7 +79,9 @@ impl Body {
 /// The bytes of a download.
 pub struct Download {
     /// Size of the whole object in bytes, whatever range was asked for.
-    pub size_bytes: u64,
+    ///
+    /// `None` where the store does not announce it, or ignores the range: the stream is the whole object then.
+    pub size_bytes: Option<u64>,
     /// Entity tag without its quotes.
     pub etag: Option<String>,
     /// The bytes; it ends with an error when the body is cut, stalls or is longer than announced.

@@ -134,7 +134,7 @@ impl RemoteStore for FolderStore {
             let left = left - chunk.len() as u64;
             Ok(Some((chunk, (file, left))))
         });
-        Ok(Download { size_bytes, etag: None, stream: stream.boxed() })
+        Ok(Download { size_bytes: Some(size_bytes), etag: None, stream: stream.boxed() })
     }
 
     async fn put(&self, key: &str, body: &Body, md5: Option<&Md5Digest>) -> Result<Uploaded> {

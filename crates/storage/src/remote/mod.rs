@@ -120,23 +120,28 @@ impl RemoteOdb {
 
     async fn get_whole(&self, key: &str, max_bytes: u64) -> Result<Bytes> {
         let mut download = self.store.get(key, None, None).await?;
-        if download.size_bytes > max_bytes {
-            let message = format!(
-                "`{key}` in `{}` has {} bytes, more than the {max_bytes} expected",
-                self.location(),
-                download.size_bytes
-            );
-            return Err(Error::new(ErrorKind::Corrupt, message));
+        let too_long = |size_bytes: u64| {
+            let location = self.location();
+            let message =
+                format!("`{key}` in `{location}` has {size_bytes} bytes, more than the {max_bytes} expected");
+            Error::new(ErrorKind::Corrupt, message)
+        };
+        if let Some(size_bytes) = download.size_bytes.filter(|size_bytes| *size_bytes > max_bytes) {
+            return Err(too_long(size_bytes));
         }
         // Grows with what arrives, not with what the server announces.
         let mut bytes = BytesMut::new();
         while let Some(chunk) = download.stream.next().await {
             bytes.extend_from_slice(&chunk?);
-            if bytes.len() as u64 > download.size_bytes {
+            let n_bytes = bytes.len() as u64;
+            if n_bytes > max_bytes {
+                return Err(too_long(n_bytes));
+            }
+            if download.size_bytes.is_some_and(|size_bytes| n_bytes > size_bytes) {
                 break;
             }
         }
-        if bytes.len() as u64 == download.size_bytes {
+        if download.size_bytes.is_none_or(|size_bytes| bytes.len() as u64 == size_bytes) {
             Ok(bytes.freeze())
         } else {
             Err(wrong_bytes(self.location(), key))

@@ -184,9 +184,7 @@ impl Client {
         attempts: &mut Attempts<'_>,
         used: Option<&Credentials>,
     ) -> Result<(), Failure> {
-        if failure.is_overload() {
-            self.note_overload();
-        }
+        self.note_trouble(&failure);
         let next = attempts.next(&failure, &self.health);
         tracing::debug!(op = %call.op, key = call.key, attempt = attempts.count(), ?failure, ?next, "attempt failed");
         match next {
@@ -354,7 +352,11 @@ impl Client {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(listener);
     }
 
-    fn note_overload(&self) {
+    /// Takes note of a failure: fewer requests at once may help.
+    pub(crate) fn note_trouble(&self, failure: &Failure) {
+        if !failure.is_overload() {
+            return;
+        }
         let mut listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
         listeners.retain(|listener| {
             let listener = listener.upgrade();

@@ -8,7 +8,8 @@ use haul_config::Located;
 use super::endpoint::Endpoint;
 use super::failure::{Failure, ServerFailure};
 use super::op::Op;
-use super::options::{S3Options, ServerTrust, from_origin};
+use super::options::{ListApi, S3Options};
+use super::tls;
 use super::transport::{TransportError, TransportErrorKind};
 use crate::{Error, ErrorKind};
 
@@ -33,7 +34,7 @@ impl Subject<'_> {
     }
 
     /// Returns a command that sets an option of the remote.
-    fn modify(&self, rest: &str) -> String {
+    pub(super) fn modify(&self, rest: &str) -> String {
         format!("`haul remote modify {} {rest}`", self.options.name_in_commands())
     }
 }
@@ -105,18 +106,7 @@ fn describe_transport(subject: &Subject<'_>, error: TransportError) -> Error {
                 .with_hint(hint)
         }
         TransportErrorKind::Tls => {
-            let hint = match &subject.options.trust {
-                ServerTrust::CaBundle(path) => format!(
-                    "the CA bundle `{}`{} does not certify this server; name another with {}",
-                    path.value.display(),
-                    from_origin(&path.origin),
-                    subject.modify("ssl_verify /path/to/ca.pem")
-                ),
-                ServerTrust::System | ServerTrust::Anyone => format!(
-                    "for a server with a private certificate authority type {}; for one without TLS use an `http://` endpoint",
-                    subject.modify("ssl_verify /path/to/ca.pem")
-                ),
-            };
+            let hint = tls::hint(subject, error.tls);
             Error::new(ErrorKind::Network, format!("{action}: no trusted connection to `{server}`"))
                 .with_source(error.into_cause())
                 .with_hint(hint)
@@ -178,6 +168,9 @@ fn judge(subject: &Subject<'_>, failure: &ServerFailure) -> (ErrorKind, Option<S
     }
     if let Some(hint) = encryption_hint(subject, code, text) {
         return (ErrorKind::Config, Some(hint));
+    }
+    if let Some(hint) = listing_hint(subject, failure) {
+        return (ErrorKind::Unsupported, Some(hint));
     }
     match code {
         "NoSuchBucket" => {
@@ -245,6 +238,29 @@ fn judge(subject: &Subject<'_>, failure: &ServerFailure) -> (ErrorKind, Option<S
         416 => (ErrorKind::Corrupt, Some("the object is shorter than its name says".into())),
         _ => (ErrorKind::Server, None),
     }
+}
+
+/// Finds out whether the server does not know the newer of the two listing calls.
+fn listing_hint(subject: &Subject<'_>, failure: &ServerFailure) -> Option<String> {
+    let code = failure.reply.code.as_deref().unwrap_or_default();
+    let is_unknown = match failure.reply.status {
+        405 | 501 => true,
+        400 => matches!(
+            code,
+            "" | "400"
+                | "BadRequest"
+                | "InvalidArgument"
+                | "InvalidRequest"
+                | "InvalidURI"
+                | "MalformedQueryString"
+                | "NotImplemented"
+                | "UnsupportedOperation"
+        ),
+        _ => false,
+    };
+    (is_unknown && subject.op == Op::List && subject.options.list_api == ListApi::V2).then(|| {
+        format!("if the server does not know ListObjectsV2, type {}", subject.modify("listobjects true"))
+    })
 }
 
 /// Finds out whether the server misses, or cannot use, a key of server-side encryption.

@@ -18,16 +18,18 @@ use super::reply_checksum::{self, Verifier};
 use super::transport::{TransportError, TransportErrorKind};
 use crate::{Error, ErrorKind, Result};
 
-/// So often may a body break without having brought [`PROGRESS_BYTES`] in between.
+/// So often in a row may a body break without having brought [`PROGRESS_BYTES`] before.
 const MAX_BREAKS: u32 = 10;
-/// What counts as progress between two breaks.
-const PROGRESS_BYTES: u64 = 1 << 20;
+/// What counts as progress between two breaks: a server must not keep us busy with a byte now and then.
+const PROGRESS_BYTES: u64 = 1 << 10;
+/// The end of a body whose length is not announced.
+const UNKNOWN_END: u64 = u64::MAX;
 
 /// An opened object.
 pub(crate) struct Opened {
-    /// Size of the whole object.
-    pub size_bytes: u64,
-    /// The bytes that will come.
+    /// Size of the whole object; `None` where the server does not say it, or sends the whole for a range.
+    pub size_bytes: Option<u64>,
+    /// The bytes that will come; without a size, up to the end.
     pub range: Range<u64>,
     pub etag: Option<String>,
     pub headers: HeaderMap,
@@ -67,7 +69,7 @@ pub(crate) async fn open(
         reply_checksum::ask(client.options.reply_checksums, &mut call.headers);
     }
     let answer = client.send(&call).await?;
-    let (size_bytes, range) = extent(&answer, wanted)
+    let Extent { size_bytes, range } = extent(&answer, wanted)
         .map_err(|problem| client.describe(&call, Failure::Transport(malformed(problem)), 1))?;
     let etag_header = answer.headers.get(http::header::ETAG).cloned();
     let state = State {
@@ -116,16 +118,32 @@ fn malformed(problem: String) -> TransportError {
     TransportError::new(TransportErrorKind::Malformed, problem)
 }
 
+/// Which bytes are coming.
+#[derive(Debug, PartialEq, Eq)]
+struct Extent {
+    /// Size of the whole object; `None` where the server does not say it, or sends the whole for a range.
+    size_bytes: Option<u64>,
+    range: Range<u64>,
+}
+
 /// Finds out which bytes of how many are coming, and whether these are the ones that were asked for.
-fn extent(answer: &Answer, wanted: &Wanted) -> Result<(u64, Range<u64>), String> {
+///
+/// A reply in chunks, or one of HTTP/1.0 that lasts until the connection closes, does not say how long it is.
+fn extent(answer: &Answer, wanted: &Wanted) -> Result<Extent, String> {
+    let known = |size_bytes, range| Ok(Extent { size_bytes: Some(size_bytes), range });
     let length: Option<u64> =
         answer.header(CONTENT_LENGTH.as_str()).and_then(|text| text.trim().parse().ok());
     if answer.status != StatusCode::PARTIAL_CONTENT {
-        let length = length.ok_or("the reply does not say how long the object is")?;
-        return match wanted {
-            Wanted::All | Wanted::From(0) => Ok((length, 0..length)),
-            Wanted::Bounded(range) if range.start == 0 && range.end >= length => Ok((length, 0..length)),
-            Wanted::Last(n_bytes) if *n_bytes >= length => Ok((length, 0..length)),
+        return match (wanted, length) {
+            (Wanted::All | Wanted::From(0), Some(length)) => known(length, 0..length),
+            (Wanted::Bounded(range), Some(length)) if range.start == 0 && range.end >= length => {
+                known(length, 0..length)
+            }
+            (Wanted::Last(n_bytes), Some(length)) if *n_bytes >= length => known(length, 0..length),
+            (Wanted::All | Wanted::From(0), None) => Ok(Extent { size_bytes: None, range: 0..UNKNOWN_END }),
+            (Wanted::Bounded(range), length) if range.start == 0 => {
+                Ok(Extent { size_bytes: None, range: 0..length.unwrap_or(UNKNOWN_END) })
+            }
             _ => Err("the server ignores the range that was asked for".into()),
         };
     }
@@ -141,7 +159,7 @@ fn extent(answer: &Answer, wanted: &Wanted) -> Result<(u64, Range<u64>), String>
     if range != expected || length.is_some_and(|length| length != range.end - range.start) {
         return Err(format!("the server sends bytes {range:?}, not {expected:?} as asked for"));
     }
-    Ok((size_bytes, range))
+    known(size_bytes, range)
 }
 
 /// Reads `bytes 0-9/100`.
@@ -152,33 +170,47 @@ fn parse_content_range(text: &str) -> Option<(Range<u64>, u64)> {
     (first <= last && last < size).then_some((first..last + 1, size))
 }
 
+/// What follows a break.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum AfterBreak {
+    /// Bytes came before it: ask for the rest at once.
+    GoOn,
+    /// Nothing came before it: wait first.
+    Wait,
+    /// Nothing came, again and again.
+    GiveUp,
+}
+
 struct State {
     client: Arc<Client>,
     key: String,
     query: Query,
     conditions: HeaderMap,
     etag: Option<HeaderValue>,
-    size_bytes: u64,
+    size_bytes: Option<u64>,
     /// The position of the next byte.
     next: u64,
+    /// The position behind the last byte, or [`UNKNOWN_END`].
     end: u64,
     body: Option<BoxStream<'static, Result<Bytes, TransportError>>>,
     /// Compares all bytes with the server's checksum.
     verifier: Option<Verifier>,
-    /// Breaks without progress in between, and the position of the first of them.
+    /// Breaks in a row without progress before them, and the position of the last break.
     n_breaks: u32,
     broke_at: u64,
 }
 
 impl State {
-    /// Counts a break; tells whether there have been too many.
-    fn note_break(&mut self) -> bool {
-        if self.next - self.broke_at >= PROGRESS_BYTES {
-            self.n_breaks = 0;
-            self.broke_at = self.next;
+    /// Takes note of a break.
+    fn note_break(&mut self) -> AfterBreak {
+        let has_progressed = self.next - self.broke_at >= PROGRESS_BYTES;
+        self.broke_at = self.next;
+        self.n_breaks = if has_progressed { 0 } else { self.n_breaks + 1 };
+        match self.n_breaks {
+            0 => AfterBreak::GoOn,
+            1..=MAX_BREAKS => AfterBreak::Wait,
+            _ => AfterBreak::GiveUp,
         }
-        self.n_breaks += 1;
-        self.n_breaks > MAX_BREAKS
     }
 
     async fn next_chunk(&mut self) -> Result<Option<Bytes>> {
@@ -214,7 +246,7 @@ impl State {
                     self.next += chunk.len() as u64;
                     Ok(Some(chunk))
                 }
-                None if self.next < self.end => {
+                None if self.next < self.end && self.end != UNKNOWN_END => {
                     Err(TransportError::new(TransportErrorKind::Broken, "the object's body is cut off"))
                 }
                 None => Ok(None),
@@ -231,26 +263,40 @@ impl State {
         if let Some(etag) = &self.etag {
             conditions.insert(IF_MATCH, etag.clone());
         }
-        let wanted = Wanted::Bounded(self.next..self.end);
+        let wanted = if self.end == UNKNOWN_END {
+            Wanted::From(self.next)
+        } else {
+            Wanted::Bounded(self.next..self.end)
+        };
         let call = get_call(&key, self.query.clone(), &wanted, conditions);
         let mut attempts = client.attempts();
         loop {
-            // Without a tag nobody knows whether the rest belongs to the same object. And a server must not keep us
-            // busy with a byte now and then.
-            if self.etag.is_none() || self.note_break() {
-                return Err(client.describe(&call, Failure::Transport(error), attempts.count() + 1));
+            let next_step = self.note_break();
+            let failure = Failure::Transport(error);
+            // Without a tag nobody knows whether the rest belongs to the same object.
+            if self.etag.is_none() || next_step == AfterBreak::GiveUp {
+                return Err(client.describe(&call, failure, attempts.count() + 1));
             }
-            if let Err(failure) = client.recover(&call, Failure::Transport(error), &mut attempts, None).await
-            {
-                return Err(client.describe(&call, failure, attempts.count()));
+            match next_step {
+                // As long as bytes come, no number of breaks is too many.
+                AfterBreak::GoOn => client.note_trouble(&failure),
+                AfterBreak::Wait | AfterBreak::GiveUp => {
+                    if let Err(failure) = client.recover(&call, failure, &mut attempts, None).await {
+                        return Err(client.describe(&call, failure, attempts.count()));
+                    }
+                }
             }
             tracing::debug!(key, from = self.next, "asking for the rest of the object");
             let answer = client.send_from(&call, &mut attempts).await.map_err(changed)?;
-            let (size_bytes, _) = extent(&answer, &wanted)
+            let extent = extent(&answer, &wanted)
                 .map_err(|problem| client.describe(&call, Failure::Transport(malformed(problem)), 1))?;
-            if size_bytes != self.size_bytes {
+            if self.size_bytes.is_some() && extent.size_bytes != self.size_bytes {
                 let problem = malformed("the object changed its size while it was being read".into());
                 return Err(client.describe(&call, Failure::Transport(problem), 1));
+            }
+            if self.end == UNKNOWN_END {
+                self.size_bytes = extent.size_bytes;
+                self.end = extent.range.end;
             }
             self.body = answer.stream;
             match self.read().await {
@@ -284,12 +330,20 @@ mod tests {
     #[test]
     fn extent_is_what_was_asked_for_or_an_error() {
         let whole = answer(200, &[("content-length", "10")]);
-        assert_eq!(extent(&whole, &Wanted::All), Ok((10, 0..10)));
-        assert_eq!(extent(&whole, &Wanted::Bounded(0..20)), Ok((10, 0..10)));
+        let known = |size_bytes, range| Ok(Extent { size_bytes: Some(size_bytes), range });
+        let unknown = |range| Ok(Extent { size_bytes: None, range });
+        assert_eq!(extent(&whole, &Wanted::All), known(10, 0..10));
+        assert_eq!(extent(&whole, &Wanted::Bounded(0..20)), known(10, 0..10));
         assert!(extent(&whole, &Wanted::Bounded(2..5)).is_err());
-        assert!(extent(&answer(200, &[]), &Wanted::All).is_err());
+        assert_eq!(extent(&whole, &Wanted::Bounded(0..5)), unknown(0..10), "the range is ignored");
+        let endless = answer(200, &[]);
+        assert_eq!(extent(&endless, &Wanted::All), unknown(0..UNKNOWN_END));
+        assert_eq!(extent(&endless, &Wanted::Bounded(0..5)), unknown(0..UNKNOWN_END));
+        for wanted in [Wanted::Bounded(2..5), Wanted::From(2), Wanted::Last(5)] {
+            assert!(extent(&endless, &wanted).is_err(), "{wanted:?}");
+        }
         let part = answer(206, &[("content-range", "bytes 2-4/10"), ("content-length", "3")]);
-        assert_eq!(extent(&part, &Wanted::Bounded(2..5)), Ok((10, 2..5)));
+        assert_eq!(extent(&part, &Wanted::Bounded(2..5)), known(10, 2..5));
         for wanted in [Wanted::All, Wanted::Bounded(2..6), Wanted::Bounded(0..5), Wanted::From(2)] {
             assert!(extent(&part, &wanted).is_err(), "{wanted:?}");
         }

@@ -13,11 +13,13 @@ use haul_auth::http::{HttpError, HttpErrorKind, ProxyUse, SendOptions};
 use haul_config::Located;
 use http::Method;
 use http_body_util::BodyExt;
-use reqwest::{Certificate, NoProxy, Proxy};
+use reqwest::Proxy;
 
-use super::options::{ProxySettings, ServerTrust, from_origin};
+use super::options::{ServerTrust, from_origin};
 use super::payload::LocalFileError;
+use super::proxy::ProxySettings;
 use super::throttle::Throttle;
+use super::tls::{self, BundleError, TlsTrouble};
 use super::transport::{Reply, Request, Transport, TransportError, TransportErrorKind};
 use super::watch::{Watch, WatchConnects};
 use crate::{Error, ErrorKind, Result};
@@ -55,29 +57,32 @@ fn build(settings: &HttpSettings, uses_tls: bool, uses_proxies: bool) -> Result<
         .no_proxy();
     builder = match &settings.trust {
         ServerTrust::Anyone => builder.tls_certs_only([]).tls_danger_accept_invalid_certs(true),
-        ServerTrust::CaBundle(path) => builder.tls_certs_only(read_bundle(path, settings)?),
+        ServerTrust::CaBundle(path) => builder.tls_backend_preconfigured(trusting_bundle(path, settings)?),
         // Loading the system's certificates takes tens of milliseconds and fails on machines that have none.
         ServerTrust::System if !uses_tls => builder.tls_certs_only([]),
-        ServerTrust::System => builder,
+        ServerTrust::System => match tls::system_certificates() {
+            Some(certificates) => builder.tls_backend_preconfigured(
+                tls::client_config(certificates).map_err(|error| no_certificates(error, settings))?,
+            ),
+            None => builder,
+        },
     };
-    let no_proxy = settings.proxy.no_proxy.as_deref().and_then(NoProxy::from_string);
-    for (scheme, address) in [("http", &settings.proxy.http), ("https", &settings.proxy.https)] {
-        if let Some(address) = address.as_ref().filter(|_| uses_proxies) {
-            let address = address.expose();
-            let proxy = if scheme == "http" { Proxy::http(address) } else { Proxy::https(address) };
-            // The cause would show the address, which may hold a password.
-            let proxy = proxy.map_err(|_| {
-                Error::new(ErrorKind::Config, format!("the proxy for {scheme} is not a URL"))
-                    .with_hint(format!("check the environment variables {scheme}_proxy and all_proxy"))
-            })?;
-            builder = builder.proxy(proxy.no_proxy(no_proxy.clone()));
+    for scheme in ["http", "https"] {
+        if uses_proxies && let Some(address) = settings.proxy.url_for(scheme)? {
+            let proxies = settings.proxy.clone();
+            builder = builder.proxy(Proxy::custom(move |url| {
+                (url.scheme() == scheme && !proxies.bypasses(url)).then(|| address.clone())
+            }));
         }
     }
-    builder.build().map_err(|source| {
-        Error::new(ErrorKind::Config, "cannot set up TLS")
-            .with_source(source)
-            .with_hint(format!("install the system's CA certificates, or {}", name_a_bundle(settings)))
-    })
+    builder.build().map_err(|source| no_certificates(source, settings))
+}
+
+/// Makes the error of a machine whose certificates cannot be used.
+fn no_certificates(source: impl Into<Box<dyn StdError + Send + Sync>>, settings: &HttpSettings) -> Error {
+    Error::new(ErrorKind::Config, "cannot set up TLS")
+        .with_source(source)
+        .with_hint(format!("install the system's CA certificates, or {}", name_a_bundle(settings)))
 }
 
 /// Says how a bundle is named.
@@ -88,25 +93,33 @@ fn name_a_bundle(settings: &HttpSettings) -> String {
     }
 }
 
-fn read_bundle(path: &Located<std::path::PathBuf>, settings: &HttpSettings) -> Result<Vec<Certificate>> {
+/// Sets TLS up to believe the certificates in a file, and nobody else.
+fn trusting_bundle(
+    path: &Located<std::path::PathBuf>,
+    settings: &HttpSettings,
+) -> Result<rustls::ClientConfig> {
     let shown = format!("CA bundle `{}`{}", path.value.display(), from_origin(&path.origin));
-    let hint = name_a_bundle(settings);
-    let pem = fs_err::read(&path.value).map_err(|source| {
-        Error::new(ErrorKind::Config, format!("cannot read the {shown}"))
-            .with_source(source)
-            .with_hint(hint.clone())
+    let certificates = tls::read_bundle(&path.value).map_err(|source| {
+        let hint = match &source {
+            BundleError::Restricted => format!(
+                "write it anew: `openssl x509 -in {} -out ca.pem`, and {}",
+                path.value.display(),
+                name_a_bundle(settings)
+            ),
+            _ => name_a_bundle(settings),
+        };
+        let message = match &source {
+            BundleError::Unreadable(_) => format!("cannot read the {shown}"),
+            BundleError::Malformed(_) => format!("the {shown} is malformed"),
+            BundleError::Empty | BundleError::Restricted => format!("cannot use the {shown}"),
+        };
+        Error::new(ErrorKind::Config, message).with_source(source).with_hint(hint)
     })?;
-    let certificates = Certificate::from_pem_bundle(&pem).map_err(|source| {
-        Error::new(ErrorKind::Config, format!("the {shown} is malformed"))
+    tls::client_config(certificates).map_err(|source| {
+        Error::new(ErrorKind::Config, format!("cannot use the {shown}"))
             .with_source(source)
-            .with_hint(hint.clone())
-    })?;
-    if certificates.is_empty() {
-        return Err(
-            Error::new(ErrorKind::Config, format!("the {shown} holds no certificate")).with_hint(hint)
-        );
-    }
-    Ok(certificates)
+            .with_hint(name_a_bundle(settings))
+    })
 }
 
 /// HTTP clients, made when they are first needed, and the way out for the credential chain.
@@ -300,12 +313,15 @@ fn classify(error: reqwest::Error) -> TransportError {
     // URLs are for the caller to show.
     let error = error.without_url();
     let mut kind = None;
+    let mut trouble = None;
     let mut cause: Option<&(dyn StdError + 'static)> = Some(&error);
     while let Some(current) = cause {
         if current.is::<LocalFileError>() {
             kind = Some(TransportErrorKind::LocalFile);
-        } else if current.is::<rustls::Error>() {
-            kind = Some(TransportErrorKind::Tls);
+        } else if let Some(tls_error) = tls_error(current) {
+            let is_damage = tls::is_damage(tls_error, error.is_connect());
+            kind = Some(if is_damage { TransportErrorKind::Broken } else { TransportErrorKind::Tls });
+            trouble = TlsTrouble::of(tls_error);
         } else if let Some(io) = current.downcast_ref::<std::io::Error>() {
             kind = classify_io(io).or(kind);
         }
@@ -326,7 +342,16 @@ fn classify(error: reqwest::Error) -> TransportError {
     } else {
         (TransportErrorKind::Broken, "the connection broke")
     };
-    TransportError::new(kind, message).with_source(root_cause(&error))
+    TransportError::new(kind, message).with_trouble(trouble).with_source(root_cause(&error))
+}
+
+/// Finds the error of TLS in an IO error, whose wrapped errors are not among its sources.
+fn tls_error<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
+    let mut error = error;
+    while let Some(io) = error.downcast_ref::<std::io::Error>() {
+        error = io.get_ref()?;
+    }
+    error.downcast_ref()
 }
 
 /// Returns the innermost cause as text: the layers around it repeat that a request failed.
@@ -343,8 +368,6 @@ fn classify_io(error: &std::io::Error) -> Option<TransportErrorKind> {
     let inner = error.get_ref()?;
     if let Some(io) = inner.downcast_ref::<std::io::Error>() {
         classify_io(io)
-    } else if inner.is::<rustls::Error>() {
-        Some(TransportErrorKind::Tls)
     } else if inner.is::<LocalFileError>() {
         Some(TransportErrorKind::LocalFile)
     } else {

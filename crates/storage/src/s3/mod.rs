@@ -20,6 +20,8 @@
 //! | `op` | the operations and the headers of each |
 //! | `payload`, `throttle` | bodies, made anew for every attempt; bandwidth |
 //! | `transport`, `http_client`, `watch` | one HTTP exchange; reqwest; the idle watchdog |
+//! | `proxy` | which requests go through a proxy |
+//! | `tls` | whom to believe to be the server |
 //! | `client`, `retry`, `failure`, `describe` | the choke point; when to try again; what a failure is, and in words |
 //! | `ops`, `list`, `download` | one function per call; listings; GET that goes on where it broke off |
 //! | `xml`, `replies` | what servers write |
@@ -40,6 +42,7 @@ mod op;
 mod ops;
 mod options;
 mod payload;
+mod proxy;
 mod replies;
 mod reply_checksum;
 mod resolve;
@@ -48,6 +51,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod throttle;
+mod tls;
 mod transport;
 mod versions;
 mod watch;
@@ -56,7 +60,8 @@ mod xml;
 pub use http_client::{Http, HttpSettings};
 pub use options::{
     AddressingStyle, Checksums, CustomerKey, DEFAULT_MULTIPART_THRESHOLD_BYTES, DEFAULT_PART_SIZE_BYTES,
-    DEFAULT_TIMEOUT, ListApi, ObjectSettings, PayloadSigning, ProxySettings, ReplyChecksums, RetryOptions,
-    S3Options, ServerTrust,
+    DEFAULT_TIMEOUT, ListApi, ObjectSettings, PayloadSigning, ReplyChecksums, RetryOptions, S3Options,
+    ServerTrust,
 };
+pub use proxy::ProxySettings;
 pub use store::S3Store;

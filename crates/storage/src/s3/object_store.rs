@@ -303,8 +303,12 @@ impl ObjectStore for S3Store {
         };
         let opened = open(&self.client, &key, query, &wanted, headers).await.map_err(error)?;
         let path = location.to_string();
+        let Some(size_bytes) = opened.size_bytes else {
+            let source = "the server does not say how long the object is, or ignores the range".into();
+            return Err(OsError::Generic { store: STORE, source });
+        };
         Ok(GetResult {
-            meta: meta(opened.size_bytes, opened.etag, &opened.headers),
+            meta: meta(size_bytes, opened.etag, &opened.headers),
             attributes: attributes(&opened.headers),
             range: opened.range,
             payload: GetResultPayload::Stream(

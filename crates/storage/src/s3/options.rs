@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use haul_config::{Located, Origin, Secret};
 use md5::{Digest, Md5};
 
+use super::proxy::ProxySettings;
 use crate::{Error, ErrorKind, Result};
 
 /// How to reach a bucket and how to use it.
@@ -150,48 +151,6 @@ pub enum ServerTrust {
     CaBundle(Located<PathBuf>),
     /// Anyone.
     Anyone,
-}
-
-/// Proxies by the scheme of the server.
-#[derive(Clone, PartialEq, Eq, Default)]
-pub struct ProxySettings {
-    /// The proxy for `http` endpoints; may hold a password.
-    pub http: Option<Secret>,
-    /// The proxy for `https` endpoints; may hold a password.
-    pub https: Option<Secret>,
-    /// Hosts that are reached without a proxy, in the form of `NO_PROXY`.
-    pub no_proxy: Option<String>,
-}
-
-impl ProxySettings {
-    /// Reads `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy`; names in capitals count as well, but less.
-    ///
-    /// `HTTP_PROXY` in capitals is ignored in CGI programs, where a request's header sets it.
-    pub fn from_env(env: &haul_config::Env) -> Self {
-        let read = |lower: &str, upper: &str| env.var(lower).or_else(|| env.var(upper)).map(str::to_owned);
-        let http = env
-            .var("http_proxy")
-            .or_else(|| if env.is_set("REQUEST_METHOD") { None } else { env.var("HTTP_PROXY") })
-            .map(str::to_owned);
-        let all = read("all_proxy", "ALL_PROXY");
-        Self {
-            http: http.or_else(|| all.clone()).map(Secret::new),
-            https: read("https_proxy", "HTTPS_PROXY").or(all).map(Secret::new),
-            no_proxy: read("no_proxy", "NO_PROXY"),
-        }
-    }
-}
-
-/// Shows that there are proxies, not their passwords.
-impl fmt::Debug for ProxySettings {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter
-            .debug_struct("ProxySettings")
-            .field("http", &self.http)
-            .field("https", &self.https)
-            .field("no_proxy", &self.no_proxy)
-            .finish()
-    }
 }
 
 /// The call that lists a bucket.
@@ -388,18 +347,5 @@ mod tests {
             let error = CustomerKey::from_base64("AES256", &Secret::from(text)).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Config);
         }
-    }
-
-    #[test]
-    fn proxy_variables_in_small_letters_win() {
-        let env = haul_config::Env::new(
-            "/",
-            [("http_proxy", "http://small"), ("HTTP_PROXY", "http://big"), ("ALL_PROXY", "http://all")],
-        );
-        let proxy = ProxySettings::from_env(&env);
-        assert_eq!(proxy.http.unwrap().expose(), "http://small");
-        assert_eq!(proxy.https.unwrap().expose(), "http://all");
-        let cgi = haul_config::Env::new("/", [("HTTP_PROXY", "http://evil"), ("REQUEST_METHOD", "GET")]);
-        assert_eq!(ProxySettings::from_env(&cgi).http, None);
     }
 }

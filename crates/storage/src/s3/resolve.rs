@@ -4,9 +4,10 @@ use haul_auth::{AwsSettings, ChecksumMode, RetryMode};
 use haul_config::{Env, Located, Remote, S3Remote, SslVerify, mask_urls};
 
 use super::options::{
-    AddressingStyle, Checksums, CustomerKey, ListApi, ObjectSettings, PayloadSigning, ProxySettings,
-    ReplyChecksums, S3Options, ServerTrust,
+    AddressingStyle, Checksums, CustomerKey, ListApi, ObjectSettings, PayloadSigning, ReplyChecksums,
+    S3Options, ServerTrust,
 };
+use super::proxy::ProxySettings;
 use crate::Result;
 
 impl S3Options {

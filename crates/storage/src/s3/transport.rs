@@ -10,6 +10,7 @@ use futures::stream::{BoxStream, StreamExt, TryStreamExt};
 use http::{HeaderMap, Method, StatusCode};
 
 use super::payload::Payload;
+use super::tls::TlsTrouble;
 
 /// A request, signed and complete.
 #[derive(Debug, Clone)]
@@ -95,13 +96,20 @@ pub(crate) enum TransportErrorKind {
 #[derive(Debug)]
 pub(crate) struct TransportError {
     pub kind: TransportErrorKind,
+    /// What went wrong in a handshake, where the user can do something.
+    pub tls: Option<TlsTrouble>,
     message: String,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 impl TransportError {
     pub(crate) fn new(kind: TransportErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), source: None }
+        Self { kind, tls: None, message: message.into(), source: None }
+    }
+
+    pub(crate) fn with_trouble(mut self, trouble: Option<TlsTrouble>) -> Self {
+        self.tls = trouble;
+        self
     }
 
     pub(crate) fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {

@@ -198,7 +198,11 @@ impl RemoteStore for MemoryStore {
         let clip = |at: u64| usize::try_from(at.min(size_bytes)).expect("an object in memory fits into it");
         let bytes = object.bytes.slice(clip(range.start)..clip(range.end));
         let chunks: Vec<_> = bytes.chunks(CHUNK_BYTES).map(|chunk| Ok(bytes.slice_ref(chunk))).collect();
-        Ok(Download { size_bytes, etag: Some(object.etag), stream: stream::iter(chunks).boxed() })
+        Ok(Download {
+            size_bytes: Some(size_bytes),
+            etag: Some(object.etag),
+            stream: stream::iter(chunks).boxed(),
+        })
     }
 
     async fn put(&self, key: &str, body: &Body, md5: Option<&Md5Digest>) -> Result<Uploaded> {

@@ -68,31 +68,52 @@ async fn get_once(
     // The recorded size is only a hint, as in DVC; what the bytes have to be, the name says.
     let is_ranged = expected.is_some_and(|size| size >= RANGES_FROM_BYTES);
     let download = context.store.get(&key, is_ranged.then_some(0..ranges::PART_BYTES), None).await?;
-    let size_bytes = download.size_bytes;
-    if expected.is_none() && attempt == 1 {
+    let announced = download.size_bytes;
+    if let (Some(size_bytes), None, 1) = (announced, expected, attempt) {
         context.meter.planned(size_bytes);
     }
-    if size_bytes <= SMALL_BYTES {
-        let got = collect(context, &key, download).await;
+    if announced.or(expected).is_some_and(|size_bytes| size_bytes <= SMALL_BYTES) {
+        let got = collect(context, &key, download, expected).await;
         context.slots.good();
         return got.map(Got::Bytes);
     }
     // Without the slot: those who hold a stream wait for slots, so nobody may wait the other way round.
     drop(slot);
     let Ok(_stream) = context.streams.acquire().await else { return Err(interrupted()) };
-    if size_bytes >= RANGES_FROM_BYTES || (is_ranged && size_bytes > ranges::PART_BYTES) {
-        ranges::get(context, layout, oid, &key, download).await?;
-    } else {
-        let _slot = context.slots.acquire().await;
-        stream_to_cache(context, layout, oid, &key, download).await?;
-    }
+    let least = if is_ranged { ranges::PART_BYTES + 1 } else { RANGES_FROM_BYTES };
+    let size_bytes = match announced.filter(|size_bytes| *size_bytes >= least) {
+        Some(size_bytes) => {
+            ranges::get(context, layout, oid, &key, size_bytes, download).await?;
+            size_bytes
+        }
+        None => {
+            let _slot = context.slots.acquire().await;
+            stream_to_cache(context, layout, oid, &key, download, expected).await?
+        }
+    };
     context.slots.good();
     let task = Arc::clone(context);
     context.blocking(move || task.check_file(layout, &oid)).await?;
     Ok(Got::Stored { size_bytes })
 }
 
-async fn collect(context: &Context, key: &str, mut download: Download) -> Result<Bytes> {
+/// How many bytes may come: as many as the server announces; where it announces nothing, as many as are recorded.
+fn limit(download: &Download, expected: Option<u64>) -> u64 {
+    download.size_bytes.or(expected).unwrap_or(u64::MAX)
+}
+
+/// Whether as many bytes came as were announced. Without an announcement, the hash alone tells whether that is all.
+fn is_complete(announced: Option<u64>, limit: u64, n_bytes: u64) -> bool {
+    announced.map_or(n_bytes <= limit, |announced| n_bytes == announced)
+}
+
+async fn collect(
+    context: &Context,
+    key: &str,
+    mut download: Download,
+    expected: Option<u64>,
+) -> Result<Bytes> {
+    let (announced, limit) = (download.size_bytes, limit(&download, expected));
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
     let mut n_bytes = 0;
@@ -100,7 +121,7 @@ async fn collect(context: &Context, key: &str, mut download: Download) -> Result
         let chunk = chunk?;
         n_bytes += chunk.len() as u64;
         context.meter.moved(chunk.len() as u64);
-        if n_bytes > download.size_bytes {
+        if n_bytes > limit {
             break;
         }
         // Most small objects arrive in one chunk, which needs no copy.
@@ -110,7 +131,7 @@ async fn collect(context: &Context, key: &str, mut download: Download) -> Result
             rest.extend_from_slice(&chunk);
         }
     }
-    if n_bytes != download.size_bytes {
+    if !is_complete(announced, limit, n_bytes) {
         context.meter.lost(n_bytes);
         return Err(wrong_bytes(context.store.location(), key));
     }
@@ -123,14 +144,15 @@ async fn collect(context: &Context, key: &str, mut download: Download) -> Result
     Ok(whole.freeze())
 }
 
-/// Writes and hashes while the bytes arrive; the object gets its name only if they are right.
+/// Writes and hashes while the bytes arrive; the object gets its name only if they are right. Returns their number.
 async fn stream_to_cache(
     context: &Arc<Context>,
     layout: Layout,
     oid: Oid,
     key: &str,
     mut download: Download,
-) -> Result<()> {
+    expected: Option<u64>,
+) -> Result<u64> {
     let (chunks, to_write) = mpsc::channel(WAITING_CHUNKS);
     let writer = context.blocking({
         let (context, key) = (Arc::clone(context), key.to_owned());
@@ -139,18 +161,18 @@ async fn stream_to_cache(
             write(&context, layout, oid, &key, pending, to_write)
         }
     });
-    let size_bytes = download.size_bytes;
+    let (announced, limit) = (download.size_bytes, limit(&download, expected));
     let feed = async move {
         let mut n_bytes = 0;
         while let Some(chunk) = download.stream.next().await {
             let chunk = chunk?;
             n_bytes += chunk.len() as u64;
             context.meter.moved(chunk.len() as u64);
-            if n_bytes > size_bytes || chunks.send(Message::Chunk(chunk)).await.is_err() {
+            if n_bytes > limit || chunks.send(Message::Chunk(chunk)).await.is_err() {
                 break;
             }
         }
-        if n_bytes == size_bytes {
+        if is_complete(announced, limit, n_bytes) {
             // If the writer is gone, it says itself why.
             let _gone: Result<(), _> = chunks.send(Message::End).await;
             return Ok(n_bytes);
@@ -163,7 +185,7 @@ async fn stream_to_cache(
         // The reader's error explains why the writer got no end.
         (Err(error), Err(written)) if written.kind() == ErrorKind::Interrupted => Err(error),
         (_, Err(error)) | (Err(error), Ok(())) => Err(error),
-        (Ok(_), Ok(())) => Ok(()),
+        (Ok(n_bytes), Ok(())) => Ok(n_bytes),
     }
 }
 

@@ -33,16 +33,17 @@ struct Part {
     _room: Option<OwnedSemaphorePermit>,
 }
 
-/// Gets the object whose beginning `first` opened, hashes the ranges in their order while later ones still arrive,
+/// Gets the object of `size_bytes` whose beginning `first` opened, hashes the ranges in their order while later ones still arrive,
 /// and stores it if it is right.
 pub(super) async fn get(
     context: &Arc<Context>,
     layout: Layout,
     oid: Oid,
     key: &str,
+    size_bytes: u64,
     first: Download,
 ) -> Result<()> {
-    let Download { size_bytes, etag, stream: first } = first;
+    let Download { etag, stream: first, .. } = first;
     let pending = Arc::new(
         context
             .blocking({
@@ -128,7 +129,7 @@ impl Parts<'_> {
                 // The first stream may go on behind its part; dropping it ends it.
                 Some(stream) => self.write(range.clone(), stream, true, room.is_some()).await,
                 None => match self.context.store.get(self.key, Some(range.clone()), self.etag).await {
-                    Ok(download) if download.size_bytes == self.size_bytes => {
+                    Ok(download) if download.size_bytes == Some(self.size_bytes) => {
                         self.write(range.clone(), download.stream, false, room.is_some()).await
                     }
                     Ok(_) => Err(wrong_length(self.context, self.key)),

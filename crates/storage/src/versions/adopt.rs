@@ -64,7 +64,11 @@ async fn adopt_one(
     observer: &dyn Observer,
 ) -> Result<AdoptedVersion> {
     let mut download = store.get_version(&version.key, &version.version_id, None).await?;
-    let size_bytes = download.size_bytes;
+    // Nothing else tells here whether all of it came: there is no hash yet.
+    let size_bytes = download.size_bytes.ok_or_else(|| {
+        let message = format!("the server does not say how long `{}/{}` is", store.location(), version.key);
+        Error::new(ErrorKind::Corrupt, message)
+    })?;
     let etag = download.etag.clone();
     let is_md5 = store.limits().etag_is_md5;
     observer.on(Event::Planned { phase: Phase::Downloading, n_objects: 0, total_bytes: size_bytes });

@@ -92,6 +92,55 @@ async fn body_longer_than_announced_is_an_error() {
     server.take();
 }
 
+/// A reply in chunks, or one of HTTP/1.0 that lasts until the connection closes.
+#[tokio::test(start_paused = true)]
+async fn body_of_unknown_length_is_read_to_its_end() {
+    let (server, store) = store(options());
+    for range in [None, Some(0..5)] {
+        server.push(reply(200, "hello ").then(Ok("world")));
+        let download = store.get("k", range, None).await.unwrap();
+        assert_eq!(download.size_bytes, None);
+        let chunks: Vec<_> = download.stream.map(Result::unwrap).collect().await;
+        assert_eq!(chunks.concat(), b"hello world");
+    }
+    server.push(reply(200, "hello world").with("content-length", "11"));
+    let whole = store.get("k", Some(0..5), None).await.unwrap();
+    assert_eq!(whole.size_bytes, None, "the range is ignored, and the whole comes");
+    server.push(reply(200, "hello ").with("etag", "\"tag\"").then(Err(TransportErrorKind::Broken)));
+    server.push(reply(206, "wor").with("content-range", "bytes 6-10/11").then(Ok("")));
+    server.push(reply(206, "ld").with("content-range", "bytes 9-10/11"));
+    server.seen.lock().unwrap().clear();
+    assert_eq!(read(&store, None).await.unwrap(), "hello world");
+    let ranges: Vec<_> = server.take().iter().map(|request| header(request, "range").to_owned()).collect();
+    assert_eq!(ranges, ["", "bytes=6-", "bytes=9-10"]);
+    server.push(reply(200, "hello ").with("etag", "\"tag\"").then(Err(TransportErrorKind::Broken)));
+    server.push(reply(200, "hello world"));
+    assert_eq!(read(&store, None).await.unwrap_err().kind(), ErrorKind::Corrupt, "it cannot go on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn body_that_gets_further_is_never_given_up() {
+    const PIECE: usize = 100_000;
+    let mut options = options();
+    options.retry.max_attempts = Some(1);
+    let (server, store) = store(options);
+    let piece = "x".repeat(PIECE);
+    let size = 50 * PIECE;
+    let first = reply(200, &piece).with("content-length", &size.to_string()).with("etag", "\"t\"");
+    server.push(first.then(Err(TransportErrorKind::Broken)));
+    for number in 1..50 {
+        let range = format!("bytes {}-{}/{size}", number * PIECE, size - 1);
+        let broken =
+            if number % 3 == 0 { TransportErrorKind::ReadTimeout } else { TransportErrorKind::Broken };
+        let part = reply(206, &piece).with("content-range", &range);
+        server.push(if number == 49 { part } else { part.then(Err(broken)) });
+    }
+    let start = tokio::time::Instant::now();
+    assert_eq!(read(&store, None).await.unwrap().len(), size);
+    assert_eq!(start.elapsed(), Duration::ZERO, "there is nothing to wait for");
+    assert_eq!(server.take().len(), 50);
+}
+
 #[tokio::test(start_paused = true)]
 async fn body_that_never_gets_further_is_given_up() {
     let (server, store) = store(options());
