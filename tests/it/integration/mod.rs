@@ -22,6 +22,7 @@ use haul_tests::{Folder, TestEnvironment, random_text};
 use crate::environment;
 
 mod access;
+mod damage;
 mod encryption;
 mod garbage;
 mod matrix;

@@ -19,6 +19,9 @@ pub(super) const ATTEMPTS: u32 = 3;
 /// Objects of at least this size are got in several ranges at once.
 pub(super) const RANGES_FROM_BYTES: u64 = 64 << 20;
 
+/// So much is read of an object whose size nothing tells: as much as S3 takes in one request.
+const MOST_UNANNOUNCED_BYTES: u64 = 5 << 30;
+
 /// Chunks that may wait to be written.
 const WAITING_CHUNKS: usize = 2;
 
@@ -72,6 +75,11 @@ async fn get_once(
     if let (Some(size_bytes), None, 1) = (announced, expected, attempt) {
         context.meter.planned(size_bytes);
     }
+    let expected = match (announced, expected) {
+        // A body must not go on for ever. Files of a directory have no recorded size, but HEAD mostly tells it.
+        (None, None) => context.store.head(&key).await.ok().flatten().map(|object| object.size_bytes),
+        _ => expected,
+    };
     if announced.or(expected).is_some_and(|size_bytes| size_bytes <= SMALL_BYTES) {
         let got = collect(context, &key, download, expected).await;
         context.slots.good();
@@ -99,7 +107,7 @@ async fn get_once(
 
 /// How many bytes may come: as many as the server announces; where it announces nothing, as many as are recorded.
 fn limit(download: &Download, expected: Option<u64>) -> u64 {
-    download.size_bytes.or(expected).unwrap_or(u64::MAX)
+    download.size_bytes.or(expected).unwrap_or(MOST_UNANNOUNCED_BYTES)
 }
 
 /// Whether as many bytes came as were announced. Without an announcement, the hash alone tells whether that is all.
