@@ -54,8 +54,10 @@ impl<'a> Behind<'a> {
         self.proxy.inject(meddling);
         self.clone.haul(["pull"]).failure().stderr_has(texts);
         assert!(self.proxy.n_struck() > 0, "no fault struck");
-        self.clone.assert_cache_is_sound();
-        assert_eq!(self.clone.cache_temporaries(), [""; 0].map(std::path::PathBuf::from));
+        if self.clone.exists(".dvc/cache") {
+            self.clone.assert_cache_is_sound();
+            assert!(self.clone.cache_temporaries().is_empty());
+        }
         self.proxy.heal();
         self.clone.haul(["pull"]).success();
         self.clone.tree("data").assert_equals(&self.repo.tree("data"));
@@ -68,20 +70,23 @@ fn objects(act: Act) -> Meddling {
 
 #[test]
 fn bit_that_flips_in_a_download_is_noticed_and_the_object_got_again() {
-    let case = Case::everywhere("a bit flips in a reply", "the files of a pull, and every object of the cache");
+    let case =
+        Case::everywhere("a bit flips in a reply", "the files of a pull, and every object of the cache");
     on_every_server(case, |ground| {
         let behind = Behind::new(ground, &SIZES);
-        for place in [Place::First, Place::Middle, Place::Last] {
-            // The manifest, the small file, the larger one or a range of the largest: whichever come first.
-            behind.proxy.inject(objects(Act::FlipReplyBit(place)).times(1));
+        // The manifest, then whichever come first: not the same object until it is given up.
+        for (n_skipped, place) in [Place::First, Place::Middle].into_iter().enumerate() {
+            behind.proxy.inject(objects(Act::FlipReplyBit(place)).after(n_skipped).times(1));
         }
-        behind.is_overcome(objects(Act::FlipReplyBit(Place::At(100))).after(3).times(1));
+        behind.is_overcome(objects(Act::FlipReplyBit(Place::Last)).after(2).times(1));
+        assert_eq!(behind.proxy.n_struck(), 3);
     });
 }
 
 #[test]
 fn bits_that_always_flip_are_an_error_and_nothing_is_stored() {
-    let case = Case::everywhere("bits flip in every reply", "an error; nothing wrong in the cache; then a pull");
+    let case =
+        Case::everywhere("bits flip in every reply", "an error; nothing wrong in the cache; then a pull");
     on_every_server(case, |ground| {
         Behind::new(ground, &SIZES[..2]).is_survived(objects(Act::FlipReplyBit(Place::Middle)), &["damaged"]);
     });
@@ -89,7 +94,8 @@ fn bits_that_always_flip_are_an_error_and_nothing_is_stored() {
 
 #[test]
 fn download_that_is_cut_again_and_again_goes_on() {
-    let case = Case::everywhere("every reply is cut after 1 MB", "the files of a pull, and how little came twice");
+    let case =
+        Case::everywhere("every reply is cut after 1 MB", "the files of a pull, and how little came twice");
     on_every_server(case, |ground| {
         let behind = Behind::new(ground, &SIZES);
         behind.is_overcome(objects(Act::CutReply { after_bytes: 1_000_000 }));
@@ -147,8 +153,9 @@ fn server_that_answers_with_pages_is_an_error_on_every_command() {
             behind.is_survived(Meddling::everywhere(act.clone()), &["s3://"]);
             behind.clone.remove("data");
             behind.clone.remove(".dvc/cache");
+            // Nothing is there that a command could leave the server out for.
             behind.proxy.inject(Meddling::everywhere(act));
-            behind.clone.haul(["status", "-c"]).failure();
+            behind.clone.haul(["fetch"]).failure();
             behind.proxy.heal();
         }
     });

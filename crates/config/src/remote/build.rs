@@ -169,8 +169,7 @@ pub(super) fn ssl_verify(value: Located<Value>, env: &Env) -> Located<SslVerify>
             let folder = origin.file().and_then(Path::parent).unwrap_or(env.current_dir());
             let beside_file = PathBuf::from(resolve::resolve(folder, &text, env));
             let of_dvc = [Some(env.absolute(&text)), folder.parent().map(|root| root.join(&text))];
-            let elsewhere =
-                of_dvc.into_iter().flatten().find(|path| !beside_file.exists() && path.exists());
+            let elsewhere = of_dvc.into_iter().flatten().find(|path| !beside_file.exists() && path.exists());
             SslVerify::CaBundle(elsewhere.unwrap_or(beside_file))
         }
     })

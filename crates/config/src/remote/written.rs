@@ -69,7 +69,9 @@ fn certificates(options: &Options<'_>, env: &Env) -> Option<Notice> {
     if path.is_file() {
         let is_relative = Path::new(&written).is_relative() && !written.starts_with('~');
         return is_relative.then(|| Notice::Doubtful {
-            message: format!("`{written}` starts at the configuration file; DVC starts in its working directory"),
+            message: format!(
+                "`{written}` starts at the configuration file; DVC starts in its working directory"
+            ),
             hint: format!(
                 "if DVC uses the remote as well, type {}",
                 options.set("ssl_verify", "ssl_verify", &path.display().to_string())

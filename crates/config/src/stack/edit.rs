@@ -204,7 +204,8 @@ impl ConfigStack {
     fn for_file(&mut self, level: Level, key: &KeyPath, value: &str) -> Result<String> {
         self.refresh(level)?;
         let path = [key.section.path(), vec![key.option.as_str()]].concat();
-        let is_path = holds_path(&path) || (may_hold_path(&path) && boolean(&Value::Text(value.into())).is_none());
+        let is_path =
+            holds_path(&path) || (may_hold_path(&path) && boolean(&Value::Text(value.into())).is_none());
         if !is_path {
             return Ok(value.to_owned());
         }
