@@ -73,6 +73,35 @@ fn manifest_that_names_a_path_twice_or_as_file_and_folder_is_refused() {
 }
 
 #[test]
+fn manifest_with_names_and_paths_that_no_file_system_takes_is_refused() {
+    manifest_is_refused(&[&format!("{}/planted", "n".repeat(256))]);
+    manifest_is_refused(&[&format!("{}planted", "d/".repeat(2045))]);
+}
+
+/// Memory is bounded by the size of a manifest: many folders in one path cost no more than the path.
+#[cfg(target_os = "linux")]
+#[test]
+fn manifest_with_deep_paths_costs_no_more_memory_than_its_size() {
+    let (server, environment) = served();
+    let repo = environment.repository_at("repo", &server.endpoint());
+    let oid = put_object(&server, b"planted");
+    let deepest = |n_bytes: usize| format!("{}x", "a/".repeat(n_bytes / 2));
+    let wide: Vec<String> = (0..500).map(|number| format!("{number:03}/{}", deepest(4090))).collect();
+    for paths in [vec![deepest(40_000)], wide] {
+        let entries: Vec<_> = paths.iter().map(|path| (oid.as_str(), path.as_str())).collect();
+        track(&repo, "data", &put_directory(&server, &entries));
+        // 128 MiB of data segment, for a manifest of 2 MiB at most.
+        let limited = "ulimit -d 131072; exec \"$0\" pull";
+        let haul = std::path::Path::new(env!("CARGO_BIN_EXE_haul-under-test"));
+        let shell = std::path::Path::new("/bin/sh");
+        let output = repo.start_program(shell, ["-c", limited, &haul.display().to_string()]).wait(IN_TIME);
+        output.code(1).stderr_has(&["data"]);
+        assert!(!repo.exists("data") || repo.tree("data").entries.is_empty(), "folders are left behind");
+        repo.remove("data.dvc");
+    }
+}
+
+#[test]
 fn manifest_with_an_md5_that_is_none_is_refused() {
     for md5 in ["", "zz", "../../../../etc/passwd", "d41d8cd98f00b204e9800998ecf8427e00"] {
         let (server, environment) = served();

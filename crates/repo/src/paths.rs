@@ -6,6 +6,9 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::{Error, Result};
 
+/// The most bytes a path can have: `PATH_MAX` of Linux, which counts the NUL at the end.
+pub(crate) const MAX_PATH_BYTES: usize = 4095;
+
 /// Takes `.` and `..` out of an absolute path without following links.
 pub(crate) fn normalize(path: &Path) -> PathBuf {
     let mut normal = PathBuf::new();

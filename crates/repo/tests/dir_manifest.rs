@@ -70,6 +70,31 @@ fn manifest_path_that_only_looks_dangerous_is_kept() {
 }
 
 #[test]
+fn manifest_path_that_no_file_system_takes_is_refused() {
+    let name = |n_bytes: usize| "n".repeat(n_bytes);
+    let path = |n_bytes: usize| format!("{}{}", "d/".repeat((n_bytes - 1) / 2), &"xy"[..2 - n_bytes % 2]);
+    assert_eq!((path(4095).len(), path(4096).len()), (4095, 4096));
+    for (path, expected) in [
+        (name(256), Some("has a component of more than 255 bytes")),
+        (format!("a/{}/b", name(256)), Some("has a component of more than 255 bytes")),
+        ("\u{e9}".repeat(128), Some("has a component of more than 255 bytes")),
+        (path(4096), Some("is longer than any path can be")),
+        (format!("{}x", "a/".repeat(20_000)), Some("is longer than any path can be")),
+        (name(255), None),
+        (path(4095), None),
+    ] {
+        match (manifest_of(&["ok", &path]), expected) {
+            (Ok(_), None) => {}
+            (Err(ManifestError::Path { reason, path }), Some(expected)) => {
+                assert_eq!(reason, expected);
+                assert!(path.len() < 400, "the message must not be as long as the path");
+            }
+            (other, _) => panic!("{} bytes: {other:?}", path.len()),
+        }
+    }
+}
+
+#[test]
 fn manifest_contradiction_is_refused() {
     for (paths, expected) in [
         (vec!["a", "b", "a"], "is there twice"),

@@ -11,7 +11,7 @@ use haul_storage::{Cache, CancellationToken};
 use rayon::prelude::*;
 
 use super::OutPlan;
-use super::plan::Create;
+use super::plan::{Create, ancestors};
 use crate::link::{LinkError, Linker, Placed};
 use crate::paths::private_folder_in;
 use crate::scan::FileEntry;
@@ -140,7 +140,7 @@ fn delete_folders(plan: &OutPlan, applied: &mut Applied) {
 }
 
 /// Makes the folders of the files to come. Returns those that cannot be made, because a symbolic link or a file that
-/// DVC does not see is in the way.
+/// DVC does not see is in the way; those below them are not tried.
 fn make_folders(plan: &OutPlan, applied: &mut Applied) -> Result<BTreeSet<Box<str>>> {
     let cannot_make = |error| Error::io("cannot make a folder", error);
     if plan.is_dir {
@@ -149,33 +149,50 @@ fn make_folders(plan: &OutPlan, applied: &mut Applied) -> Result<BTreeSet<Box<st
         fs_err::create_dir_all(parent).map_err(cannot_make)?;
     }
     let mut blocked: BTreeSet<Box<str>> = BTreeSet::new();
-    for folder in &plan.folders {
-        if folder.rsplit_once('/').is_some_and(|(parent, _)| blocked.contains(parent)) {
-            blocked.insert(folder.clone());
+    let mut last = "";
+    // Files of one folder follow each other, so each folder is made once, and none is kept in memory.
+    for create in &plan.create {
+        let path = &*create.path;
+        let shared = path.bytes().zip(last.bytes()).take_while(|(left, right)| left == right).count();
+        last = path;
+        if is_blocked(path, &blocked) {
             continue;
         }
-        let path = plan.path.join(&**folder);
-        match fs_err::create_dir(&path) {
-            Ok(()) => continue,
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                applied.failures.push((path, cannot_make(error)));
+        for folder in ancestors(path).filter(|folder| folder.len() >= shared) {
+            if let Err(error) = make_folder(&plan.path.join(folder)) {
+                applied.failures.push((plan.path.join(folder), error));
+                blocked.insert(folder.into());
+                break;
             }
-            Err(_) => match fs_err::symlink_metadata(&path) {
-                Ok(metadata) if metadata.is_dir() => continue,
-                Ok(metadata) => {
-                    let what = if metadata.is_symlink() { "a symbolic link" } else { "not a folder" };
-                    let message = format!(
-                        "`{}` is {what}, and nothing is written through it; remove it, then check out again",
-                        path.display()
-                    );
-                    applied.failures.push((path.clone(), Error::Workspace { path, message }));
-                }
-                Err(error) => applied.failures.push((path, cannot_make(error))),
-            },
         }
-        blocked.insert(folder.clone());
     }
     Ok(blocked)
+}
+
+/// Makes a folder, unless it is there.
+fn make_folder(path: &Path) -> Result<()> {
+    let cannot_make = |error| Error::io("cannot make a folder", error);
+    match fs_err::create_dir(path) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(cannot_make(error)),
+        Err(_) => {
+            let metadata = fs_err::symlink_metadata(path).map_err(cannot_make)?;
+            if metadata.is_dir() {
+                return Ok(());
+            }
+            let what = if metadata.is_symlink() { "a symbolic link" } else { "not a folder" };
+            let message = format!(
+                "`{}` is {what}, and nothing is written through it; remove it, then check out again",
+                path.display()
+            );
+            Err(Error::Workspace { path: path.to_owned(), message })
+        }
+    }
+}
+
+/// Tells whether a folder above `path` cannot be made.
+fn is_blocked(path: &str, blocked: &BTreeSet<Box<str>>) -> bool {
+    !blocked.is_empty() && ancestors(path).any(|folder| blocked.contains(folder))
 }
 
 #[expect(clippy::too_many_arguments, reason = "one step of `apply`")]
@@ -195,7 +212,7 @@ fn create_files(
     let results: Vec<Option<Result<FileEntry, LinkError>>> = create
         .par_iter()
         .map(|create| {
-            if create.path.rsplit_once('/').is_some_and(|(parent, _)| blocked.contains(parent)) {
+            if is_blocked(&create.path, blocked) {
                 return None;
             }
             if cancel.is_cancelled() {

@@ -1,7 +1,6 @@
 //! What differs between an out and what it should be.
 
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +11,7 @@ use haul_storage::{Cache, CancellationToken, Layout, Md5Digest, Oid};
 use super::flavour_of;
 use crate::link::is_linked_as_wanted;
 use crate::metafile::dir_manifest::DirEntry;
+use crate::paths::MAX_PATH_BYTES;
 use crate::scan::{FileEntry, Found, FoundDir, Scanner, many};
 use crate::{Error, Result};
 
@@ -71,8 +71,6 @@ pub struct OutPlan {
     pub(super) stale: Vec<Box<str>>,
     /// Folders that should not be there, the outermost last.
     pub(super) delete_folders: Vec<Box<str>>,
-    /// Folders that must be there for the files to be made, the outermost first.
-    pub(super) folders: BTreeSet<Box<str>>,
     /// Files that are right as they are.
     pub(super) unchanged: Vec<FileEntry>,
     /// The file only lacks the right to be executed.
@@ -193,7 +191,6 @@ pub(crate) fn plan_found(
         delete_dangling: Vec::new(),
         stale: Vec::new(),
         delete_folders: Vec::new(),
-        folders: BTreeSet::new(),
         unchanged: Vec::new(),
         chmod: false,
         existed: !matches!(found, Found::Nothing),
@@ -236,19 +233,14 @@ pub(crate) fn plan_found(
         plan.relink(types, cache);
     }
     plan.find_missing(cache, cancel)?;
-    plan.folders = plan
-        .create
-        .iter()
-        .flat_map(|create| ancestors(&create.path).map(Box::from).collect::<Vec<_>>())
-        .collect();
+    plan.refuse_long_paths()?;
     Ok(plan)
 }
 
 impl OutPlan {
     fn compare_dir(&mut self, wanted: &[DirEntry], found: FoundDir) {
-        let needed: BTreeSet<&str> = wanted.iter().flat_map(|entry| ancestors(&entry.path)).collect();
         let folders = found.folders.into_iter().rev();
-        self.delete_folders = folders.filter(|folder| !needed.contains(&**folder)).collect();
+        self.delete_folders = folders.filter(|folder| !has_below(wanted, folder)).collect();
         self.compare_files(wanted, found.files);
         self.stale = found.stale;
         for link in found.dangling {
@@ -296,6 +288,20 @@ impl OutPlan {
             "`{}` is a symbolic link to a directory, and nothing is written through it; replace it by the directory, or \
              remove it",
             self.path.display()
+        );
+        Err(Error::Workspace { path: self.path.clone(), message })
+    }
+
+    /// Refuses files that cannot be made because their path is too long, before folders are made for them.
+    fn refuse_long_paths(&self) -> Result<()> {
+        let root_bytes = self.path.as_os_str().len() + 1;
+        let is_too_long = |create: &&Create| root_bytes + create.path.len() > MAX_PATH_BYTES;
+        let Some(create) = self.create.iter().find(is_too_long) else { return Ok(()) };
+        let start: String = create.path.chars().take(64).collect();
+        let message = format!(
+            "the path of a file in `{}` has {} bytes, and no path can have more than {MAX_PATH_BYTES}: `{start}…`",
+            self.path.display(),
+            root_bytes + create.path.len()
         );
         Err(Error::Workspace { path: self.path.clone(), message })
     }
@@ -352,7 +358,14 @@ pub(crate) fn is_at_or_below(path: &str, folder: &str) -> bool {
     path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// Tells whether one of the entries, which are sorted, lies below a folder.
+fn has_below(entries: &[DirEntry], folder: &str) -> bool {
+    let folder = format!("{folder}/");
+    let at = entries.partition_point(|entry| *entry.path < *folder);
+    entries.get(at).is_some_and(|entry| entry.path.starts_with(&folder))
+}
+
 /// Returns the folders above a path, the outermost first: `a`, `a/b` for `a/b/c`.
-fn ancestors(path: &str) -> impl Iterator<Item = &str> {
+pub(super) fn ancestors(path: &str) -> impl Iterator<Item = &str> {
     path.match_indices('/').map(|(at, _)| &path[..at])
 }

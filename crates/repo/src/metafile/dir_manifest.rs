@@ -7,7 +7,7 @@
 //! paths that stay inside the directory and do not contradict each other.
 //!
 //! Deviation: DVC takes the paths of a `.dir` object as they are, and a `relpath` of `../../x` makes it write outside of
-//! the repository; haul refuses the object.
+//! the repository; haul refuses the object. It refuses paths and names, too, that are longer than a file system takes.
 //! Tests: `tests/dir_manifest.rs`.
 
 use std::borrow::Cow;
@@ -17,7 +17,7 @@ use haul_storage::{Md5Digest, Oid};
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 
-use crate::paths::private_folder;
+use crate::paths::{MAX_PATH_BYTES, private_folder};
 
 /// One file of a tracked directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,6 +152,16 @@ impl DirManifest {
     }
 }
 
+/// Characters of a path in a message.
+const MAX_SHOWN: usize = 200;
+
+/// Tells whether no file system takes a name: Linux counts bytes, and macOS and Windows the units of UTF-16.
+fn is_too_long(name: &str) -> bool {
+    const MAX_NAME: usize = 255;
+    let is_counted_in_bytes = !cfg!(any(windows, target_vendor = "apple"));
+    name.len() > MAX_NAME && (is_counted_in_bytes || name.encode_utf16().count() > MAX_NAME)
+}
+
 /// Tells why `path` cannot be the path of a file inside a tracked directory.
 fn check_path(path: &str) -> Result<(), &'static str> {
     if path.is_empty() {
@@ -159,6 +169,9 @@ fn check_path(path: &str) -> Result<(), &'static str> {
     }
     if path.starts_with('/') {
         return Err("is absolute");
+    }
+    if path.len() > MAX_PATH_BYTES {
+        return Err("is longer than any path can be");
     }
     if path.contains('\0') {
         return Err("contains a NUL character");
@@ -171,6 +184,7 @@ fn check_path(path: &str) -> Result<(), &'static str> {
             "" => return Err("has an empty component"),
             "." => return Err("has the component `.`"),
             ".." => return Err("leaves the directory"),
+            _ if is_too_long(component) => return Err("has a component of more than 255 bytes"),
             _ => match private_folder(component) {
                 Some(".git") => return Err("lies inside a `.git` folder"),
                 Some(_) => return Err("lies inside a `.dvc` folder"),
@@ -203,7 +217,10 @@ fn check_clashes(entries: &[DirEntry]) -> Result<(), ManifestError> {
 }
 
 fn path_error(path: &str, reason: &'static str) -> ManifestError {
-    ManifestError::Path { path: path.escape_debug().to_string(), reason }
+    // So much of a long path that a person knows it again.
+    let shown: String = path.chars().take(MAX_SHOWN).flat_map(char::escape_debug).collect();
+    let rest = if path.chars().nth(MAX_SHOWN).is_some() { "…" } else { "" };
+    ManifestError::Path { path: shown + rest, reason }
 }
 
 /// Appends `text` as Python's JSON encoder does with `ensure_ascii`.
