@@ -30,6 +30,7 @@ mod round_trip;
 mod secrets;
 mod side_by_side;
 mod tls;
+mod unseen;
 mod validation;
 mod versioned;
 

@@ -73,6 +73,47 @@ impl Folder<'_> {
         repo.rev_parse_single(spec.as_str()).expect("the commit has it").to_string()
     }
 
+    /// Makes Git track what [`commit`](Self::commit_to) would commit now, as `git add --force` does.
+    ///
+    /// # Panics
+    /// When Git's files cannot be read or written.
+    pub fn stage(&self) {
+        self.write_index(|_| false);
+    }
+
+    /// Takes a file that Git tracks out of the workspace, as a sparse checkout does.
+    ///
+    /// # Panics
+    /// When Git's files cannot be read or written.
+    pub fn leave_out(&self, path: &str) {
+        self.write_index(|name| name == path);
+        self.remove(path);
+    }
+
+    /// Returns the blob of a file that Git tracks.
+    ///
+    /// # Panics
+    /// When Git does not track it.
+    pub fn tracked_blob(&self, path: &str) -> String {
+        let index = self.git().open_index().expect("the index can be read");
+        let entry = index.entry_by_path(path.into()).expect("Git tracks the file");
+        entry.id.to_string()
+    }
+
+    fn write_index(&self, is_left_out: impl Fn(&str) -> bool) {
+        use gix::index::entry::Flags;
+        let repo = self.git();
+        let tree = self.write_tree(&repo);
+        let mut index = repo.index_from_tree(&tree).expect("an index can be made of a tree");
+        let names: Vec<String> = index.entries().iter().map(|entry| entry.path(&index).to_string()).collect();
+        for (entry, name) in index.entries_mut().iter_mut().zip(names) {
+            if is_left_out(&name) {
+                entry.flags.insert(Flags::EXTENDED | Flags::SKIP_WORKTREE);
+            }
+        }
+        index.write(gix::index::write::Options::default()).expect("the index can be written");
+    }
+
     fn git(&self) -> gix::Repository {
         gix::open(self.path()).expect("it is a Git repository")
     }

@@ -52,6 +52,17 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// An object of Git cannot be read in a clone that was made without all of them.
+    #[error("{message}: the clone is partial, and Git has not fetched it")]
+    PartialClone {
+        /// What cannot be read.
+        message: String,
+        /// The remote of Git that has it.
+        remote: String,
+        /// What the object database says.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// Files were written and could not be staged in Git.
     #[error("what was written is not staged in Git")]
     Unstaged {
@@ -162,6 +173,10 @@ impl Error {
             Self::Storage(error) => error.hint().map(str::to_owned),
             Self::Config(error) => error.hint(),
             Self::Metafile(error) => error.hint.clone(),
+            Self::PartialClone { remote, .. } => {
+                let remote = crate::git::shell_quoted(remote);
+                Some(format!("fetch what is missing with `git fetch --refetch --no-filter {remote}`"))
+            }
             Self::ShallowClone(_) => {
                 Some(String::from("get the rest with `git fetch --unshallow`, or name fewer revisions"))
             }

@@ -9,6 +9,7 @@
 //! | What do `.dvc`, `dvc.yaml`, `dvc.lock` and `.dir` objects say? | [`metafile`] |
 //! | Which files does DVC not see? | [`ignore`] |
 //! | What does Git say about a path? | [`git`] |
+//! | Which file does a path mean? | `identity` |
 //! | Which outs does a command work on? | [`index`] |
 //! | Which files are in the workspace, and what is their hash? | [`scan`], [`state`] |
 //! | How does an object get into the workspace? | [`link`], [`checkout`] |
@@ -20,6 +21,7 @@ mod atomic;
 pub mod checkout;
 mod error;
 pub mod git;
+mod identity;
 pub mod ignore;
 pub mod index;
 pub mod init;

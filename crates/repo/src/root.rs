@@ -1,5 +1,6 @@
 //! Finding and opening a repository.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
@@ -9,6 +10,7 @@ use haul_config::{Config, ConfigPaths, ConfigStack, Env};
 use haul_storage::{CancellationToken, PromptMfa};
 
 use crate::git::{Git, gitignore};
+use crate::identity::physical;
 use crate::ignore::IgnoreRules;
 use crate::lock::{LockWait, PathLocks, RepoLock};
 use crate::paths::{normalize, relative};
@@ -50,7 +52,8 @@ impl Repo {
     /// Opens the repository whose root is `root`. Creates `.dvc/tmp`, and completes `.dvc/.gitignore` if Git
     /// would see what it must not.
     pub fn open(root: &Path, env: &Env) -> Result<Self> {
-        let root = normalize(&env.absolute(root));
+        // As in DVC, which asks the system where it is: two ways to a folder are one repository with one set of locks.
+        let root = normalize(&physical(&env.absolute(root)));
         let dvc_dir = root.join(DVC_DIR);
         if !dvc_dir.is_dir() {
             return Err(Error::NotARepository(format!("`{}` is not a DVC repository", root.display())));
@@ -69,7 +72,7 @@ impl Repo {
         }
         let repo = Self {
             dvc_dir,
-            current_dir: normalize(env.current_dir()),
+            current_dir: normalize(&physical(env.current_dir())),
             cache_dir,
             env: env.clone(),
             config,
@@ -171,14 +174,22 @@ impl Repo {
     pub fn lock_paths(&self, command: &str, read: &[PathBuf], write: &[PathBuf]) -> Result<PathLocks> {
         let folder = self.tmp_dir();
         let shown = self.display_path(&folder.join("rwlock"));
-        PathLocks::acquire(&folder, &shown, command, read, write, &self.cancel)
+        let (read, write) = (self.both_spellings(read), self.both_spellings(write));
+        PathLocks::acquire(&folder, &shown, command, &read, &write, &self.cancel)
     }
 
     /// Fails if another process, such as a stage that runs, writes one of these files and folders.
     pub fn refuse_written_paths(&self, paths: &[PathBuf]) -> Result<()> {
         let folder = self.tmp_dir();
         let shown = self.display_path(&folder.join("rwlock"));
-        PathLocks::check_readable(&folder, &shown, paths, &self.cancel)
+        PathLocks::check_readable(&folder, &shown, &self.both_spellings(paths), &self.cancel)
+    }
+
+    /// Adds the one path of each file to those that metafiles give it: DVC locks the latter.
+    fn both_spellings(&self, paths: &[PathBuf]) -> Vec<PathBuf> {
+        let spelled = paths.iter().flat_map(|path| [path.clone(), self.identify(path)]);
+        let mut seen = HashSet::new();
+        spelled.filter(|path| seen.insert(path.clone())).collect()
     }
 
     /// Returns the working directory; absolute and normal.

@@ -39,6 +39,9 @@ impl Context {
         let absolute = self.env.current_dir().join(directory);
         fs_err::read_dir(&absolute)
             .map_err(|error| CommandError::unexpected("cannot change the directory").caused_by(&error))?;
+        // A process that changes its directory does not remember through which links.
+        let absolute =
+            if cfg!(windows) { absolute } else { fs_err::canonicalize(&absolute).unwrap_or(absolute) };
         Ok(Self { env: self.env.clone().with_current_dir(absolute), ..self.clone() })
     }
 

@@ -72,6 +72,19 @@ impl Config {
         crate::remote::build(&self.tree, &name, &self.env)
     }
 
+    /// Tells whether another configuration gives the remote called `name` the same options, wherever they stand.
+    pub fn has_same_remote(&self, other: &Self, name: &str) -> bool {
+        let name = name.to_lowercase();
+        let options = |config: &Self| {
+            let table = crate::remote::dereference(&config.tree, &name).ok()?;
+            let mut options: Vec<_> =
+                table.flatten().into_iter().map(|(key, leaf)| (key, leaf.value.clone())).collect();
+            options.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
+            Some(options)
+        };
+        options(self).is_some_and(|own| Some(own) == options(other))
+    }
+
     /// Returns the names of all remotes, in the order they were first seen.
     pub fn remote_names(&self) -> Vec<&str> {
         names(&self.tree)

@@ -35,6 +35,11 @@ impl Layer {
             }
             Err(source) => return Err(Error::Io { action: "read", path: path.to_owned(), source }),
         };
+        Self::parse(level, path, bytes, env)
+    }
+
+    /// Takes bytes as the content of the file.
+    pub(super) fn parse(level: Level, path: &Path, bytes: Vec<u8>, env: &Env) -> Result<Self> {
         let text = String::from_utf8(bytes).map_err(|error| {
             let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
             let line = 1 + before.split(|&byte| byte == b'\n').skip(1).count();

@@ -110,6 +110,17 @@ impl ConfigStack {
         Ok(Self { paths: paths.clone(), env: env.clone(), layers })
     }
 
+    /// Returns the same files, but with `text` in the place of the one of the repository: the configuration that held
+    /// in a commit. As in DVC, the other levels are those of now, and relative paths mean what they would mean now.
+    pub fn with_repo_text(&self, text: &[u8]) -> Result<Self> {
+        let mut stack = self.clone();
+        for layer in stack.layers.iter_mut().filter(|layer| layer.level == Level::Repo) {
+            let path = layer.path.clone();
+            *layer = Layer::parse(Level::Repo, &path, text.to_owned(), &self.env)?;
+        }
+        Ok(stack)
+    }
+
     /// Returns where the files are.
     pub fn paths(&self) -> &ConfigPaths {
         &self.paths

@@ -8,8 +8,8 @@ mod plan;
 
 pub(crate) use apply::check_parents;
 pub use apply::{Applied, apply};
-pub(crate) use plan::plan_found;
 pub use plan::{OutPlan, Target, Wanted, plan};
+pub(crate) use plan::{is_at_or_below, plan_found};
 
 use haul_storage::hash::Flavour;
 use haul_storage::{Cache, CacheOptions, CacheSharing, Layout};

@@ -7,7 +7,7 @@ use gix::ObjectId;
 use gix::object::Kind;
 
 use super::revision::{AnyError, Commits};
-use super::{Git, Revision, RevisionSet};
+use super::{Git, Revision, RevisionSet, unreadable};
 use crate::{Error, Result};
 
 /// The folder of references to experiments.
@@ -114,7 +114,9 @@ impl History<'_> {
             };
         };
         let object = id.object().and_then(|object| object.peel_to_kind(Kind::Commit));
-        Ok(object.map_err(|source| Error::git(format!("cannot read the revision `{name}`"), source))?.id)
+        Ok(object
+            .map_err(|source| unreadable(self.repo, format!("cannot read the revision `{name}`"), source))?
+            .id)
     }
 
     /// Adds a commit and its first parents.
@@ -129,7 +131,8 @@ impl History<'_> {
         if n_commits == 0 {
             return Ok(());
         }
-        let cannot = |source: AnyError| Error::git(format!("cannot read the history of `{name}`"), source);
+        let cannot =
+            |source: AnyError| unreadable(self.repo, format!("cannot read the history of `{name}`"), source);
         commits.add(Some(name.to_owned()), start);
         let (mut current, mut n_taken) = (start, 1);
         let mut seen = HashSet::from([start]);
@@ -156,7 +159,7 @@ impl History<'_> {
 
     /// Every commit that a branch, a tag, a remote branch or HEAD leads to.
     fn all_commits(&self) -> Result<Vec<ObjectId>> {
-        let cannot = |source: AnyError| Error::git("cannot list the commits of Git", source);
+        let cannot = |source: AnyError| unreadable(self.repo, "cannot list the commits of Git", source);
         if self.repo.is_shallow().map_err(|source| cannot(source.into()))? {
             return Err(shallow("this clone does not have the whole history"));
         }
@@ -197,8 +200,9 @@ impl History<'_> {
             let mut reference = reference.map_err(cannot_read(prefix))?;
             let name = reference.name().shorten().to_string();
             let read = reference.peel_to_id().and_then(|id| Ok((id.header()?.kind(), id.detach())));
-            let (kind, id) =
-                read.map_err(|source| Error::git(format!("cannot read the reference `{name}`"), source))?;
+            let (kind, id) = read.map_err(|source| {
+                unreadable(self.repo, format!("cannot read the reference `{name}`"), source)
+            })?;
             if kind != Kind::Blob {
                 found.push((name, id));
             }
@@ -207,7 +211,7 @@ impl History<'_> {
     }
 
     fn time(&self, id: ObjectId) -> Result<i64> {
-        let cannot = |source: AnyError| Error::git(format!("cannot read the commit {id}"), source);
+        let cannot = |source: AnyError| unreadable(self.repo, format!("cannot read the commit {id}"), source);
         let object = self.repo.find_object(id).map_err(|source| cannot(source.into()))?;
         if object.kind != Kind::Commit {
             // As DVC: what has no time is kept.

@@ -15,10 +15,12 @@ pub mod gitignore;
 mod history;
 mod revision;
 mod stage;
+mod tracked;
 
 pub use command::{add_command, shell_quoted};
 pub use history::HistoryOptions;
 pub use revision::{Revision, RevisionSet};
+pub(crate) use tracked::TrackedFile;
 
 /// The Git repository around a DVC repository.
 pub struct Git {
@@ -52,29 +54,6 @@ impl Git {
     /// Returns the root of the work tree.
     pub fn work_dir(&self) -> &Path {
         &self.work_dir
-    }
-
-    /// Tells whether `path`, or anything below it, is in the index.
-    pub fn is_tracked(&self, path: &Path) -> Result<bool> {
-        let Some(name) = self.name(path) else { return Ok(false) };
-        let repo = self.repo.to_thread_local();
-        let index =
-            repo.index_or_empty().map_err(|source| Error::git("cannot read the index of Git", source))?;
-        let folder = BString::from([name.as_slice(), b"/"].concat());
-        let is_below = index.prefixed_entries(folder.as_ref()).is_some_and(|entries| !entries.is_empty());
-        Ok(is_below || index.entry_range(name.as_ref()).is_some())
-    }
-
-    /// Returns the content of a file as it is in the index; `None` if Git does not track it.
-    fn staged(&self, path: &Path) -> Result<Option<Vec<u8>>> {
-        let Some(name) = self.name(path) else { return Ok(None) };
-        let repo = self.repo.to_thread_local();
-        let index =
-            repo.index_or_empty().map_err(|source| Error::git("cannot read the index of Git", source))?;
-        let Some(entry) = index.entry_by_path(name.as_ref()) else { return Ok(None) };
-        let blob = repo.find_blob(entry.id);
-        let failed = |source| Error::git(format!("cannot read `{}` from Git", path.display()), source);
-        Ok(Some(blob.map_err(failed)?.take_data()))
     }
 
     /// Tells whether the `.gitignore` files (and `info/exclude`, and `core.excludesFile`) name `path` or a
@@ -127,6 +106,32 @@ impl fmt::Debug for Git {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Git").field("work_dir", &self.work_dir).finish_non_exhaustive()
     }
+}
+
+/// Makes an error of an object of Git that cannot be read; in a partial clone it says where the object can be had.
+pub(crate) fn unreadable(
+    repo: &gix::Repository,
+    message: impl Into<String>,
+    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> Error {
+    match promisor(repo) {
+        Some(remote) => Error::PartialClone { message: message.into(), remote, source: source.into() },
+        None => Error::git(message, source),
+    }
+}
+
+/// Returns the remote that has the objects a partial clone lacks.
+///
+/// Source: <https://git-scm.com/docs/partial-clone>.
+fn promisor(repo: &gix::Repository) -> Option<String> {
+    let config = repo.config_snapshot();
+    if let Some(name) = config.string("extensions.partialClone") {
+        return Some(name.to_string());
+    }
+    let is_promisor =
+        |name: &BString| config.boolean(format!("remote.{name}.promisor").as_str()) == Some(true);
+    let names = repo.remote_names();
+    names.into_iter().find(is_promisor).map(|name| name.to_string())
 }
 
 /// Returns a path as Git stores it: bytes, which on Windows are UTF-8.

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use gix::ObjectId;
+use gix::object::Kind;
 
-use super::Git;
+use super::{Git, unreadable};
 use crate::{Error, Result};
 
 /// A commit to look at.
@@ -40,8 +41,8 @@ impl Git {
         let repo = self.repo.to_thread_local();
         let mut commits = Commits::default();
         if set.all_commits {
-            for commit in
-                all_commits(&repo).map_err(|source| Error::git("cannot list the commits of Git", source))?
+            for commit in all_commits(&repo)
+                .map_err(|source| unreadable(&repo, "cannot list the commits of Git", source))?
             {
                 commits.add(None, commit);
             }
@@ -51,12 +52,18 @@ impl Git {
             .flatten()
         {
             for (name, commit) in references(&repo, prefix)
-                .map_err(|source| Error::git("cannot list the references of Git", source))?
+                .map_err(|source| unreadable(&repo, "cannot list the references of Git", source))?
             {
                 commits.add(Some(name), commit);
             }
         }
         Ok(commits.into_revisions())
+    }
+
+    /// Tells whether the clone has only a part of the history, so that all its commits are not all commits.
+    pub fn is_shallow(&self) -> Result<bool> {
+        let repo = self.repo.to_thread_local();
+        repo.is_shallow().map_err(|source| Error::git("cannot read how far the clone goes back", source))
     }
 }
 
@@ -107,14 +114,21 @@ fn all_commits(repo: &gix::Repository) -> Result<Vec<ObjectId>, AnyError> {
     repo.rev_walk(tips).all()?.map(|commit| Ok(commit?.id)).collect()
 }
 
-/// The short names of references and the commits they lead to; what leads elsewhere is left out.
+/// The short names of references and the commits they lead to. As in DVC, what leads to something else is left out; what
+/// cannot be read is an error.
 fn references(repo: &gix::Repository, prefix: &str) -> Result<Vec<(String, ObjectId)>, AnyError> {
     let mut found = Vec::new();
     for reference in repo.references()?.prefixed(prefix)? {
         let mut reference = reference?;
         let name = reference.name().shorten().to_string();
-        if let Ok(commit) = reference.peel_to_commit() {
-            found.push((name, commit.id));
+        let is_symbolic = reference.target().try_id().is_none();
+        let read = reference.peel_to_id().and_then(|id| Ok((id.header()?.kind(), id.detach())));
+        match read {
+            Ok((Kind::Commit, commit)) => found.push((name, commit)),
+            Ok(_) => {}
+            // The branch it stood for is gone, as `origin/HEAD` may be.
+            Err(_) if is_symbolic => {}
+            Err(error) => return Err(format!("the reference `{name}` leads to nothing: {error}").into()),
         }
     }
     Ok(found)

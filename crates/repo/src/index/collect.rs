@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::read::{Context, ReadStages};
+use super::unseen::{self, Unseen};
 use super::{Index, graph};
 use crate::{Error, Repo, Result};
 
@@ -27,25 +28,32 @@ impl Index {
     /// [`Error::Metafile`] for the first file, by path, that cannot be read; [`Error::OverlappingOuts`].
     pub fn collect(repo: &Repo) -> Result<Self> {
         let index = Self::collect_unchecked(repo)?;
-        graph::check(&index, repo.current_dir())?;
+        graph::check(&index, repo)?;
         Ok(index)
     }
 
     /// Reads every metafile of the workspace, overlapping or not.
     pub fn collect_unchecked(repo: &Repo) -> Result<Self> {
         let mut index = Self::default();
-        for stages in read_all(repo, Unreadable::PassOver)?.into_values() {
+        let (files, unseen) = read_all(repo, Unreadable::PassOver)?;
+        for stages in files.into_values() {
             index.extend(stages?);
         }
+        index.unseen = unseen.unwrap_or_else(|error| {
+            tracing::warn!(%error, source = error.source_text(), "nobody knows which metafiles Git tracks besides");
+            Vec::new()
+        });
         Ok(index)
     }
 
     /// Reads every metafile of the workspace for a command that deletes what no metafile names: a folder that may not
-    /// be read is an error here. Returns what could be read, and an error for each metafile that could not.
+    /// be read is an error here, and metafiles that Git tracks count even if they are not in the workspace. Returns what
+    /// could be read, and an error for each metafile that could not.
     pub(crate) fn collect_for_deletion(repo: &Repo) -> Result<(Self, Vec<Error>)> {
         let mut index = Self::default();
         let mut failed = Vec::new();
-        for stages in read_all(repo, Unreadable::Refuse)?.into_values() {
+        let (files, unseen) = read_all(repo, Unreadable::Refuse)?;
+        for stages in files.into_values().chain(unseen?.iter().map(|file| file.read(repo))) {
             match stages {
                 Ok(stages) => index.extend(stages),
                 Err(error) => failed.push(error),
@@ -63,9 +71,12 @@ enum Unreadable {
     Refuse,
 }
 
-/// Reads every metafile of the workspace.
-fn read_all(repo: &Repo, unreadable: Unreadable) -> Result<BTreeMap<PathBuf, Result<ReadStages>>> {
-    let mut files: BTreeMap<PathBuf, Result<ReadStages>> = BTreeMap::new();
+/// The stages of each metafile, or why it cannot be read.
+type ReadFiles = BTreeMap<PathBuf, Result<ReadStages>>;
+
+/// Reads every metafile of the workspace, and finds those that Git tracks besides.
+fn read_all(repo: &Repo, unreadable: Unreadable) -> Result<(ReadFiles, Result<Vec<Unseen>>)> {
+    let mut files = ReadFiles::new();
     let mut tracked: HashSet<PathBuf> = HashSet::new();
     let mut level = vec![repo.root().to_owned()];
     // Folder by folder, breadth first: what a metafile tracks is known before that would be entered.
@@ -85,7 +96,8 @@ fn read_all(repo: &Repo, unreadable: Unreadable) -> Result<BTreeMap<PathBuf, Res
         folders.retain(|folder| !tracked.contains(folder));
         level = without_ignored(repo, folders)?;
     }
-    Ok(files)
+    let unseen = unseen::find(repo, &|path| files.contains_key(path), &|path| tracked.contains(path));
+    Ok((files, unseen))
 }
 
 /// What is needed to read metafiles of the workspace.
@@ -98,7 +110,6 @@ pub(super) fn context_of_commit(repo: &Repo) -> Context<'_> {
     Context { root: repo.root(), current_dir: repo.current_dir(), ignore: None }
 }
 
-/// Reads the stages of one file, with the lock beside it.
 impl Index {
     /// Reads the stages of one metafile, and of the `dvc.lock` beside a `dvc.yaml`.
     pub fn read(repo: &Repo, metafile: &Path) -> Result<Self> {
@@ -109,6 +120,11 @@ impl Index {
 }
 
 pub(super) fn read_file(repo: &Repo, path: &Path) -> Result<ReadStages> {
+    read_file_in(context(repo), path)
+}
+
+/// Reads the stages of one file, with the lock beside it.
+pub(super) fn read_file_in(context: Context<'_>, path: &Path) -> Result<ReadStages> {
     let failed = |source| Error::io("cannot read a metafile", source);
     let text = fs_err::read(path).map_err(failed)?;
     let lock_path = path.with_extension("lock");
@@ -122,7 +138,7 @@ pub(super) fn read_file(repo: &Repo, path: &Path) -> Result<ReadStages> {
         None
     };
     let lock = lock.as_ref().map(|text| (lock_path.as_path(), text.as_slice()));
-    read_stages(context(repo), path, &text, lock)
+    read_stages(context, path, &text, lock)
 }
 
 pub(super) fn read_stages(
@@ -196,6 +212,13 @@ pub(crate) fn git_ignored_text(repo: &Repo, path: &Path) -> Result<Option<String
     Ok(is_ignored.then(|| format!("bad DVC file name '{}' is git-ignored.", repo.display_path(path))))
 }
 
-fn is_git_ignored(repo: &Repo, path: &Path, is_dir: bool) -> Result<bool> {
-    repo.git().map_or(Ok(false), |git| git.is_ignored(path, is_dir))
+/// Tells whether Git does not see a path: a rule names it, and it is not tracked.
+///
+/// Deviation: a metafile that Git tracks counts although a later `.gitignore` names its folder, as it does for Git. DVC does
+/// not see it: `status` says that all is up to date, `pull` leaves its data away, and `gc` deletes it.
+pub(super) fn is_git_ignored(repo: &Repo, path: &Path, is_dir: bool) -> Result<bool> {
+    match repo.git() {
+        Some(git) if git.is_ignored(path, is_dir)? => git.is_tracked(path).map(|is_tracked| !is_tracked),
+        _ => Ok(false),
+    }
 }

@@ -15,7 +15,7 @@ use gix::objs::tree::EntryKind;
 use super::Index;
 use super::collect::{DVC_YAML, context_of_commit, is_stage_file, read_stages};
 use super::read::ReadStages;
-use crate::git::{Git, Revision};
+use crate::git::{Git, Revision, unreadable};
 use crate::ignore::{CommitRules, DVCIGNORE};
 use crate::root::DVC_DIR;
 use crate::{Error, Repo, Result};
@@ -131,18 +131,20 @@ impl<'repo> CommitReader<'repo> {
     /// Walks through the folders of a commit, past those that were read before if `is_incremental`. Nothing is
     /// remembered yet.
     fn walk(&mut self, revision: &Revision, is_incremental: bool) -> Result<Walk> {
-        let cannot = |source| Error::git(format!("cannot read the revision `{}`", revision.name), source);
-        let object = self.git.find_object(revision.commit).map_err(cannot)?;
-        let tree = object.peel_to_kind(Kind::Tree).map_err(cannot)?.id;
         let mut walk = Walk::default();
-        let Some(start) = self.root_tree(tree).map_err(cannot)? else { return Ok(walk) };
+        let Some(start) = self.root_of(revision)? else { return Ok(walk) };
         let mut pending = vec![(String::new(), start, 0)];
         while let Some(key) = pending.pop() {
             if is_incremental && self.folders.contains(&key) {
                 continue;
             }
             let found = self.folder(&key, &mut pending).map_err(|source| {
-                Error::git(format!("cannot read `{}` of the revision `{}`", key.0, revision.name), source)
+                let folder = if key.0.is_empty() { "the root" } else { &key.0 };
+                unreadable(
+                    &self.git,
+                    format!("cannot read {folder} of the revision `{}`", revision.name),
+                    source,
+                )
             });
             match found {
                 Ok(files) => walk.files.extend(files),
@@ -152,6 +154,30 @@ impl<'repo> CommitReader<'repo> {
         }
         walk.files.sort_unstable();
         Ok(walk)
+    }
+
+    /// Returns the tree of the DVC repository in a revision; `None` in commits from before it was there.
+    fn root_of(&self, revision: &Revision) -> Result<Option<ObjectId>> {
+        let cannot = |source: gix::Error| {
+            unreadable(&self.git, format!("cannot read the revision `{}`", revision.name), source)
+        };
+        let object = self.git.find_object(revision.commit).map_err(cannot)?;
+        let tree = object.peel_to_kind(Kind::Tree).map_err(cannot)?.id;
+        self.root_tree(tree).map_err(cannot)
+    }
+
+    /// Returns the `.dvc/config` of a revision; `None` if it has none.
+    pub(crate) fn config_of(&self, revision: &Revision) -> Result<Option<(ObjectId, Vec<u8>)>> {
+        let cannot = |source: gix::Error| {
+            unreadable(&self.git, format!("cannot read the configuration of `{}`", revision.name), source)
+        };
+        let Some(root) = self.root_of(revision)? else { return Ok(None) };
+        let find = || {
+            let entry = self.git.find_tree(root)?.lookup_entry_by_path(".dvc/config")?;
+            let Some(entry) = entry.filter(|entry| entry.mode().is_blob()) else { return Ok(None) };
+            Ok(Some((entry.object_id(), self.git.find_blob(entry.object_id())?.take_data())))
+        };
+        find().map_err(cannot)
     }
 
     /// Finds the tree of the DVC repository; `None` in commits from before it was there.
@@ -225,7 +251,7 @@ impl<'repo> CommitReader<'repo> {
     fn read(&self, (name, blob, lock): &FileKey) -> Result<ReadStages> {
         let data = |id: ObjectId| {
             let blob = self.git.find_blob(id);
-            let cannot = |source| Error::git(format!("cannot read `{name}` from Git"), source);
+            let cannot = |source| unreadable(&self.git, format!("cannot read `{name}` from Git"), source);
             blob.map(|mut blob| blob.take_data()).map_err(cannot)
         };
         let path: PathBuf = self.repo.root().join(name);

@@ -1,27 +1,32 @@
 //! Outs that get in each other's way.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Index, Out};
-use crate::{Error, Result};
+use crate::{Error, Repo, Result};
 
 /// Refuses two outs at one path, an out inside another, and a metafile inside an out.
 ///
 /// # Errors
 ///
 /// [`Error::OverlappingOuts`] in DVC's words.
-pub(super) fn check(index: &Index, current_dir: &Path) -> Result<()> {
+pub(super) fn check(index: &Index, repo: &Repo) -> Result<()> {
+    let current_dir = repo.current_dir();
     let mut paths: BTreeMap<&Path, usize> = BTreeMap::new();
-    let local = || index.outs.iter().enumerate().filter(|(_, out)| !out.def_path.contains("://"));
-    for (number, out) in local() {
-        if let Some(other) = paths.insert(&out.path, number) {
+    let is_local = |out: &&Out| !out.def_path.contains("://");
+    // A link to the folder of another out makes no other file of it.
+    let identities: Vec<PathBuf> =
+        index.outs.iter().filter(is_local).map(|out| index.identity_of(repo, out)).collect();
+    let local = || index.outs.iter().enumerate().filter(|(_, out)| is_local(out)).zip(&identities);
+    for ((number, out), path) in local() {
+        if let Some(other) = paths.insert(path, number) {
             return Err(duplicate(index, &index.outs[other], out, current_dir));
         }
     }
     let around = |path: &Path| path.ancestors().skip(1).find_map(|folder| paths.get(folder).copied());
-    for (_, out) in local() {
-        if let Some(parent) = around(&out.path) {
+    for ((_, out), path) in local() {
+        if let Some(parent) = around(path) {
             return Err(overlap(index, &index.outs[parent], out, current_dir));
         }
     }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use haul_storage::{Layout, Oid};
 
-use crate::DirManifest;
 use crate::metafile::dir_manifest::{DirEntry, ManifestError};
+use crate::{DirManifest, Repo};
 
 mod collect;
 mod commits;
@@ -14,11 +14,13 @@ mod graph;
 mod read;
 mod select;
 mod target;
+mod unseen;
 
 pub(crate) use collect::git_ignored_text;
 pub(crate) use commits::{Broken, CommitReader};
 pub use select::{SelectOptions, Selected, Selection};
 pub use target::expand_globs;
+pub(crate) use unseen::{Unseen, outs as unseen_outs, sentences as unseen_sentences};
 
 /// A stage: one `.dvc` file, or one entry of `stages:` in a `dvc.yaml`.
 #[derive(Debug, Clone)]
@@ -170,12 +172,23 @@ pub struct Index {
     pub stages: Vec<Stage>,
     /// The outs of all stages.
     pub outs: Vec<Out>,
+    /// Metafiles that Git tracks and that were not looked at, where everything was to be read.
+    pub(crate) unseen: Vec<Unseen>,
 }
 
 impl Index {
     /// Returns the stage of an out.
     pub fn stage_of(&self, out: &Out) -> &Stage {
         &self.stages[out.stage]
+    }
+
+    /// Returns the one path of an out, however its metafile spells it.
+    pub(crate) fn identity_of(&self, repo: &Repo, out: &Out) -> PathBuf {
+        // No link is followed to find a metafile, so the folder of one needs no look.
+        if out.path.parent() == self.stage_of(out).metafile.parent() {
+            return out.path.clone();
+        }
+        repo.identify(&out.path)
     }
 
     /// Returns the local paths of the dependencies of a stage.

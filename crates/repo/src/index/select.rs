@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
-use super::collect::{DVC_YAML, git_ignored_text, is_stage_file, read_file};
+use super::collect::{DVC_YAML, git_ignored_text, is_git_ignored, is_stage_file, read_file};
 use super::target::{Target, expand_globs, parse};
 use super::{Broken, CommitReader, Index, Out, Stage};
 use crate::git::Revision;
@@ -41,6 +41,8 @@ pub struct Selection {
     pub stages: Vec<(usize, Option<PathBuf>)>,
     /// The selected outs; one that is selected as a whole is not there in parts.
     pub outs: Vec<Selected>,
+    /// Folders that were to be taken with all below them and hold no metafile that is read, with a reason.
+    pub(crate) empty: Vec<(String, &'static str)>,
 }
 
 impl Selection {
@@ -55,8 +57,8 @@ impl Selection {
         if options.targets.is_empty() {
             return Ok(Self::everything(Index::collect_unchecked(repo)?));
         }
-        let resolver = Resolver { repo, index: Index::default(), known: Known::Files(HashSet::new()) };
-        resolver.resolve(options)
+        let known = Known::Files(HashSet::new());
+        Resolver { repo, index: Index::default(), known, empty: Vec::new() }.resolve(options)
     }
 
     /// Finds what `options` names in a commit. With targets it is looked at whole; without, only at what it adds to
@@ -70,7 +72,8 @@ impl Selection {
             return Ok(Self::everything(reader.addition(revision, Broken::Refuse)?.index));
         }
         let index = reader.whole(revision)?;
-        Resolver { repo: reader.repo(), index, known: Known::Everything }.resolve(options)
+        let known = Known::Everything;
+        Resolver { repo: reader.repo(), index, known, empty: Vec::new() }.resolve(options)
     }
 
     fn everything(index: Index) -> Self {
@@ -99,7 +102,7 @@ impl Selection {
                 outs.extend(parts.into_iter().map(|within| Selected { out, within }));
             }
         }
-        Self { index, stages, outs }
+        Self { index, stages, outs, empty: Vec::new() }
     }
 }
 
@@ -132,6 +135,8 @@ struct Resolver<'repo> {
     repo: &'repo Repo,
     index: Index,
     known: Known,
+    /// See [`Selection::empty`].
+    empty: Vec<(String, &'static str)>,
 }
 
 impl Resolver<'_> {
@@ -156,18 +161,18 @@ impl Resolver<'_> {
         };
         let stages =
             selected.iter().filter_map(|(key, filter)| Some((number(key)?, filter.clone()))).collect();
-        Ok(Selection::of_stages(self.index, stages))
+        Ok(Selection { empty: self.empty, ..Selection::of_stages(self.index, stages) })
     }
 
     fn target(&mut self, target: &str, options: &SelectOptions) -> Result<Vec<(Key, Option<PathBuf>)>> {
         let text = if cfg!(windows) { target.replace('\\', "/") } else { target.to_owned() };
-        let path = self.repo.absolute(&text);
+        let path = self.repo.target_path(&text);
         let is_recursive = options.recursive && path.is_dir();
         let whole = |keys: Vec<Key>| keys.into_iter().map(|key| (key, None)).collect();
         let parsed = parse(&text)?;
         match parsed {
             Target::File { file, name } if !options.with_deps && is_stage_file(file_name(file)) => {
-                return Ok(whole(self.file(&self.repo.absolute(file), name)?));
+                return Ok(whole(self.file(&self.repo.target_path(file), name)?));
             }
             Target::NameOrPath(name) if !is_recursive => {
                 let stages = self.named(name)?;
@@ -180,19 +185,42 @@ impl Resolver<'_> {
         if is_recursive {
             self.read_everything()?;
             let inside = self.index.stages.iter().filter(|stage| stage.metafile.starts_with(&path));
-            return Ok(whole(inside.map(key).collect()));
+            let keys: Vec<Key> = inside.map(key).collect();
+            if keys.is_empty() {
+                self.empty.push((target.to_owned(), why_nothing_is_read(self.repo, &path)?));
+            }
+            return Ok(whole(keys));
         }
         self.read_everything()?;
-        if let Some(out) = self.index.outs.iter().find(|out| path.starts_with(&out.path)) {
+        if let Some((out, below)) = self.out_at(&path, &self.repo.absolute(&text)) {
+            if out.oid.is_some_and(|oid| !oid.is_dir()) && !below.as_os_str().is_empty() {
+                let file = self.repo.display_path(&out.path);
+                return Err(Error::TargetNotFound {
+                    target: target.to_owned(),
+                    message: format!("'{target}' does not exist: '{file}' is tracked as a file"),
+                });
+            }
             let key = key(self.index.stage_of(out));
+            let path = if below.as_os_str().is_empty() { out.path.clone() } else { out.path.join(below) };
             // Deviation: with `-d`, DVC forgets the dependencies of a stage that is named by its out.
             return Ok(vec![(key, Some(path))]);
         }
         let stages = match parsed {
-            Target::File { file, name } => self.file(&self.repo.absolute(file), name)?,
+            Target::File { file, name } => self.file(&self.repo.target_path(file), name)?,
             Target::NameOrPath(name) => return Err(self.not_found(target, name)),
         };
         Ok(whole(if options.with_deps { self.upstream(stages)? } else { stages }))
+    }
+
+    /// Returns the out that a path lies at or in, and the path in it. A metafile may spell its out through a link, too.
+    fn out_at(&self, path: &Path, as_typed: &Path) -> Option<(&Out, PathBuf)> {
+        let below = |path: &Path, out: &Path| path.strip_prefix(out).ok().map(Path::to_owned);
+        let outs = || self.index.outs.iter();
+        outs()
+            .find_map(|out| Some((out, below(path, &out.path).or_else(|| below(as_typed, &out.path))?)))
+            .or_else(|| {
+                outs().find_map(|out| Some((out, below(path, &self.index.identity_of(self.repo, out))?)))
+            })
     }
 
     /// Returns the stages of a metafile, or the one (or the group) of that name.
@@ -214,7 +242,7 @@ impl Resolver<'_> {
 
     /// Returns the stages of that name in the `dvc.yaml` of the working directory; none if there are none.
     fn named(&mut self, name: &str) -> Result<Vec<Key>> {
-        let path = self.repo.absolute(DVC_YAML);
+        let path = self.repo.target_path(DVC_YAML);
         let exists = match &self.known {
             Known::Files(_) => path.exists(),
             Known::Everything => true,
@@ -293,7 +321,7 @@ impl Resolver<'_> {
     }
 
     fn not_found(&self, target: &str, name: &str) -> Error {
-        let file = self.repo.absolute(DVC_YAML);
+        let file = self.repo.target_path(DVC_YAML);
         let reason = if file.exists() {
             stage_not_found(name, DVC_YAML)
         } else {
@@ -306,6 +334,19 @@ impl Resolver<'_> {
             ),
         }
     }
+}
+
+/// Says why no metafile below a folder is read, if it is not just that there is none.
+fn why_nothing_is_read(repo: &Repo, folder: &Path) -> Result<&'static str> {
+    let found = repo.ignore().check(folder, true);
+    Ok(match found.last().filter(|found| found.is_ignored) {
+        Some(found) if found.rule.starts_with("in sub_repo") => {
+            ": it belongs to another DVC repository; run the command there"
+        }
+        Some(_) => ": a `.dvcignore` names it",
+        None if is_git_ignored(repo, folder, true)? => ": Git ignores it",
+        None => "",
+    })
 }
 
 fn stage_not_found(name: &str, file: &str) -> String {

@@ -6,9 +6,11 @@ use haul_storage::progress::Observer;
 use haul_storage::{CancellationToken, Layout, Oid};
 use rayon::prelude::*;
 
+use super::collect::absent;
 use super::session::{Session, Stores};
 use super::unused::remove_unused;
 use crate::checkout::{Applied, OutPlan, Target, Wanted, apply, flavour_of, plan};
+use crate::index::unseen_sentences;
 use crate::link::Linker;
 use crate::ops::{Failure, manifest_of};
 use crate::scan::{Found, fingerprint, many};
@@ -106,6 +108,9 @@ pub fn checkout(repo: &Repo, options: &CheckoutOptions, observer: &dyn Observer)
 fn run(session: &Session<'_>, options: &CheckoutOptions) -> Result<CheckoutReport> {
     let mut report = CheckoutReport::default();
     let selection = Selection::resolve(session.repo, &options.select)?;
+    if options.select.targets.is_empty() {
+        report.warnings.extend(unseen_sentences(session.repo, &selection.index.unseen));
+    }
     let mut links = Links::load(session.memo.dir());
     let linker = session.linker()?;
     let types = options.relink.then(|| linker.types().to_vec());
@@ -131,6 +136,14 @@ fn run(session: &Session<'_>, options: &CheckoutOptions) -> Result<CheckoutRepor
             Ok(Planned::Plan(plan)) => plans.push((*selected, out, *plan)),
             Ok(Planned::Nothing) => {}
             Ok(Planned::NoManifest(_)) if options.allow_missing => {}
+            Ok(Planned::Absent(within)) => {
+                let display = failed_out(session, out).display;
+                let subject = format!("{display}/{within}");
+                let error = absent(&display, &within);
+                let mut failed = FailedOut { display: subject.clone(), ..failed_out(session, out) };
+                failed.failures.push(Failure { subject, path: Some(out.path.join(within)), error });
+                report.failed.push(failed);
+            }
             Ok(Planned::NoHash) => {
                 report.warnings.push(format!(
                     "No file hash info found for '{}'. It won't be created.",
@@ -183,8 +196,10 @@ fn run(session: &Session<'_>, options: &CheckoutOptions) -> Result<CheckoutRepor
 /// What there is to do for an out.
 enum Planned {
     Plan(Box<OutPlan>),
-    /// The part that was asked for does not exist in the out, or all is as it should be.
+    /// All is as it should be.
     Nothing,
+    /// The part that was asked for does not exist in the out.
+    Absent(String),
     /// There is no recorded hash.
     NoHash,
     /// The directory's manifest is not in the cache.
@@ -216,7 +231,7 @@ fn plan_out(
             Some(within) => {
                 let entries = manifest.below(within);
                 if entries.is_empty() {
-                    return Ok(Planned::Nothing);
+                    return Ok(Planned::Absent(within.to_owned()));
                 }
                 Wanted::Dir(entries)
             }
@@ -306,7 +321,7 @@ fn apply_out(
         if existed { report.modified.push(change) } else { report.added.push(change) }
     }
     if let (true, None, Some(files), Some(oid), Some(key)) =
-        (changes || options.relink, &selected.within, &applied.files, out.oid, session.key(&out.path))
+        (changes || options.relink, &selected.within, &applied.files, out.oid, session.link_key(&out.path))
     {
         links.insert(&key, link_record(&oid, out.layout, fingerprint(files)));
     }

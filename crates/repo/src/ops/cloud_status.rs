@@ -8,7 +8,7 @@ use haul_storage::progress::Observer;
 use haul_storage::transfer::{self, ObjectState, RequestCounts, TransferMode, TransferOptions};
 use haul_storage::{CancellationToken, Layout, Oid};
 
-use super::collect::{self, Purpose, Request};
+use super::collect::{self, Parts, Purpose, Request, SkippedOut};
 use super::session::Stores;
 use super::versioned;
 use crate::git::RevisionSet;
@@ -71,21 +71,30 @@ pub struct CloudStatusEntry {
 /// What differs.
 #[derive(Debug, Default)]
 pub struct CloudStatusReport {
-    /// The name of the remote.
-    pub remote: String,
+    /// The names of the remotes that were looked at.
+    pub remotes: Vec<String>,
     /// Objects that differ, by path.
     pub entries: Vec<CloudStatusEntry>,
-    /// Objects on the remote that are damaged: path and name.
-    pub damaged: Vec<(String, Oid)>,
+    /// Objects on a remote that are damaged: path, name and remote.
+    pub damaged: Vec<(String, Oid, String)>,
     /// Manifests that could not be read.
     pub failed: Vec<Failure>,
+    /// Outs that were asked for, and that took no part.
+    pub skipped: Vec<SkippedOut>,
+    /// Number of outs that took part.
+    pub n_outs: usize,
     /// Sentences for the user.
     pub warnings: Vec<String>,
     /// What it cost.
     pub requests: RequestCounts,
 }
 
-/// Looks which objects are in the cache and which on the remote. Manifests the cache lacks are fetched.
+/// Looks which objects are in the cache and which on the remotes that a push would send them to. Manifests the cache lacks
+/// are fetched.
+///
+/// Deviation: an out with a `remote` of its own is compared with that one, and an out of a revision with the default remote
+/// of that revision. DVC leaves out the former, and looks for the latter on the default remote of the workspace; its `push`
+/// then sends what its `status -c` did not see.
 pub async fn cloud_status(
     repo: &Repo,
     options: &CloudStatusOptions,
@@ -102,8 +111,15 @@ pub async fn cloud_status(
         wait: options.wait,
     };
     let collected = collect::collect(&session, &request)?;
+    let n_outs = collected.n_outs();
     let failed = Mutex::new(collected.failed);
-    let mut report = CloudStatusReport { warnings: collected.warnings, ..CloudStatusReport::default() };
+    let parts = Parts::default();
+    let mut report = CloudStatusReport {
+        warnings: collected.warnings,
+        skipped: collected.skipped,
+        n_outs,
+        ..CloudStatusReport::default()
+    };
     for batch in &collected.batches {
         let transfer_options = TransferOptions {
             jobs: options.jobs.or(batch.jobs),
@@ -115,7 +131,7 @@ pub async fn cloud_status(
         let on_failure = |failure| failed.lock().unwrap_or_else(PoisonError::into_inner).push(failure);
         // The answer is by object; a person wants paths, all of them.
         let paths: Mutex<BTreeMap<String, BTreeSet<(Layout, Oid)>>> = Mutex::default();
-        let groups = collect::groups(session, batch, &on_failure).inspect(|group| {
+        let groups = collect::groups(session, batch, &parts, &on_failure).inspect(|group| {
             if let Ok(group) = group {
                 let mut paths = paths.lock().unwrap_or_else(PoisonError::into_inner);
                 for member in group.directory.iter().chain(&group.members) {
@@ -139,17 +155,33 @@ pub async fn cloud_status(
             });
             report.entries.extend(entries.max_by_key(|entry| entry.state));
         }
-        report.damaged.extend(compared.damaged.into_iter().map(|object| (object.path.into(), object.oid)));
-        report.requests = compared.requests;
-        report.remote.clone_from(&batch.remote);
+        let damaged = compared.damaged.into_iter();
+        report.damaged.extend(damaged.map(|object| (object.path.into(), object.oid, batch.remote.clone())));
+        report.requests += compared.requests;
+        report.remotes.push(batch.remote.clone());
     }
     report.failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    report.failed.extend(parts.into_failures());
     for batch in &collected.versioned {
         let (entries, failed, requests) = versioned::compare(&session, batch, options.jobs).await?;
         report.entries.extend(entries);
         report.failed.extend(failed);
         report.requests += requests;
-        report.remote.clone_from(&batch.remote);
+        report.remotes.push(batch.remote.clone());
     }
+    report.remotes.dedup();
+    report.entries = one_for_each_path(report.entries);
     Ok(report)
+}
+
+/// Keeps what matters most of each path: revisions may have sent it to several remotes.
+fn one_for_each_path(entries: Vec<CloudStatusEntry>) -> Vec<CloudStatusEntry> {
+    let mut by_path: BTreeMap<String, CloudStatusEntry> = BTreeMap::new();
+    for entry in entries {
+        let known = by_path.entry(entry.path.clone()).or_insert_with(|| entry.clone());
+        if entry.state > known.state {
+            *known = entry;
+        }
+    }
+    by_path.into_values().collect()
 }

@@ -154,7 +154,7 @@ fn commit_out(
     if out.use_cache
         && !options.no_relink
         && let Some(files) = relink(session, &target, &state, files)?
-        && let Some(key) = session.key(&out.path)
+        && let Some(key) = session.link_key(&out.path)
     {
         links.insert(&key, link_record(&state.oid, state.layout, fingerprint(&files)));
     }

@@ -6,7 +6,7 @@ use haul_storage::CancellationToken;
 use haul_storage::progress::Observer;
 use haul_storage::transfer::{self, DirTrust, TransferMode, TransferOptions, TransferReport};
 
-use super::collect::{self, Purpose, Request};
+use super::collect::{self, Parts, Purpose, Request, SkippedOut};
 use super::session::Stores;
 use super::versioned;
 use crate::git::RevisionSet;
@@ -53,6 +53,10 @@ pub struct FetchReport {
     pub remotes: Vec<RemoteFetch>,
     /// Outs whose manifest is nowhere or bad, revisions that could not be read.
     pub failed: Vec<Failure>,
+    /// Outs that were asked for, and that took no part.
+    pub skipped: Vec<SkippedOut>,
+    /// Number of outs that took part.
+    pub n_outs: usize,
     /// Sentences for the user.
     pub warnings: Vec<String>,
 }
@@ -85,8 +89,15 @@ pub async fn fetch(repo: &Repo, options: &FetchOptions, observer: &dyn Observer)
         wait: options.wait,
     };
     let collected = collect::collect(&session, &request)?;
+    let n_outs = collected.n_outs();
     let failed = Mutex::new(collected.failed);
-    let mut report = FetchReport { warnings: collected.warnings, ..FetchReport::default() };
+    let parts = Parts::default();
+    let mut report = FetchReport {
+        warnings: collected.warnings,
+        skipped: collected.skipped,
+        n_outs,
+        ..FetchReport::default()
+    };
     for batch in &collected.batches {
         let transfer_options = TransferOptions {
             jobs: options.jobs.or(batch.jobs),
@@ -97,13 +108,14 @@ pub async fn fetch(repo: &Repo, options: &FetchOptions, observer: &dyn Observer)
             cancel: options.cancel.clone(),
         };
         let on_failure = |failure| failed.lock().unwrap_or_else(PoisonError::into_inner).push(failure);
-        let groups = collect::groups(session, batch, &on_failure);
+        let groups = collect::groups(session, batch, &parts, &on_failure);
         let transfer =
             transfer::fetch(session.cache, &batch.odb, groups, &transfer_options, observer).await?;
         let location = batch.odb.location().to_owned();
         report.remotes.push(RemoteFetch { remote: batch.remote.clone(), location, transfer });
     }
     report.failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    report.failed.extend(parts.into_failures());
     for batch in &collected.versioned {
         let transfer_options = TransferOptions {
             jobs: options.jobs.or(batch.jobs),

@@ -28,6 +28,7 @@ mod versioned;
 pub use add::{AddOptions, AddReport, AddedTarget, add};
 pub use checkout::{CheckoutOptions, CheckoutReport, CheckoutStats, FailedOut, OutChange, checkout};
 pub use cloud_status::{CloudState, CloudStatusEntry, CloudStatusOptions, CloudStatusReport, cloud_status};
+pub use collect::{SkipReason, SkippedOut};
 pub use commit::{CommitOptions, CommitReport, commit};
 pub use fetch::{FetchOptions, FetchReport, RemoteFetch, fetch};
 pub use gc::{

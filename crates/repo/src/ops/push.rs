@@ -7,7 +7,7 @@ use haul_storage::CancellationToken;
 use haul_storage::progress::Observer;
 use haul_storage::transfer::{self, DirTrust, TransferMode, TransferOptions, TransferReport};
 
-use super::collect::{self, Purpose, Request};
+use super::collect::{self, Parts, Purpose, Request, SkippedOut};
 use super::session::Stores;
 use super::versioned;
 use crate::git::RevisionSet;
@@ -56,6 +56,10 @@ pub struct PushReport {
     pub remotes: Vec<RemotePush>,
     /// Outs that could not be taken part: a manifest that is nowhere or bad, an unknown revision.
     pub failed: Vec<Failure>,
+    /// Outs that were asked for, and that took no part.
+    pub skipped: Vec<SkippedOut>,
+    /// Number of outs that took part.
+    pub n_outs: usize,
     /// Sentences for the user.
     pub warnings: Vec<String>,
 }
@@ -88,8 +92,15 @@ pub async fn push(repo: &Repo, options: &PushOptions, observer: &dyn Observer) -
         wait: options.wait,
     };
     let collected = collect::collect(&session, &request)?;
+    let n_outs = collected.n_outs();
     let failed = Mutex::new(collected.failed);
-    let mut report = PushReport { warnings: collected.warnings, ..PushReport::default() };
+    let parts = Parts::default();
+    let mut report = PushReport {
+        warnings: collected.warnings,
+        skipped: collected.skipped,
+        n_outs,
+        ..PushReport::default()
+    };
     for batch in &collected.batches {
         let transfer_options = TransferOptions {
             jobs: options.jobs.or(batch.jobs),
@@ -100,13 +111,14 @@ pub async fn push(repo: &Repo, options: &PushOptions, observer: &dyn Observer) -
             cancel: options.cancel.clone(),
         };
         let on_failure = |failure| failed.lock().unwrap_or_else(PoisonError::into_inner).push(failure);
-        let groups = collect::groups(session, batch, &on_failure);
+        let groups = collect::groups(session, batch, &parts, &on_failure);
         let transfer = transfer::push(session.cache, &batch.odb, groups, &transfer_options, observer).await?;
         let location = batch.odb.location().to_owned();
         let remote = batch.remote.clone();
         report.remotes.push(RemotePush { remote, location, transfer, recorded: Vec::new() });
     }
     report.failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    report.failed.extend(parts.into_failures());
     for batch in &collected.versioned {
         let transfer_options = TransferOptions {
             jobs: options.jobs.or(batch.jobs),

@@ -60,7 +60,7 @@ pub fn move_out(repo: &Repo, options: &MoveOptions, observer: &dyn Observer) -> 
 fn run(session: &Session<'_>, options: &MoveOptions) -> Result<MoveReport> {
     let repo = session.repo;
     let index = Index::collect_unchecked(repo)?;
-    let from = repo.absolute(&options.from);
+    let from = repo.target_path(&options.from);
     let known = index.outs.iter().position(|out| out.path == from).ok_or_else(|| {
         Error::BadOut(format!("unable to find DVC file with output '{}'", repo.display_path(&from)))
     })?;
@@ -74,7 +74,7 @@ fn run(session: &Session<'_>, options: &MoveOptions) -> Result<MoveReport> {
              location and edit it by hand, or remove '{stage}' and create a new one at the desired location."
         )));
     }
-    let mut to = repo.absolute(&options.to);
+    let mut to = repo.identify(&repo.absolute(&options.to));
     let is_out = |path: &Path| index.outs.iter().any(|other| other.path == path);
     // A tracked directory is no folder to put things into; it may be what a killed run has moved already.
     if to.is_dir() && to != from && !is_out(&to) {
@@ -141,7 +141,7 @@ fn run(session: &Session<'_>, options: &MoveOptions) -> Result<MoveReport> {
     files_to_track.sort();
     files_to_track.dedup();
     let mut links = Links::load(session.memo.dir());
-    if let (Some(old), Some(new)) = (session.key(&from), session.key(&to)) {
+    if let (Some(old), Some(new)) = (session.link_key(&from), session.link_key(&to)) {
         links.rename(&old, &new);
         links.save();
     }

@@ -63,7 +63,7 @@ fn remove_one(
     report: &mut RemoveReport,
 ) -> Result<()> {
     let repo = session.repo;
-    let path = repo.absolute(target);
+    let path = repo.target_path(target);
     let with_suffix =
         path.with_file_name(format!("{}.dvc", path.file_name().unwrap_or_default().to_string_lossy()));
     if path.extension() != Some("dvc".as_ref()) && with_suffix.is_file() {
@@ -96,7 +96,7 @@ fn remove_one(
             gitignore::unignore(git, &out.path)?;
         }
         // The data is the user's own from now on.
-        if let Some(key) = session.key(&out.path) {
+        if let Some(key) = session.link_key(&out.path) {
             links.remove(&key);
         }
     }

@@ -87,6 +87,11 @@ impl<'a> Session<'a> {
         self.repo.relative(path)?.to_str().map(str::to_owned)
     }
 
+    /// Returns the name under which an out is remembered: its one path, however it is spelled.
+    pub(super) fn link_key(&self, path: &Path) -> Option<String> {
+        self.key(&self.repo.identify(path))
+    }
+
     /// Stages files that were written in Git, if the user wants that (`core.autostage`); tells whether they are staged.
     ///
     /// # Errors

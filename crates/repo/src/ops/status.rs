@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use super::session::{Session, Stores};
 use crate::checkout::flavour_of;
+use crate::index::unseen_sentences;
 use crate::ops::Failure;
 use crate::scan::Found;
 use crate::{Dep, Error, Index, LockWait, Out, Repo, Result, SelectOptions, Selection, Stage};
@@ -106,6 +107,9 @@ fn run(session: &Session<'_>, options: &StatusOptions) -> Result<StatusReport> {
         stages().flat_map(|stage| [Index::dep_paths(stage), index.out_paths(stage)].concat()).collect();
     session.repo.refuse_written_paths(&paths)?;
     let mut report = StatusReport { n_stages: selection.stages.len(), ..StatusReport::default() };
+    if options.select.targets.is_empty() {
+        report.warnings.extend(unseen_sentences(session.repo, &index.unseen));
+    }
     for stage in stages() {
         if stage.is_frozen && !stage.is_repo_import {
             report.warnings.push(format!(

@@ -1,12 +1,14 @@
 //! Outs that we put into the workspace and that are tracked no longer, as after `git checkout` of another commit.
 
-use std::path::Path;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 
 use haul_storage::{Layout, Oid};
 
 use super::checkout::out_change;
 use super::session::Session;
 use super::{CheckoutReport, Failure};
+use crate::index::unseen_outs;
 use crate::scan::{Found, fingerprint};
 use crate::state::{LinkRecord, Links};
 use crate::{Error, Index, Result};
@@ -21,11 +23,27 @@ pub(super) fn remove_unused(
     links: &mut Links,
     report: &mut CheckoutReport,
 ) {
+    let repo = session.repo;
+    // What a metafile names that is not in the workspace is tracked all the same.
+    let unseen = match unseen_outs(repo, &index.unseen) {
+        Ok(paths) => paths,
+        Err(error) => {
+            report.warnings.push(format!("data that is tracked no longer is left where it is: {error}"));
+            return;
+        }
+    };
+    let tracked: HashSet<PathBuf> = index
+        .outs
+        .iter()
+        .flat_map(|out| [index.identity_of(repo, out), out.path.clone()])
+        .chain(unseen.iter().map(|path| repo.identify(path)))
+        .collect();
+    let is_tracked = |path: &Path| path.ancestors().any(|path| tracked.contains(path));
     let candidates: Vec<(String, LinkRecord)> = links
         .iter()
         .filter(|(key, _)| {
-            let path = session.repo.root().join(key);
-            !index.outs.iter().any(|out| path.starts_with(&out.path))
+            let path = repo.root().join(key);
+            !is_tracked(&path) && !is_tracked(&repo.identify(&path))
         })
         .map(|(key, record)| (key.to_owned(), record.clone()))
         .collect();

@@ -5,6 +5,7 @@ use haul_repo::ops::{self, CloudStatusEntry, CloudStatusOptions};
 use serde::ser::{Serialize, Serializer};
 
 use super::column;
+use crate::command::transfer::warn_of_skipped;
 use crate::command::{CommandResult, Context, fail};
 use crate::command_error::Verb;
 use crate::exit::ExitStatus;
@@ -22,16 +23,17 @@ pub(super) fn run(
     for warning in &report.warnings {
         context.printer().warning(warning);
     }
-    for (path, oid) in &report.damaged {
+    warn_of_skipped(context.printer(), &report.skipped);
+    for (path, oid, remote) in &report.damaged {
         context.printer().warning(&format!(
-            "the object of `{path}` on remote `{}` is damaged (md5: {oid}): the next push replaces it",
-            report.remote
+            "the object of `{path}` on remote `{remote}` is damaged (md5: {oid}): the next push replaces it"
         ));
     }
     let is_changed = !report.entries.is_empty();
-    let status = CloudStatus { remote: report.remote, entries: report.entries };
-    // Before an error, nobody knows whether both are in sync.
-    if is_changed || report.failed.is_empty() {
+    let is_looked_at = report.n_outs > 0 || report.skipped.is_empty() || format == OutputFormat::Json;
+    let status = CloudStatus { remotes: report.remotes, entries: report.entries };
+    // Before an error, and of what was not looked at, nobody knows whether both are in sync.
+    if is_changed || (report.failed.is_empty() && is_looked_at) {
         context.printer().show(&status, format)?;
     }
     fail(Verb::STATUS, report.failed)?;
@@ -40,14 +42,16 @@ pub(super) fn run(
 }
 
 struct CloudStatus {
-    remote: String,
+    remotes: Vec<String>,
     entries: Vec<CloudStatusEntry>,
 }
 
 impl Message for CloudStatus {
     fn text(&self, page: &mut Page) {
         if self.entries.is_empty() {
-            page.line(format_args!("Cache and remote '{}' are in sync.", self.remote));
+            let names: Vec<String> = self.remotes.iter().map(|name| format!("'{name}'")).collect();
+            let remotes = if names.len() == 1 { "remote" } else { "remotes" };
+            page.line(format_args!("Cache and {remotes} {} are in sync.", names.join(", ")));
         }
         for CloudStatusEntry { path, state, .. } in &self.entries {
             page.line(format_args!("\t{}{path}", column(state.as_str())));

@@ -4,7 +4,7 @@ use clap::Args;
 use haul_repo::ops::{self, FetchOptions, FetchReport};
 
 use super::message::Outcome;
-use super::{Direction, RemoteTransfer, ReportArgs, check, warn_of_missing};
+use super::{Direction, RemoteTransfer, ReportArgs, check, warn_of_missing, warn_of_skipped};
 use crate::command::select::{RemoteArgs, RevisionArgs, RunCacheArgs, SelectArgs};
 use crate::command::{CommandResult, Context, unsupported};
 use crate::command_error::Verb;
@@ -55,10 +55,12 @@ impl FetchArgs {
         for warning in &report.warnings {
             context.printer().warning(warning);
         }
-        let FetchReport { remotes, failed, .. } = report;
+        let FetchReport { remotes, failed, skipped, n_outs, .. } = report;
+        warn_of_skipped(context.printer(), &skipped);
         let transfers = transfers(remotes);
         warn_of_missing(context.printer(), &transfers);
-        let message = Outcome::new(Direction::Down, self.report.dry_run, &transfers, &failed, None);
+        let message = Outcome::new(Direction::Down, self.report.dry_run, &transfers, &failed, None)
+            .with_skipped(&skipped, n_outs);
         context.printer().show(&message, format)?;
         check(Verb::FETCH, Direction::Down, &transfers, &failed)?;
         Ok(ExitStatus::Success)

@@ -1,6 +1,6 @@
 //! What a transfer has to say.
 
-use haul_repo::ops::Failure;
+use haul_repo::ops::{Failure, SkippedOut};
 use haul_storage::transfer::{FailedObject, MissingObject, PlannedObject, RequestCounts, TransferReport};
 use serde::Serialize;
 
@@ -23,8 +23,20 @@ pub(super) struct Outcome {
     bytes: u64,
     remotes: Vec<RemoteLines>,
     failed: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    skipped: Vec<SkippedLine>,
+    /// Number of outs that were looked at.
+    #[serde(skip)]
+    n_outs: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     checkout: Option<Changes>,
+}
+
+/// An out that was asked for, and passed over.
+#[derive(Debug, Serialize)]
+struct SkippedLine {
+    path: String,
+    reason: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -86,8 +98,17 @@ impl Outcome {
             bytes: reports().map(|report| report.transferred_bytes).sum(),
             remotes: transfers.iter().map(RemoteLines::new).collect(),
             failed: failed.iter().map(|failure| CommandError::chain(&failure.error)).collect(),
+            skipped: Vec::new(),
+            n_outs: 0,
             checkout,
         }
+    }
+
+    /// Adds what was passed over, and how many outs were not.
+    #[must_use]
+    pub(super) fn with_skipped(self, skipped: &[SkippedOut], n_outs: usize) -> Self {
+        let line = |out: &SkippedOut| SkippedLine { path: out.path.clone(), reason: out.reason.to_string() };
+        Self { skipped: skipped.iter().map(line).collect(), n_outs, ..self }
     }
 
     /// Says what would be moved.
@@ -131,7 +152,12 @@ impl Message for Outcome {
         if !text.is_empty() {
             page.line(text);
         } else if self.is_complete && self.checkout.as_ref().is_none_or(Changes::is_complete) {
-            page.line("Everything is up to date.");
+            // Only what was looked at can be said to be up to date.
+            if self.skipped.is_empty() {
+                page.line("Everything is up to date.");
+            } else if self.n_outs > 0 {
+                page.line("Everything else is up to date.");
+            }
         }
     }
 }

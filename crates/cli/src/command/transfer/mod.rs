@@ -5,8 +5,10 @@ mod message;
 mod pull;
 mod push;
 
+use std::collections::BTreeMap;
+
 use clap::Args;
-use haul_repo::ops::Failure;
+use haul_repo::ops::{Failure, SkipReason, SkippedOut};
 use haul_storage::transfer::{TransferMode, TransferReport};
 
 pub(crate) use fetch::FetchArgs;
@@ -16,6 +18,9 @@ pub(crate) use push::PushArgs;
 use super::MAX_LINES;
 use crate::command_error::{CommandError, Verb};
 use crate::ui::Printer;
+
+/// Outs that were passed over for one reason and are named.
+const MAX_SKIPPED: usize = 10;
 
 /// Flags of haul that all transfers share.
 #[derive(Debug, Clone, Copy, Args)]
@@ -72,6 +77,21 @@ struct RemoteTransfer {
     report: TransferReport,
     /// Metafiles that were written, as a person knows them.
     recorded: Vec<String>,
+}
+
+/// Says which outs were passed over, and why: one line for each reason.
+pub(crate) fn warn_of_skipped(printer: &Printer, skipped: &[SkippedOut]) {
+    let mut by_reason: BTreeMap<&SkipReason, Vec<String>> = BTreeMap::new();
+    for out in skipped {
+        by_reason.entry(&out.reason).or_default().push(format!("'{}'", out.path));
+    }
+    for (reason, outs) in by_reason {
+        let (n_more, was) =
+            (outs.len().saturating_sub(MAX_SKIPPED), if outs.len() == 1 { "was" } else { "were" });
+        let more = if n_more > 0 { format!(" and {n_more} more") } else { String::new() };
+        let outs = outs.iter().take(MAX_SKIPPED).map(String::as_str).collect::<Vec<_>>().join(", ");
+        printer.warning(&format!("{outs}{more} {was} skipped: {reason}"));
+    }
 }
 
 /// Warns of objects that exist nowhere, in DVC's words.

@@ -5,7 +5,7 @@ use haul_repo::ops::{self, Failure, FetchOptions, FetchReport, PullOptions};
 
 use super::fetch::transfers;
 use super::message::Outcome;
-use super::{Direction, ReportArgs, check, warn_of_missing};
+use super::{Direction, ReportArgs, check, warn_of_missing, warn_of_skipped};
 use crate::command::checkout::{self, Changes};
 use crate::command::select::{RemoteArgs, RevisionArgs, RunCacheArgs, SelectArgs};
 use crate::command::{CommandResult, Context};
@@ -59,16 +59,24 @@ impl PullArgs {
         let report = context
             .observe_async(async |observer| ops::pull(&repo, &options, observer).await)
             .map_err(|error| Verb::PULL.error(error))?;
-        let FetchReport { remotes, failed, warnings } = report.fetch;
+        let FetchReport { remotes, mut failed, skipped, n_outs, warnings } = report.fetch;
+        // Both halves look at the same metafiles.
         let checkout_warnings = report.checkout.iter().flat_map(|checkout| &checkout.warnings);
+        let checkout_warnings = checkout_warnings.filter(|warning| !warnings.contains(warning));
         for warning in warnings.iter().chain(checkout_warnings) {
             context.printer().warning(warning);
         }
+        warn_of_skipped(context.printer(), &skipped);
         let transfers = transfers(remotes);
         warn_of_missing(context.printer(), &transfers);
         let changes = report.checkout.as_ref().map(Changes::new);
-        let message = Outcome::new(Direction::Down, self.report.dry_run, &transfers, &failed, changes);
+        let message = Outcome::new(Direction::Down, self.report.dry_run, &transfers, &failed, changes)
+            .with_skipped(&skipped, n_outs);
         context.printer().show(&message, format)?;
+        if report.checkout.is_some() {
+            // The checkout says it as well.
+            failed.retain(|failure| !matches!(failure.error, haul_repo::Error::TargetNotFound { .. }));
+        }
         // What the workspace lacks says more than what the cache lacks.
         if let Some(checkout) = &report.checkout {
             let hint = failed.iter().find_map(|failure| failure.error.hint());

@@ -4,7 +4,7 @@ use clap::Args;
 use haul_repo::ops::{self, PushOptions};
 
 use super::message::Outcome;
-use super::{Direction, RemoteTransfer, ReportArgs, check, warn_of_missing};
+use super::{Direction, RemoteTransfer, ReportArgs, check, warn_of_missing, warn_of_skipped};
 use crate::command::select::{RemoteArgs, RevisionArgs, RunCacheArgs, SelectArgs};
 use crate::command::{CommandResult, Context};
 use crate::command_error::Verb;
@@ -53,6 +53,7 @@ impl PushArgs {
         for warning in &report.warnings {
             context.printer().warning(warning);
         }
+        warn_of_skipped(context.printer(), &report.skipped);
         let transfers: Vec<RemoteTransfer> = report
             .remotes
             .into_iter()
@@ -64,7 +65,8 @@ impl PushArgs {
             })
             .collect();
         warn_of_missing(context.printer(), &transfers);
-        let message = Outcome::new(Direction::Up, self.report.dry_run, &transfers, &report.failed, None);
+        let message = Outcome::new(Direction::Up, self.report.dry_run, &transfers, &report.failed, None)
+            .with_skipped(&report.skipped, report.n_outs);
         context.printer().show(&message, format)?;
         check(Verb::PUSH, Direction::Up, &transfers, &report.failed)?;
         Ok(ExitStatus::Success)

@@ -168,7 +168,7 @@ fn add_one(
     if !options.no_commit && !options.no_relink {
         match relink(session, target, &state, files)? {
             Some(files) if target.within.is_none() => {
-                if let Some(key) = session.key(&target.out) {
+                if let Some(key) = session.link_key(&target.out) {
                     links.insert(&key, link_record(&state.oid, state.layout, fingerprint(&files)));
                 }
             }

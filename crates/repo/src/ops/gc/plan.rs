@@ -125,8 +125,8 @@ impl Keep {
             for out in &used.outs {
                 let name = out.remote.as_deref().unwrap_or(&default).to_lowercase();
                 // What another repository uses is kept wherever it lies, and so is what is bound to a remote that was
-                // given another name since.
-                if out.project > 0 || !known.contains(&name) {
+                // given another name or place since.
+                if out.project > 0 || out.is_elsewhere || !known.contains(&name) {
                     everywhere.extend(objects_of(&out.object));
                 } else {
                     bound.entry(name).or_default().extend(objects_of(&out.object));

@@ -11,6 +11,7 @@ use super::versions::{self, VersionRef};
 use super::{GcOptions, links};
 use crate::git::Revision;
 use crate::index::{Broken, CommitReader};
+use crate::ops::collect::Configs;
 use crate::{Error, Index, Out, Result};
 
 /// An object in a layout.
@@ -24,6 +25,8 @@ pub(super) struct UsedOut {
     pub(super) object: Object,
     /// The remote it is bound to.
     pub(super) remote: Option<String>,
+    /// Tells that its revision means another place by the remote than the workspace does, so that it is kept in any place.
+    pub(super) is_elsewhere: bool,
     /// Its path as DVC shows it, and a revision that has it.
     pub(super) display: String,
     pub(super) revision: Arc<str>,
@@ -42,7 +45,7 @@ pub(super) struct Used {
     /// Versions on cloud-versioned remotes.
     pub(super) versions: HashSet<VersionRef>,
     pub(super) warnings: Vec<String>,
-    known: HashSet<(usize, Object, Option<String>, bool)>,
+    known: HashSet<(usize, Object, Option<String>, bool, bool)>,
 }
 
 /// Reads the workspaces and commits of all projects.
@@ -73,7 +76,7 @@ impl Used {
         }
         let revision: Arc<str> = "workspace".into();
         self.warnings.extend(failed.iter().map(|error| skipping_part(project, &revision, error)));
-        self.add(number, project, &index, &revision);
+        self.add(number, project, &index, &revision, &|_| false);
         self.linked.extend(links::linked_objects(project, &index)?);
         Ok(())
     }
@@ -82,9 +85,10 @@ impl Used {
         let Some(git) = project.repo.git() else { return Ok(()) };
         let revisions = git.history(&options.history)?;
         let mut reader = CommitReader::new(&project.repo, git);
+        let mut configs = Configs::new(&project.repo);
         for revision in &revisions {
             check(&options.cancel)?;
-            self.commit(number, project, &mut reader, revision, options)?;
+            self.commit(number, project, &mut reader, &mut configs, revision, options)?;
         }
         Ok(())
     }
@@ -94,6 +98,7 @@ impl Used {
         number: usize,
         project: &Project,
         reader: &mut CommitReader<'_>,
+        configs: &mut Configs,
         revision: &Revision,
         options: &GcOptions,
     ) -> Result<()> {
@@ -103,7 +108,11 @@ impl Used {
             Ok(addition) => {
                 let failed = addition.failed.iter();
                 self.warnings.extend(failed.map(|error| skipping_part(project, &revision.name, error)));
-                self.add(number, project, &addition.index, &Arc::from(revision.name.as_str()));
+                // A configuration that cannot be had may mean any place.
+                let config = configs.of_revision(reader, revision).ok();
+                let is_elsewhere = |out: &Out| config.is_none_or(|config| configs.is_elsewhere(config, out));
+                let revision = Arc::from(revision.name.as_str());
+                self.add(number, project, &addition.index, &revision, &is_elsewhere);
                 Ok(())
             }
             Err(error) if options.skip_failed && !error.is_interrupted() => {
@@ -115,7 +124,14 @@ impl Used {
         }
     }
 
-    fn add(&mut self, project_number: usize, project: &Project, index: &Index, revision: &Arc<str>) {
+    fn add(
+        &mut self,
+        project_number: usize,
+        project: &Project,
+        index: &Index,
+        revision: &Arc<str>,
+        is_elsewhere: &dyn Fn(&Out) -> bool,
+    ) {
         for out in index.outs.iter().filter(|out| out.use_cache) {
             self.versions.extend(versions::recorded(&project.repo, out));
             let display = || project.repo.display_path(&out.path);
@@ -124,18 +140,21 @@ impl Used {
             let has_whole_list = || {
                 out.recorded_manifest().is_some_and(|list| out.oid == Some(Oid::dir(md5(&list.to_bytes()))))
             };
+            let is_elsewhere = is_elsewhere(out);
             let may_be_nowhere = !out.can_push || index.stage_of(out).is_repo_import;
             // Deviation: DVC gives up the objects of what was imported from other repositories; in a workspace of
             // symbolic links that would be the only copy.
             for (oid, is_member) in
                 out.oid.map(|oid| (oid, false)).into_iter().chain(listed.map(|oid| (oid, true)))
             {
-                let key = (project_number, (out.layout, oid), out.remote.clone(), may_be_nowhere);
+                let key =
+                    (project_number, (out.layout, oid), out.remote.clone(), is_elsewhere, may_be_nowhere);
                 if self.known.insert(key) {
                     self.outs.push(UsedOut {
                         project: project_number,
                         object: (out.layout, oid),
                         remote: out.remote.clone(),
+                        is_elsewhere,
                         display: display(),
                         revision: Arc::clone(revision),
                         is_listed: is_member || has_whole_list(),

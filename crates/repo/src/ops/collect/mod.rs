@@ -1,24 +1,29 @@
 //! Which objects of which outs go to which remote.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
+mod groups;
+mod places;
+mod skipped;
 
-use futures::StreamExt;
-use futures::stream::{self, BoxStream};
+use std::collections::HashMap;
+
 use haul_config::Remote;
-use haul_storage::progress::{Event, Phase};
-use haul_storage::transfer::{DownloadCheck, Member, ObjectGroup};
+use haul_storage::transfer::DownloadCheck;
 use haul_storage::{Layout, Oid, OidKind, RemoteOdb, open_remote_with, open_versioned_remote};
 
-use super::session::{Session, bad_manifest};
+pub(super) use self::groups::{Parts, absent, groups};
+pub(super) use self::places::{ConfigNumber, Configs};
+use self::skipped::skip_reason;
+pub use self::skipped::{SkipReason, SkippedOut};
+use super::session::Session;
 use super::versioned::{Share, VersionedBatch, VersionedOut, homes};
-use crate::git::RevisionSet;
-use crate::index::CommitReader;
+use crate::checkout::is_at_or_below;
+use crate::git::{Revision, RevisionSet};
+use crate::index::{CommitReader, unseen_sentences};
 use crate::ops::Failure;
-use crate::{DirManifest, Error, Index, LockWait, Out, Result, SelectOptions, Selection};
+use crate::{Error, LockWait, Out, Result, SelectOptions, Selection};
 
-/// Manifests that are read from a remote side by side.
-const MANIFESTS_AT_ONCE: usize = 16;
+/// Revisions that cannot be read and are named one by one.
+const MAX_NAMED_REVISIONS: usize = 5;
 
 /// What the outs are collected for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +77,17 @@ pub(super) struct Collected {
     pub(super) batches: Vec<Batch>,
     pub(super) versioned: Vec<VersionedBatch>,
     pub(super) failed: Vec<Failure>,
+    /// Outs that were asked for, and take no part.
+    pub(super) skipped: Vec<SkippedOut>,
     pub(super) warnings: Vec<String>,
+}
+
+impl Collected {
+    /// Returns how many outs take part.
+    pub(super) fn n_outs(&self) -> usize {
+        let versioned = self.versioned.iter().map(|batch| batch.outs.len());
+        self.batches.iter().map(|batch| batch.items.len()).chain(versioned).sum()
+    }
 }
 
 /// Finds the outs and opens their remotes.
@@ -81,26 +96,51 @@ pub(super) struct Collected {
 ///
 /// An out without a remote of its own, and no default remote: the configuration's error.
 pub(super) fn collect(session: &Session<'_>, request: &Request<'_>) -> Result<Collected> {
-    let mut collector =
-        Collector { session, request, by_remote: BTreeMap::new(), collected: Collected::default() };
+    let mut collector = Collector {
+        session,
+        request,
+        configs: Configs::new(session.repo),
+        moved: Vec::new(),
+        places: HashMap::new(),
+        collected: Collected::default(),
+    };
     // DVC writes metafiles in place: one that is half written would say that there is nothing to do.
     // Deviation: DVC holds the lock until the last byte is transferred; here others can work meanwhile.
     let lock = session.repo.lock(request.wait)?;
     let selection = Selection::resolve(session.repo, request.select)?;
-    collector.add_outs(&selection)?;
+    collector.add_outs(&selection, Source::Workspace)?;
     drop(lock);
+    if request.select.targets.is_empty() {
+        collector.collected.warnings.extend(unseen_sentences(session.repo, &selection.index.unseen));
+    }
+    for (target, why) in selection.empty {
+        collector
+            .collected
+            .skipped
+            .push(SkippedOut { path: target, reason: SkipReason::NoMetafiles { why } });
+    }
     if request.revisions != RevisionSet::default() {
         collector.add_revisions()?;
     }
     // A command without any data still tells a remote that does not exist.
-    if collector.by_remote.is_empty() || request.remote.is_some() {
-        collector.of_remote(request.remote)?;
+    if collector.moved.is_empty() || request.remote.is_some() {
+        collector.of_remote(0, request.remote)?;
     }
     collector.open()
 }
 
+/// Where outs come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Workspace,
+    /// A revision, with its configuration.
+    Revision(ConfigNumber),
+}
+
 /// What is to be moved between the cache and one remote.
 struct Moved {
+    /// The configuration that defines the remote.
+    config: ConfigNumber,
     remote: Remote,
     items: Vec<Item>,
     versioned: Vec<VersionedOut>,
@@ -109,31 +149,46 @@ struct Moved {
 struct Collector<'a> {
     session: &'a Session<'a>,
     request: &'a Request<'a>,
-    by_remote: BTreeMap<Option<String>, Moved>,
+    configs: Configs,
+    moved: Vec<Moved>,
+    /// Which of `moved` a name of a remote stands for in a configuration.
+    places: HashMap<(ConfigNumber, Option<String>), usize>,
     collected: Collected,
 }
 
 impl Collector<'_> {
-    fn of_remote(&mut self, name: Option<&str>) -> Result<&mut Moved> {
-        let name = name.map(str::to_owned);
-        Ok(match self.by_remote.entry(name) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => {
-                let remote = self.session.repo.config().remote(new.key().as_deref())?;
-                new.insert(Moved { remote, items: Vec::new(), versioned: Vec::new() })
-            }
-        })
+    /// Returns what goes to the remote that a configuration calls so.
+    fn of_remote(&mut self, config: ConfigNumber, name: Option<&str>) -> Result<&mut Moved> {
+        let key = (config, name.map(str::to_owned));
+        if let Some(place) = self.places.get(&key) {
+            return Ok(&mut self.moved[*place]);
+        }
+        let (config, remote) = self.configs.remote(config, name)?;
+        let is_same = |moved: &Moved| {
+            moved.remote.name == remote.name && self.configs.is_same(moved.config, config, &remote.name)
+        };
+        let place = self.moved.iter().position(is_same).unwrap_or_else(|| {
+            self.moved.push(Moved { config, remote, items: Vec::new(), versioned: Vec::new() });
+            self.moved.len() - 1
+        });
+        self.places.insert(key, place);
+        Ok(&mut self.moved[place])
     }
 
-    fn add_outs(&mut self, selection: &Selection) -> Result<()> {
+    fn add_outs(&mut self, selection: &Selection, source: Source) -> Result<()> {
         let (session, request) = (self.session, self.request);
         let index = &selection.index;
+        let config = match source {
+            Source::Workspace => 0,
+            Source::Revision(config) => config,
+        };
         for selected in &selection.outs {
             let out = &index.outs[selected.out];
-            if !takes_part(request, index, out) {
+            let display = session.repo.display_path(&out.path);
+            if let Some(reason) = skip_reason(request, index, out) {
+                self.skip(display, reason, source);
                 continue;
             }
-            let display = session.repo.display_path(&out.path);
             let stage = index.stage_of(out);
             let Some(oid) = out.oid else {
                 let metafile = stage.shown(session.repo.current_dir());
@@ -144,24 +199,29 @@ impl Collector<'_> {
                         "Output '{display}'({metafile}) is missing version info. Cache for it will not be collected. Use \
                          `dvc repro` to get your pipeline up to date."
                     ));
+                } else {
+                    self.skip(display, SkipReason::NoHash, source);
                 }
                 continue;
             };
             let bound = request.remote.or(out.remote.as_deref());
-            let moved = self.of_remote(bound)?;
+            let moved = self.of_remote(config, bound)?;
             if moved.remote.is_cloud_versioned() {
                 let out = VersionedOut::new(session.repo, out, stage, selected.within.clone());
                 if let Some(stage) = &out.unclear_stage {
                     self.collected.failed.push(unclear_paths(&out, stage));
                     continue;
                 }
-                let others = self.other_homes(bound, &out.out)?;
+                if source == Source::Workspace && self.has_no_part(&out) {
+                    continue;
+                }
+                let others = self.other_homes(config, bound, &out.out)?;
                 for other in &others {
                     let out = VersionedOut { share: Share::Recorded, ..out.clone() };
-                    self.of_remote(Some(other))?.versioned.push(out);
+                    self.of_remote(config, Some(other))?.versioned.push(out);
                 }
                 let share = if others.is_empty() { Share::All } else { Share::AllBut(others) };
-                self.of_remote(bound)?.versioned.push(VersionedOut { share, ..out });
+                self.of_remote(config, bound)?.versioned.push(VersionedOut { share, ..out });
                 continue;
             }
             if let Some(manifest) = out.recorded_manifest() {
@@ -179,16 +239,41 @@ impl Collector<'_> {
         Ok(())
     }
 
+    /// Remembers an out of the workspace that is passed over and that somebody asked for, by its name or by wanting all.
+    fn skip(&mut self, path: String, reason: SkipReason, source: Source) {
+        // With all outs asked for, what a metafile rules out itself was not meant.
+        let is_expected = self.request.select.targets.is_empty()
+            && !matches!(reason, SkipReason::NoHash | SkipReason::BoundElsewhere { .. });
+        let skipped = SkippedOut { path, reason };
+        if source == Source::Workspace && !is_expected && !self.collected.skipped.contains(&skipped) {
+            self.collected.skipped.push(skipped);
+        }
+    }
+
+    /// Tells whether a directory whose files stand in its metafile has not the part that was asked for, and notes that as a
+    /// failure.
+    fn has_no_part(&mut self, out: &VersionedOut) -> bool {
+        let (Some(within), Some(files)) = (&out.within, &out.out.files) else { return false };
+        if self.request.revisions != RevisionSet::default()
+            || files.iter().any(|file| is_at_or_below(&file.path, within))
+        {
+            return false;
+        }
+        let (subject, error) = (format!("{}/{within}", out.display), absent(&out.display, within));
+        self.collected.failed.push(Failure { subject, path: None, error });
+        true
+    }
+
     /// Returns the cloud-versioned remotes, beside the one an out is bound to, from which recorded versions are fetched.
     /// Where the user names a remote, it is that one alone.
     ///
     /// Deviation: each version is fetched from the remote it is recorded on; DVC looks for all of them on one remote.
-    fn other_homes(&mut self, bound: Option<&str>, out: &Out) -> Result<Vec<String>> {
+    fn other_homes(&mut self, config: ConfigNumber, bound: Option<&str>, out: &Out) -> Result<Vec<String>> {
         if self.request.purpose != Purpose::Fetch || self.request.remote.is_some() {
             return Ok(Vec::new());
         }
-        let own = self.of_remote(bound)?.remote.name.clone();
-        let config = self.session.repo.config();
+        let own = self.of_remote(config, bound)?.remote.name.clone();
+        let config = self.configs.get(config);
         let mut others = Vec::new();
         for home in homes(&config.remote_names(), out) {
             if home != own && config.remote(Some(home))?.is_cloud_versioned() {
@@ -198,27 +283,73 @@ impl Collector<'_> {
         Ok(others)
     }
 
+    /// Adds what the revisions use that were asked for.
+    ///
+    /// Deviation: a revision that cannot be read, as in a partial clone, is a failure; DVC skips it with a warning, and ends
+    /// with 0. What is only wrong in it (a metafile that is none) is skipped as in DVC: no command mends it.
     fn add_revisions(&mut self) -> Result<()> {
         let Some(git) = self.session.repo.git() else {
             return Ok(());
         };
+        if self.request.revisions.all_commits && git.is_shallow()? {
+            self.collected.warnings.push(String::from(
+                "the clone is shallow, and commits that it does not have were not looked at; get them with `git fetch \
+                 --unshallow`",
+            ));
+        }
         let mut reader = CommitReader::new(self.session.repo, git);
+        let mut unread = Vec::new();
         for revision in git.revisions(self.request.revisions)? {
             self.session.check_cancelled()?;
-            match Selection::resolve_at(&mut reader, &revision, self.request.select) {
-                Ok(selection) => self.add_outs(&selection)?,
-                Err(error) => {
-                    tracing::debug!(%error, revision = revision.name, "cannot collect a revision");
-                    self.collected.warnings.push(format!("failed to collect '{}', skipping", revision.name));
+            let Err(error) = self.add_revision(&mut reader, &revision) else { continue };
+            match error {
+                error if error.is_interrupted() => return Err(error),
+                Error::TargetNotFound { .. } | Error::Metafile(_) | Error::OverlappingOuts(_) => {
+                    let warning = format!("failed to collect '{}', skipping: {error}", revision.name);
+                    self.collected.warnings.push(warning);
                 }
+                error => unread.push((revision.name, error)),
             }
         }
+        let n_more = unread.len().saturating_sub(MAX_NAMED_REVISIONS);
+        unread.truncate(MAX_NAMED_REVISIONS);
+        if n_more > 0 {
+            let message = format!("{n_more} more revisions cannot be read");
+            self.collected.failed.push(Failure {
+                subject: message.clone(),
+                path: None,
+                error: Error::UnknownRevision(message),
+            });
+        }
+        self.collected.failed.extend(unread.into_iter().map(|(name, error)| Failure {
+            subject: name.clone(),
+            path: None,
+            error: Error::RevisionCollection { revision: name, source: Box::new(error) },
+        }));
         Ok(())
+    }
+
+    fn add_revision(&mut self, reader: &mut CommitReader<'_>, revision: &Revision) -> Result<()> {
+        let selection = Selection::resolve_at(reader, revision, self.request.select)?;
+        if selection.outs.is_empty() {
+            return Ok(());
+        }
+        let config = match self.configs.of_revision(reader, revision) {
+            Err(Error::Config(error)) => {
+                let (name, cause) = (&revision.name, error);
+                self.collected.warnings.push(format!(
+                    "the configuration of '{name}' cannot be used, and that of the workspace takes its place: {cause}"
+                ));
+                0
+            }
+            config => config?,
+        };
+        self.add_outs(&selection, Source::Revision(config))
     }
 
     fn open(mut self) -> Result<Collected> {
         let repo = self.session.repo;
-        for Moved { remote, mut items, versioned } in self.by_remote.into_values() {
+        for Moved { config, remote, mut items, versioned } in self.moved {
             let jobs = remote.jobs.as_ref().map(|jobs| jobs.value.get());
             let check =
                 if remote.verify.value { DownloadCheck::StreamAndFile } else { DownloadCheck::Stream };
@@ -226,7 +357,12 @@ impl Collector<'_> {
                 if self.request.purpose == Purpose::Push && self.request.revisions != RevisionSet::default() {
                     // The versions could not be recorded in commits that are made.
                     let message = "Multiple rev push is unsupported for cloud versioned remotes".to_owned();
-                    return Err(Error::BadOut(message));
+                    let error = Error::BadOut(message);
+                    if config == 0 {
+                        return Err(error);
+                    }
+                    self.collected.failed.push(Failure { subject: remote.name, path: None, error });
+                    continue;
                 }
                 let store = open_versioned_remote(&remote, repo.env(), repo.mfa_prompt())?;
                 let batch = VersionedBatch { remote: remote.name, store, jobs, check, outs: versioned };
@@ -263,97 +399,4 @@ fn unclear_paths(out: &VersionedOut, stage: &str) -> Failure {
     );
     let error = Error::Workspace { path: out.metafile.clone(), message };
     Failure { subject: out.display.clone(), path: Some(out.metafile.clone()), error }
-}
-
-fn takes_part(request: &Request<'_>, index: &Index, out: &Out) -> bool {
-    let is_bound_elsewhere = match (request.purpose, &out.remote, request.remote) {
-        // As DVC: `status -c` knows the one remote only.
-        (Purpose::Compare, Some(_), _) => true,
-        (_, Some(own), Some(named)) => own != named,
-        _ => false,
-    };
-    let is_pushable = out.can_push && !index.stage_of(out).is_repo_import;
-    out.use_cache
-        && !out.is_external
-        && !is_bound_elsewhere
-        && (request.purpose == Purpose::Fetch || is_pushable)
-        && request.max_size_bytes.zip(out.size_bytes).is_none_or(|(max, size)| size < max)
-}
-
-/// Turns outs into groups of objects, while the transfer is under way already. Manifests that the cache lacks are
-/// read from the remote, verified. An out whose manifest cannot be had is told to `on_failure` and passed over.
-pub(super) fn groups<'a>(
-    session: Session<'a>,
-    batch: &'a Batch,
-    on_failure: &'a (dyn Fn(Failure) + Sync),
-) -> BoxStream<'a, haul_storage::Result<ObjectGroup>> {
-    let to_group = move |item: &'a Item| async move {
-        match group(session, &batch.odb, item).await {
-            Ok(group) => group,
-            Err(error) => {
-                on_failure(Failure { subject: item.display.clone(), path: None, error });
-                None
-            }
-        }
-    };
-    stream::iter(&batch.items)
-        .map(to_group)
-        .buffered(MANIFESTS_AT_ONCE)
-        .filter_map(|group| async move { group.map(Ok) })
-        .boxed()
-}
-
-async fn group(session: Session<'_>, odb: &RemoteOdb, item: &Item) -> Result<Option<ObjectGroup>> {
-    let Item { display, oid, layout, size_bytes, within } = item;
-    if !oid.is_dir() {
-        let member = Member { oid: *oid, size_bytes: *size_bytes, path: display.as_str().into() };
-        return Ok(Some(ObjectGroup {
-            layout: *layout,
-            directory: None,
-            manifest: None,
-            members: vec![member],
-        }));
-    }
-    session.observer.on(Event::Planned { phase: Phase::Collecting, n_objects: 1, total_bytes: 0 });
-    let (manifest, bytes) = match session.manifest(*layout, oid)? {
-        Some(manifest) => (manifest, None),
-        None => match odb.fetch_object(*layout, oid, RemoteOdb::MAX_MANIFEST_BYTES).await? {
-            Some(bytes) => {
-                let manifest = DirManifest::parse(&bytes).map_err(|error| bad_manifest(oid, &error))?;
-                (manifest, Some(bytes))
-            }
-            None => return Err(missing_manifest(odb, item)),
-        },
-    };
-    session.observer.on(Event::Finished { phase: Phase::Collecting, n_objects: 1 });
-    let entries = match within {
-        None => manifest.entries(),
-        Some(within) => manifest.below(within),
-    };
-    if entries.is_empty() && within.is_some() {
-        return Ok(None);
-    }
-    let members = entries.iter().map(|entry| Member {
-        oid: Oid::file(entry.digest),
-        size_bytes: None,
-        path: format!("{display}/{}", entry.path).into(),
-    });
-    let members = members.collect();
-    // A part of a directory does not prove the directory: its manifest is moved for itself.
-    let directory = Member { oid: *oid, size_bytes: None, path: display.as_str().into() };
-    Ok(Some(ObjectGroup { layout: *layout, directory: Some(directory), manifest: bytes, members }))
-}
-
-fn missing_manifest(odb: &RemoteOdb, item: &Item) -> Error {
-    let message = format!(
-        "the list of files of `{}` (`{}`) is neither in the cache nor on `{}`",
-        item.display,
-        item.oid,
-        odb.location()
-    );
-    let hint = format!(
-        "push it from a copy that has it, with `haul push {0}`; if the data is here, store it again with `haul add {0}`",
-        item.display
-    );
-    Error::Storage(haul_storage::Error::new(haul_storage::ErrorKind::NotFound, message).with_hint(hint))
 }
