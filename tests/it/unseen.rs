@@ -77,6 +77,12 @@ fn metafile_that_a_sparse_checkout_leaves_out_still_counts() {
     assert!(is_cached(&repo, "content"));
     repo.haul(["checkout"]).success().stderr_has(&["is left where it is"]);
     assert_eq!(repo.read("data/f"), "content");
+
+    // Nor is anything, if nobody can tell what Git tracks.
+    repo.write(".git/index", "no index");
+    repo.haul(["gc", "-w", "-f"]).failure().stderr_has(&["cannot read the index of Git"]);
+    repo.haul(["checkout"]).success().stderr_has(&["is left where it is"]);
+    assert!(is_cached(&repo, "content") && repo.read("data/f") == "content");
 }
 
 #[test]

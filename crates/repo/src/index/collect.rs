@@ -39,10 +39,13 @@ impl Index {
         for stages in files.into_values() {
             index.extend(stages?);
         }
-        index.unseen = unseen.unwrap_or_else(|error| {
-            tracing::warn!(%error, source = error.source_text(), "nobody knows which metafiles Git tracks besides");
-            Vec::new()
-        });
+        match unseen {
+            Ok(unseen) => index.unseen = unseen,
+            Err(error) => {
+                tracing::warn!(%error, source = error.source_text(), "cannot tell which metafiles Git tracks besides");
+                index.has_unknown = true;
+            }
+        }
         Ok(index)
     }
 
@@ -63,9 +66,9 @@ impl Index {
     }
 }
 
-/// What to do about a folder that may not be read.
+/// What to do about a folder, or an index of Git, that cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Unreadable {
+pub(super) enum Unreadable {
     /// As DVC's walk.
     PassOver,
     Refuse,
@@ -94,7 +97,7 @@ fn read_all(repo: &Repo, unreadable: Unreadable) -> Result<(ReadFiles, Result<Ve
             folders.extend(folder.folders);
         }
         folders.retain(|folder| !tracked.contains(folder));
-        level = without_ignored(repo, folders)?;
+        level = without_ignored(repo, folders, unreadable)?;
     }
     let unseen = unseen::find(repo, &|path| files.contains_key(path), &|path| tracked.contains(path));
     Ok((files, unseen))
@@ -186,7 +189,7 @@ fn read_folder(repo: &Repo, folder: &Path, unreadable: Unreadable) -> Result<Fol
         let is_stage_file = name.to_str().is_some_and(is_stage_file)
             && !rules.is_ignored(&name, false)
             && (file_type.is_file() || (file_type.is_symlink() && path.is_file()));
-        if is_stage_file && !is_git_ignored(repo, &path, false)? {
+        if is_stage_file && !is_git_ignored(repo, &path, false, unreadable)? {
             let stages = read_file(repo, &path);
             found.files.push((path, stages));
         }
@@ -194,12 +197,12 @@ fn read_folder(repo: &Repo, folder: &Path, unreadable: Unreadable) -> Result<Fol
     Ok(found)
 }
 
-fn without_ignored(repo: &Repo, mut folders: Vec<PathBuf>) -> Result<Vec<PathBuf>> {
+fn without_ignored(repo: &Repo, mut folders: Vec<PathBuf>, unreadable: Unreadable) -> Result<Vec<PathBuf>> {
     // In order, so that Git's rules are read once for each folder.
     folders.sort_unstable();
     let mut kept = Vec::with_capacity(folders.len());
     for folder in folders {
-        if !is_git_ignored(repo, &folder, true)? {
+        if !is_git_ignored(repo, &folder, true, unreadable)? {
             kept.push(folder);
         }
     }
@@ -208,7 +211,7 @@ fn without_ignored(repo: &Repo, mut folders: Vec<PathBuf>) -> Result<Vec<PathBuf
 
 /// Says why the metafile `path` would not be read, in DVC's words; `None` if it would be.
 pub(crate) fn git_ignored_text(repo: &Repo, path: &Path) -> Result<Option<String>> {
-    let is_ignored = is_git_ignored(repo, path, false)?;
+    let is_ignored = is_git_ignored(repo, path, false, Unreadable::PassOver)?;
     Ok(is_ignored.then(|| format!("bad DVC file name '{}' is git-ignored.", repo.display_path(path))))
 }
 
@@ -216,9 +219,18 @@ pub(crate) fn git_ignored_text(repo: &Repo, path: &Path) -> Result<Option<String
 ///
 /// Deviation: a metafile that Git tracks counts although a later `.gitignore` names its folder, as it does for Git. DVC does
 /// not see it: `status` says that all is up to date, `pull` leaves its data away, and `gc` deletes it.
-pub(super) fn is_git_ignored(repo: &Repo, path: &Path, is_dir: bool) -> Result<bool> {
-    match repo.git() {
-        Some(git) if git.is_ignored(path, is_dir)? => git.is_tracked(path).map(|is_tracked| !is_tracked),
-        _ => Ok(false),
+pub(super) fn is_git_ignored(repo: &Repo, path: &Path, is_dir: bool, unreadable: Unreadable) -> Result<bool> {
+    let Some(git) = repo.git() else { return Ok(false) };
+    if !git.is_ignored(path, is_dir)? {
+        return Ok(false);
+    }
+    match git.is_tracked(path) {
+        Ok(is_tracked) => Ok(!is_tracked),
+        // What only reads goes on as DVC does, which does not ask the index.
+        Err(error) if unreadable == Unreadable::PassOver => {
+            tracing::debug!(%error, "cannot tell whether Git tracks an ignored path");
+            Ok(true)
+        }
+        Err(error) => Err(error),
     }
 }

@@ -174,6 +174,8 @@ pub struct Index {
     pub outs: Vec<Out>,
     /// Metafiles that Git tracks and that were not looked at, where everything was to be read.
     pub(crate) unseen: Vec<Unseen>,
+    /// Tells that nobody knows whether there are more, because the index of Git cannot be read.
+    pub(crate) has_unknown: bool,
 }
 
 impl Index {

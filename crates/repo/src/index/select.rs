@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
-use super::collect::{DVC_YAML, git_ignored_text, is_git_ignored, is_stage_file, read_file};
+use super::collect::{DVC_YAML, Unreadable, git_ignored_text, is_git_ignored, is_stage_file, read_file};
 use super::target::{Target, expand_globs, parse};
 use super::{Broken, CommitReader, Index, Out, Stage};
 use crate::git::Revision;
@@ -344,7 +344,7 @@ fn why_nothing_is_read(repo: &Repo, folder: &Path) -> Result<&'static str> {
             ": it belongs to another DVC repository; run the command there"
         }
         Some(_) => ": a `.dvcignore` names it",
-        None if is_git_ignored(repo, folder, true)? => ": Git ignores it",
+        None if is_git_ignored(repo, folder, true, Unreadable::PassOver)? => ": Git ignores it",
         None => "",
     })
 }

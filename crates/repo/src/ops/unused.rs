@@ -24,29 +24,37 @@ pub(super) fn remove_unused(
     report: &mut CheckoutReport,
 ) {
     let repo = session.repo;
+    let identities = index.outs.iter().flat_map(|out| [index.identity_of(repo, out), out.path.clone()]);
+    let tracked: HashSet<PathBuf> = identities.collect();
+    let is_in = |paths: &HashSet<PathBuf>, path: &Path| path.ancestors().any(|path| paths.contains(path));
+    let mut candidates: Vec<(String, LinkRecord)> = links
+        .iter()
+        .filter(|(key, _)| {
+            let path = repo.root().join(key);
+            !is_in(&tracked, &path) && !is_in(&tracked, &repo.identify(&path))
+        })
+        .map(|(key, record)| (key.to_owned(), record.clone()))
+        .collect();
+    if candidates.is_empty() {
+        return;
+    }
+    if index.has_unknown {
+        let why = "the index of Git cannot be read";
+        report.warnings.push(format!("data that is tracked no longer is left where it is: {why}"));
+        return;
+    }
     // What a metafile names that is not in the workspace is tracked all the same.
-    let unseen = match unseen_outs(repo, &index.unseen) {
-        Ok(paths) => paths,
+    let unseen: HashSet<PathBuf> = match unseen_outs(repo, &index.unseen) {
+        Ok(paths) => paths.iter().flat_map(|path| [repo.identify(path), path.clone()]).collect(),
         Err(error) => {
             report.warnings.push(format!("data that is tracked no longer is left where it is: {error}"));
             return;
         }
     };
-    let tracked: HashSet<PathBuf> = index
-        .outs
-        .iter()
-        .flat_map(|out| [index.identity_of(repo, out), out.path.clone()])
-        .chain(unseen.iter().map(|path| repo.identify(path)))
-        .collect();
-    let is_tracked = |path: &Path| path.ancestors().any(|path| tracked.contains(path));
-    let candidates: Vec<(String, LinkRecord)> = links
-        .iter()
-        .filter(|(key, _)| {
-            let path = repo.root().join(key);
-            !is_tracked(&path) && !is_tracked(&repo.identify(&path))
-        })
-        .map(|(key, record)| (key.to_owned(), record.clone()))
-        .collect();
+    candidates.retain(|(key, _)| {
+        let path = repo.root().join(key);
+        !is_in(&unseen, &path) && !is_in(&unseen, &repo.identify(&path))
+    });
     for (key, record) in candidates {
         let path = session.repo.root().join(&key);
         // Named before it is gone: a directory is shown with `/`.

@@ -114,7 +114,7 @@ async fn cloud_status_tells_each_state_by_path() {
         [("d/b", CloudState::Deleted), ("missing", CloudState::Missing), ("new", CloudState::New)]
     );
     assert_eq!(report.entries[2].oid, new);
-    assert_eq!(report.remote, "shared");
+    assert_eq!(report.remotes, ["shared"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
