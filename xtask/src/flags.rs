@@ -47,9 +47,9 @@ xflags::xflags! {
             optional --filter filter: String
             /// Keep the repositories of scenarios that passed, too.
             optional --keep
-            /// Seed of the random cases of credentials (default 1).
+            /// Seed of the random cases of credentials and endpoints (default 1).
             optional --seed seed: u64
-            /// Number of cases of credentials (default 700).
+            /// Number of cases of credentials (default 700) and of endpoints (default 2000).
             optional --cases cases: u32
             /// Server: `embedded` (default), another server by name, or the URL of an endpoint that has the buckets.
             optional --server server: String
@@ -71,7 +71,7 @@ xflags::xflags! {
         }
         /// Install what the other tasks need below target/tools.
         cmd tools {
-            /// Which: minio, mc, clients (dvc, s5cmd), servers (moto, SeaweedFS), ceph.
+            /// Which: minio, mc, versitygw, clients (dvc, s5cmd), servers (moto, SeaweedFS), ceph.
             repeated names: String
         }
     }

@@ -2,14 +2,15 @@
 //!
 //! Source: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-region.html> and botocore's `partitions.json`.
 
-/// Domains by the beginning of a region's name: plain, and for endpoints that speak IPv6, too.
-const DOMAINS: &[(&str, &str, &str)] = &[
-    ("cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn"),
-    ("eusc-", "amazonaws.eu", "api.amazonwebservices.eu"),
-    ("us-iso-", "c2s.ic.gov", "api.aws.ic.gov"),
-    ("us-isob-", "sc2s.sgov.gov", "api.aws.scloud"),
-    ("eu-isoe-", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"),
-    ("us-isof-", "csp.hci.ic.gov", "api.aws.hci.ic.gov"),
+/// Domains by the beginning of a region's name and the name of the region in general: plain, and for endpoints that
+/// speak IPv6, too.
+const DOMAINS: &[(&str, &str, &str, &str)] = &[
+    ("cn-", "aws-cn-global", "amazonaws.com.cn", "api.amazonwebservices.com.cn"),
+    ("eusc-de-", "aws-eusc-global", "amazonaws.eu", "api.amazonwebservices.eu"),
+    ("us-iso-", "aws-iso-global", "c2s.ic.gov", "api.aws.ic.gov"),
+    ("us-isob-", "aws-iso-b-global", "sc2s.sgov.gov", "api.aws.scloud"),
+    ("eu-isoe-", "aws-iso-e-global", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"),
+    ("us-isof-", "aws-iso-f-global", "csp.hci.ic.gov", "api.aws.hci.ic.gov"),
 ];
 
 /// Returns the domain of the services of `region`, as `amazonaws.com`.
@@ -25,8 +26,15 @@ pub(crate) fn dualstack_dns_suffix(region: &str) -> &'static str {
 fn suffixes(region: &str) -> (&'static str, &'static str) {
     DOMAINS
         .iter()
-        .find(|(start, _, _)| region.starts_with(start))
-        .map_or(("amazonaws.com", "api.aws"), |(_, plain, dualstack)| (plain, dualstack))
+        .find(|(start, global, ..)| region == *global || region.strip_prefix(start).is_some_and(is_place))
+        .map_or(("amazonaws.com", "api.aws"), |(.., plain, dualstack)| (plain, dualstack))
+}
+
+/// Whether it is a word and a number, as `north-1`, as all names of regions end.
+fn is_place(text: &str) -> bool {
+    text.split_once('-').is_some_and(|(word, number)| {
+        !word.is_empty() && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+    })
 }
 
 #[cfg(test)]
@@ -42,6 +50,9 @@ mod tests {
             ("us-iso-east-1", "c2s.ic.gov"),
             ("us-isob-east-1", "sc2s.sgov.gov"),
             ("eusc-de-east-1", "amazonaws.eu"),
+            ("aws-cn-global", "amazonaws.com.cn"),
+            ("cn-north", "amazonaws.com"),
+            ("cn-north-1a", "amazonaws.com"),
         ] {
             assert_eq!(dns_suffix(region), suffix, "{region}");
         }

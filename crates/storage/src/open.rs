@@ -214,12 +214,24 @@ mod tests {
     }
 
     #[test]
-    fn setting_that_concerns_aws_alone_is_refused_beside_another_server_wherever_it_stands() {
-        for setting in ["use_dualstack_endpoint", "use_fips_endpoint"] {
-            let aws = format!("[default]\n{setting} = true\nendpoint_url = http://localhost:1\n");
-            let error = connect("url = s3://data\n", &aws).1.unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Config);
-            assert!(error.to_string().contains(setting), "{error}");
+    fn setting_that_chooses_among_aws_endpoints_means_nothing_beside_another_server() {
+        for setting in [
+            "use_dualstack_endpoint = true",
+            "use_fips_endpoint = true",
+            "s3 =\n  use_dualstack_endpoint = true",
+        ] {
+            let aws = format!("[default]\nendpoint_url = http://localhost:1\n{setting}\n");
+            let connection = connect("url = s3://data\n", &aws).1.unwrap();
+            assert_eq!(connection.store.endpoint(), "http://localhost:1", "{setting}");
+        }
+    }
+
+    #[test]
+    fn old_name_of_a_fips_region_asks_for_its_fips_endpoint() {
+        for name in ["fips-us-west-2", "us-west-2-fips"] {
+            let connection = connect(&format!("url = s3://data\nregion = {name}\n"), "").1.unwrap();
+            assert_eq!(connection.store.endpoint(), "https://data.s3-fips.us-west-2.amazonaws.com");
+            assert_eq!(connection.store.region(), "us-west-2");
         }
     }
 

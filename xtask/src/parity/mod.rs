@@ -5,9 +5,10 @@
 //! configuration, metafiles, cache, workspace, and the keys and bytes on the remote. After `swap` the tools
 //! change places in a fresh clone, so that each works on what the other one made.
 //!
-//! The credential chain is compared with botocore's, case by case (`credentials`).
+//! The credential chain and the building of hosts are compared with botocore's, case by case (`credentials`, `endpoints`).
 
 mod credentials;
+mod endpoints;
 mod remote;
 mod scenario;
 mod side;
@@ -33,7 +34,10 @@ pub(crate) fn run(project: &Project, options: &flags::Parity) -> Result<()> {
     if filter.split(',').any(|part| credentials::NAME.contains(part)) {
         credentials::run(project, options)?;
     }
-    if filter == credentials::NAME {
+    if filter.split(',').any(|part| endpoints::NAME.contains(part)) {
+        endpoints::run(project, options)?;
+    }
+    if filter == credentials::NAME || filter == endpoints::NAME {
         return Ok(());
     }
     let haul = match &options.haul {

@@ -3,7 +3,7 @@
 use haul_config::Located;
 
 use super::parse::StsEndpoints;
-use super::{Reader, parse};
+use super::{Reader, parse, without_fips};
 use crate::Result;
 use crate::error::InvalidValue;
 use crate::partition::{dns_suffix, dualstack_dns_suffix};
@@ -77,6 +77,9 @@ const LEGACY_STS_REGIONS: [&str; 16] = [
 /// Deviation: botocore wants a region for an endpoint of one's own; here it is us-east-1 if nobody names one, which is
 /// what other servers with STS expect.
 pub(crate) fn place(service: Service, region: Option<&str>, reader: &Reader<'_>) -> Result<Place> {
+    let plain = region.and_then(without_fips);
+    let has_fips_name = plain.is_some();
+    let region = plain.as_deref().or(region);
     let signing_region = region.filter(|region| *region != "aws-global").unwrap_or(GLOBAL_SIGNING_REGION);
     if let Some(url) = endpoint_url(service, reader)? {
         return Ok(Place { url: url.value, signing_region: signing_region.to_owned() });
@@ -84,7 +87,7 @@ pub(crate) fn place(service: Service, region: Option<&str>, reader: &Reader<'_>)
     let is_on = |variable, key| {
         reader.parsed(variable, key, parse::switch).map(|switch| switch.is_some_and(|switch| switch.value))
     };
-    let fips = is_on("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint")?;
+    let fips = has_fips_name || is_on("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint")?;
     let dualstack = is_on("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint")?;
     if service == Service::Sts {
         let style =

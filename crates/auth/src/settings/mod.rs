@@ -10,7 +10,7 @@ use haul_config::Located;
 
 pub(crate) use endpoint::{Service, endpoint_url, place};
 pub(crate) use parse::{integer, switch, uses_ipv6};
-pub(crate) use read::{Reader, region};
+pub(crate) use read::{Reader, region, without_fips};
 
 /// What environment, AWS config file and remote say about how to talk to S3.
 ///
@@ -41,7 +41,7 @@ pub struct AwsSettings {
     pub response_checksum_validation: Option<Located<ChecksumMode>>,
     /// Use endpoints that speak IPv6, too (`AWS_USE_DUALSTACK_ENDPOINT`, `use_dualstack_endpoint`).
     pub use_dualstack_endpoint: Option<Located<bool>>,
-    /// Use FIPS endpoints (`AWS_USE_FIPS_ENDPOINT`, `use_fips_endpoint`).
+    /// Use FIPS endpoints (a region such as `fips-us-west-2`, `AWS_USE_FIPS_ENDPOINT`, `use_fips_endpoint`).
     pub use_fips_endpoint: Option<Located<bool>>,
 }
 
@@ -65,7 +65,7 @@ pub struct S3Settings {
     pub addressing_style: Option<Located<AddressingStyle>>,
     /// Use the accelerated endpoint.
     pub use_accelerate_endpoint: Option<Located<bool>>,
-    /// Use endpoints that speak IPv6, too; wins over the profile's own key.
+    /// Use endpoints that speak IPv6, too, whatever the profile's own key says; `false` means nothing beside that.
     pub use_dualstack_endpoint: Option<Located<bool>>,
     /// Sign the SHA-256 of every body.
     pub payload_signing_enabled: Option<Located<bool>>,

@@ -21,9 +21,12 @@ impl AwsSettings {
     pub fn load(request: &CredentialRequest, env: &Env) -> Result<Self> {
         let files = AwsFiles::load(request, env)?;
         let reader = Reader::new(env, &files);
+        let region = region(request, &reader)?;
+        let fips_by_region = region.as_ref().filter(|region| without_fips(&region.value).is_some());
+        let fips_by_region = fips_by_region.map(|region| Located::new(true, region.origin.clone()));
         Ok(Self {
             profile: files.active().clone(),
-            region: region(request, &reader)?,
+            region: region.map(|region| region.map(|name| without_fips(&name).unwrap_or(name))),
             endpoint_url: match &request.endpoint_url {
                 Some(url) => Some(url.clone()),
                 None => endpoint_url(Service::S3, &reader)?,
@@ -52,7 +55,10 @@ impl AwsSettings {
                 "use_dualstack_endpoint",
                 parse::switch,
             )?,
-            use_fips_endpoint: reader.parsed("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint", parse::switch)?,
+            use_fips_endpoint: match fips_by_region {
+                Some(fips) => Some(fips),
+                None => reader.parsed("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint", parse::switch)?,
+            },
         })
     }
 }
@@ -67,6 +73,15 @@ pub(crate) fn region(request: &CredentialRequest, reader: &Reader<'_>) -> Result
     }
     let found = reader.any("AWS_DEFAULT_REGION", "region")?.or_else(|| reader.variable("AWS_REGION"));
     Ok(found.map(|region| region.map(str::to_owned)))
+}
+
+/// Returns the region that an old name with `fips` in it stands for, as `us-west-2` for `fips-us-west-2`. Such a name asks
+/// for the FIPS endpoints of that region.
+///
+/// Source: `_normalize_fips_region` in `botocore/client.py`.
+pub(crate) fn without_fips(region: &str) -> Option<String> {
+    let plain = region.replace("fips-", "").replace("-fips", "");
+    (plain != region).then_some(plain)
 }
 
 /// A parser of one value; the error says what was expected.
@@ -127,6 +142,10 @@ fn parsed<T>(key: &str, found: Located<&str>, parse: Parse<T>) -> Result<Located
     }
 }
 
+/// Reads the `s3 =` block of the profile.
+///
+/// Deviation: botocore does not look at the numbers of the block, and DVC stops at those that are none; here that is an
+/// error, too, which names the key and its place.
 fn s3_settings(reader: &Reader<'_>) -> Result<S3Settings> {
     let Some(profile) = reader.profile() else { return Ok(S3Settings::default()) };
     let Some(block) = profile.block("s3")? else { return Ok(S3Settings::default()) };

@@ -1,21 +1,28 @@
 //! Where requests go: the server's host, and how bucket and key become a URL.
 //!
-//! Virtual-hosted and path style, dual-stack and accelerate endpoints:
-//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html>,
-//! <https://docs.aws.amazon.com/general/latest/gr/s3.html>.
+//! `aws` and `custom` find the server; both follow botocore's rule set for S3 (`endpoint-rule-set-1.json`), and
+//! `cargo xtask parity --filter endpoints` compares what comes of it.
+//! Virtual-hosted and path style: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html>.
+
+mod aws;
+mod custom;
+mod name;
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use haul_config::{Located, mask_urls};
+use haul_config::mask_urls;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use url::{Host, Url};
 
+use self::aws::AwsEndpoint;
+pub(crate) use self::name::is_region;
 use super::options::{AddressingStyle, S3Options, from_origin};
 use crate::{Error, ErrorKind, Result};
 
 /// The region that is signed for when nobody names one.
-pub(crate) const DEFAULT_REGION: &str = "us-east-1";
+const DEFAULT_REGION: &str = "us-east-1";
+/// The SDKs' name for "no region in particular".
+const GLOBAL_REGION: &str = "aws-global";
 
 /// Everything but the unreserved characters of RFC 3986: what is signed must be what is sent.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -30,18 +37,16 @@ pub(crate) struct Endpoint {
     authority: String,
     /// The path of the bucket: empty, or with a `/` at its start and none at its end.
     bucket_path: String,
+    style: BucketPlace,
     region: String,
     aws: Option<AwsEndpoint>,
 }
 
-/// The parts an AWS endpoint is made of, to make it again for another region.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct AwsEndpoint {
-    bucket: String,
-    style: AddressingStyle,
-    accelerate: bool,
-    dualstack: bool,
-    fips: bool,
+/// Where the bucket's name stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum BucketPlace {
+    Host,
+    Path,
 }
 
 /// The place of one request.
@@ -96,161 +101,35 @@ impl Endpoint {
     /// Finds the endpoint of a bucket.
     pub(crate) fn resolve(options: &S3Options) -> Result<Self> {
         let region = options.region.as_ref().map_or(DEFAULT_REGION, |region| &region.value);
+        let region = if region == GLOBAL_REGION { DEFAULT_REGION } else { region };
+        if !is_region(region) {
+            return Err(no_region(options, region));
+        }
         match &options.endpoint_url {
-            Some(url) => Self::custom(options, &url.value, region).map_err(|(problem, hint)| {
+            Some(url) => custom::endpoint(options, &url.value, region).map_err(|(problem, hint)| {
                 let shown = mask_urls(&url.value);
                 let message = format!("endpoint `{shown}`{} {problem}", from_origin(&url.origin));
                 Error::new(ErrorKind::Config, message)
                     .with_hint(hint.replace("NAME", options.name_in_commands()))
             }),
-            None => Self::aws(options, region),
+            None => aws::endpoint(options, region),
         }
-    }
-
-    fn custom(options: &S3Options, text: &str, region: &str) -> Result<Self, (String, String)> {
-        let how = || "set it with `haul remote modify NAME endpointurl https://HOST:PORT`".to_owned();
-        // `localhost:9000` parses as a URL with the scheme `localhost`.
-        if !text.contains("://") {
-            let host = text.rsplit_once('@').map_or(text, |(_, host)| host);
-            return Err((
-                "has no scheme".into(),
-                format!(
-                    "write `haul remote modify NAME endpointurl http://{host}`, or `https://{host}` for TLS"
-                ),
-            ));
-        }
-        let url = Url::parse(text).map_err(|error| (format!("is not a URL: {error}"), how()))?;
-        let scheme = match url.scheme() {
-            "http" => "http",
-            "https" => "https",
-            other => return Err((format!("has the scheme `{other}`, expected `http` or `https`"), how())),
-        };
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err((
-                "holds a user name or password".into(),
-                "credentials go into `haul remote modify --local NAME access_key_id …`".into(),
-            ));
-        }
-        if url.query().is_some() || url.fragment().is_some() {
-            return Err(("has a query or fragment".into(), how()));
-        }
-        if let Some((key, setting)) = aws_only(options) {
-            // botocore refuses the same: the name of such an endpoint is AWS's to make.
-            return Err((
-                format!("cannot be combined with `{key} = true`{}", from_origin(&setting.origin)),
-                format!("turn `{key}` off, or remove the endpoint"),
-            ));
-        }
-        let Some(host) = url.host() else { return Err(("has no host".into(), how())) };
-        let base_path = url.path().trim_end_matches('/');
-        let is_name = matches!(host, Host::Domain(_));
-        let virtual_hosted = match options.addressing {
-            AddressingStyle::Virtual if !is_name => {
-                return Err((
-                    "is an IP address, which cannot carry the bucket's name in front".into(),
-                    "use a host name, or `addressing_style = path`".into(),
-                ));
-            }
-            AddressingStyle::Virtual => true,
-            AddressingStyle::Path | AddressingStyle::Auto => false,
-        };
-        let host = host.to_string();
-        let port = url.port().map_or(String::new(), |port| format!(":{port}"));
-        let (authority, bucket_path) = if virtual_hosted {
-            (format!("{}.{host}{port}", options.bucket), base_path.to_owned())
-        } else {
-            (format!("{host}{port}"), format!("{base_path}/{}", encode_key(&options.bucket)))
-        };
-        Ok(Self { scheme, authority, bucket_path, region: region.to_owned(), aws: None })
-    }
-
-    fn aws(options: &S3Options, region: &str) -> Result<Self> {
-        // The SDKs' name for "no region in particular".
-        let region = if region == "aws-global" { DEFAULT_REGION } else { region };
-        if !is_region(region) {
-            let origin =
-                options.region.as_ref().map(|region| from_origin(&region.origin)).unwrap_or_default();
-            let hint =
-                format!("name it as in `haul remote modify {} region eu-west-1`", options.name_in_commands());
-            return Err(
-                Error::new(ErrorKind::Config, format!("`{region}`{origin} is not a region")).with_hint(hint)
-            );
-        }
-        let bucket = &options.bucket;
-        let fits_host = is_host_label(bucket);
-        let style = match options.addressing {
-            AddressingStyle::Path => AddressingStyle::Path,
-            // A certificate for `*.s3.amazonaws.com` does not cover names with more dots.
-            AddressingStyle::Auto if !fits_host || (options.use_ssl && bucket.contains('.')) => {
-                AddressingStyle::Path
-            }
-            AddressingStyle::Auto | AddressingStyle::Virtual => AddressingStyle::Virtual,
-        };
-        let (accelerate, fips) = (&options.accelerate, &options.fips);
-        if accelerate.value && fips.value {
-            let message = format!(
-                "`use_accelerate_endpoint`{} and `use_fips_endpoint`{} exclude each other",
-                from_origin(&accelerate.origin),
-                from_origin(&fips.origin)
-            );
-            return Err(
-                Error::new(ErrorKind::Config, message).with_hint("turn one of them off in the AWS settings")
-            );
-        }
-        if accelerate.value && region.starts_with("cn-") {
-            let message = format!(
-                "`use_accelerate_endpoint`{} is on, but there is no S3 Transfer Acceleration in `{region}`",
-                from_origin(&accelerate.origin)
-            );
-            return Err(Error::new(ErrorKind::Config, message).with_hint("turn it off in the AWS settings"));
-        }
-        if accelerate.value && (style == AddressingStyle::Path || bucket.contains('.')) {
-            let message = format!("bucket `{bucket}` cannot be reached through S3 Transfer Acceleration");
-            return Err(Error::new(ErrorKind::Config, message)
-                .with_hint("it needs virtual-hosted addressing and a bucket name without dots"));
-        }
-        let aws = AwsEndpoint {
-            bucket: bucket.clone(),
-            style,
-            accelerate: accelerate.value,
-            dualstack: options.dualstack.value,
-            fips: fips.value,
-        };
-        let scheme = if options.use_ssl { "https" } else { "http" };
-        Ok(Self::on_aws(scheme, aws, region))
-    }
-
-    fn on_aws(scheme: &'static str, aws: AwsEndpoint, region: &str) -> Self {
-        let suffix = haul_auth::dns_suffix(region);
-        let service = if aws.fips { "s3-fips" } else { "s3" };
-        let host = match (aws.accelerate, aws.dualstack) {
-            (true, true) => "s3-accelerate.dualstack.amazonaws.com".to_owned(),
-            (true, false) => "s3-accelerate.amazonaws.com".to_owned(),
-            (false, true) => format!("{service}.dualstack.{region}.{suffix}"),
-            (false, false) => format!("{service}.{region}.{suffix}"),
-        };
-        let (authority, bucket_path) = match aws.style {
-            AddressingStyle::Path => (host, format!("/{}", encode_key(&aws.bucket))),
-            AddressingStyle::Auto | AddressingStyle::Virtual => {
-                (format!("{}.{host}", aws.bucket), String::new())
-            }
-        };
-        Self { scheme, authority, bucket_path, region: region.to_owned(), aws: Some(aws) }
     }
 
     /// Returns the same bucket in another region: on AWS another host, elsewhere only another signature.
     pub(crate) fn in_region(&self, region: &str) -> Self {
         match &self.aws {
-            Some(aws) => Self::on_aws(self.scheme, aws.clone(), region),
+            Some(aws) => aws.clone().in_region(self.scheme, region),
             None => Self { region: region.to_owned(), ..self.clone() },
         }
     }
 
     /// Returns where the bucket's name goes.
     pub(crate) fn addressing(&self) -> AddressingStyle {
-        let in_path = matches!(&self.aws, Some(aws) if aws.style == AddressingStyle::Path)
-            || self.aws.is_none() && !self.bucket_path.is_empty();
-        if in_path { AddressingStyle::Path } else { AddressingStyle::Virtual }
+        match self.style {
+            BucketPlace::Host => AddressingStyle::Virtual,
+            BucketPlace::Path => AddressingStyle::Path,
+        }
     }
 
     /// Returns the region to sign for.
@@ -293,45 +172,22 @@ impl Endpoint {
     }
 }
 
-/// Returns a setting that is on and means something on AWS's own endpoints only.
-fn aws_only(options: &S3Options) -> Option<(&'static str, &Located<bool>)> {
-    [
-        ("use_accelerate_endpoint", &options.accelerate),
-        ("use_dualstack_endpoint", &options.dualstack),
-        ("use_fips_endpoint", &options.fips),
-    ]
-    .into_iter()
-    .find(|(_, setting)| setting.value)
-}
-
 /// Encodes a key for a URL's path.
 pub(crate) fn encode_key(key: &str) -> Cow<'_, str> {
     utf8_percent_encode(key, KEY).into()
 }
 
-/// Tells whether a text can be a region, which becomes part of a host name.
-pub(crate) fn is_region(text: &str) -> bool {
-    !text.is_empty()
-        && text.len() <= 40
-        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-        && !text.starts_with('-')
-}
-
-/// Tells whether the bucket's name can be the start of a host name.
-fn is_host_label(bucket: &str) -> bool {
-    (3..=63).contains(&bucket.len())
-        && bucket.split('.').all(|label| {
-            !label.is_empty()
-                && !label.starts_with('-')
-                && !label.ends_with('-')
-                && label
-                    .bytes()
-                    .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-        })
+fn no_region(options: &S3Options, region: &str) -> Error {
+    let origin = options.region.as_ref().map(|region| from_origin(&region.origin)).unwrap_or_default();
+    let hint = format!("name it as in `haul remote modify {} region eu-west-1`", options.name_in_commands());
+    Error::new(ErrorKind::Config, format!("`{region}`{origin} is not a region")).with_hint(hint)
 }
 
 #[cfg(test)]
 mod tests {
+    use haul_config::Located;
+    use url::Url;
+
     use super::*;
 
     fn options(bucket: &str, endpoint: Option<&str>) -> S3Options {
@@ -367,22 +223,57 @@ mod tests {
     }
 
     #[test]
-    fn settings_of_aws_alone_are_refused_beside_another_server() {
-        for key in ["use_accelerate_endpoint", "use_dualstack_endpoint", "use_fips_endpoint"] {
-            let mut options = options("bucket", Some("http://localhost:9000"));
-            options.accelerate.value = key == "use_accelerate_endpoint";
-            options.dualstack.value = key == "use_dualstack_endpoint";
-            options.fips.value = key == "use_fips_endpoint";
-            let error = Endpoint::resolve(&options).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::Config);
-            let message = format!("endpoint `http://localhost:9000` cannot be combined with `{key} = true`");
-            assert_eq!(error.to_string(), message);
+    fn settings_that_choose_among_aws_endpoints_mean_nothing_beside_another_server() {
+        let mut options = options("bucket", Some("http://localhost:9000"));
+        options.dualstack.value = true;
+        options.fips.value = true;
+        assert_eq!(url(&options, "k"), "http://localhost:9000/bucket/k");
+        options.accelerate.value = true;
+        let error = Endpoint::resolve(&options).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Config);
+        let message =
+            "endpoint `http://localhost:9000` cannot be combined with `use_accelerate_endpoint = true`";
+        assert_eq!(error.to_string(), message);
+    }
+
+    #[test]
+    fn endpoints_that_aws_does_not_have_are_refused_by_name() {
+        let set: [(fn(&mut S3Options), &str, &str); 3] = [
+            (|options| options.accelerate.value = true, "cn-north-1", "`use_accelerate_endpoint`"),
+            (|options| options.fips.value = true, "cn-north-1", "`use_fips_endpoint`"),
+            (|options| options.dualstack.value = true, "us-isof-south-1", "`use_dualstack_endpoint`"),
+        ];
+        for (set, region, key) in set {
+            let mut options = options("bucket", None);
+            options.region = Some(Located::default_value(region.into()));
+            set(&mut options);
+            let error = Endpoint::resolve(&options).unwrap_err().to_string();
+            assert!(error.contains(key) && error.contains(region), "{error}");
         }
-        let mut in_china = options("bucket", None);
-        in_china.region = Some(Located::default_value("cn-north-1".into()));
-        in_china.accelerate.value = true;
-        let error = Endpoint::resolve(&in_china).unwrap_err().to_string();
-        assert!(error.contains("`use_accelerate_endpoint`") && error.contains("`cn-north-1`"), "{error}");
+    }
+
+    #[test]
+    fn accelerated_bucket_is_in_the_host_whatever_the_addressing_style() {
+        let mut options = options("bucket", None);
+        options.accelerate.value = true;
+        options.addressing = AddressingStyle::Path;
+        assert_eq!(url(&options, "k"), "https://bucket.s3-accelerate.amazonaws.com/k");
+        for bucket in ["dotted.bucket", "Upper", "under_score"] {
+            options.bucket = bucket.into();
+            let error = Endpoint::resolve(&options).unwrap_err().to_string();
+            assert!(error.contains("`use_accelerate_endpoint`") && error.contains(bucket), "{error}");
+        }
+    }
+
+    #[test]
+    fn bucket_of_another_service_is_refused_on_aws_alone() {
+        for bucket in ["data--use1-az4--x-s3", "point--use1-az4--xa-s3", "outpost--op-s3"] {
+            let error = Endpoint::resolve(&options(bucket, None)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Config);
+            assert!(error.to_string().contains(bucket) && error.hint().is_some(), "{error}");
+            let elsewhere = options(bucket, Some("http://localhost:9000"));
+            assert_eq!(url(&elsewhere, "k"), format!("http://localhost:9000/{bucket}/k"));
+        }
     }
 
     #[test]
@@ -390,9 +281,8 @@ mod tests {
         let mut options = options("bucket", None);
         options.use_ssl = false;
         assert_eq!(url(&options, "k"), "http://bucket.s3.us-east-1.amazonaws.com/k");
-        // Without TLS no certificate limits the name.
         options.bucket = "dotted.bucket".into();
-        assert_eq!(url(&options, "k"), "http://dotted.bucket.s3.us-east-1.amazonaws.com/k");
+        assert_eq!(url(&options, "k"), "http://s3.us-east-1.amazonaws.com/dotted.bucket/k");
     }
 
     #[test]
@@ -400,7 +290,7 @@ mod tests {
         let mut options = options("bucket", None);
         options.region = Some(Located::default_value("aws-global".into()));
         assert_eq!(url(&options, "k"), "https://bucket.s3.us-east-1.amazonaws.com/k");
-        for region in ["", "eu west", "x.evil.example.org/", "-x"] {
+        for region in ["", "eu west", "x.evil.example.org/", "-x", "x-", "123", "EU-WEST-1"] {
             options.region = Some(Located::default_value(region.into()));
             assert_eq!(Endpoint::resolve(&options).unwrap_err().kind(), ErrorKind::Config, "{region}");
         }
@@ -419,8 +309,35 @@ mod tests {
         let mut virtual_hosted = options("bucket", Some("http://localhost:9000/base"));
         virtual_hosted.addressing = AddressingStyle::Virtual;
         assert_eq!(url(&virtual_hosted, "k"), "http://bucket.localhost:9000/base/k");
-        virtual_hosted.endpoint_url = Some(Located::default_value("http://127.0.0.1:9000".into()));
-        assert_eq!(Endpoint::resolve(&virtual_hosted).unwrap_err().kind(), ErrorKind::Config);
+        assert_eq!(Endpoint::resolve(&virtual_hosted).unwrap().addressing(), AddressingStyle::Virtual);
+    }
+
+    #[test]
+    fn virtual_addressing_falls_back_to_the_path_where_no_host_can_carry_the_bucket() {
+        for (bucket, endpoint, expected) in [
+            ("bucket", "http://127.0.0.1:9000", "http://127.0.0.1:9000/bucket/k"),
+            ("bucket", "https://[::1]:9000", "https://[::1]:9000/bucket/k"),
+            ("dotted.bucket", "https://h", "https://h/dotted.bucket/k"),
+            // Without TLS no certificate limits the name.
+            ("dotted.bucket", "http://h", "http://dotted.bucket.h/k"),
+            ("dotted.bucket", "http://127.0.0.1", "http://127.0.0.1/dotted.bucket/k"),
+            ("Upper", "http://h", "http://h/Upper/k"),
+            ("under_score", "http://h", "http://h/under_score/k"),
+        ] {
+            let mut options = options(bucket, Some(endpoint));
+            options.addressing = AddressingStyle::Virtual;
+            assert_eq!(url(&options, "k"), expected);
+        }
+    }
+
+    #[test]
+    fn accelerated_endpoint_by_its_url_takes_the_bucket_in_its_host() {
+        for host in ["s3-accelerate.amazonaws.com", "s3-accelerate.dualstack.amazonaws.com"] {
+            let mut options = options("bucket", Some(&format!("https://{host}")));
+            assert_eq!(url(&options, "k"), format!("https://bucket.{host}/k"));
+            options.addressing = AddressingStyle::Path;
+            assert_eq!(url(&options, "k"), format!("https://{host}/bucket/k"));
+        }
     }
 
     #[test]

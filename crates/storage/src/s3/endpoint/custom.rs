@@ -1,0 +1,104 @@
+//! Servers that somebody named by their URL.
+
+use url::{Host, Url};
+
+use super::name::{is_host_label, is_host_start};
+use super::{AddressingStyle, BucketPlace, Endpoint, S3Options, encode_key, from_origin};
+
+/// What is wrong with a URL, and what to type; `NAME` stands for the remote.
+type Problem = (String, String);
+
+/// Finds the endpoint of a bucket on the server at `text`.
+///
+/// Settings that choose among AWS's own endpoints (dual-stack, FIPS) mean nothing here, as in botocore: often they are
+/// set for the whole machine.
+pub(super) fn endpoint(options: &S3Options, text: &str, region: &str) -> Result<Endpoint, Problem> {
+    let url = parse(text)?;
+    let scheme = if url.scheme() == "http" { "http" } else { "https" };
+    let accelerate = &options.accelerate;
+    if accelerate.value {
+        // botocore refuses the same: the name of such an endpoint is AWS's to make.
+        return Err((
+            format!(
+                "cannot be combined with `use_accelerate_endpoint = true`{}",
+                from_origin(&accelerate.origin)
+            ),
+            "turn `use_accelerate_endpoint` off, or remove the endpoint".to_owned(),
+        ));
+    }
+    for (key, setting) in
+        [("use_dualstack_endpoint", &options.dualstack), ("use_fips_endpoint", &options.fips)]
+    {
+        if setting.value {
+            tracing::debug!(key, origin = %setting.origin, "has no effect beside an endpoint of one's own");
+        }
+    }
+    let host = url.host().ok_or_else(|| ("has no host".to_owned(), how()))?;
+    let style = place(options, &url, &host);
+    let base_path = url.path().trim_end_matches('/');
+    let port = url.port().map_or(String::new(), |port| format!(":{port}"));
+    let (authority, bucket_path) = match style {
+        BucketPlace::Host => (format!("{}.{host}{port}", options.bucket), base_path.to_owned()),
+        BucketPlace::Path => {
+            (format!("{host}{port}"), format!("{base_path}/{}", encode_key(&options.bucket)))
+        }
+    };
+    Ok(Endpoint { scheme, authority, bucket_path, style, region: region.to_owned(), aws: None })
+}
+
+/// Finds where the bucket's name goes: into the path, unless the host is asked for and can carry it.
+///
+/// Deviation: botocore puts a bucket with dots in front of an IP address as well (`addressing_style = virtual`, over
+/// http), which is not the name of any host; here it goes into the path.
+fn place(options: &S3Options, url: &Url, host: &Host<&str>) -> BucketPlace {
+    let wants_host = match options.addressing {
+        AddressingStyle::Virtual => true,
+        AddressingStyle::Path => false,
+        AddressingStyle::Auto => is_accelerate(url),
+    };
+    // Over http there is no certificate that must cover the name.
+    let fits_host =
+        is_host_label(&options.bucket) || (url.scheme() == "http" && is_host_start(&options.bucket));
+    if wants_host && fits_host && matches!(host, Host::Domain(_)) {
+        BucketPlace::Host
+    } else {
+        BucketPlace::Path
+    }
+}
+
+/// Whether the URL is one of S3 Transfer Acceleration, which knows buckets by the host only.
+///
+/// Source: `is_s3_accelerate_url` in `botocore/utils.py`.
+fn is_accelerate(url: &Url) -> bool {
+    let hosts = ["s3-accelerate.amazonaws.com", "s3-accelerate.dualstack.amazonaws.com"];
+    url.port().is_none() && url.host_str().is_some_and(|host| hosts.contains(&host))
+}
+
+fn parse(text: &str) -> Result<Url, Problem> {
+    // `localhost:9000` parses as a URL with the scheme `localhost`.
+    if !text.contains("://") {
+        let host = text.rsplit_once('@').map_or(text, |(_, host)| host);
+        return Err((
+            "has no scheme".into(),
+            format!("write `haul remote modify NAME endpointurl http://{host}`, or `https://{host}` for TLS"),
+        ));
+    }
+    let url = Url::parse(text).map_err(|error| (format!("is not a URL: {error}"), how()))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err((format!("has the scheme `{}`, expected `http` or `https`", url.scheme()), how()));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err((
+            "holds a user name or password".into(),
+            "credentials go into `haul remote modify --local NAME access_key_id …`".into(),
+        ));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(("has a query or fragment".into(), how()));
+    }
+    Ok(url)
+}
+
+fn how() -> String {
+    "set it with `haul remote modify NAME endpointurl https://HOST:PORT`".to_owned()
+}

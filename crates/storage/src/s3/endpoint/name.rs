@@ -1,0 +1,31 @@
+//! Which names can be parts of a host.
+
+/// Whether a text can be a region, which is part of a host name on AWS, and of every signature.
+///
+/// Source: `validate_region_name` in `botocore/utils.py`.
+pub(crate) fn is_region(text: &str) -> bool {
+    is_label(text) && !text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Whether the bucket's name can be the first label of a host name.
+///
+/// A certificate for `*.s3.amazonaws.com` does not cover names with more dots, so those do not count.
+/// Source: `aws_is_virtual_hostable_s3_bucket` in `botocore/endpoint_provider.py`.
+pub(super) fn is_host_label(bucket: &str) -> bool {
+    bucket.len() >= 3 && is_label(bucket) && !bucket.bytes().any(|byte| byte.is_ascii_uppercase())
+}
+
+/// Whether the bucket's name can be the start of a host name where no certificate limits the number of dots.
+pub(super) fn is_host_start(bucket: &str) -> bool {
+    bucket.len() >= 3
+        && bucket.split('.').all(is_label)
+        && !bucket.bytes().any(|byte| byte.is_ascii_uppercase())
+        && bucket.parse::<std::net::Ipv4Addr>().is_err()
+}
+
+fn is_label(text: &str) -> bool {
+    (1..=63).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}
