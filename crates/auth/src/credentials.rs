@@ -50,10 +50,10 @@ impl Credentials {
         }
     }
 
-    /// Adds the token of temporary keys.
+    /// Adds the token of temporary keys; an empty one is none.
     #[must_use]
     pub fn with_session_token(mut self, session_token: Option<String>) -> Self {
-        self.session_token = session_token.map(Secret::new);
+        self.session_token = session_token.filter(|token| !token.is_empty()).map(Secret::new);
         self
     }
 
@@ -117,6 +117,12 @@ pub trait ProvideCredentials: fmt::Debug + Send + Sync {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn empty_session_token_is_none() {
+        let keys = Credentials::new("AKIA", "s", SourceName::Environment);
+        assert_eq!(keys.with_session_token(Some(String::new())).session_token, None);
+    }
 
     #[test]
     fn mask_short_key_hides_everything() {

@@ -66,7 +66,7 @@ struct ErrorBody {
 impl Assumed {
     /// Makes credentials of `source` out of it.
     pub(crate) fn into_credentials(self, source: SourceName) -> Result<Credentials, Stop> {
-        let end = time::parse(&self.credentials.expiration).ok_or_else(|| {
+        let end = time::parse_or_seconds(&self.credentials.expiration).ok_or_else(|| {
             Stop::new(format!("STS names an end that is no time: `{}`", self.credentials.expiration))
         })?;
         let account = self.assumed_role_user.and_then(|user| user.arn).as_deref().and_then(account_of_arn);

@@ -3,13 +3,31 @@
 use std::time::SystemTime;
 
 use jiff::Timestamp;
+use jiff::fmt::rfc2822;
 use jiff::tz::Offset;
 
-/// Parses a time with an offset, as `2026-01-31T12:00:00Z`; old caches of the AWS CLI end in `UTC`.
+/// Parses a time with an offset, as `2026-01-31T12:00:00Z`, in the forms that caches, services and programs write.
+///
+/// Deviation: botocore takes every text in which a time can be seen (`tomorrow` is none, `Jan 1 2099 UTC` is one); here it is
+/// what RFC 3339, ISO 8601 and RFC 2822 allow, and `UTC` at the end, as in old caches of the AWS CLI.
 pub(crate) fn parse(text: &str) -> Option<SystemTime> {
     let text = text.trim();
     let zulu = text.strip_suffix("UTC").map(|time| format!("{}Z", time.trim_end()));
-    zulu.as_deref().unwrap_or(text).parse::<Timestamp>().ok().map(SystemTime::from)
+    let text = zulu.as_deref().unwrap_or(text);
+    // A blank before the offset is in no standard.
+    let tight = text.rsplit_once(' ').filter(|(_, offset)| offset.starts_with(['+', '-']));
+    let tight = tight.map(|(time, offset)| format!("{}{offset}", time.trim_end()));
+    let parsed = text.parse::<Timestamp>().ok();
+    let parsed = parsed.or_else(|| tight?.parse().ok());
+    parsed.or_else(|| rfc2822::parse(text).ok().map(|time| time.timestamp())).map(SystemTime::from)
+}
+
+/// Parses a time as [`parse`] does, or a number of seconds after 1970, as services write both.
+pub(crate) fn parse_or_seconds(text: &str) -> Option<SystemTime> {
+    match text.trim().parse::<i64>() {
+        Ok(seconds) => Timestamp::from_second(seconds).ok().map(SystemTime::from),
+        Err(_) => parse(text),
+    }
 }
 
 /// Prints a time in UTC, to the second.
@@ -37,11 +55,19 @@ mod tests {
             "2026-01-31T14:00:00+02:00",
             "2026-01-31T12:00:00.000Z",
             "2026-01-31T12:00:00+0000",
+            "2026-01-31 12:00:00Z",
+            "2026-01-31T12:00Z",
+            "20260131T120000Z",
+            "2026-01-31T13:00:00+01",
+            "2026-01-31T12:00:00 +0000",
+            "Sat, 31 Jan 2026 12:00:00 GMT",
         ] {
             assert_eq!(format(parse(text).unwrap()), "2026-01-31T12:00:00Z", "{text}");
         }
         assert_eq!(parse("tomorrow"), None);
         assert_eq!(parse("2026-01-31T12:00:00"), None);
+        assert_eq!(parse("1769860800"), None);
+        assert_eq!(format(parse_or_seconds("1769860800").unwrap()), "2026-01-31T12:00:00Z");
         assert_eq!(format(from_milliseconds(1_769_860_800_999).unwrap()), "2026-01-31T12:00:00Z");
     }
 }

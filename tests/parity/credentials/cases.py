@@ -507,6 +507,104 @@ def instances():
     case("instance behind everything", env={**on, **env_keys()}, replies=imds())
 
 
+def oddities():
+    """What is allowed though it is hardly ever written, and what services answer now and then."""
+    def by_process(name, printed, **more):
+        files, key = process(printed if isinstance(printed, str) else json.dumps(printed))
+        case(f"process with {name}", config="[default]\n" + key, files=files, **more)
+
+    keys = {"Version": 1, "AccessKeyId": "ASIAPROC", "SecretAccessKey": "secret-of-PROC"}
+    by_process("an empty token", {**keys, "SessionToken": ""})
+    by_process("a token that is null", {**keys, "SessionToken": None})
+    by_process("an expiration that is null", {**keys, "Expiration": None})
+    by_process("an empty expiration", {**keys, "Expiration": ""})
+    by_process("a version that is a text", {**keys, "Version": "1"})
+    by_process("a version with a point", {**keys, "Version": 1.0})
+    by_process("an account that is a number", {**keys, "AccountId": 123456789012})
+    by_process("a key of ours twice", json.dumps(keys)[:-1] + ', "AccessKeyId": "ASIAOTHER"}')
+    by_process("keys of others", {**keys, "Other": {"a": [1]}})
+    by_process("a byte order mark", "\ufeff" + json.dumps(keys))
+    by_process("keys that are empty", {**keys, "AccessKeyId": "", "SecretAccessKey": ""})
+    by_process("an access key that is a number", {**keys, "AccessKeyId": 5})
+    for number, end in enumerate([
+        "2099-01-01 00:00:00+00:00", "2099-01-01 00:00:00Z", "2099-01-01T00:00Z", "20990101T000000Z", "2099-01-01T00:00:00 UTC",
+        "2099-01-01T00:00:00.123456789Z", "2099-01-01T00:00:00+01", "2099-01-01t00:00:00z", "2099-01-01T00:00:00 +0000",
+        "Thu, 01 Jan 2099 00:00:00 GMT", "2099-01-01T00:00:00", "2099-01-01", "4070908800", "2099-01-01T00:00:00-0130",
+    ]):
+        by_process(f"a time in another form {number}", {**keys, "Expiration": end})
+    env = {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/x"}
+    answered = lambda content: [reply("GET http://169.254.170.2/x", content)]
+    case("container with an empty token", env=env, replies=answered(metadata("ECS").replace("token-of-ECS", "")))
+    case("container with a token that is null", env=env, replies=answered(json.dumps({**json.loads(metadata("ECS")), "Token": None})))
+    case("container with an account", env=env, replies=answered(metadata("ECS", AccountId="123456789012")))
+    case("container with a code", env=env, replies=answered(metadata("ECS", Code="Success", Message="fine")))
+    case("container with a byte order mark", env=env, replies=answered("\ufeff" + metadata("ECS")))
+    case("container with a path that has a blank", env={"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/x y"}, replies=[reply("GET http://169.254.170.2/x", metadata("ECS"))])
+    on = {"AWS_EC2_METADATA_DISABLED": None}
+    token = reply(f"PUT {IMDS}api/token", "IMDS-TOKEN")
+    for name, listed, asked in [
+        ("a blank", "a role", "a%20role"), ("a blank at its end", "a-role ", "a-role"), ("a line break", "a-role\n", "a-role"),
+        ("a plus", "a+role", "a+role"), ("other letters", "größe", "gr%C3%B6%C3%9Fe"),
+        ("an equals sign", "a=r,@.o_le", "a=r,@.o_le"),
+    ]:
+        trimmed = ("a blank at the end is no part of a name", "iam-role@us-east-1", "iam-role@us-east-1") if listed.endswith(" ") else None
+        case(f"instance whose role has {name}", env=on, replies=[token, reply(f"GET {IMDS}{ROLES}{asked}", metadata("EC2")), reply(f"GET {IMDS}{ROLES}", listed)], differs=trimmed)
+    case("instance with an empty token", env=on, replies=imds(keys=metadata("EC2").replace("token-of-EC2", "")))
+    case("instance with a code alone", env=on, replies=imds(keys=metadata("EC2", Code="Success")))
+    case("instance with a message alone", env=on, replies=imds(keys=metadata("EC2", Message="fine")))
+    for word in ["1.5", "0", "-1", "abc", " 2 "]:
+        case(f"instance with a timeout of {word}", env={**on, "AWS_METADATA_SERVICE_TIMEOUT": word}, replies=imds())
+        case(f"instance with {word} attempts", env={**on, "AWS_METADATA_SERVICE_NUM_ATTEMPTS": word}, replies=imds())
+    unset = ("what is set to nothing is not set", "refused", "{}@us-east-1")
+    unset_for = lambda source: (*unset[:2], unset[2].format(source))
+    for word in ["IPV6", "v6", ""]:
+        case(f"instance in mode {word}", differs=None if word else unset_for("iam-role"), env={**on, "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE": word}, replies=imds() + imds("http://[fd00:ec2::254]/latest/"))
+    a, b = "[profile a]\n", "[profile b]\n" + KEYS.format("B")
+    env, ok = {"AWS_PROFILE": "a"}, [assumed("AssumeRole", "A")]
+    case("role whose name has a blank", config=a + role("a b", "source_profile = b") + b, env=env, replies=ok)
+    for word in [" 900 ", "+900", "0900", "-1", "0"]:
+        left = ("STS judges how long a role may last", "refused", "assume-role@us-east-1") if word == "0" else None
+        case(f"role for {word} seconds", differs=left, config=a + role("a", "source_profile = b", duration_seconds=word) + b, env=env, replies=ok)
+    case("role with an empty token in the reply", config=a + role("a", "source_profile = b") + b, env=env, replies=[{**ok[0], "body": ok[0]["body"].replace("token-of-A", "")}])
+    for number, end in enumerate(["2099-01-01T00:00:00.000Z", "2099-01-01 00:00:00Z", "4070908800"]):
+        case(f"role with a time in another form {number}", config=a + role("a", "source_profile = b") + b, env=env, replies=[assumed("AssumeRole", "A", end=end)])
+    case("role without its user in the reply", config=a + role("a", "source_profile = b") + b, env=env, replies=[{**ok[0], "body": ok[0]["body"].replace("AssumedRoleUser>", "Other>")}])
+    sso = "[default]\n" + SSO_LEGACY
+    logged_in = token_file("https://corp.example/start")
+    case("sso role with a blank", config=sso.replace("= reader", "= the reader"), files=logged_in, replies=[reply(PORTAL, SSO_REPLY)])
+    for name, change in [("an empty token", {"sessionToken": ""}), ("an expiration that is a text", {"expiration": "4070908800000"}), ("an expiration with a point", {"expiration": 4070908800000.0})]:
+        case(f"sso reply with {name}", config=sso, files=logged_in, replies=[reply(PORTAL, json.dumps({"roleCredentials": {**SSO_KEYS, "expiration": 4070908800000, **change}}))])
+    for number, end in enumerate(["2099-01-01T00:00:00UTC", "2099-01-01 00:00:00 UTC", "2099-01-01T00:00:00", "2099-01-01T00:00:00+0000"]):
+        case(f"sso session with a time in another form {number}", config=sso, files=token_file("https://corp.example/start", expiresAt=end), replies=[reply(PORTAL, SSO_REPLY)])
+    case("sso session with an empty token", config=sso, files=token_file("https://corp.example/start", accessToken=""), replies=[reply(PORTAL, SSO_REPLY)])
+    case("explicit with an empty token", remote={"access_key_id": "AKIAX", "secret_access_key": "x", "session_token": ""})
+    case("env with an empty token", env=env_keys(AWS_SESSION_TOKEN=""))
+    case("empty security token before a session token", credentials="[default]\n" + KEYS.format("D") + "aws_security_token =\naws_session_token = t\n")
+    keys = "[default]\n" + KEYS.format("D")
+    for line in [
+        "retry_mode = STANDARD", "retry_mode = sometimes", "max_attempts = 0", "max_attempts = many", "max_attempts = 3.0",
+        "request_checksum_calculation = sometimes", "request_checksum_calculation = When_Required", "response_checksum_validation = x",
+        "s3 =\n  addressing_style = Virtual", "s3 =\n  addressing_style = weird", "s3 =\n  max_concurrent_requests = many",
+        "s3 =\n  multipart_threshold = huge", "s3 =\n  max_bandwidth = fast", "s3 =\n  payload_signing_enabled = yes", "s3 =\n  use_dualstack_endpoint = 1",
+        "s3 = path", "use_dualstack_endpoint = yes", "ignore_configured_endpoint_urls = yes\nendpoint_url = http://127.0.0.1:2",
+        "sts_regional_endpoints = global", "services =", "endpoint_url =", "region =", "ca_bundle =", "s3 =",
+        "tcp_keepalive = maybe", "parameter_validation = maybe", "output = nonsense", "cli_pager =", "duration_seconds = long",
+    ]:
+        differs = None
+        if line.endswith(("many", "huge", "fast", "signing_enabled = yes", "endpoint = 1", "endpoint = yes")) and "attempts" not in line or line.startswith("ignore"):
+            differs = ("numbers and switches are what they are called", "config-file@us-east-1", "refused")
+        elif line == "sts_regional_endpoints = global":
+            differs = ("it is looked at where STS is asked", "refused", "config-file@us-east-1")
+        elif line in ("region =", "ca_bundle =", "s3 ="):
+            differs = unset_for("config-file")
+        case(f"profile with {line!r}", config=keys + line + "\n", differs=differs)
+    for name, value in [("AWS_RETRY_MODE", "Standard"), ("AWS_RETRY_MODE", ""), ("AWS_MAX_ATTEMPTS", ""), ("AWS_MAX_ATTEMPTS", "x"), ("AWS_USE_FIPS_ENDPOINT", ""), ("AWS_ENDPOINT_URL", ""), ("AWS_DEFAULT_REGION", ""), ("AWS_CA_BUNDLE", ""), ("AWS_REQUEST_CHECKSUM_CALCULATION", "x"), ("AWS_STS_REGIONAL_ENDPOINTS", "x"), ("AWS_CONFIG_FILE", ""), ("AWS_SHARED_CREDENTIALS_FILE", "")]:
+        differs = unset_for("config-file") if value == "" and name in ("AWS_RETRY_MODE", "AWS_MAX_ATTEMPTS", "AWS_DEFAULT_REGION", "AWS_CA_BUNDLE") else None
+        if name == "AWS_STS_REGIONAL_ENDPOINTS":
+            differs = ("it is looked at where STS is asked", "refused", "config-file@us-east-1")
+        case(f"{name} is {value!r}", config=keys, env={name: value}, differs=differs)
+
+
 # --- at random
 
 NAMES = ["default", "a", "b", "c", "prod env", "größe"]
@@ -648,7 +746,7 @@ def lay_out(made, number, root):
 
 
 def main(seed, count, folder):
-    for part in (environment, files, regions, roles, mfa, web_identity, sso, processes, containers, instances):
+    for part in (environment, files, regions, roles, mfa, web_identity, sso, processes, containers, instances, oddities):
         part()
     n_by_hand = len(CASES)
     dice = random.Random(seed)

@@ -6,7 +6,7 @@ answer holds is described in `tests/src/bin/credential-answers.rs`, which answer
 """
 
 import base64, hashlib, io, json, os, re, sys, time, traceback
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import botocore.awsrequest, botocore.credentials, botocore.exceptions, botocore.httpsession
 import botocore.loaders, botocore.session, botocore.tokens, botocore.utils
@@ -26,8 +26,10 @@ class Body(io.BytesIO):
 def send(self, request):
     body = request.body or b""
     body = body if isinstance(body, bytes) else body.encode()
-    SENT.append(describe(request.method, request.url, request.headers, body.decode("utf-8")))
-    line = f"{request.method} {request.url}"
+    # As urllib3 sends it.
+    url = quote(request.url, safe="%:/?#[]@!$&'()*+,;=-._~")
+    SENT.append(describe(request.method, url, request.headers, body.decode("utf-8")))
+    line = f"{request.method} {url}"
     for reply in REPLIES:
         if line.startswith(reply["request"]) and all(part in body.decode() for part in reply["contains"]):
             if reply.get("times", 1) > 0:

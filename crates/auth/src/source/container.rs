@@ -2,12 +2,14 @@
 //!
 //! Source: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Method, Uri};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 use super::metadata::Reply;
 use super::{Stop, Verdict, Walk, not_expired};
@@ -32,7 +34,7 @@ const ATTEMPTS: Attempts =
 pub(crate) async fn load(walk: Walk<'_>) -> Result<Verdict, Stop> {
     let env = walk.env();
     let url = match (env.var(RELATIVE_URI), env.var(FULL_URI)) {
-        (Some(path), _) => format!("{ECS}{path}"),
+        (Some(path), _) => format!("{ECS}{}", sendable(path)),
         (None, Some(url)) => url.to_owned(),
         (None, None) => return Verdict::next(format!("neither {RELATIVE_URI} nor {FULL_URI} is set")),
     };
@@ -62,6 +64,13 @@ pub(crate) async fn load(walk: Walk<'_>) -> Result<Verdict, Stop> {
     let credentials = reply.into_credentials(SourceName::Container)?.ok_or_else(unreadable)?;
     let credentials = not_expired(credentials, walk.now(), &"of the container")?;
     Ok(Verdict::Found(credentials, format!("`{url}`")))
+}
+
+/// Encodes what cannot stand in a URL, as a blank.
+pub(super) fn sendable(path: &str) -> Cow<'_, str> {
+    const UNSENDABLE: &AsciiSet =
+        &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`').add(b'{').add(b'}');
+    utf8_percent_encode(path, UNSENDABLE).into()
 }
 
 /// Refuses to send the token of the container in plain text to a host that is not beside it.

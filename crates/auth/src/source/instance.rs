@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Method, Response, StatusCode};
 
+use super::container::sendable;
 use super::metadata::Reply;
 use super::{Stop, Verdict, Walk};
 use crate::http::ProxyUse;
@@ -47,7 +48,11 @@ pub(crate) async fn load(walk: Walk<'_>) -> Result<Verdict, Stop> {
     if is_disabled.is_some_and(|value| value.eq_ignore_ascii_case("true")) {
         return Verdict::next("AWS_EC2_METADATA_DISABLED is true");
     }
-    match Service::new(walk)?.credentials().await {
+    let service = match Service::new(walk)? {
+        Ok(service) => service,
+        Err(why) => return Verdict::next(why),
+    };
+    match service.credentials().await {
         Ok((credentials, role)) => {
             Ok(Verdict::Found(extended(credentials, walk), format!("role `{role}` of the instance")))
         }
@@ -64,7 +69,8 @@ struct Service<'a> {
 }
 
 impl<'a> Service<'a> {
-    fn new(walk: Walk<'a>) -> Result<Self, Stop> {
+    /// Reads the settings; or says why the service is not to be asked at all.
+    fn new(walk: Walk<'a>) -> Result<Result<Self, String>, Stop> {
         let reader = walk.reader();
         let endpoint = reader.any("AWS_EC2_METADATA_SERVICE_ENDPOINT", "ec2_metadata_service_endpoint")?;
         let mode = reader.parsed(
@@ -84,27 +90,34 @@ impl<'a> Service<'a> {
             None => IPV4,
         };
         let timeout =
-            reader.parsed("AWS_METADATA_SERVICE_TIMEOUT", "metadata_service_timeout", integer::<u64>)?;
+            reader.parsed("AWS_METADATA_SERVICE_TIMEOUT", "metadata_service_timeout", integer::<i64>)?;
         let n_attempts = reader.parsed(
             "AWS_METADATA_SERVICE_NUM_ATTEMPTS",
             "metadata_service_num_attempts",
-            integer::<u32>,
+            integer::<i64>,
         )?;
+        if let Some(attempts) = n_attempts.as_ref().filter(|attempts| attempts.value < 1) {
+            return Ok(Err(format!("the number of attempts ({}) is {}", attempts.origin, attempts.value)));
+        }
         let is_v1_disabled =
             reader.parsed("AWS_EC2_METADATA_V1_DISABLED", "ec2_metadata_v1_disabled", switch)?;
-        Ok(Self {
+        Ok(Ok(Self {
             walk,
             endpoint: endpoint.trim_end_matches('/').to_owned(),
             attempts: Attempts {
                 // Deviation: botocore asks the metadata service once, and fails when many processes of an instance ask. Somebody
                 // who answers "busy" is asked again here; silence, the sign of no EC2, still counts at once.
-                count: n_attempts.as_ref().map_or(3, |attempts| attempts.value.max(1)),
-                timeout: Duration::from_secs(timeout.map_or(1, |timeout| timeout.value.max(1))),
+                count: n_attempts
+                    .as_ref()
+                    .map_or(3, |attempts| u32::try_from(attempts.value).unwrap_or(u32::MAX)),
+                timeout: Duration::from_secs(
+                    timeout.map_or(1, |timeout| u64::try_from(timeout.value).unwrap_or(1).max(1)),
+                ),
                 proxy: ProxyUse::Never,
                 after_network_error: n_attempts.is_some_and(|attempts| attempts.value > 1),
             },
             is_v1_disabled: is_v1_disabled.is_some_and(|disabled| disabled.value),
-        })
+        }))
     }
 
     async fn credentials(&self) -> Result<(Credentials, String), Miss> {
@@ -122,7 +135,7 @@ impl<'a> Service<'a> {
         let Some(role) = role.lines().next().map(str::trim).filter(|role| !role.is_empty()) else {
             return Err(Miss::Continue("the instance has no role".to_owned()));
         };
-        let reply = self.get(&format!("{CREDENTIALS}{role}"), token.as_deref()).await?;
+        let reply = self.get(&format!("{CREDENTIALS}{}", sendable(role)), token.as_deref()).await?;
         let reply: Reply = serde_json::from_str(&self.text(&reply)?).map_err(|_| {
             Miss::Continue(format!("the instance metadata service answers without keys of `{role}`"))
         })?;

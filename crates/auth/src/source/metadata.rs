@@ -3,6 +3,7 @@
 use std::time::SystemTime;
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::Stop;
 use crate::{Credentials, SourceName, time};
@@ -13,25 +14,27 @@ use crate::{Credentials, SourceName, time};
 pub(super) struct Reply {
     access_key_id: Option<String>,
     secret_access_key: Option<String>,
-    token: Option<String>,
     expiration: Option<String>,
     account_id: Option<String>,
     pub(super) code: Option<String>,
     pub(super) message: Option<String>,
+    /// `Token`: that there is one at all tells a reply from others; it may be null.
+    #[serde(flatten)]
+    rest: Map<String, Value>,
 }
 
 impl Reply {
     /// Makes credentials of `source`; `None` if a part is missing.
     pub(super) fn into_credentials(self, source: SourceName) -> Result<Option<Credentials>, Stop> {
         let (Some(id), Some(secret), Some(token), Some(expiration)) =
-            (self.access_key_id, self.secret_access_key, self.token, self.expiration)
+            (self.access_key_id, self.secret_access_key, self.rest.get("Token"), self.expiration)
         else {
             return Ok(None);
         };
         let expires_at: SystemTime = time::parse(&expiration)
             .ok_or_else(|| Stop::new(format!("the `Expiration` of the reply is no time: `{expiration}`")))?;
         let credentials = Credentials::new(id, secret, source)
-            .with_session_token(Some(token))
+            .with_session_token(token.as_str().map(str::to_owned))
             .with_expiry(Some(expires_at))
             .with_account_id(self.account_id);
         Ok(Some(credentials))

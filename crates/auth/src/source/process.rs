@@ -7,7 +7,7 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use haul_config::Located;
-use serde::Deserialize;
+use serde_json::{Map, Value};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
 
@@ -22,17 +22,6 @@ const TIMEOUT: Duration = Duration::from_mins(2);
 /// Deviation: botocore reads what a `credential_process` prints until the memory is full; haul stops at 1 MiB. Keys and
 /// tokens have a few thousand characters.
 const MAX_OUTPUT_BYTES: u64 = 1 << 20;
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Printed {
-    version: Option<serde_json::Value>,
-    access_key_id: Option<String>,
-    secret_access_key: Option<String>,
-    session_token: Option<String>,
-    expiration: Option<String>,
-    account_id: Option<String>,
-}
 
 pub(crate) async fn load(walk: Walk<'_>, profile: &str) -> Result<Verdict, Stop> {
     let keys = walk.profile(profile);
@@ -118,28 +107,30 @@ async fn read_all(pipe: Option<impl AsyncRead + Unpin>, name: &'static str) -> R
 
 /// Reads what the program printed; the text itself never enters a message, as it may hold the secret.
 fn read(stdout: &[u8], named: &str, account_id: Option<String>) -> Result<Credentials, Stop> {
-    let output: Printed = serde_json::from_slice(stdout).map_err(|error| {
+    // Not a type of ours: of a key that stands twice, the last counts.
+    let output: Map<String, Value> = serde_json::from_slice(stdout).map_err(|error| {
         let place = format!("line {}, column {}", error.line(), error.column());
         Stop::new(format!("{named} printed what is not the JSON expected ({place})"))
     })?;
-    match output.version {
-        Some(version) if version == 1 => {}
+    match output.get("Version") {
+        Some(version) if version.as_f64() == Some(1.0) => {}
         Some(version) => {
             return Err(Stop::new(format!("{named} printed `Version` {version}; expected 1")));
         }
         None => return Err(Stop::new(format!("{named} printed no `Version`; expected 1"))),
     }
-    let (Some(id), Some(secret)) = (output.access_key_id, output.secret_access_key) else {
+    let text = |key: &str| output.get(key).and_then(Value::as_str).map(str::to_owned);
+    let (Some(id), Some(secret)) = (text("AccessKeyId"), text("SecretAccessKey")) else {
         return Err(Stop::new(format!("{named} printed no `AccessKeyId` or no `SecretAccessKey`")));
     };
-    let expires_at = match output.expiration {
+    let expires_at = match text("Expiration") {
         None => None,
         Some(text) => Some(time::parse(&text).ok_or_else(|| {
             Stop::new(format!("{named} printed an `Expiration` that is no time: `{text}`"))
         })?),
     };
     Ok(Credentials::new(id, secret, SourceName::Process)
-        .with_session_token(output.session_token)
+        .with_session_token(text("SessionToken"))
         .with_expiry(expires_at)
-        .with_account_id(output.account_id.or(account_id)))
+        .with_account_id(text("AccountId").or(account_id)))
 }

@@ -35,8 +35,8 @@ struct RoleCredentials {
     access_key_id: String,
     secret_access_key: String,
     session_token: String,
-    /// Milliseconds after 1970.
-    expiration: i64,
+    /// Milliseconds after 1970, as a number or the text of one.
+    expiration: serde_json::Value,
 }
 
 pub(crate) async fn load(walk: Walk<'_>, profile: &str) -> Result<Verdict, Stop> {
@@ -145,7 +145,12 @@ async fn role_credentials(
     let unreadable = || Stop::new(format!("SSO at `{base}` answers without keys"));
     let reply: Reply = serde_json::from_slice(response.body()).map_err(|_| unreadable())?;
     let keys = reply.role_credentials;
-    let end = time::from_milliseconds(keys.expiration).ok_or_else(unreadable)?;
+    let end = &keys.expiration;
+    let milliseconds = match end {
+        serde_json::Value::String(text) => text.trim().parse().ok(),
+        number => number.as_i64().or_else(|| number.to_string().strip_suffix(".0")?.parse().ok()),
+    };
+    let end = milliseconds.and_then(time::from_milliseconds).ok_or_else(unreadable)?;
     Ok(Credentials::new(keys.access_key_id, keys.secret_access_key, SourceName::Sso)
         .with_session_token(Some(keys.session_token))
         .with_expiry(Some(end))
