@@ -78,6 +78,37 @@ fn secret_in_a_config_that_git_tracks_is_written_with_a_warning_and_the_way_out(
     assert!(!output.stderr.to_lowercase().contains("git"), "a private file needs no warning\n{output}");
 }
 
+#[test]
+fn secret_in_a_private_file_that_git_carries_is_written_with_a_loud_warning() {
+    let mut environment = environment();
+    environment.guard_secret(SECRET);
+    let repo = environment.repository("repo");
+    repo.haul(["remote", "add", "-d", "origin", "s3://bucket/store"]).success();
+    let modify = |level: &str| {
+        repo.haul(["remote", "modify", level, "origin", "secret_access_key", SECRET]).success().stderr
+    };
+    assert!(!modify("--local").contains("WARNING"), "Git ignores it");
+    // As `git add -f` does it.
+    repo.stage_file(".dvc/config.local");
+    let warning = modify("--local");
+    assert!(
+        warning.contains("WARNING") && warning.contains("`.dvc/config.local`, which Git tracks"),
+        "{warning}"
+    );
+    assert!(warning.contains("rm --cached"), "{warning}");
+    repo.remove(".git/index");
+    repo.remove(".dvc/.gitignore");
+    let warning = modify("--local");
+    assert!(warning.contains("`.dvc/config.local`, which Git does not ignore"), "{warning}");
+
+    assert!(!modify("--global").contains("WARNING"), "no repository holds it");
+    environment.folder("global").git_init();
+    let warning = modify("--global");
+    assert!(warning.contains("which Git does not ignore"), "{warning}");
+    environment.folder("global").write(".gitignore", "*\n");
+    assert!(!modify("--global").contains("WARNING"), "Git ignores it");
+}
+
 /// The password of a URL.
 const PASSWORD: &str = "hunter2secret";
 

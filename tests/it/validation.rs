@@ -2,6 +2,7 @@
 //! told with both places and the way out, and never sent.
 
 use haul_tests::embedded::EmbeddedS3;
+use haul_tests::objects::{key_of, put_object};
 use haul_tests::{Folder, TestEnvironment};
 
 use crate::{served, with_file};
@@ -21,6 +22,20 @@ fn is_refused(repo: &Folder<'_>, server: &EmbeddedS3, texts: &[&str]) {
         repo.haul(line).code(code).stderr_has(texts);
     }
     assert!(server.requests().is_empty(), "something was sent");
+}
+
+/// Each command that sends objects refuses; each that only reads warns and goes on.
+fn is_refused_for_uploads(repo: &Folder<'_>, server: &EmbeddedS3, texts: &[&str]) {
+    for line in [&["push"][..], &["push", "--dry-run"]] {
+        repo.haul(line).code(251).stderr_has(texts);
+    }
+    assert!(server.requests().is_empty(), "something was sent");
+    let oid = put_object(server, b"content");
+    for line in [&["status", "-c"][..], &["fetch"], &["pull"]] {
+        repo.haul(line).success().stderr_has(&["WARNING", "nothing can be sent"]).stderr_has(texts);
+    }
+    server.remove("bucket", &key_of(&oid));
+    server.take_requests();
 }
 
 /// Returns the commands between backquotes of a hint that are `haul remote modify …`.
@@ -80,7 +95,7 @@ fn contradictions_are_refused_with_both_places_and_either_repair_works() {
 
         // Written by hand, it is found when it is read.
         repo.write(".dvc/config.local", format!("['remote \"origin\"']\n    {second} = {value}\n"));
-        is_refused(&repo, &server, &texts);
+        is_refused_for_uploads(&repo, &server, &texts);
         let commands = repairs(&repo.haul(["push"]).failure().stderr);
         assert_eq!(commands.len(), 2, "{first:?} {second}");
         for command in commands {
@@ -116,6 +131,8 @@ fn malformed_values_are_refused_where_they_are_written_and_where_they_are_read()
             "s3://arn:aws:s3:us-west-2:123456789012:accesspoint/myap/pre",
             "names an access point by its ARN",
         ),
+        ("url", "s3://bucket/a/../b", "has a `.` or `..` between slashes"),
+        ("url", "s3://bucket/./b/", "has a `.` or `..` between slashes"),
         ("region", "eu west", "must be letters, digits and `-` only"),
     ] {
         let (server, environment) = world();
@@ -126,7 +143,9 @@ fn malformed_values_are_refused_where_they_are_written_and_where_they_are_read()
         repo.write(".dvc/config.local", format!("['remote \"origin\"']\n    {option} = {value}\n"));
         let place =
             format!("`remote.origin.{option}` is set at {}:2", repo.join(".dvc/config.local").display());
-        is_refused(&repo, &server, &[problem, &place, "haul remote modify"]);
+        let concerns_uploads = matches!(option, "sse" | "grant_read");
+        let check = if concerns_uploads { is_refused_for_uploads } else { is_refused };
+        check(&repo, &server, &[problem, &place, "haul remote modify"]);
     }
 }
 
@@ -265,7 +284,8 @@ fn incomplete_sets_are_written_with_a_hint_and_refused_on_use() {
         let modify =
             |option: &str, value: &str| repo.haul(["remote", "modify", "--local", "origin", option, value]);
         modify(option, value).success().stderr_has(&[&message, "haul remote modify", missing]);
-        is_refused(&repo, &server, &[&message, "haul remote modify", missing]);
+        let check = if option == "sse_kms_key_id" { is_refused_for_uploads } else { is_refused };
+        check(&repo, &server, &[&message, "haul remote modify", missing]);
         let output = modify(missing, partner).success();
         assert!(output.stderr.is_empty(), "the set is complete: {output}");
     }

@@ -46,6 +46,25 @@ impl Folder<'_> {
         self.commit_to("main", 1_700_000_000)
     }
 
+    /// Writes a file into the index, whatever the ignore files say.
+    ///
+    /// # Panics
+    /// When Git's files cannot be read or written.
+    pub fn stage_file(&self, path: &str) {
+        let repo = self.git();
+        let mut index = if repo.index_path().exists() {
+            repo.open_index().expect("the index can be read")
+        } else {
+            gix::index::File::from_state(gix::index::State::new(repo.object_hash()), repo.index_path())
+        };
+        let blob = repo.write_blob(self.read(path)).expect("a blob can be written").detach();
+        let (stat, flags) = (gix::index::entry::Stat::default(), gix::index::entry::Flags::empty());
+        index.dangerously_push_entry(stat, blob, flags, gix::index::entry::Mode::FILE, path.into());
+        index.sort_entries();
+        let _trees = index.remove_tree();
+        index.write(gix::index::write::Options::default()).expect("the index can be written");
+    }
+
     /// Points a reference, such as `refs/tags/v1`, to a commit.
     ///
     /// # Panics

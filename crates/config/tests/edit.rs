@@ -303,27 +303,29 @@ fn an_edit_sees_what_others_wrote_meanwhile() {
 }
 
 #[test]
-fn a_secret_in_the_tracked_file_is_written_with_a_warning() {
+fn a_secret_is_written_and_its_file_is_told_whatever_the_level() {
     let fixture = Fixture::new(TWO);
     let mut stack = fixture.stack();
     stack.modify_remote(Level::Repo, "a", "access_key_id", "AKIA").unwrap();
     let edited = stack.modify_remote(Level::Repo, "a", "secret_access_key", "s3cr3t").unwrap();
-    let [Notice::SecretInTrackedFile { commands, path, .. }] = edited.notices.as_slice() else {
+    let [Notice::SecretWritten { commands, path, .. }] = edited.notices.as_slice() else {
         panic!("{:?}", edited.notices)
     };
     assert_eq!(path, &fixture.path(".dvc/config"));
     assert_eq!(
-        commands,
+        commands.as_deref().unwrap(),
         &[
             "haul remote modify --unset a secret_access_key",
             "haul remote modify --local a secret_access_key <value>"
         ]
     );
     let edited = stack.modify_remote(Level::Local, "a", "secret_access_key", "s3cr3t").unwrap();
-    assert!(edited.notices.is_empty());
-    stack.set(Level::Repo, &KeyPath::parse("core.no_scm").unwrap(), "true").unwrap();
-    let edited = stack.modify_remote(Level::Repo, "a", "secret_access_key", "s3cr3t").unwrap();
-    assert!(edited.notices.is_empty(), "nothing is tracked without Git");
+    let [Notice::SecretWritten { commands: None, path, .. }] = edited.notices.as_slice() else {
+        panic!("{:?}", edited.notices)
+    };
+    assert_eq!(path, &fixture.path(".dvc/config.local"));
+    let edited = stack.modify_remote(Level::Local, "a", "profile", "p").unwrap();
+    assert!(edited.notices.is_empty(), "no secret");
 }
 
 #[test]

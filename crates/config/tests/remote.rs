@@ -125,6 +125,27 @@ fn a_certificate_file_is_looked_for_beside_the_file_and_then_in_the_working_dire
     assert_eq!(bundle(&fixture), SslVerify::CaBundle(fixture.path(".dvc/ca.pem")));
 }
 
+/// Whoever reads goes on, with none of the options that only uploads use; whoever uploads is refused.
+#[track_caller]
+fn refused_for_uploads(lines: &str, message: &str, hint: &str) {
+    let remote = with(&format!("url = s3://bkt\n{lines}")).unwrap();
+    let error = remote.check_uploads().unwrap_err();
+    assert_eq!(error.to_string(), message);
+    assert_eq!(error.hint().unwrap(), hint);
+    assert_eq!(error.places(), remote.upload_problem().unwrap().places());
+    assert!(!error.places().is_empty());
+    let s3 = s3(remote);
+    let texts = [
+        s3.acl,
+        s3.grant_read,
+        s3.grant_read_acp,
+        s3.grant_write_acp,
+        s3.grant_full_control,
+        s3.sse_kms_key_id,
+    ];
+    assert!(texts.iter().all(Option::is_none) && s3.sse.is_none());
+}
+
 #[test]
 fn urls_name_bucket_and_prefix_as_dvc_splits_them() {
     for (url, bucket, prefix) in [
@@ -132,7 +153,7 @@ fn urls_name_bucket_and_prefix_as_dvc_splits_them() {
         ("s3://bkt/", "bkt", ""),
         ("s3://bkt/a//b//", "bkt", "a//b"),
         ("s3://bkt//a", "bkt", "/a"),
-        ("s3://bkt/a/../b", "bkt", "a/../b"),
+        ("s3://bkt/a..b/.../c", "bkt", "a..b/.../c"),
         ("s3://bkt/a?x=1", "bkt", "a"),
         ("'s3://bkt/a#frag'", "bkt", "a#frag"),
         ("s3://bkt/%20 é+x", "bkt", "%20 é+x"),
@@ -162,12 +183,19 @@ fn malformed_urls_are_refused() {
         assert_eq!(error.to_string(), format!("`url` {problem}"), "{url}");
         assert_eq!(error.hint().unwrap(), hint);
     }
+    for url in ["s3://bkt/a/../b", "s3://bkt/./a", "s3://bkt/..", "s3://bkt/a/.//"] {
+        let error = with(&format!("url = {url}")).unwrap_err();
+        let problem =
+            "`url` has a `.` or `..` between slashes, which S3 takes as it is and HTTP clients resolve";
+        assert_eq!(error.to_string(), problem, "{url}");
+        assert!(error.hint().unwrap().starts_with(hint), "{url}");
+    }
 }
 
 #[test]
 fn contradictions_are_refused_in_the_words_of_dvc() {
     for grant in ["grant_read", "grant_read_acp", "grant_write_acp", "grant_full_control"] {
-        refused(
+        refused_for_uploads(
             &format!("acl = private\n{grant} = id=1"),
             "`acl` and `grant_*` AWS S3 config options are mutually exclusive",
             &format!(
@@ -175,17 +203,17 @@ fn contradictions_are_refused_in_the_words_of_dvc() {
             ),
         );
     }
-    refused(
+    refused_for_uploads(
         &format!("sse = aws:kms\nsse_kms_key_id = k\nsse_customer_key = {KEY}"),
         "`sse_kms_key_id` and `sse_customer_key` AWS S3 config options are mutually exclusive",
         "remove one: `haul remote modify --unset a sse_kms_key_id` or `haul remote modify --unset a sse_customer_key`",
     );
-    refused(
+    refused_for_uploads(
         &format!("sse = AES256\nsse_customer_key = {KEY}"),
         "`sse` and `sse_customer_key` AWS S3 config options are mutually exclusive",
         "remove one: `haul remote modify --unset a sse` or `haul remote modify --unset a sse_customer_key`",
     );
-    refused(
+    refused_for_uploads(
         "sse = AES256\nsse_kms_key_id = k",
         "`sse_kms_key_id` needs `sse = aws:kms`, but `sse` is `AES256`",
         "type `haul remote modify a sse aws:kms` or `haul remote modify --unset a sse_kms_key_id`",
@@ -199,7 +227,7 @@ fn contradictions_are_refused_in_the_words_of_dvc() {
 
 #[test]
 fn malformed_values_are_refused() {
-    refused(
+    refused_for_uploads(
         "sse = aws:kns",
         "`sse` is `aws:kns`, but must be `AES256`, `aws:kms` or `aws:kms:dsse`",
         "type `haul remote modify a sse aws:kms`",
@@ -236,12 +264,12 @@ fn malformed_values_are_refused() {
         "`endpointurl` is no valid URL: empty host",
         "type `haul remote modify a endpointurl https://<host>`",
     );
-    refused(
+    refused_for_uploads(
         "grant_read = \"id=1,somebody\"",
         "`grant_read` is not a list of `id=…`, `uri=…` or `emailAddress=…`",
         "type `haul remote modify a grant_read id=<canonical user id>`",
     );
-    refused(
+    refused_for_uploads(
         "acl = '''private\nx-evil: 1'''",
         "`acl` holds characters that can't be sent in a header",
         "type `haul remote modify a acl <value>`",
@@ -266,7 +294,7 @@ fn incomplete_sets_are_refused_on_use() {
         "type `haul remote modify --local a sse_customer_key <key>` or \
          `haul remote modify --unset a sse_customer_algorithm`",
     );
-    refused(
+    refused_for_uploads(
         "sse_kms_key_id = k",
         "`sse_kms_key_id` is set, but `sse` is not",
         "type `haul remote modify a sse aws:kms` or `haul remote modify --unset a sse_kms_key_id`",

@@ -159,13 +159,8 @@ impl Context {
         let printer = &self.printer;
         for notice in &edited.notices {
             match notice {
-                Notice::SecretInTrackedFile { key, path, commands } => {
-                    let path = self.display_path(path);
-                    printer.warning(&format!(
-                        "`{key}` is a secret and now stands in `{path}`, which Git tracks: \
-                         everyone who can read the repository will be able to read it."
-                    ));
-                    printer.hint(&format!("move it to the file that Git ignores:\n    {}", commands.join("\n    ")));
+                Notice::SecretWritten { key, path, commands } => {
+                    self.report_secret(key, path, commands.as_deref());
                 }
                 // Options are set one by one, so what is incomplete is on the way, not wrong.
                 Notice::Incomplete { message, hint, .. } | Notice::Doubtful { message, hint } => {

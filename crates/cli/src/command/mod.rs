@@ -17,6 +17,7 @@ pub(crate) mod relocate;
 pub(crate) mod remote;
 pub(crate) mod remove;
 pub(crate) mod root;
+mod secret_hint;
 mod select;
 pub(crate) mod status;
 pub(crate) mod transfer;

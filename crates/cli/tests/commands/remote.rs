@@ -132,8 +132,11 @@ fn local_secrets_raise_no_warning() {
 }
 
 #[test]
-fn a_secret_in_a_tracked_file_is_written_with_a_loud_warning() {
+fn a_secret_in_a_file_that_git_takes_in_is_written_with_a_loud_warning() {
     let sandbox = Sandbox::with_repository();
+    sandbox.write(".git/HEAD", "ref: refs/heads/main\n");
+    sandbox.write(".git/objects/info/packs", "");
+    sandbox.write(".git/refs/heads/.keep", "");
     sandbox.haul("remote add x s3://bucket").is_silent_success();
     sandbox.haul("remote modify x access_key_id AKIA");
     let output = sandbox.haul("remote modify x secret_access_key wJalrXUtnFEMI");
@@ -141,7 +144,7 @@ fn a_secret_in_a_tracked_file_is_written_with_a_loud_warning() {
     assert!(sandbox.read(".dvc/config").contains("secret_access_key = wJalrXUtnFEMI\n"));
     let stderr = &output.stderr;
     assert!(stderr.starts_with("WARNING: `remote.x.secret_access_key` is a secret"), "{stderr}");
-    assert!(stderr.contains("`.dvc/config`, which Git tracks"), "{stderr}");
+    assert!(stderr.contains("`.dvc/config`, which Git does not ignore"), "{stderr}");
     assert!(stderr.contains("haul remote modify --local x secret_access_key"), "{stderr}");
     assert!(!stderr.contains("wJalrXUtnFEMI"), "the warning shows the secret: {stderr}");
 }

@@ -1,6 +1,7 @@
 //! From the options of a section to a [`Remote`].
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::rules::{self, Options};
@@ -19,11 +20,20 @@ const MAX_REFERENCES: usize = 16;
 
 /// Builds a remote, checking what the schema can't see.
 pub(crate) fn build(tree: &Table, name: &str, env: &Env) -> Result<Remote> {
-    let table = dereference(tree, name)?;
-    let options = Options { name, table: &table, setting: None };
-    if let Some(error) = rules::check(&options).into_iter().next() {
-        return Err(error);
+    let mut table = dereference(tree, name)?;
+    let upload_problem = rules::check(&Options { name, table: &table, setting: None }).into_iter().next();
+    if upload_problem.is_some() {
+        // Deviation: DVC refuses every command for `acl` beside a grant and for `sse_kms_key_id` beside
+        // `sse_customer_key`; what concerns uploads alone is no reason not to read.
+        for option in rules::UPLOAD_ONLY {
+            table.remove(option);
+        }
+        let reading = Options { name, table: &table, setting: None };
+        if let Some(error) = rules::check(&reading).into_iter().next() {
+            return Err(error);
+        }
     }
+    let options = Options { name, table: &table, setting: None };
     let url = options.text("url").ok_or_else(|| remote_not_found(tree, name))?;
     let parts = UrlParts::parse(&url.value).unwrap_or_else(|| UrlParts {
         scheme: String::new(),
@@ -46,6 +56,7 @@ pub(crate) fn build(tree: &Table, name: &str, env: &Env) -> Result<Remote> {
         worktree,
         url,
         kind,
+        upload_problem: upload_problem.map(Arc::new),
     })
 }
 

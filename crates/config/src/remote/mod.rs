@@ -6,6 +6,7 @@ pub(crate) mod written;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use url::Url;
@@ -13,7 +14,7 @@ use url::Url;
 pub(crate) use build::{build, dereference};
 
 use crate::schema::LinkType;
-use crate::{Located, Secret};
+use crate::{Error, Located, Secret};
 
 /// A remote with its options checked, ready to be connected to.
 #[derive(Debug, Clone)]
@@ -32,9 +33,38 @@ pub struct Remote {
     pub worktree: Option<Located<bool>>,
     /// What kind of storage it is.
     pub kind: RemoteKind,
+    /// What is wrong with the options that only uploads use (`acl`, `grant_*`, `sse`, `sse_kms_key_id`); they are all
+    /// left out then.
+    upload_problem: Option<Arc<Error>>,
 }
 
 impl Remote {
+    /// Refuses a remote whose options for uploads contradict each other, are incomplete or malformed.
+    ///
+    /// Whoever only reads need not care, as in DVC; [`upload_problem`](Self::upload_problem) has the words for a warning.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] or [`Error::Incomplete`].
+    pub fn check_uploads(&self) -> Result<(), Error> {
+        match self.upload_problem() {
+            None => Ok(()),
+            Some(Error::Incomplete { message, places, hint }) => {
+                let (message, places, hint) = (message.clone(), places.clone(), hint.clone());
+                Err(Error::Incomplete { message, places, hint })
+            }
+            Some(error) => Err(Error::Invalid {
+                message: error.to_string(),
+                places: error.places(),
+                hint: error.hint().unwrap_or_default(),
+            }),
+        }
+    }
+
+    /// Returns what is wrong with the options that only uploads use.
+    pub fn upload_problem(&self) -> Option<&Error> {
+        self.upload_problem.as_deref()
+    }
+
     /// Tells whether files lie under their own paths there, each version of them with an id (`version_aware`, or
     /// `worktree`, which implies it).
     pub fn is_cloud_versioned(&self) -> bool {

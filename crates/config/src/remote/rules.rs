@@ -15,6 +15,9 @@ use crate::{Error, Located, Place, Secret, keys, mask_urls};
 
 /// The options that grant something to somebody.
 const GRANTS: [&str; 4] = ["grant_read", "grant_read_acp", "grant_write_acp", "grant_full_control"];
+/// The options that are sent with what is uploaded, and mean nothing to those who read.
+pub(super) const UPLOAD_ONLY: [&str; 7] =
+    ["acl", "sse", "sse_kms_key_id", "grant_read", "grant_read_acp", "grant_write_acp", "grant_full_control"];
 /// The options that are sent as headers.
 const HEADERS: [&str; 7] = [
     "acl",
@@ -131,10 +134,21 @@ pub(crate) fn check(options: &Options<'_>) -> Vec<Error> {
         return errors;
     }
     contradictions(options, &mut errors);
-    let (bucket, _) = bucket_and_prefix(&url);
+    let (bucket, prefix) = bucket_and_prefix(&url);
     if let Some(problem) = bucket_problem(&bucket) {
         let hint = format!("type `haul remote modify {} url s3://<bucket>/<path>`", options.name);
         errors.push(options.malformed("url", &problem, hint));
+    }
+    // Deviation: DVC sends such paths as they are; most HTTP clients, haul's and many proxies among them, resolve them
+    // like a file system, so that a request would reach another object than its signature names.
+    if prefix.split('/').any(|segment| segment == "." || segment == "..") {
+        let hint = format!(
+            "type `haul remote modify {} url s3://<bucket>/<path>` with a path without them; use `dvc` for data that \
+             lies there already",
+            options.name
+        );
+        let problem = "has a `.` or `..` between slashes, which S3 takes as it is and HTTP clients resolve";
+        errors.push(options.malformed("url", problem, hint));
     }
     if bucket.starts_with("arn:") {
         let hint = format!(

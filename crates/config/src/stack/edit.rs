@@ -12,7 +12,6 @@ use super::{AddRemote, ConfigStack, Edited, Notice, not_found, write};
 use crate::error::stands_at;
 use crate::ini::{Document, Unquotable, Value};
 use crate::remote::{dereference, rules, written};
-use crate::schema::values::boolean;
 use crate::schema::{self, validate};
 use crate::{Env, Error, KeyPath, Level, Place, Result, SectionName, keys};
 
@@ -324,24 +323,18 @@ impl ConfigStack {
         Ok(edited)
     }
 
-    /// Warns of a secret in the file that Git tracks.
+    /// Says in which file a secret stands now.
     fn secret_notice(&self, level: Option<Level>, key: &KeyPath) -> Option<Notice> {
-        let no_scm = self.merged(None).leaf(&["core", "no_scm"]).and_then(|leaf| boolean(&leaf.value));
-        if no_scm == Some(true) {
-            return None;
-        }
-        if level != Some(Level::Repo) || !keys::is_secret(key) {
-            return None;
-        }
-        let commands = match &key.section {
+        let level = level.filter(|_| keys::is_secret(key))?;
+        let commands = (level == Level::Repo).then(|| match &key.section {
             SectionName::Remote(name) => vec![
                 format!("haul remote modify --unset {name} {}", key.option),
                 format!("haul remote modify --local {name} {} <value>", key.option),
             ],
             _ => vec![format!("haul config --unset {key}"), format!("haul config --local {key} <value>")],
-        };
-        let path = self.paths.path(Level::Repo)?.to_owned();
-        Some(Notice::SecretInTrackedFile { key: key.clone(), path, commands })
+        });
+        let path = self.paths.path(level)?.to_owned();
+        Some(Notice::SecretWritten { key: key.clone(), path, commands })
     }
 }
 

@@ -73,14 +73,15 @@ pub struct Edited {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Notice {
-    /// A secret now stands in a file that Git tracks.
-    SecretInTrackedFile {
+    /// A secret now stands in a file. Whether others will see it there, Git knows.
+    SecretWritten {
         /// The option.
         key: KeyPath,
         /// The file.
         path: PathBuf,
-        /// The commands that move it to `config.local`; `<value>` stands for the secret.
-        commands: Vec<String>,
+        /// The commands that move it to `config.local`, from the file that a repository shares; `<value>` stands for the
+        /// secret.
+        commands: Option<Vec<String>>,
     },
     /// The remote can't be used before more options are set.
     Incomplete {

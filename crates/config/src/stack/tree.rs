@@ -79,6 +79,11 @@ impl Table {
         }
     }
 
+    /// Takes a key out, if it is there.
+    pub(crate) fn remove(&mut self, key: &str) {
+        self.entries.retain(|(found, _)| found != key);
+    }
+
     /// Makes sure that a key names a table, and returns that.
     pub(crate) fn table_mut(&mut self, key: &str) -> &mut Self {
         let index = self.entries.iter().position(|(found, _)| found == key).unwrap_or_else(|| {

@@ -36,7 +36,7 @@ impl S3Options {
                 Some(haul_auth::AddressingStyle::Path) => AddressingStyle::Path,
             },
             accelerate: flag(&block.use_accelerate_endpoint),
-            dualstack: flag(if block.use_dualstack_endpoint.is_some() {
+            dualstack: flag(if is_on(&block.use_dualstack_endpoint) {
                 &block.use_dualstack_endpoint
             } else {
                 &settings.use_dualstack_endpoint

@@ -350,6 +350,11 @@ impl Collector<'_> {
     fn open(mut self) -> Result<Collected> {
         let repo = self.session.repo;
         for Moved { config, remote, mut items, versioned } in self.moved {
+            if self.request.purpose == Purpose::Push {
+                remote.check_uploads()?;
+            } else if let Some(problem) = remote.upload_problem() {
+                self.collected.warnings.push(nothing_can_be_sent(&remote.name, problem));
+            }
             let jobs = remote.jobs.as_ref().map(|jobs| jobs.value.get());
             let check =
                 if remote.verify.value { DownloadCheck::StreamAndFile } else { DownloadCheck::Stream };
@@ -381,6 +386,17 @@ impl Collector<'_> {
         }
         Ok(self.collected)
     }
+}
+
+/// Says what is in the way of uploads, to someone who only reads.
+fn nothing_can_be_sent(remote: &str, problem: &haul_config::Error) -> String {
+    let places = problem.places();
+    let places = places.iter().map(|place| format!("`{}` is set at {}", place.key, place.origin));
+    format!(
+        "nothing can be sent to remote '{remote}': {problem} ({}); {}",
+        places.collect::<Vec<_>>().join(", "),
+        problem.hint().unwrap_or_default()
+    )
 }
 
 fn no_hashes(display: String, out: &Out, metafile: &str) -> Failure {

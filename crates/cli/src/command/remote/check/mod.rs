@@ -110,7 +110,17 @@ impl CheckArgs {
         findings.located("url", Some(&remote.url));
         // A cloud-versioned bucket shows the workspace itself.
         let is_versioned = remote.version_aware.as_ref().is_some_and(|is_on| is_on.value);
-        let question = Question { write: self.write, prefix: if is_versioned { "" } else { "files/md5/" } };
+        let can_upload = match remote.check_uploads() {
+            Ok(()) => true,
+            Err(error) => {
+                findings.fail("uploads", error.to_string(), error.into());
+                false
+            }
+        };
+        let question = Question {
+            write: self.write && can_upload,
+            prefix: if is_versioned { "" } else { "files/md5/" },
+        };
         if let RemoteKind::S3(s3) = &remote.kind {
             let connection = connect_s3(&remote, s3, context.env(), Some(context.mfa_prompt()))?;
             context.observe_async(async |_| {
