@@ -2,6 +2,7 @@
 
 use haul_tests::embedded::{EmbeddedS3, Operation};
 use haul_tests::objects::{directory_bytes, key_of, md5_of, put_directory, put_object, track};
+use haul_tests::raw::{RawReply, RawServer};
 use haul_tests::{Folder, TestEnvironment};
 
 use crate::{environment, served};
@@ -64,6 +65,69 @@ fn bucket_that_does_not_exist_is_named() {
     repo.write("file", "content");
     repo.haul(["add", "file"]).success();
     repo.haul(["push"]).failure().stderr_has(&["nobodys"]);
+}
+
+/// Every command that asks the remote for something.
+const ASKING: [&[&str]; 7] = [
+    &["status", "-c"],
+    &["push", "--dry-run"],
+    &["push"],
+    &["fetch", "--dry-run"],
+    &["fetch"],
+    &["pull"],
+    &["gc", "-w", "-c", "-f"],
+];
+
+/// Makes a repository of `n_files` files, some in the cache and one that is not.
+fn with_files(environment: &TestEnvironment, endpoint: &str, n_files: usize) {
+    let repo = environment.repository_at("repo", endpoint);
+    for index in 0..n_files {
+        repo.write(format!("file-{index}"), format!("content {index}"));
+        repo.haul(["add", &format!("file-{index}")]).success();
+    }
+    track(&repo, "elsewhere", &md5_of(b"elsewhere"));
+}
+
+#[test]
+fn missing_bucket_is_an_error_of_every_command_and_no_sign_of_new_objects() {
+    for n_files in [1, 6] {
+        let (server, environment) = served();
+        with_files(&environment, &server.endpoint(), n_files);
+        let repo = environment.folder("repo");
+        repo.haul(["remote", "modify", "origin", "url", "s3://nobodys/store"]).success();
+        for line in ASKING {
+            repo.haul(line).failure().stderr_has(&["nobodys", "NoSuchBucket"]);
+        }
+    }
+}
+
+#[test]
+fn server_that_finds_nothing_is_an_error_of_every_command_and_no_sign_of_new_objects() {
+    for n_files in [1, 6] {
+        let environment = environment();
+        let server = RawServer::new(|request| {
+            let body = if request.method == "HEAD" { "" } else { "<html>Not Found</html>" };
+            RawReply::new(404, &[("content-type", "text/html")], body)
+        });
+        with_files(&environment, &server.endpoint(), n_files);
+        let repo = environment.folder("repo");
+        for line in ASKING {
+            let output =
+                repo.haul(line).failure().stderr_has(&["HTTP 404", &server.endpoint(), "endpointurl"]);
+            assert!(!output.stderr.contains("push it from a copy"), "taken for missing data: {output}");
+        }
+    }
+}
+
+#[test]
+fn empty_bucket_is_no_missing_bucket() {
+    let (server, environment) = served();
+    let repo = environment.repository_at("repo", &server.endpoint());
+    repo.write("file", "content");
+    repo.haul(["add", "file"]).success();
+    repo.haul(["status", "-c"]).success().stdout_has(&["new", "file"]);
+    repo.haul(["push", "--dry-run"]).success();
+    assert_eq!(server.count(Operation::PutObject), 0);
 }
 
 #[test]

@@ -341,6 +341,28 @@ fn push_of_one_file_among_many_strangers_asks_for_that_file_only() {
 }
 
 #[test]
+fn bucket_is_asked_for_where_nothing_else_proves_that_it_is_there() {
+    let world = World::new();
+    let repo = world.repo();
+    repo.remove("data.dvc");
+    repo.write("file", "content");
+    repo.haul(["add", "file"]).success();
+    let file = [md5_of(b"content")];
+    let probe = "GetObject 00/000000000000000000000000000000 -> 404".to_owned();
+    let missing = format!("{} -> 404", each("HeadObject", &file)[0]);
+    for line in [&["status", "-c"][..], &["push", "--dry-run"]] {
+        repo.haul(line).success();
+        assert_eq!(calls(&world.server), [probe.clone(), missing.clone()], "{line:?}");
+    }
+    repo.haul(["push"]).success();
+    world.server.take_requests();
+    for line in [&["status", "-c"][..], &["push", "--dry-run"]] {
+        repo.haul(line).success();
+        assert_eq!(calls(&world.server), each("HeadObject", &file), "{line:?}");
+    }
+}
+
+#[test]
 fn gc_lists_each_layout_once_and_deletes_in_bulk() {
     let world = World::pushed();
     let (server, repo) = (&world.server, world.repo());

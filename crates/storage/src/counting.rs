@@ -86,6 +86,14 @@ impl RemoteStore for CountingStore {
         self.inner.head(key).await
     }
 
+    async fn confirm(&self) -> Result<bool> {
+        let confirmed = self.inner.confirm().await;
+        if !matches!(confirmed, Ok(false)) {
+            self.counts.get.fetch_add(1, Relaxed);
+        }
+        confirmed
+    }
+
     async fn get(&self, key: &str, range: Option<Range<u64>>, if_match: Option<&str>) -> Result<Download> {
         self.counts.get.fetch_add(1, Relaxed);
         let mut download = self.inner.get(key, range, if_match).await?;

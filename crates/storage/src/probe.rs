@@ -7,7 +7,7 @@ use rand::RngExt as _;
 use crate::{Body, Error, ErrorKind, ListFrom, ListPage, ObjectInfo, RemoteStore, Result};
 
 /// A key of the right form that no object has.
-const ABSENT: &str = "files/md5/00/000000000000000000000000000000";
+pub(crate) const ABSENT: &str = "files/md5/00/000000000000000000000000000000";
 
 /// What came of writing an object.
 #[derive(Debug)]

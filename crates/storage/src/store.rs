@@ -187,6 +187,14 @@ pub trait RemoteStore: Debug + Send + Sync + 'static {
     /// A store that hides missing keys behind "access denied" gives [`ErrorKind::Denied`](crate::ErrorKind).
     async fn head(&self, key: &str) -> Result<Option<ObjectInfo>>;
 
+    /// Makes sure that what "not found" was said of is the object and not all of the store, unless a reply has shown that
+    /// already; returns whether that took a request.
+    ///
+    /// The reply to a HEAD has no body: it is the same for an object that is missing and for a bucket that is.
+    async fn confirm(&self) -> Result<bool> {
+        Ok(false)
+    }
+
     /// Opens an object, or a range of its bytes. With `if_match` only the object with that entity tag.
     async fn get(&self, key: &str, range: Option<Range<u64>>, if_match: Option<&str>) -> Result<Download>;
 

@@ -81,7 +81,7 @@ impl RemoteOdb {
         order.sort_unstable_by_key(|&index| (oids[index].0, oids[index].1));
         let wanted = order.iter().map(|&index| (oids[index].0, oids[index].1)).collect();
         let (sender, mut receiver) = tokio::sync::mpsc::channel(64);
-        let query = Query::new(self.shared_store(), wanted, jobs);
+        let query = Query::new(self.shared_store(), wanted, jobs).with_last_word(true);
         let collect = async {
             while let Some(batch) = receiver.recv().await {
                 for Answer { position, found } in batch {

@@ -52,13 +52,21 @@ pub(crate) struct Query {
     jobs: usize,
     /// Tells that an object of a listing was looked at closely.
     confirmed: OnceCell<()>,
+    /// Tells that nobody goes on to write or read what was asked for.
+    is_last_word: bool,
 }
 
 impl Query {
     /// Asks for `wanted`, which is sorted and names nothing twice.
     pub(crate) fn new(store: Arc<CountingStore>, wanted: Vec<(Layout, Oid)>, jobs: usize) -> Self {
         debug_assert!(wanted.is_sorted());
-        Self { store, wanted, jobs: jobs.max(1), confirmed: OnceCell::new() }
+        Self { store, wanted, jobs: jobs.max(1), confirmed: OnceCell::new(), is_last_word: false }
+    }
+
+    /// Makes sure, where all objects that were asked for one by one are absent, that it is the objects that are missing and
+    /// not all of the remote. Who writes them next finds that out without being told.
+    pub(crate) fn with_last_word(self, is_last_word: bool) -> Self {
+        Self { is_last_word, ..self }
     }
 
     /// Sends the answers as they come, each position once. Ends early, without an error, when nobody listens any more.
@@ -177,6 +185,14 @@ impl Query {
     }
 
     async fn head_each(&self, range: std::ops::Range<usize>, answers: &Sender<Vec<Answer>>) -> Result<()> {
+        self.ask_each(range, answers).await?;
+        if self.is_last_word {
+            self.store.confirm().await?;
+        }
+        Ok(())
+    }
+
+    async fn ask_each(&self, range: std::ops::Range<usize>, answers: &Sender<Vec<Answer>>) -> Result<()> {
         let look = |position| async move {
             let found = match self.store.head(&self.key(position)).await {
                 Ok(Some(info)) => self.found(&info),

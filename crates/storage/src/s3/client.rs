@@ -101,6 +101,8 @@ pub(crate) struct Client {
     first_skew: OnceLock<i64>,
     /// Set once the server has taken our credentials.
     is_accepted: AtomicBool,
+    /// Set once a reply has shown that the bucket is there.
+    has_seen_bucket: AtomicBool,
     /// Set once a 403 without words has been looked into.
     has_explained: AtomicBool,
     /// Those who want to hear of attempts that the server cannot keep up with.
@@ -127,6 +129,7 @@ impl Client {
             clock_skew: AtomicI64::new(0),
             first_skew: OnceLock::new(),
             is_accepted: AtomicBool::new(false),
+            has_seen_bucket: AtomicBool::new(false),
             has_explained: AtomicBool::new(false),
             listeners: Mutex::default(),
         })
@@ -162,6 +165,9 @@ impl Client {
                 }
                 Err(failure) => failure,
             };
+            if failure.shows_bucket() {
+                self.has_seen_bucket.store(true, Ordering::Relaxed);
+            }
             if matches!(failure, Failure::Server(_)) {
                 self.health.note_answer();
                 if failure.class() == FailureClass::Final {
@@ -329,6 +335,7 @@ impl Client {
             options: &self.options,
             endpoint: &self.endpoint(),
             n_attempts,
+            has_seen_bucket: self.has_seen_bucket(),
         };
         describe(&subject, failure)
     }
@@ -345,6 +352,12 @@ impl Client {
     fn note_success(&self) {
         self.health.note_success();
         self.is_accepted.store(true, Ordering::Relaxed);
+        self.has_seen_bucket.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a reply has shown that the bucket is there.
+    pub(crate) fn has_seen_bucket(&self) -> bool {
+        self.has_seen_bucket.load(Ordering::Relaxed)
     }
 
     /// Has a listener told of every attempt that meets an overloaded server.

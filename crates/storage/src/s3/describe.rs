@@ -21,6 +21,8 @@ pub(crate) struct Subject<'a> {
     pub options: &'a S3Options,
     pub endpoint: &'a Endpoint,
     pub n_attempts: u32,
+    /// Whether a reply has shown that the bucket is there.
+    pub has_seen_bucket: bool,
 }
 
 impl Subject<'_> {
@@ -227,6 +229,7 @@ fn judge(subject: &Subject<'_>, failure: &ServerFailure) -> (ErrorKind, Option<S
         301 | 302 | 303 | 307 | 308 => (ErrorKind::Config, Some(region_hint(subject, failure))),
         401 => (ErrorKind::Unauthenticated, None),
         403 => (ErrorKind::Denied, Some(denied_hint(subject))),
+        404 if is_speechless(subject, code) => (ErrorKind::NoSuchBucket, Some(speechless_hint(subject))),
         404 if subject.key.is_none() => (ErrorKind::NoSuchBucket, None),
         404 if subject.op.reads_object()
             || matches!(subject.op, Op::AbortMultipart | Op::ListParts | Op::Delete | Op::DeleteVersion) =>
@@ -261,6 +264,21 @@ fn listing_hint(subject: &Subject<'_>, failure: &ServerFailure) -> Option<String
     (is_unknown && subject.op == Op::List && subject.options.list_api == ListApi::V2).then(|| {
         format!("if the server does not know ListObjectsV2, type {}", subject.modify("listobjects true"))
     })
+}
+
+/// Whether the server says "not found" without a word on what: S3 servers name it in every reply that has a body, so it
+/// may be another kind of server. Once a bucket was seen, it is one of the few S3 servers that say less.
+fn is_speechless(subject: &Subject<'_>, code: &str) -> bool {
+    code.is_empty() && !subject.has_seen_bucket && !matches!(subject.op, Op::Head | Op::HeadVersion)
+}
+
+fn speechless_hint(subject: &Subject<'_>) -> String {
+    format!(
+        "`{}` does not say what is not there, as an S3 server would: check that it is one ({}), and the bucket ({})",
+        subject.endpoint.origin(),
+        subject.modify("endpointurl URL"),
+        subject.modify("url s3://BUCKET/PREFIX")
+    )
 }
 
 /// Finds out whether the server misses, or cannot use, a key of server-side encryption.
@@ -329,8 +347,14 @@ mod tests {
             Origin::File { level: Level::Repo, path: ".dvc/config".into(), line: 5 },
         );
         let endpoint = Endpoint::resolve(&options).unwrap();
-        let subject =
-            Subject { op: Op::Get, key: Some("a/b"), options: &options, endpoint: &endpoint, n_attempts: 5 };
+        let subject = Subject {
+            op: Op::Get,
+            key: Some("a/b"),
+            options: &options,
+            endpoint: &endpoint,
+            n_attempts: 5,
+            has_seen_bucket: false,
+        };
         describe(&subject, failure)
     }
 
@@ -358,6 +382,7 @@ mod tests {
         for (status, code, kind) in [
             (404, "NoSuchKey", ErrorKind::NotFound),
             (404, "NoSuchBucket", ErrorKind::NoSuchBucket),
+            (404, "", ErrorKind::NoSuchBucket),
             (403, "AccessDenied", ErrorKind::Denied),
             (403, "", ErrorKind::Denied),
             (403, "SignatureDoesNotMatch", ErrorKind::Unauthenticated),

@@ -155,6 +155,13 @@ impl Failure {
         matches!(self, Self::Server(failure) if failure.reply.status == 500 && !failure.is_throttling())
     }
 
+    /// Whether the server shows, by what it says is missing or not as asked for, that the bucket is there.
+    pub(crate) fn shows_bucket(&self) -> bool {
+        let Self::Server(failure) = self else { return false };
+        let code = failure.reply.code.as_deref().unwrap_or_default();
+        matches!(code, "NoSuchKey" | "NoSuchVersion" | "NoSuchUpload" | "PreconditionFailed")
+    }
+
     /// Tells whether the server asked for fewer requests.
     pub(crate) fn is_throttling(&self) -> bool {
         matches!(self, Self::Server(failure) if failure.is_throttling())

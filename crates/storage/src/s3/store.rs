@@ -72,6 +72,14 @@ impl S3Store {
         self.client.endpoint().origin()
     }
 
+    /// Returns the URL that an object has there, as it is sent and signed.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] for a key that cannot be sent.
+    pub fn url(&self, key: &str) -> Result<String> {
+        Ok(self.client.endpoint().object(&self.full_key(key), Query::default())?.url())
+    }
+
     /// Returns where the bucket's name goes: path or host.
     pub fn addressing(&self) -> AddressingStyle {
         self.client.endpoint().addressing()
@@ -210,6 +218,28 @@ impl RemoteStore for S3Store {
             etag: head.etag,
             last_modified: head.last_modified,
         }))
+    }
+
+    async fn confirm(&self) -> Result<bool> {
+        if self.client.has_seen_bucket() {
+            return Ok(false);
+        }
+        // One byte of what is not there: the rights are those that the HEAD needed, and the reply says what is missing.
+        match self.get(crate::probe::ABSENT, Some(0..1), None).await {
+            Err(error) if error.kind() == ErrorKind::NoSuchBucket => {
+                let mut whole =
+                    Error::new(ErrorKind::NoSuchBucket, format!("cannot use `{}`", self.location));
+                if let Some(reply) = error.reply() {
+                    whole = whole.with_reply(reply.clone());
+                }
+                Err(match error.hint() {
+                    Some(hint) => whole.with_hint(hint),
+                    None => whole,
+                })
+            }
+            Err(error) if error.is_transient() || error.kind() == ErrorKind::Unauthenticated => Err(error),
+            _ => Ok(true),
+        }
     }
 
     async fn get(&self, key: &str, range: Option<Range<u64>>, if_match: Option<&str>) -> Result<Download> {

@@ -197,6 +197,10 @@ impl RemoteStore for FaultStore {
         self.call(Operation::Head, self.inner.head(key)).await
     }
 
+    async fn confirm(&self) -> Result<bool> {
+        self.inner.confirm().await
+    }
+
     async fn get(&self, key: &str, range: Option<Range<u64>>, if_match: Option<&str>) -> Result<Download> {
         let (download, fault) = self.call_with(Operation::Get, self.inner.get(key, range, if_match)).await?;
         Ok(match fault {

@@ -182,7 +182,8 @@ impl Push<'_> {
         } else {
             self.plan.names()
         };
-        let query = Query::new(self.remote.shared_store(), names, self.context.jobs);
+        let query = Query::new(self.remote.shared_store(), names, self.context.jobs)
+            .with_last_word(self.options.mode == TransferMode::DryRun);
         let context = Arc::clone(&self.context);
         self.tasks.spawn(async move { Done::Queried(context.unless_stopped(query.run(sender)).await) });
     }

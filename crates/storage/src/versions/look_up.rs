@@ -62,6 +62,9 @@ pub async fn look_up(
         states[index] = Some(state);
         counts.head += n_requests;
     }
+    if states.contains(&Some(RecordedState::Gone)) && store.confirm().await? {
+        counts.get += 1;
+    }
     Ok((states.into_iter().map(|state| state.unwrap_or(RecordedState::Gone)).collect(), counts))
 }
 

@@ -92,6 +92,10 @@ impl RemoteStore for RecordedVersions {
         Ok(None)
     }
 
+    async fn confirm(&self) -> Result<bool> {
+        self.store.confirm().await
+    }
+
     async fn get(&self, key: &str, range: Option<Range<u64>>, _if_match: Option<&str>) -> Result<Download> {
         let mut not_found = None;
         for version in self.recorded(key) {
