@@ -1,5 +1,7 @@
 //! A bare S3 client for the tests' own requests: make a bucket, look at an object past the program under test.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, ensure};
@@ -12,6 +14,21 @@ use crate::announce::Announcement;
 
 /// How long a server that calls itself ready may go on getting ready.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+thread_local! {
+    /// What this thread read back from servers, past the program under test.
+    static READ_BACK: RefCell<BTreeSet<String>> = RefCell::default();
+}
+
+/// Takes note of something that was read back from a server.
+pub fn note_read_back(what: &str) {
+    READ_BACK.with_borrow_mut(|read_back| read_back.insert(what.to_owned()));
+}
+
+/// Returns what this thread read back since the last look.
+pub fn take_read_back() -> BTreeSet<String> {
+    READ_BACK.take()
+}
 
 /// A client for one server, with the keys of who may do everything. It blocks.
 #[derive(Debug)]
@@ -33,16 +50,25 @@ pub struct Reply {
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
+    /// The request, as a person would name it: `HEAD`, `GET ?acl`.
+    asked: String,
 }
 
 impl Reply {
     /// Returns the value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).and_then(|value| value.to_str().ok())
+        let value = self.headers.get(name).and_then(|value| value.to_str().ok());
+        if value.is_some() {
+            note_read_back(&format!("{} {name}", self.asked));
+        }
+        value
     }
 
     /// Returns the body as text.
     pub fn text(&self) -> String {
+        if self.status.is_success() && !self.body.is_empty() {
+            note_read_back(&self.asked);
+        }
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
@@ -88,7 +114,7 @@ impl S3Client {
             let request = self.http.request(method.clone(), &url).headers(signed).body(body);
             let reply = request.send().await.with_context(|| format!("{method} {url}"))?;
             let (status, headers) = (reply.status(), reply.headers().clone());
-            Ok(Reply { status, headers, body: reply.bytes().await? })
+            Ok(Reply { status, headers, body: reply.bytes().await?, asked: asked(method, target) })
         })
     }
 
@@ -144,6 +170,19 @@ impl S3Client {
         let body = "<VersioningConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Status>Enabled</Status></VersioningConfiguration>";
         self.send(&Method::PUT, &format!("/{bucket}?versioning="), &[], body)?.ok("versioning")?;
         Ok(())
+    }
+}
+
+/// Names a request: the method and the parameters of the query that say what is asked for.
+fn asked(method: &Method, target: &str) -> String {
+    let query = target.split_once('?').map_or("", |(_, query)| query);
+    let names = query.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
+    let what =
+        names.filter(|name| !matches!(*name, "" | "prefix" | "versionId")).collect::<Vec<_>>().join("&");
+    match what.as_str() {
+        "" => method.to_string(),
+        "list-type" => "listing".to_owned(),
+        what => format!("{method} ?{what}"),
     }
 }
 

@@ -16,6 +16,8 @@ const ALL: &[&str] = &[
     "moto",
     "ceph",
     "ceph-tls",
+    "versitygw",
+    "versitygw-tls",
     "embedded",
     "embedded-tls",
 ];
@@ -42,6 +44,7 @@ pub(crate) fn run(project: &Project, options: &flags::Integration) -> Result<()>
                     shell.push_env("MOTO_SERVER_BIN", tools::Venv::servers(project)?.program("moto_server")),
                 );
             }
+            "versitygw" => guards.push(shell.push_env("VERSITYGW_BIN", tools::versitygw(project)?)),
             "ceph" => tools::ceph(project)?,
             "embedded" => {}
             _ if server.starts_with("http") => {}

@@ -29,6 +29,8 @@ struct Row {
     proof: String,
     /// `passed`, `unsupported`, `failed` or `passed-unexpectedly`, by server.
     results: BTreeMap<String, String>,
+    /// What was read back from the server where it passed, by server.
+    read_back: BTreeMap<String, String>,
 }
 
 impl Matrix {
@@ -44,6 +46,11 @@ impl Matrix {
             let row = matrix.rows.entry(field("subject")?).or_default();
             row.proof = field("proof")?;
             row.results.insert(field("server")?, field("result")?);
+            let read_back: Vec<&str> =
+                value["read_back"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            if !read_back.is_empty() {
+                row.read_back.insert(field("server")?, read_back.join(", "));
+            }
         }
         Ok(matrix)
     }
@@ -59,14 +66,15 @@ impl Matrix {
         let malformed = || format!("{} is no table of results", path.display());
         let mut rows = BTreeMap::new();
         for (subject, row) in value["subjects"].as_object().with_context(malformed)? {
-            let results = row["results"].as_object().with_context(malformed)?;
-            let results = results
-                .iter()
-                .map(|(server, result)| Some((server.clone(), result.as_str()?.to_owned())))
-                .collect::<Option<_>>()
-                .with_context(malformed)?;
+            let by_server = |cells: &Value| -> Option<BTreeMap<String, String>> {
+                let cells = cells.as_object()?.iter();
+                cells.map(|(server, cell)| Some((server.clone(), cell.as_str()?.to_owned()))).collect()
+            };
+            let results = by_server(&row["results"]).with_context(malformed)?;
+            // Results of an older run have none.
+            let read_back = by_server(&row["read_back"]).unwrap_or_default();
             let proof = row["proof"].as_str().with_context(malformed)?.to_owned();
-            rows.insert(subject.clone(), Row { proof, results });
+            rows.insert(subject.clone(), Row { proof, results, read_back });
         }
         Ok(Self {
             servers: texts(&value["servers"]).with_context(malformed)?,
@@ -79,7 +87,10 @@ impl Matrix {
         let rows: BTreeMap<&String, Value> = self
             .rows
             .iter()
-            .map(|(subject, row)| (subject, json!({"proof": row.proof, "results": row.results})))
+            .map(|(subject, row)| {
+                let Row { proof, results, read_back } = row;
+                (subject, json!({"proof": proof, "results": results, "read_back": read_back}))
+            })
             .collect();
         json!({"servers": self.servers, "subjects": rows, "complete": self.is_complete})
     }
@@ -115,6 +126,7 @@ impl Matrix {
             let known = matrix.rows.entry(subject).or_default();
             known.proof = row.proof;
             known.results.extend(row.results);
+            known.read_back.extend(row.read_back);
         }
         matrix.write(&path)
     }
@@ -172,7 +184,10 @@ impl Matrix {
             let _ = write!(text, "\n| `{subject}` | {} |", row.proof);
             for server in &self.servers {
                 let word = row.results.get(server).map_or("-", |word| shown(word));
-                let _ = write!(text, " {word} |");
+                let _ = match row.read_back.get(server).filter(|_| word == "passed") {
+                    Some(read_back) => write!(text, " {word}: {read_back} |"),
+                    None => write!(text, " {word} |"),
+                };
             }
         }
         text.push('\n');
@@ -214,6 +229,7 @@ fn title(server: &str) -> String {
         "seaweedfs" => "SeaweedFS",
         "moto" => "moto",
         "ceph" => "Ceph RGW",
+        "versitygw" => "versitygw",
         name => name,
     };
     format!("{name}{suffix}")
@@ -243,6 +259,15 @@ mod tests {
                 .to_markdown()
                 .ends_with("| `acl` | HEAD | not supported | - |\n| `sse` | HEAD | passed | - |\n")
         );
+    }
+
+    #[test]
+    fn cell_names_what_was_read_back() {
+        let line = json!({
+            "subject": "sse", "proof": "HEAD", "server": "minio", "result": "passed", "read_back": ["HEAD etag", "listing"],
+        });
+        let matrix = Matrix::of_lines(&line.to_string(), &["minio"], true).unwrap();
+        assert!(matrix.to_markdown().ends_with("| `sse` | HEAD | passed: HEAD etag, listing |\n"));
     }
 
     #[test]

