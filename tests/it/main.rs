@@ -31,6 +31,7 @@ mod secrets;
 mod side_by_side;
 mod tls;
 mod unseen;
+mod uploads;
 mod validation;
 mod versioned;
 

@@ -165,6 +165,18 @@ impl S3Client {
         Ok(())
     }
 
+    /// Has the server encrypt what comes into a bucket with this KMS key.
+    pub fn encrypt_by_default(&self, bucket: &str, kms_key: &str) -> Result<()> {
+        let body = format!(
+            "<ServerSideEncryptionConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Rule>\
+             <ApplyServerSideEncryptionByDefault><SSEAlgorithm>aws:kms</SSEAlgorithm>\
+             <KMSMasterKeyID>{kms_key}</KMSMasterKeyID></ApplyServerSideEncryptionByDefault>\
+             </Rule></ServerSideEncryptionConfiguration>"
+        );
+        self.send(&Method::PUT, &format!("/{bucket}?encryption="), &[], body)?.ok("default encryption")?;
+        Ok(())
+    }
+
     /// Keeps old versions in a bucket from now on.
     pub fn enable_versioning(&self, bucket: &str) -> Result<()> {
         let body = "<VersioningConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Status>Enabled</Status></VersioningConfiguration>";

@@ -147,14 +147,25 @@ impl<T: ObjectStore + MultipartStore + Display + Debug> RemoteStore for ObjectSt
         created.map_err(|error| self.error("start the upload of", key, error))
     }
 
-    async fn put_part(&self, key: &str, upload_id: &str, number: u32, body: &Body) -> Result<UploadedPart> {
+    async fn put_part(
+        &self,
+        key: &str,
+        upload_id: &str,
+        number: u32,
+        body: &Body,
+        md5: &Md5Digest,
+    ) -> Result<UploadedPart> {
         let bytes = read(body).await?;
+        if *md5 != hash::md5(&bytes) {
+            let message = format!("a part of `{key}` was not put: its bytes have another MD5 than announced");
+            return Err(Error::new(ErrorKind::Corrupt, message));
+        }
         let size_bytes = bytes.len() as u64;
         let index = number as usize - 1;
         let (path, id) = (self.path(key)?, upload_id.to_owned());
         let put = MultipartStore::put_part(&*self.store, &path, &id, index, PutPayload::from_bytes(bytes));
         let part = put.await.map_err(|error| self.error("put a part of", key, error))?;
-        Ok(UploadedPart { number, etag: part.content_id, crc32: None, size_bytes })
+        Ok(UploadedPart { number, etag: part.content_id, md5: Some(*md5), crc32: None, size_bytes })
     }
 
     async fn list_parts(&self, _key: &str, _upload_id: &str) -> Result<Option<Vec<UploadedPart>>> {

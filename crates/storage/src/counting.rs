@@ -119,9 +119,16 @@ impl RemoteStore for CountingStore {
         self.inner.create_multipart(key).await
     }
 
-    async fn put_part(&self, key: &str, upload_id: &str, number: u32, body: &Body) -> Result<UploadedPart> {
+    async fn put_part(
+        &self,
+        key: &str,
+        upload_id: &str,
+        number: u32,
+        body: &Body,
+        md5: &Md5Digest,
+    ) -> Result<UploadedPart> {
         self.counts.multipart.fetch_add(1, Relaxed);
-        let part = self.inner.put_part(key, upload_id, number, body).await?;
+        let part = self.inner.put_part(key, upload_id, number, body, md5).await?;
         self.counts.sent_bytes.fetch_add(body.len_bytes(), Relaxed);
         Ok(part)
     }

@@ -114,20 +114,34 @@ pub struct UploadedPart {
     pub number: u32,
     /// Entity tag as the store wrote it.
     pub etag: String,
+    /// The MD5 of its bytes, if it is known here. A list of parts does not tell it.
+    pub md5: Option<Md5Digest>,
     /// CRC-32 in base64, if the store knows it.
     pub crc32: Option<String>,
     /// Size in bytes.
     pub size_bytes: u64,
 }
 
-/// Returns the entity tag that S3 gives to an object of these parts; `None` if theirs are no MD5s.
-pub(crate) fn etag_of_parts(parts: &[UploadedPart]) -> Option<String> {
-    let mut digests = Vec::with_capacity(parts.len() * 16);
-    for part in parts {
-        let digest = hex::decode(part.etag.trim_matches('"')).ok().filter(|digest| digest.len() == 16)?;
-        digests.extend(digest);
+impl UploadedPart {
+    /// Returns the MD5 that the entity tag looks like, if it looks like one.
+    pub(crate) fn etag_as_md5(&self) -> Option<Md5Digest> {
+        let mut digest = Md5Digest::default();
+        hex::decode_to_slice(self.etag.trim_matches('"'), &mut digest).ok().map(|()| digest)
     }
-    Some(format!("{}-{}", hex::encode(hash::md5(&digests)), parts.len()))
+}
+
+/// Returns the entity tags that S3 may give to an object of these parts: the one that follows from the MD5s of what was
+/// sent, and the one that follows from the entity tags of the parts, which are not their MD5s under some encryptions.
+pub(crate) fn etags_of_parts(parts: &[UploadedPart]) -> Vec<String> {
+    let of = |digest: fn(&UploadedPart) -> Option<Md5Digest>| {
+        let digests: Option<Vec<Md5Digest>> = parts.iter().map(digest).collect();
+        Some(format!("{}-{}", hex::encode(hash::md5(digests?.as_flattened())), parts.len()))
+    };
+    let mut etags: Vec<String> = of(|part| part.md5).into_iter().collect();
+    // What follows from the tags says which parts were put together. That these have the right bytes, each of them has
+    // shown when it was sent.
+    etags.extend(of(UploadedPart::etag_as_md5).filter(|etag| !etags.contains(etag)));
+    etags
 }
 
 /// How a store wants to be used.
@@ -204,8 +218,19 @@ pub trait RemoteStore: Debug + Send + Sync + 'static {
     /// Starts a multipart upload and returns its id.
     async fn create_multipart(&self, key: &str) -> Result<String>;
 
-    /// Sends one part; `number` counts from 1. Sending a number again replaces the part.
-    async fn put_part(&self, key: &str, upload_id: &str, number: u32, body: &Body) -> Result<UploadedPart>;
+    /// Sends one part; `number` counts from 1. Sending a number again replaces the part. `md5` is the digest of the
+    /// body, checked by the store on arrival.
+    ///
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind) means that the part has to be sent again: the store refused it, or its
+    /// entity tag is that of other bytes.
+    async fn put_part(
+        &self,
+        key: &str,
+        upload_id: &str,
+        number: u32,
+        body: &Body,
+        md5: &Md5Digest,
+    ) -> Result<UploadedPart>;
 
     /// Lists the parts that arrived; `None` if the upload is not known (any more).
     async fn list_parts(&self, key: &str, upload_id: &str) -> Result<Option<Vec<UploadedPart>>>;

@@ -13,7 +13,7 @@ pub(super) const CUSTOMER_KEY: &str = "U2VjcmV0U2VjcmV0U2VjcmV0U2VjcmV0U2VjcmV0I
 const CUSTOMER_KEY_MD5: &str = "4GSkRbFAQYdMtbVlb4Dd8g==";
 const OTHER_CUSTOMER_KEY: &str = "T3RoZXJLT3RoZXJLT3RoZXJLT3RoZXJLT3RoZXJLISE=";
 
-fn kms_key(ground: &Ground<'_>) -> String {
+pub(super) fn kms_key(ground: &Ground<'_>) -> String {
     ground.server.announcement.kms_key_id.clone().expect("the server has a KMS key")
 }
 

@@ -29,6 +29,7 @@ mod garbage;
 mod matrix;
 mod privilege;
 mod sts;
+mod uploads;
 mod versions;
 
 /// A server of this run.

@@ -31,6 +31,8 @@ const COLLECT: Rights = Rights {
     on_bucket: &["s3:ListBucket"],
     on_objects: &["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
 };
+const UNVERSIONED: Rights =
+    Rights { subject: "version_aware without versions, with DeleteObject besides", ..COLLECT };
 const BLIND: Rights = Rights {
     subject: "without ListBucket",
     prefix: "rights-gp-",
@@ -201,5 +203,14 @@ fn the_rights_to_list_and_delete_versions_are_enough_for_gc_of_versions() {
             .success()
             .stdout_has(&["Removed 1 versions from remote 'origin'."]);
         repo.haul(["status", "-c"]).success().stdout_has(&["in sync"]);
+    });
+}
+
+#[test]
+fn bucket_without_versions_is_refused_and_nothing_is_left_there() {
+    on_every_server_with(&UNVERSIONED, |ground, bucket, repo| {
+        repo.haul(["remote", "modify", "origin", "version_aware", "true"]).success();
+        repo.haul(["push"]).code(1).stderr_has(&["put-bucket-versioning"]);
+        assert_eq!(n_keys(ground, bucket), 0);
     });
 }

@@ -1,6 +1,6 @@
 //! Who may do what.
 
-use haul_tests::embedded::{BucketOptions, EmbeddedS3, Operation, Permission, User};
+use haul_tests::embedded::{BucketOptions, EmbeddedS3, Operation, Permission, User, Versioning};
 use haul_tests::{Folder, TestEnvironment};
 
 use super::{repository, stage, with_data};
@@ -43,9 +43,43 @@ fn first_reply_without_a_version_stops_a_push_that_may_not_ask() {
     server.add_bucket(&BucketOptions::new("plain"));
     let repo = limited(&environment, &server, &MINIMUM);
     repo.haul(["remote", "modify", "origin", "url", "s3://plain/store"]).success();
-    repo.haul(["push"]).code(1).stderr_has(&["put-bucket-versioning --bucket plain"]);
+    // What may not be deleted again is named.
+    repo.haul(["push"])
+        .code(1)
+        .stderr_has(&["put-bucket-versioning --bucket plain", "was sent to find that out, stays there"]);
     assert_eq!(server.count(Operation::PutObject), 1);
     assert!(!repo.read("one.txt.dvc").contains("cloud"));
+    // Now an object without a version is there, which another one would overwrite.
+    repo.haul(["push"]).code(1).stderr_has(&["put-bucket-versioning --bucket plain"]);
+    assert_eq!(server.count(Operation::PutObject), 1);
+}
+
+#[test]
+fn push_to_a_bucket_that_keeps_no_versions_leaves_nothing_there() {
+    for versioning in [Versioning::Off, Versioning::Suspended] {
+        let (server, environment) = stage();
+        server.add_bucket(&BucketOptions { versioning, ..BucketOptions::new("plain") });
+        let rights = [&MINIMUM[..], &[Permission::DeleteObject, Permission::DeleteObjectVersion]].concat();
+        let repo = limited(&environment, &server, &rights);
+        repo.haul(["remote", "modify", "origin", "url", "s3://plain/store"]).success();
+        repo.haul(["push"]).code(1).stderr_has(&["put-bucket-versioning --bucket plain"]);
+        assert_eq!(server.count(Operation::PutObject), 1);
+        assert_eq!(server.keys("plain"), [""; 0]);
+    }
+}
+
+#[test]
+fn object_that_a_push_to_a_bucket_without_versions_would_overwrite_stays() {
+    let (server, environment) = stage();
+    server.add_bucket(&BucketOptions::new("plain"));
+    let repo = limited(&environment, &server, &MINIMUM);
+    repo.haul(["remote", "modify", "origin", "url", "s3://plain/store"]).success();
+    for key in ["store/data/a.txt", "store/data/c.txt", "store/data/sub/b.txt", "store/one.txt"] {
+        server.put("plain", key, "somebody else's");
+    }
+    repo.haul(["push"]).code(1).stderr_has(&["put-bucket-versioning --bucket plain"]);
+    assert_eq!(server.count(Operation::PutObject), 0);
+    assert_eq!(server.bytes("plain", "store/one.txt").expect("it stays"), "somebody else's");
 }
 
 #[test]
@@ -70,6 +104,7 @@ fn many_files_are_looked_at_one_by_one_where_versions_may_not_be_listed() {
     repo.haul(["add", "data"]).success();
     limit(&server, &repo, &MINIMUM);
     repo.haul(["push"]).success();
+    server.take_requests();
     repo.haul(["push"]).success().stdout_has(&["up to date"]);
     assert_eq!(server.count(Operation::HeadObject), 30);
 }

@@ -79,6 +79,17 @@ impl EmbeddedS3 {
         self.shared().state().store(bucket, key, Some(object)).expect("the bucket exists");
     }
 
+    /// Turns a bit over in the newest version of a key, as a disk may: its entity tag and its version stay.
+    pub fn decay(&self, bucket: &str, key: &str) {
+        let mut bytes = self.bytes(bucket, key).expect("the key exists").to_vec();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        let mut state = self.shared().state();
+        let objects = &mut state.bucket_mut(bucket).expect("the bucket exists").objects;
+        let newest = objects.get_mut(key).and_then(|versions| versions.last_mut()).expect("the key exists");
+        newest.object.as_mut().expect("it is no delete marker").content = Content::from(Bytes::from(bytes));
+    }
+
     /// Removes all versions of a key; tells whether there was one.
     pub fn remove(&self, bucket: &str, key: &str) -> bool {
         let mut state = self.shared().state();

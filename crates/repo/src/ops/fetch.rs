@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use haul_storage::CancellationToken;
 use haul_storage::progress::Observer;
-use haul_storage::transfer::{self, DirTrust, TransferMode, TransferOptions, TransferReport};
+use haul_storage::transfer::{self, DirTrust, RemoteCheck, TransferMode, TransferOptions, TransferReport};
 
 use super::collect::{self, Parts, Purpose, Request, SkippedOut};
 use super::session::Stores;
@@ -104,6 +104,7 @@ pub async fn fetch(repo: &Repo, options: &FetchOptions, observer: &dyn Observer)
             check: batch.check,
             mode: options.mode,
             dir_trust: DirTrust::CheckMembers,
+            remote_check: RemoteCheck::Listing,
             state_dir: Some(session.memo.dir().to_owned()),
             cancel: options.cancel.clone(),
         };

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use haul_storage::CancellationToken;
 use haul_storage::progress::Observer;
-use haul_storage::transfer::{self, DirTrust, TransferMode, TransferOptions, TransferReport};
+use haul_storage::transfer::{self, DirTrust, RemoteCheck, TransferMode, TransferOptions, TransferReport};
 
 use super::collect::{self, Parts, Purpose, Request, SkippedOut};
 use super::session::Stores;
@@ -30,6 +30,8 @@ pub struct PushOptions {
     pub mode: TransferMode,
     /// Believe that a directory's files are on the remote if its manifest is, as DVC does.
     pub trust_dir: bool,
+    /// How far the remote is trusted to hold what it says.
+    pub remote_check: RemoteCheck,
     /// How long to wait while unused objects are deleted, or another command reads or writes metafiles.
     pub wait: LockWait,
     /// Stops the work.
@@ -107,6 +109,7 @@ pub async fn push(repo: &Repo, options: &PushOptions, observer: &dyn Observer) -
             check: batch.check,
             mode: options.mode,
             dir_trust: if options.trust_dir { DirTrust::TrustDir } else { DirTrust::CheckMembers },
+            remote_check: options.remote_check,
             state_dir: Some(session.memo.dir().to_owned()),
             cancel: options.cancel.clone(),
         };
@@ -123,6 +126,7 @@ pub async fn push(repo: &Repo, options: &PushOptions, observer: &dyn Observer) -
         let transfer_options = TransferOptions {
             jobs: options.jobs.or(batch.jobs),
             mode: options.mode,
+            remote_check: options.remote_check,
             state_dir: Some(session.memo.dir().to_owned()),
             cancel: options.cancel.clone(),
             ..TransferOptions::default()

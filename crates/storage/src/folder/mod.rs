@@ -153,6 +153,7 @@ impl RemoteStore for FolderStore {
         _upload_id: &str,
         _number: u32,
         _body: &Body,
+        _md5: &Md5Digest,
     ) -> Result<UploadedPart> {
         Err(self.unsupported())
     }

@@ -51,6 +51,11 @@ impl SharedLanes {
         LaneHasher { shared: Arc::clone(self), id, text }
     }
 
+    /// Starts an empty message that has no name.
+    pub(crate) fn unnamed(self: &Arc<Self>) -> LaneHasher {
+        self.hasher(Layout::Current, &Oid::file(Md5Digest::default()))
+    }
+
     /// Returns an empty buffer of [`BUFFER_BYTES`].
     pub(crate) fn buffer(&self) -> BytesMut {
         let free = self.lock().free.pop();
@@ -138,6 +143,11 @@ impl LaneHasher {
     pub(crate) fn matches(mut self, digest: &Md5Digest) -> bool {
         self.raw_digest().as_ref() == Some(digest)
             || self.text.take().is_some_and(|text| text.digest() == *digest)
+    }
+
+    /// Returns the MD5 of the bytes.
+    pub(crate) fn digest(self) -> Md5Digest {
+        self.raw_digest().expect("a message that was not dropped has a lane")
     }
 
     fn raw_digest(&self) -> Option<Md5Digest> {

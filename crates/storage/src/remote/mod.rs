@@ -171,5 +171,5 @@ pub(crate) fn wrong_bytes(location: &str, key: &str) -> Error {
     let message =
         format!("`{key}` in `{location}` is damaged: its bytes do not have the MD5 that it is named by");
     Error::new(ErrorKind::Corrupt, message)
-        .with_hint("run `haul push` where the data is good: it sends damaged objects again")
+        .with_hint("run `haul push --verify` where the data is good: it reads what is on the remote, and sends what is damaged again")
 }

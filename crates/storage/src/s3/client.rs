@@ -19,7 +19,8 @@ use super::op::{Op, OpHeaders};
 use super::options::{Checksums, PayloadSigning, S3Options};
 use super::payload::{Payload, PayloadDigests};
 use super::retry::{Attempts, Health, Next};
-use super::transport::{Reply, Request, Transport, TransportError};
+use super::transport::{Reply, Request, Transport, TransportError, TransportErrorKind};
+use super::web_page::{WebPage, calls_itself_html};
 use crate::{Error, ErrorKind, Result, TroubleListener};
 
 /// Nobody explains an error in more bytes.
@@ -170,7 +171,7 @@ impl Client {
             }
             if matches!(failure, Failure::Server(_)) {
                 self.health.note_answer();
-                if failure.class() == FailureClass::Final {
+                if matches!(failure.class(), FailureClass::Final | FailureClass::Damaged) {
                     // The server works; it is the call that does not.
                     self.health.note_success();
                 }
@@ -413,12 +414,24 @@ async fn finish(expect: Expect, reply: Reply, endpoint: &Endpoint) -> Result<Ans
     let (status, headers) = (reply.status, reply.headers.clone());
     let mut answer = Answer { status, headers, body: Bytes::new(), stream: None };
     match expect {
-        Expect::Object => answer.stream = Some(reply.body),
-        Expect::Nothing => {
-            reply.read_body(MAX_ERROR_BYTES).await?;
+        Expect::Object => {
+            // An object may be a page of HTML; it has an entity tag then.
+            if WebPage::in_headers(&answer.headers).is_some() {
+                let body = reply.read_body(MAX_ERROR_BYTES).await.unwrap_or_default();
+                return Err(WebPage::in_body(&body).unwrap_or_default().into());
+            }
+            answer.stream = Some(reply.body);
         }
+        Expect::Nothing => match reply.read_body(MAX_ERROR_BYTES).await {
+            Ok(body) => refuse_page(&body)?,
+            Err(error) if error.kind == TransportErrorKind::TooLong && calls_itself_html(&answer.headers) => {
+                return Err(WebPage::default().into());
+            }
+            Err(error) => return Err(error.into()),
+        },
         Expect::Xml => {
             answer.body = reply.read_body(MAX_REPLY_BYTES).await?;
+            refuse_page(&answer.body)?;
             // Keep-alive blanks may come first; then there is `<Error>` at the root.
             if answer.body.windows(6).take(4096).any(|window| window == b"<Error") {
                 let failure =
@@ -430,6 +443,10 @@ async fn finish(expect: Expect, reply: Reply, endpoint: &Endpoint) -> Result<Ans
         }
     }
     Ok(answer)
+}
+
+fn refuse_page(body: &[u8]) -> Result<(), Failure> {
+    WebPage::in_body(body).map_or(Ok(()), |page| Err(page.into()))
 }
 
 fn credentials_error(error: haul_auth::Error) -> Failure {

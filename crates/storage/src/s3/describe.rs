@@ -57,6 +57,20 @@ pub(crate) fn describe(subject: &Subject<'_>, failure: Failure) -> Error {
         )
         .with_source(malformed)
         .with_hint(format!("is this an S3 server? Set it with {}", subject.modify("endpointurl URL"))),
+        // Whatever else is asked of it, it will not do: the run ends.
+        Failure::WebPage(page) => Error::new(
+            ErrorKind::Config,
+            format!(
+                "{}: `{}` does not answer as an S3 server does",
+                subject.action(),
+                subject.endpoint.origin()
+            ),
+        )
+        .with_source(page)
+        .with_hint(format!(
+            "the address may be that of a console, a login page or another server; set it with {}",
+            subject.modify("endpointurl URL")
+        )),
         Failure::Transport(error) => describe_transport(subject, error),
         Failure::Server(failure) => describe_server(subject, failure),
     }
@@ -206,7 +220,11 @@ fn judge(subject: &Subject<'_>, failure: &ServerFailure) -> (ErrorKind, Option<S
         | "XAmzContentSHA256Mismatch"
         | "XAmzContentChecksumMismatch"
         | "IncompleteBody" => {
-            return (ErrorKind::Corrupt, Some("the bytes changed on their way; try again".into()));
+            return (ErrorKind::Corrupt, Some("the bytes changed on their way to the server each time; if they go on doing so, a proxy, the network or the memory of a machine is at fault".into()));
+        }
+        // The server has all the parts that were sent: a request or a reply about them was damaged.
+        "InvalidPart" | "InvalidPartOrder" | "MalformedXML" if subject.op == Op::CompleteMultipart => {
+            return (ErrorKind::Corrupt, None);
         }
         "PreconditionFailed" => return (ErrorKind::Precondition, None),
         "XMinioInvalidObjectName" | "KeyTooLongError" | "InvalidURI" => {

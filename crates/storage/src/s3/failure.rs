@@ -8,6 +8,7 @@ use http::header::{DATE, RETRY_AFTER};
 use super::endpoint::is_region;
 use super::replies::{ErrorReply, shown};
 use super::transport::{TransportError, TransportErrorKind};
+use super::web_page::WebPage;
 use super::xml::MalformedXml;
 use crate::{Error, ServerReply};
 
@@ -20,6 +21,8 @@ pub(crate) enum Failure {
     Server(ServerFailure),
     /// The server said yes, in a way that cannot be.
     Malformed(MalformedXml),
+    /// Something else than an S3 server answered.
+    WebPage(WebPage),
     /// Nothing was sent: credentials, a local file, a key that cannot be sent.
     Local(Error),
 }
@@ -48,6 +51,8 @@ pub(crate) enum FailureClass {
     ClockSkew,
     /// The bucket is in another region.
     WrongRegion(String),
+    /// What arrived was not what was sent.
+    Damaged,
     /// The answer is final.
     Final,
 }
@@ -99,6 +104,9 @@ impl ServerFailure {
             | "InternalError"
             | "RequestTimeout"
             | "XMinioServerNotInitialized" => return FailureClass::Transient,
+            "BadDigest" | "XAmzContentSHA256Mismatch" | "XAmzContentChecksumMismatch" | "IncompleteBody" => {
+                return FailureClass::Damaged;
+            }
             _ => {}
         }
         match self.reply.status {
@@ -128,7 +136,7 @@ impl Failure {
                 _ => FailureClass::Transient,
             },
             Self::Server(failure) => failure.class(),
-            Self::Malformed(_) | Self::Local(_) => FailureClass::Final,
+            Self::Malformed(_) | Self::WebPage(_) | Self::Local(_) => FailureClass::Final,
         }
     }
 
@@ -146,7 +154,7 @@ impl Failure {
                 matches!(error.kind, TransportErrorKind::ReadTimeout | TransportErrorKind::ConnectTimeout)
             }
             Self::Server(failure) => failure.is_throttling() || failure.reply.status == 504,
-            Self::Malformed(_) | Self::Local(_) => false,
+            Self::Malformed(_) | Self::WebPage(_) | Self::Local(_) => false,
         }
     }
 
@@ -185,6 +193,12 @@ impl From<TransportError> for Failure {
 impl From<MalformedXml> for Failure {
     fn from(error: MalformedXml) -> Self {
         Self::Malformed(error)
+    }
+}
+
+impl From<WebPage> for Failure {
+    fn from(page: WebPage) -> Self {
+        Self::WebPage(page)
     }
 }
 

@@ -25,6 +25,7 @@
 //! | `client`, `retry`, `failure`, `describe` | the choke point; when to try again; what a failure is, and in words |
 //! | `ops`, `list`, `download` | one function per call; listings; GET that goes on where it broke off |
 //! | `xml`, `replies` | what servers write |
+//! | `web_page` | what other servers write |
 //! | `store`, `object_store` | [`S3Store`] for the transfer engine and as an `object_store` |
 //! | `locked` | objects that the customer key does not open |
 //! | `versions` | [`S3Store`] as a store that keeps versions |
@@ -55,6 +56,7 @@ mod tls;
 mod transport;
 mod versions;
 mod watch;
+mod web_page;
 mod xml;
 
 pub use http_client::{Http, HttpSettings};

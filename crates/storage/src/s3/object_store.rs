@@ -27,7 +27,7 @@ use super::ops::parse_http_date;
 use super::payload::Payload;
 use super::replies::Listed;
 use super::store::S3Store;
-use crate::{Error, ErrorKind, ListFrom, RemoteStore, UploadedPart};
+use crate::{Body, Error, ErrorKind, ListFrom, RemoteStore, UploadedPart};
 
 const STORE: &str = "S3";
 
@@ -245,7 +245,7 @@ impl ObjectStore for S3Store {
             OsError::Precondition { path, source } if is_create => OsError::AlreadyExists { path, source },
             other => other,
         })?;
-        Ok(put_result(reply.uploaded))
+        Ok(put_result(reply.what))
     }
 
     async fn put_multipart_opts(
@@ -454,7 +454,7 @@ impl MultipartStore for S3Store {
     ) -> object_store::Result<MultipartId> {
         let headers = attribute_headers(&options.attributes, options.tags.encoded())?;
         let id = self.client.create_upload(&self.full_key(path.as_ref()), headers).await;
-        id.map_err(|error| convert(path.as_ref(), error))
+        id.map(|started| started.what).map_err(|error| convert(path.as_ref(), error))
     }
 
     async fn put_part(
@@ -465,8 +465,10 @@ impl MultipartStore for S3Store {
         data: PutPayload,
     ) -> object_store::Result<PartId> {
         let number = u32::try_from(part_idx + 1).map_err(|_| not_supported("so many parts"))?;
-        let payload = Payload::bytes(Bytes::from(data));
-        let part = self.client.upload_part(&self.full_key(path.as_ref()), id, number, payload).await;
+        let bytes = Bytes::from(data);
+        let md5 = crate::hash::md5(&bytes);
+        let body = Body::Bytes(bytes);
+        let part = RemoteStore::put_part(self, path.as_ref(), id, number, &body, &md5).await;
         let part = part.map_err(|error| convert(path.as_ref(), error))?;
         // Size and checksum travel with the tag: the completion names them.
         let crc32 = part.crc32.as_deref().unwrap_or(NO_CHECKSUM);
@@ -485,12 +487,13 @@ impl MultipartStore for S3Store {
                 let (size, rest) = part.content_id.split_once(' ')?;
                 let (crc32, tag) = rest.split_once(' ')?;
                 let crc32 = (crc32 != NO_CHECKSUM).then(|| crc32.to_owned());
-                Some(UploadedPart { number, etag: tag.to_owned(), crc32, size_bytes: size.parse().ok()? })
+                let size_bytes = size.parse().ok()?;
+                Some(UploadedPart { number, etag: tag.to_owned(), md5: None, crc32, size_bytes })
             })
             .collect();
         let parts = parts.ok_or_else(|| not_supported("a part of another store"))?;
         let done = self.client.complete_upload(&self.full_key(path.as_ref()), id, &parts).await;
-        done.map(put_result).map_err(|error| convert(path.as_ref(), error))
+        done.map(|done| put_result(done.what)).map_err(|error| convert(path.as_ref(), error))
     }
 
     async fn abort_multipart(&self, path: &Path, id: &MultipartId) -> object_store::Result<()> {

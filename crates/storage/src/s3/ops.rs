@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use futures::{StreamExt as _, stream};
 use http::Method;
-use http::header::{ETAG, HeaderMap, HeaderName, HeaderValue};
+use http::header::{ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
 use md5::{Digest, Md5};
 
 use super::client::{Answer, Call, Client, Expect};
@@ -16,8 +16,9 @@ use super::op::{Op, copy_source};
 use super::options::Checksums;
 use super::payload::Payload;
 use super::replies::{DeleteReply, PartsReply, etag, parse_create_multipart, parse_new_object};
-use super::xml::escape_into;
-use crate::store::etag_of_parts;
+use super::web_page::WebPage;
+use super::xml::{MalformedXml, escape_into};
+use crate::store::etags_of_parts;
 use crate::{Error, ErrorKind, Md5Digest, Result, ServerReply, Uploaded, UploadedPart};
 
 /// DeleteObject requests at once, where DeleteObjects does not work.
@@ -37,35 +38,91 @@ pub(crate) struct HeadReply {
     pub headers: HeaderMap,
 }
 
-/// What PutObject answers.
+/// What the server says of something that was sent, and how it keeps it.
 #[derive(Debug)]
-pub(crate) struct PutReply {
-    pub uploaded: Uploaded,
-    /// Tells that the server encrypted the object in a way that takes the MD5 out of its entity tag.
+pub(crate) struct Stored<T> {
+    pub what: T,
+    /// Whether the server encrypts in a way that takes the MD5 out of entity tags.
     pub hides_md5: bool,
+}
+
+impl<T> Stored<T> {
+    fn new(what: T, answer: &Answer) -> Self {
+        Self { what, hides_md5: hides_md5(&answer.headers) }
+    }
+}
+
+/// Whether a reply says that the object is encrypted in a way that takes the MD5 out of its entity tag:
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html>.
+pub(crate) fn hides_md5(headers: &HeaderMap) -> bool {
+    headers.contains_key("x-amz-server-side-encryption-customer-algorithm")
+        || headers
+            .get("x-amz-server-side-encryption")
+            .is_some_and(|encryption| encryption.as_bytes().starts_with(b"aws:kms"))
 }
 
 impl Client {
     /// PutObject: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html>.
+    ///
+    /// A reply without an entity tag is not S3's, and the object not put.
     pub(crate) async fn put_object(
         &self,
         key: &str,
         payload: Payload,
         md5: Option<&Md5Digest>,
         mut headers: HeaderMap,
-    ) -> Result<PutReply> {
+    ) -> Result<Stored<Uploaded>> {
         if let Some(md5) = md5 {
             headers.insert(CONTENT_MD5, base64_value(md5));
         }
-        let answer =
-            self.send(&Call { headers, payload, ..Call::new(Op::Put, Method::PUT, Some(key)) }).await?;
-        let encryption = answer.header("x-amz-server-side-encryption");
-        let has_customer_key = answer.header("x-amz-server-side-encryption-customer-algorithm").is_some();
-        Ok(PutReply {
-            hides_md5: has_customer_key
-                || encryption.is_some_and(|encryption| encryption.starts_with("aws:kms")),
-            uploaded: uploaded(&answer),
-        })
+        let is_conditional = headers.contains_key(IF_NONE_MATCH) || headers.contains_key(IF_MATCH);
+        let call = Call { headers, payload, ..Call::new(Op::Put, Method::PUT, Some(key)) };
+        let mut attempts = self.attempts();
+        let answer = match self.send_from(&call, &mut attempts).await {
+            Ok(answer) => answer,
+            // An attempt whose reply got lost may have done its work: then it is our own object that is in the way.
+            Err(error)
+                if is_conditional && attempts.count() > 1 && error.kind() == ErrorKind::Precondition =>
+            {
+                return self.put_before(key, md5, error).await;
+            }
+            Err(error) => return Err(error),
+        };
+        let uploaded = uploaded(&answer);
+        if uploaded.etag.is_none() {
+            return Err(self.no_etag(&call));
+        }
+        Ok(Stored::new(uploaded, &answer))
+    }
+
+    /// Looks whether an earlier attempt put the object that now contradicts the condition of its repetition.
+    async fn put_before(&self, key: &str, md5: Option<&Md5Digest>, error: Error) -> Result<Stored<Uploaded>> {
+        let head = self.head_object(key, HeaderMap::new(), Query::default()).await;
+        if let Ok(Some(head)) = &head
+            && !hides_md5(&head.headers)
+            && let Some(found) = head.etag.as_deref()
+            && let Some(md5) = md5
+        {
+            if found.eq_ignore_ascii_case(&hex::encode(md5)) {
+                let version_id = head.headers.get("x-amz-version-id").and_then(|id| id.to_str().ok());
+                let what = Uploaded { etag: head.etag.clone(), version_id: version_id.map(str::to_owned) };
+                return Ok(Stored { what, hides_md5: false });
+            }
+            // Of other bytes: somebody else's.
+            if found.len() == 32 {
+                return Err(error);
+            }
+        }
+        let message = format!(
+            "cannot tell whether `s3://{}/{key}` was put: the server's reply got lost, and now an object is there",
+            self.options.bucket
+        );
+        Err(Error::new(ErrorKind::Server, message).with_source(error))
+    }
+
+    /// Makes the error of a reply that tells no entity tag, which S3 gives to everything that it keeps.
+    fn no_etag(&self, call: &Call<'_>) -> Error {
+        self.malformed(call, MalformedXml("the reply has no ETag".into()))
     }
 
     /// HeadObject: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html>; `None` if it is not there.
@@ -82,6 +139,9 @@ impl Client {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
+        if let Some(page) = WebPage::in_headers(&answer.headers) {
+            return Err(self.malformed(&call, page));
+        }
         let size_bytes =
             answer.header("content-length").and_then(|text| text.trim().parse().ok()).ok_or_else(|| {
                 self.malformed(&call, super::xml::MalformedXml("the reply has no Content-Length".into()))
@@ -101,6 +161,9 @@ impl Client {
         call.headers.insert(HeaderName::from_static("x-amz-copy-source"), source);
         let answer = self.send(&call).await?;
         let etag = parse_new_object(&answer.body).map_err(|malformed| self.malformed(&call, malformed))?;
+        if etag.is_none() {
+            return Err(self.no_etag(&call));
+        }
         Ok(Uploaded { etag, ..uploaded(&answer) })
     }
 
@@ -108,7 +171,7 @@ impl Client {
     ///
     /// With checksums, AWS takes those of the parts only if the upload was announced with their algorithm, and then wants
     /// to see them again at its end. It is what the AWS SDKs send; s3fs, and so DVC, sends them with the parts alone.
-    pub(crate) async fn create_upload(&self, key: &str, mut headers: HeaderMap) -> Result<String> {
+    pub(crate) async fn create_upload(&self, key: &str, mut headers: HeaderMap) -> Result<Stored<String>> {
         if self.options.checksums == Checksums::WhenSupported {
             headers.insert(CHECKSUM_ALGORITHM, HeaderValue::from_static("CRC32"));
         }
@@ -119,7 +182,9 @@ impl Client {
             ..Call::new(Op::CreateMultipart, Method::POST, Some(key))
         };
         let answer = self.send(&call).await?;
-        parse_create_multipart(&answer.body).map_err(|malformed| self.malformed(&call, malformed))
+        let id =
+            parse_create_multipart(&answer.body).map_err(|malformed| self.malformed(&call, malformed))?;
+        Ok(Stored::new(id, &answer))
     }
 
     /// UploadPart: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPart.html>.
@@ -129,20 +194,23 @@ impl Client {
         id: &str,
         number: u32,
         payload: Payload,
-    ) -> Result<UploadedPart> {
+        md5: &Md5Digest,
+    ) -> Result<Stored<UploadedPart>> {
         let size_bytes = payload.len_bytes();
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_MD5, base64_value(md5));
         let call = Call {
             query: Query::default().with("uploadId", id).with("partNumber", &number.to_string()),
+            headers,
             payload,
             ..Call::new(Op::UploadPart, Method::PUT, Some(key))
         };
         let answer = self.send(&call).await?;
-        let etag = answer.headers.get(ETAG).and_then(|value| value.to_str().ok()).ok_or_else(|| {
-            self.malformed(&call, super::xml::MalformedXml("the reply to a part has no ETag".into()))
-        })?;
+        let etag = answer.headers.get(ETAG).and_then(|value| value.to_str().ok());
+        let etag = etag.ok_or_else(|| self.no_etag(&call))?.to_owned();
         // A server that does not send it back does not keep it.
         let crc32 = answer.header("x-amz-checksum-crc32").map(str::to_owned);
-        Ok(UploadedPart { number, etag: etag.to_owned(), crc32, size_bytes })
+        Ok(Stored::new(UploadedPart { number, etag, md5: Some(*md5), crc32, size_bytes }, &answer))
     }
 
     /// ListParts, all pages: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListParts.html>.
@@ -181,7 +249,7 @@ impl Client {
         key: &str,
         id: &str,
         parts: &[UploadedPart],
-    ) -> Result<Uploaded> {
+    ) -> Result<Stored<Uploaded>> {
         let mut xml =
             String::from("<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
         for part in parts {
@@ -196,8 +264,11 @@ impl Client {
             xml.push_str("</Part>");
         }
         xml.push_str("</CompleteMultipartUpload>");
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_MD5, base64_value(&Md5::digest(xml.as_bytes())));
         let call = Call {
             query: Query::default().with("uploadId", id),
+            headers,
             payload: Payload::bytes(xml),
             expect: Expect::Xml,
             ..Call::new(Op::CompleteMultipart, Method::POST, Some(key))
@@ -210,24 +281,33 @@ impl Client {
             Err(error) => return Err(error),
         };
         let etag = parse_new_object(&answer.body).map_err(|malformed| self.malformed(&call, malformed))?;
-        Ok(Uploaded { etag, ..uploaded(&answer) })
+        if etag.is_none() {
+            return Err(self.no_etag(&call));
+        }
+        Ok(Stored::new(Uploaded { etag, ..uploaded(&answer) }, &answer))
     }
 
     /// Looks whether an upload that is "not known" was completed by an attempt whose reply got lost.
     ///
     /// Only an entity tag made of those of the parts proves it. Whatever else lies under the key, of this size or not,
     /// may have been there before.
-    async fn completed_before(&self, key: &str, parts: &[UploadedPart], error: Error) -> Result<Uploaded> {
+    async fn completed_before(
+        &self,
+        key: &str,
+        parts: &[UploadedPart],
+        error: Error,
+    ) -> Result<Stored<Uploaded>> {
         let is_unknown = error.reply().and_then(|reply| reply.code.as_deref()) == Some("NoSuchUpload");
-        let Some(expected) = etag_of_parts(parts).filter(|_| is_unknown) else { return Err(error) };
+        let expected = etags_of_parts(parts);
+        if !is_unknown || expected.is_empty() {
+            return Err(error);
+        }
         match self.head_object(key, HeaderMap::new(), Query::default()).await {
-            Ok(Some(head)) if head.etag.as_ref() == Some(&expected) => Ok(Uploaded {
-                etag: head.etag,
-                version_id: head
-                    .headers
-                    .get("x-amz-version-id")
-                    .and_then(|id| id.to_str().ok().map(str::to_owned)),
-            }),
+            Ok(Some(head)) if head.etag.as_ref().is_some_and(|etag| expected.contains(etag)) => {
+                let version_id = head.headers.get("x-amz-version-id").and_then(|id| id.to_str().ok());
+                let what = Uploaded { etag: head.etag.clone(), version_id: version_id.map(str::to_owned) };
+                Ok(Stored { what, hides_md5: hides_md5(&head.headers) })
+            }
             _ => Err(error),
         }
     }

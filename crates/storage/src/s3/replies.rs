@@ -267,7 +267,7 @@ pub(crate) struct PartsReply {
 impl PartsReply {
     pub(crate) fn parse(xml: &[u8]) -> Result<Self, MalformedXml> {
         let mut reply = Self::default();
-        let empty = || UploadedPart { number: 0, etag: String::new(), crc32: None, size_bytes: 0 };
+        let empty = || UploadedPart { number: 0, etag: String::new(), md5: None, crc32: None, size_bytes: 0 };
         let mut part = empty();
         let (mut is_truncated, mut marker) = (false, None);
         walk(xml, |path, text| {

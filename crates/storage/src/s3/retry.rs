@@ -15,6 +15,9 @@ use super::failure::{Failure, FailureClass};
 use super::options::RetryOptions;
 use super::transport::TransportErrorKind;
 
+/// How often a body that arrived damaged is sent again.
+const MAX_DAMAGED: u32 = 2;
+
 /// For how long calls fail at once after one gave the server up.
 const REST: Duration = Duration::from_secs(20);
 
@@ -26,6 +29,7 @@ pub(crate) struct Attempts<'a> {
     n_failed: u32,
     n_timeouts: u32,
     n_region_changes: u32,
+    n_damaged: u32,
     has_refreshed: bool,
     has_set_clock: bool,
     /// How many calls of the store had succeeded when this one started.
@@ -50,6 +54,7 @@ impl<'a> Attempts<'a> {
             n_failed: 0,
             n_timeouts: 0,
             n_region_changes: 0,
+            n_damaged: 0,
             has_refreshed: false,
             has_set_clock: false,
             n_successes,
@@ -82,6 +87,8 @@ impl<'a> Attempts<'a> {
                 self.n_region_changes += 1;
                 return Next::ChangeRegion(region);
             }
+            // Bits turn over on the way now and then. A file that is not what was announced fails each time.
+            FailureClass::Damaged if self.n_damaged < MAX_DAMAGED => self.n_damaged += 1,
             FailureClass::Transient => {}
             _ => return Next::GiveUp,
         }
@@ -267,6 +274,16 @@ mod tests {
             assert_eq!(n_attempts > 5, is_patient, "{n_attempts}");
             let (n_attempts, _) = run_with(&limit, &failure, Duration::ZERO, &Health::default()).await;
             assert_eq!(n_attempts, 3, "a limit that somebody set holds");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn body_that_arrives_damaged_is_sent_again_twice() {
+        for code in
+            ["BadDigest", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch", "IncompleteBody"]
+        {
+            let (n_attempts, _) = run(&server(400, code), Duration::ZERO, &Health::default()).await;
+            assert_eq!(n_attempts, 1 + MAX_DAMAGED, "{code}");
         }
     }
 

@@ -14,6 +14,7 @@ use super::download::{Wanted, open};
 use super::endpoint::{Endpoint, Query};
 use super::http_client::{Http, HttpTransport};
 use super::list::{ListRequest, list_page};
+use super::ops::{Stored, hides_md5};
 use super::options::{AddressingStyle, S3Options};
 use super::payload::Payload;
 use super::replies::etag;
@@ -121,20 +122,31 @@ impl fmt::Debug for S3Store {
 struct EtagKnowledge(AtomicU8);
 
 impl EtagKnowledge {
-    const MD5: u8 = 1;
-    const OTHER: u8 = 2;
+    /// One tag differed, and none agreed.
+    const DOUBTED: u8 = 1;
+    const MD5: u8 = 2;
+    const OTHER: u8 = 3;
 
-    /// Takes the entity tag of an upload with the given digest. `false` means that the server holds other bytes.
+    /// Takes the entity tag of an upload with the given digest. `false` means that the server may hold other bytes, and
+    /// that they should be sent again.
     ///
-    /// A first tag that differs says that this server has tags of its own kind; a later one, after tags that agreed,
-    /// that something went wrong. (The server has checked Content-MD5 on arrival as well.)
+    /// Two tags that differ before one agrees say that this server has tags of its own kind; one alone, or one after
+    /// tags that agreed, that something went wrong. (The server has checked Content-MD5 on arrival as well.)
     fn check(&self, etag: Option<&str>, md5: &Md5Digest) -> bool {
         let Some(etag) = etag.filter(|etag| etag.len() == 32) else { return true };
         if etag.eq_ignore_ascii_case(&hex::encode(md5)) {
             self.0.store(Self::MD5, Ordering::Relaxed);
             return true;
         }
-        self.0.compare_exchange(0, Self::OTHER, Ordering::Relaxed, Ordering::Relaxed) != Err(Self::MD5)
+        let next = |state| match state {
+            0 => Some(Self::DOUBTED),
+            Self::DOUBTED => Some(Self::OTHER),
+            _ => None,
+        };
+        match self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next) {
+            Ok(before) => before == Self::DOUBTED,
+            Err(state) => state == Self::OTHER,
+        }
     }
 
     fn may_be_md5(&self) -> bool {
@@ -143,6 +155,29 @@ impl EtagKnowledge {
 
     fn note_other(&self) {
         self.0.store(Self::OTHER, Ordering::Relaxed);
+    }
+}
+
+impl S3Store {
+    /// Takes note of how the server encrypts what was sent: by default, it may encrypt what nobody asked it to.
+    fn learn<T>(&self, stored: Stored<T>) -> T {
+        if stored.hides_md5 {
+            self.etags.note_other();
+        }
+        stored.what
+    }
+
+    /// Compares the entity tag of an upload with the digest of its body.
+    fn check_etag(&self, key: &str, etag: Option<&str>, md5: &Md5Digest) -> Result<()> {
+        if !self.limits().etag_is_md5 || self.etags.check(etag, md5) {
+            return Ok(());
+        }
+        let message = format!(
+            "the server stored other bytes than were sent as `s3://{}/{key}`: it answers with the entity tag `{}`",
+            self.client.options.bucket,
+            etag.unwrap_or_default()
+        );
+        Err(Error::new(ErrorKind::Corrupt, message))
     }
 }
 
@@ -207,8 +242,7 @@ impl RemoteStore for S3Store {
             }
             head => head?,
         };
-        let encryption = head.as_ref().and_then(|head| head.headers.get("x-amz-server-side-encryption"));
-        if encryption.is_some_and(|encryption| encryption.as_bytes().starts_with(b"aws:kms")) {
+        if head.as_ref().is_some_and(|head| hides_md5(&head.headers)) {
             // The bucket encrypts by default; a listing does not tell.
             self.etags.note_other();
         }
@@ -263,30 +297,31 @@ impl RemoteStore for S3Store {
 
     async fn put(&self, key: &str, body: &Body, md5: Option<&Md5Digest>) -> Result<Uploaded> {
         let key = self.full_key(key);
-        let reply = self.client.put_object(&key, Payload::new(body), md5, HeaderMap::new()).await?;
-        let is_plain = self.client.options.customer_key.is_none() && !self.client.options.object.hides_md5();
-        if reply.hides_md5 && is_plain {
-            // The bucket encrypts by default.
-            self.etags.note_other();
-        } else if is_plain
-            && let Some(md5) = md5
-            && !self.etags.check(reply.uploaded.etag.as_deref(), md5)
-        {
-            let message = format!(
-                "the server stored other bytes than were sent as `s3://{}/{key}`",
-                self.client.options.bucket
-            );
-            return Err(Error::new(ErrorKind::Corrupt, message));
+        let stored = self.client.put_object(&key, Payload::new(body), md5, HeaderMap::new()).await?;
+        let uploaded = self.learn(stored);
+        if let Some(md5) = md5 {
+            self.check_etag(&key, uploaded.etag.as_deref(), md5)?;
         }
-        Ok(reply.uploaded)
+        Ok(uploaded)
     }
 
     async fn create_multipart(&self, key: &str) -> Result<String> {
-        self.client.create_upload(&self.full_key(key), HeaderMap::new()).await
+        Ok(self.learn(self.client.create_upload(&self.full_key(key), HeaderMap::new()).await?))
     }
 
-    async fn put_part(&self, key: &str, upload_id: &str, number: u32, body: &Body) -> Result<UploadedPart> {
-        self.client.upload_part(&self.full_key(key), upload_id, number, Payload::new(body)).await
+    async fn put_part(
+        &self,
+        key: &str,
+        upload_id: &str,
+        number: u32,
+        body: &Body,
+        md5: &Md5Digest,
+    ) -> Result<UploadedPart> {
+        let key = self.full_key(key);
+        let part = self.client.upload_part(&key, upload_id, number, Payload::new(body), md5).await?;
+        let part = self.learn(part);
+        self.check_etag(&key, Some(part.etag.trim_matches('"')), md5)?;
+        Ok(part)
     }
 
     async fn list_parts(&self, key: &str, upload_id: &str) -> Result<Option<Vec<UploadedPart>>> {
@@ -299,7 +334,7 @@ impl RemoteStore for S3Store {
         upload_id: &str,
         parts: &[UploadedPart],
     ) -> Result<Uploaded> {
-        self.client.complete_upload(&self.full_key(key), upload_id, parts).await
+        Ok(self.learn(self.client.complete_upload(&self.full_key(key), upload_id, parts).await?))
     }
 
     async fn abort_multipart(&self, key: &str, upload_id: &str) -> Result<()> {
@@ -318,14 +353,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tag_that_differs_after_tags_that_agreed_is_damage() {
+    fn tag_that_differs_is_damage_until_a_second_one_shows_that_all_do() {
         let md5 = [0x11; 16];
         let agreeing = hex::encode(md5);
         let other = "22".repeat(16);
         let etags = EtagKnowledge::default();
         assert!(etags.check(Some(&agreeing), &md5));
+        assert!(!etags.check(Some(&other), &md5) && !etags.check(Some(&other), &md5));
+        let etags = EtagKnowledge::default();
+        assert!(!etags.check(Some(&other), &md5) && etags.check(Some(&agreeing), &md5), "one bad reply");
         assert!(!etags.check(Some(&other), &md5));
         let etags = EtagKnowledge::default();
+        assert!(!etags.check(Some(&other), &md5) && etags.may_be_md5());
         assert!(etags.check(Some(&other), &md5) && etags.check(Some(&other), &md5));
         assert!(!etags.may_be_md5());
         assert!(etags.check(Some("abc-2"), &md5) && etags.check(None, &md5));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::TryStreamExt as _;
 
-use crate::{Body, ErrorKind, ListFrom, RemoteStore, hash};
+use crate::{Body, ErrorKind, ListFrom, RemoteStore, UploadedPart, hash};
 
 /// Runs the whole suite on a store that holds nothing below `prefix`, which ends with `/` or is empty.
 ///
@@ -136,6 +136,17 @@ async fn check_files(store: &dyn RemoteStore, prefix: &str) {
     assert!(store.delete(&[key]).await.expect("delete").is_empty());
 }
 
+async fn put_part(
+    store: &dyn RemoteStore,
+    key: &str,
+    upload_id: &str,
+    number: u32,
+    piece: &Bytes,
+) -> UploadedPart {
+    let body = Body::Bytes(piece.clone());
+    store.put_part(key, upload_id, number, &body, &hash::md5(piece)).await.expect("part")
+}
+
 async fn check_multipart(store: &dyn RemoteStore, prefix: &str, part_bytes: usize) {
     let key = format!("{prefix}parts");
     let bytes: Vec<u8> = (0..part_bytes * 2 + 11).map(|at| at.to_le_bytes()[1]).collect();
@@ -143,15 +154,18 @@ async fn check_multipart(store: &dyn RemoteStore, prefix: &str, part_bytes: usiz
     let upload_id = store.create_multipart(&key).await.expect("create");
     let mut parts = Vec::new();
     for (number, piece) in [(3, &pieces[2]), (2, &pieces[1]), (1, &pieces[0])] {
-        let part = store.put_part(&key, &upload_id, number, &Body::Bytes(piece.clone())).await.expect("part");
+        let part = put_part(store, &key, &upload_id, number, piece).await;
         assert_eq!((part.number, part.size_bytes), (number, piece.len() as u64));
         parts.insert(0, part);
     }
-    let again =
-        store.put_part(&key, &upload_id, 1, &Body::Bytes(pieces[0].clone())).await.expect("part again");
+    let again = put_part(store, &key, &upload_id, 1, &pieces[0]).await;
     assert_eq!(again, parts[0]);
+    let body = Body::Bytes(pieces[1].clone());
+    let refused = store.put_part(&key, &upload_id, 1, &body, &hash::md5(&pieces[0])).await;
+    assert_eq!(refused.expect_err("another part than announced").kind(), ErrorKind::Corrupt);
     if let Some(listed) = store.list_parts(&key, &upload_id).await.expect("list parts") {
-        assert_eq!(listed, parts);
+        let without_md5 = |part: &UploadedPart| UploadedPart { md5: None, ..part.clone() };
+        assert_eq!(listed, parts.iter().map(without_md5).collect::<Vec<_>>());
     }
     assert_eq!(store.head(&key).await.expect("head"), None, "nothing is there before the upload is complete");
     store.complete_multipart(&key, &upload_id, &parts).await.expect("complete");
@@ -162,7 +176,7 @@ async fn check_multipart(store: &dyn RemoteStore, prefix: &str, part_bytes: usiz
     );
 
     let upload_id = store.create_multipart(&key).await.expect("create");
-    store.put_part(&key, &upload_id, 1, &Body::Bytes(pieces[0].clone())).await.expect("part");
+    put_part(store, &key, &upload_id, 1, &pieces[0]).await;
     store.abort_multipart(&key, &upload_id).await.expect("abort");
     assert_eq!(store.list_parts(&key, &upload_id).await.expect("list parts"), None);
     store.abort_multipart(&key, &upload_id).await.expect("abort again");

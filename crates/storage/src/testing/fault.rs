@@ -218,8 +218,15 @@ impl RemoteStore for FaultStore {
         self.call(Operation::CreateMultipart, self.inner.create_multipart(key)).await
     }
 
-    async fn put_part(&self, key: &str, upload_id: &str, number: u32, body: &Body) -> Result<UploadedPart> {
-        self.call(Operation::PutPart, self.inner.put_part(key, upload_id, number, body)).await
+    async fn put_part(
+        &self,
+        key: &str,
+        upload_id: &str,
+        number: u32,
+        body: &Body,
+        md5: &Md5Digest,
+    ) -> Result<UploadedPart> {
+        self.call(Operation::PutPart, self.inner.put_part(key, upload_id, number, body, md5)).await
     }
 
     async fn list_parts(&self, key: &str, upload_id: &str) -> Result<Option<Vec<UploadedPart>>> {

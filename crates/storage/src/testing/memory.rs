@@ -226,15 +226,26 @@ impl RemoteStore for MemoryStore {
         Ok(id)
     }
 
-    async fn put_part(&self, key: &str, upload_id: &str, number: u32, body: &Body) -> Result<UploadedPart> {
+    async fn put_part(
+        &self,
+        key: &str,
+        upload_id: &str,
+        number: u32,
+        body: &Body,
+        md5: &Md5Digest,
+    ) -> Result<UploadedPart> {
         let bytes = read(body)?;
+        if hash::md5(&bytes) != *md5 {
+            return Err(error(ErrorKind::Corrupt, "put a part of", key));
+        }
         let mut state = self.state();
         let parts = state
             .uploads
             .get_mut(upload_id)
             .ok_or_else(|| error(ErrorKind::NotFound, "put a part of", key))?;
         let etag = hex::encode(hash::md5(&bytes));
-        let part = UploadedPart { number, etag, crc32: None, size_bytes: bytes.len() as u64 };
+        let size_bytes = bytes.len() as u64;
+        let part = UploadedPart { number, etag, md5: Some(*md5), crc32: None, size_bytes };
         parts.insert(number, bytes);
         Ok(part)
     }
@@ -244,6 +255,7 @@ impl RemoteStore for MemoryStore {
             let part = |(number, bytes): (&u32, &Bytes)| UploadedPart {
                 number: *number,
                 etag: hex::encode(hash::md5(bytes)),
+                md5: None,
                 crc32: None,
                 size_bytes: bytes.len() as u64,
             };

@@ -20,7 +20,7 @@ pub(super) const ATTEMPTS: u32 = 3;
 pub(super) const RANGES_FROM_BYTES: u64 = 64 << 20;
 
 /// So much is read of an object whose size nothing tells: as much as S3 takes in one request.
-const MOST_UNANNOUNCED_BYTES: u64 = 5 << 30;
+pub(super) const MOST_UNANNOUNCED_BYTES: u64 = 5 << 30;
 
 /// Chunks that may wait to be written.
 const WAITING_CHUNKS: usize = 2;

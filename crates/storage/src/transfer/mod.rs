@@ -13,6 +13,7 @@ mod report;
 mod resume;
 pub(crate) mod slots;
 pub(crate) mod upload;
+pub(crate) mod verify;
 mod whole;
 
 use std::path::PathBuf;
@@ -81,12 +82,24 @@ pub struct TransferOptions {
     pub mode: TransferMode,
     /// What a manifest on the remote proves.
     pub dir_trust: DirTrust,
+    /// How far a push trusts what the remote says that it holds.
+    pub remote_check: RemoteCheck,
     /// How far a download is trusted.
     pub check: DownloadCheck,
     /// A folder for what a killed upload needs to go on (`.dvc/tmp/haul`); without it, it starts over.
     pub state_dir: Option<PathBuf>,
     /// Stops the transfer: nothing new is started, nothing half done is left, and the report says so.
     pub cancel: CancellationToken,
+}
+
+/// How far a push trusts what the remote says that it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RemoteCheck {
+    /// As far as size and entity tag go.
+    #[default]
+    Listing,
+    /// Not at all: what is there is read and hashed, and sent again if it is damaged.
+    Content,
 }
 
 /// How far a download is trusted.

@@ -1,6 +1,7 @@
 //! Sending what the remote lacks.
 
 use std::collections::{HashSet, VecDeque};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,10 @@ use super::context::{Context, SMALL_BYTES, interrupted};
 use super::outcome::{Outcome, Verdict};
 use super::plan::{Plan, Release};
 use super::upload::{self, Source};
-use super::{DirTrust, ObjectGroup, PlannedObject, TransferMode, TransferOptions, TransferReport};
+use super::verify;
+use super::{
+    DirTrust, ObjectGroup, PlannedObject, RemoteCheck, TransferMode, TransferOptions, TransferReport,
+};
 use crate::hash::{is_named, md5_many};
 use crate::progress::{Event, Observer, Phase};
 use crate::remote::{Answer, Found, Query, judge};
@@ -44,6 +48,7 @@ enum Done {
     Queried(Result<()>),
     Loaded(Vec<(usize, Loaded)>),
     Sent { object: usize, size_bytes: u64, started: Instant, result: Result<()> },
+    Verified { object: usize, started: Instant, result: Result<bool> },
 }
 
 /// Runs a push: a query, readers and senders, all at once, fed by one loop that keeps the books.
@@ -61,6 +66,8 @@ pub(super) async fn run(
         remote,
         options,
         observer,
+        unverified: VecDeque::new(),
+        n_verifying: 0,
         ready: VecDeque::new(),
         loaded: VecDeque::new(),
         waiting_bytes: 0,
@@ -88,6 +95,9 @@ struct Push<'a> {
     observer: &'a dyn Observer,
     plan: Plan,
     context: Arc<Context>,
+    /// Objects that the remote lists, and that are to be read there.
+    unverified: VecDeque<usize>,
+    n_verifying: usize,
     /// Objects that the remote lacks.
     ready: VecDeque<usize>,
     /// Objects whose bytes or size are known.
@@ -198,12 +208,11 @@ impl Push<'_> {
                 _ => None,
             };
             match judge(layout, &oid, size_bytes, found) {
-                Presence::Present { .. } => self.is_there(object),
-                Presence::Damaged { .. } => {
-                    tracing::warn!(%oid, "the remote has a damaged object");
-                    self.healing.insert(object);
-                    self.is_lacking(object);
+                Presence::Present { .. } if self.options.remote_check == RemoteCheck::Content => {
+                    self.unverified.push_back(object);
                 }
+                Presence::Present { .. } => self.is_there(object),
+                Presence::Damaged { .. } => self.heal(object),
                 Presence::Absent | Presence::Unknown => self.is_lacking(object),
             }
         }
@@ -217,6 +226,13 @@ impl Push<'_> {
     fn is_there(&mut self, object: usize) {
         self.outcome.report.n_present += 1;
         self.settle(object, true);
+    }
+
+    fn heal(&mut self, object: usize) {
+        let (_, oid) = self.plan.name(object);
+        tracing::warn!(%oid, "the remote has a damaged object");
+        self.healing.insert(object);
+        self.is_lacking(object);
     }
 
     fn is_lacking(&mut self, object: usize) {
@@ -280,6 +296,17 @@ impl Push<'_> {
             self.n_being_loaded += n_objects;
             self.tasks.spawn_blocking(move || Done::Loaded(load(&cache, batch, is_dry)));
         }
+        while self.n_verifying < self.context.slots.limit()
+            && let Some(object) = self.unverified.pop_front()
+        {
+            let (layout, oid) = self.plan.name(object);
+            let context = Arc::clone(&self.context);
+            self.n_verifying += 1;
+            self.tasks.spawn(async move {
+                let started = Instant::now();
+                Done::Verified { object, started, result: verify::holds(&context, layout, oid).await }
+            });
+        }
         while self.n_sending < self.context.slots.limit()
             && let Some((object, source)) = self.loaded.pop_front()
         {
@@ -313,6 +340,14 @@ impl Push<'_> {
             Ok(Done::Sent { object, size_bytes, started, result }) => {
                 self.n_sending -= 1;
                 self.take_sent(object, size_bytes, started, result);
+            }
+            Ok(Done::Verified { object, started, result }) => {
+                self.n_verifying -= 1;
+                match result {
+                    Ok(true) => self.is_there(object),
+                    Ok(false) => self.heal(object),
+                    Err(error) => self.take_failure(object, error, started),
+                }
             }
             Err(error) => {
                 return Err(Error::new(ErrorKind::Io, "a task of the transfer failed").with_source(error));
@@ -440,7 +475,11 @@ pub(crate) fn load(cache: &Cache, batch: Vec<(usize, Layout, Oid)>, is_dry: bool
 }
 
 pub(crate) fn damaged(cache: &Cache, layout: Layout, oid: &Oid) -> Error {
-    let path = cache.object_path(layout, oid);
+    damaged_at(&cache.object_path(layout, oid))
+}
+
+/// The error for an object of the cache, at `path`, that is not what its name says.
+pub(crate) fn damaged_at(path: &Path) -> Error {
     let message =
         format!("`{}` is damaged: its bytes do not have the MD5 that it is named by", path.display());
     Error::new(ErrorKind::Corrupt, message)

@@ -1,12 +1,12 @@
-//! What a killed upload needs to go on.
+//! What a killed upload needs to go on: its id, and which parts were sent with which bytes.
 
 use std::fs::{File, TryLockError};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use crate::Oid;
 use crate::hash::md5;
+use crate::{Md5Digest, Oid, UploadedPart};
 
 /// The note about one multipart upload: a small text file, named by where the object goes.
 #[derive(Debug)]
@@ -40,15 +40,57 @@ impl Resume {
     /// Returns the id of the upload that was under way.
     pub(super) fn upload_id(&self) -> Option<String> {
         let note = fs_err::read_to_string(&self.file).ok()?;
-        let id = note.strip_prefix(&self.head)?.strip_suffix('\n')?;
+        let (id, _) = note.strip_prefix(&self.head)?.split_once('\n')?;
         (!id.is_empty()).then(|| id.to_owned())
+    }
+
+    /// Returns which bytes a part was sent with, by what the store said of it then.
+    ///
+    /// A list of parts shows entity tags, and under some encryptions these are no MD5s. Lines that are cut or damaged
+    /// are as if they were not there.
+    pub(super) fn sent_parts(&self) -> Vec<(u32, String, Md5Digest)> {
+        let note = fs_err::read_to_string(&self.file).unwrap_or_default();
+        let lines = note
+            .strip_prefix(&self.head)
+            .and_then(|rest| rest.split_once('\n'))
+            .map_or("", |(_, lines)| lines);
+        let part = |line: &str| {
+            let mut words = line.strip_suffix('\n')?.splitn(3, ' ');
+            let number = words.next()?.parse().ok()?;
+            let mut digest = Md5Digest::default();
+            hex::decode_to_slice(words.next()?, &mut digest).ok()?;
+            Some((number, words.next()?.to_owned(), digest))
+        };
+        lines.split_inclusive('\n').filter_map(part).collect()
+    }
+
+    /// Notes a part that was sent.
+    pub(super) fn remember_part(&self, part: &UploadedPart) {
+        let Some(md5) = part.md5.filter(|_| !part.etag.contains('\n')) else { return };
+        let line = format!("{} {} {}\n", part.number, hex::encode(md5), part.etag);
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(mut note) = held.as_ref()
+            && let Err(error) = note.write_all(line.as_bytes())
+        {
+            tracing::debug!(%error, "a part of an upload could not be noted");
+        }
+    }
+
+    /// Holds the note of the upload that goes on.
+    pub(super) fn hold(&self) {
+        let Ok(note) = fs_err::OpenOptions::new().append(true).open(&self.file) else { return };
+        let note = note.into_parts().0;
+        // Where there are no locks, nobody is kept from giving the upload up.
+        drop(note.try_lock());
+        *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(note);
     }
 
     /// Returns the id of an upload to this place that was under way, and that cannot go on: it is of other content, or
     /// in other parts.
     pub(super) fn id_of_another(&self) -> Option<String> {
         let note = fs_err::read_to_string(&self.file).ok()?;
-        let (_, id) = note.strip_prefix(&self.place)?.strip_suffix('\n')?.split_once('\n')?;
+        let (_, rest) = note.strip_prefix(&self.place)?.split_once('\n')?;
+        let (id, _) = rest.split_once('\n')?;
         (!note.starts_with(&self.head) && !id.is_empty()).then(|| id.to_owned())
     }
 
@@ -110,6 +152,33 @@ mod tests {
         assert_eq!(ids, [false, true, true, false]);
         note.forget();
         assert_eq!(note.upload_id(), None);
+    }
+
+    #[test]
+    fn parts_are_noted_and_lines_that_are_cut_are_not_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let note = || Resume::new(folder.path(), "s3://b", "key", &Oid::file([1; 16]), 10, 5);
+        let sender = note();
+        sender.remember("id");
+        let part = |number, etag: &str| UploadedPart {
+            number,
+            etag: etag.to_owned(),
+            md5: Some([7; 16]),
+            crc32: None,
+            size_bytes: 5,
+        };
+        sender.remember_part(&part(1, "\"a b\""));
+        drop(sender);
+        let next = note();
+        next.hold();
+        next.remember_part(&part(2, "\"c\""));
+        let both = [(1, "\"a b\"".to_owned(), [7; 16]), (2, "\"c\"".to_owned(), [7; 16])];
+        assert_eq!(note().sent_parts(), both);
+        let text = fs_err::read_to_string(&next.file).unwrap();
+        fs_err::write(&next.file, format!("{text}nonsense\n3 0 \n4 07")).unwrap();
+        assert_eq!((note().sent_parts().as_slice(), note().upload_id().as_deref()), (&both[..], Some("id")));
+        fs_err::write(&next.file, &text[..text.len() - 1]).unwrap();
+        assert_eq!(note().sent_parts(), both[..1]);
     }
 
     #[test]

@@ -46,6 +46,11 @@ impl WholeCheck {
         let _ended: Result<(), _> = self.begun.send(());
     }
 
+    /// Whether the thread was waited for, and found the object to be what its name says.
+    pub(super) fn is_known_intact(&self) -> bool {
+        self.answer == Some(true)
+    }
+
     /// Waits for the thread, after every part has begun; tells whether the object is what its name says.
     pub(super) async fn is_intact(&mut self) -> Result<bool> {
         if let Some(answer) = self.answer {
@@ -104,26 +109,26 @@ pub(super) async fn md5_if_intact(path: Arc<PathBuf>, layout: Layout, oid: Oid) 
 }
 
 /// Computes the name that bytes have in a layout.
-struct ObjectHasher {
+pub(super) struct ObjectHasher {
     raw: Md5Hasher,
     /// A file of the legacy layout may be named by the hash of its text.
     text: Option<TextHasher>,
 }
 
 impl ObjectHasher {
-    fn new(layout: Layout, oid: &Oid) -> Self {
+    pub(super) fn new(layout: Layout, oid: &Oid) -> Self {
         let text = (layout == Layout::Legacy && !oid.is_dir()).then(TextHasher::new);
         Self { raw: Md5Hasher::new(), text }
     }
 
-    fn update(&mut self, bytes: &[u8]) {
+    pub(super) fn update(&mut self, bytes: &[u8]) {
         self.raw.update(bytes);
         if let Some(text) = &mut self.text {
             text.update(bytes);
         }
     }
 
-    fn matches(&self, digest: &Md5Digest) -> bool {
+    pub(super) fn matches(&self, digest: &Md5Digest) -> bool {
         self.raw.digest() == *digest || self.text.as_ref().is_some_and(|text| text.digest() == *digest)
     }
 }

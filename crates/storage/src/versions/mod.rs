@@ -9,6 +9,7 @@
 //! | `view.rs` | [`RecordedVersions`]: recorded versions, to be fetched as if they were named by their hash |
 //! | `push.rs` | [`push()`]: new versions of files |
 //! | `look_up.rs` | [`look_up()`]: what became of recorded versions |
+//! | `verify.rs` | [`verify()`]: whether recorded versions hold what their metafile says |
 //! | `adopt.rs` | [`adopt()`]: versions that somebody else made |
 //!
 //! Source: <https://dvc.org/doc/user-guide/data-management/cloud-versioning>.
@@ -17,10 +18,12 @@ mod adopt;
 mod look_up;
 mod push;
 mod store;
+mod verify;
 mod view;
 
 pub use adopt::{AdoptedVersion, adopt};
 pub use look_up::{RecordedState, look_up};
 pub use push::{NewVersion, VersionUpload, VersionedPush, push};
 pub use store::{ObjectVersion, VersionCursor, VersionPage, VersionedStore, Versioning};
+pub use verify::verify;
 pub use view::{RecordedVersion, RecordedVersions};

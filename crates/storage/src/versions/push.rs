@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use tokio::task::JoinSet;
 
-use super::{VersionedStore, Versioning};
+use super::{ObjectVersion, VersionedStore, Versioning};
 use crate::progress::{Event, Observer, Phase};
 use crate::transfer::context::{Context, blocking};
 use crate::transfer::outcome::{Outcome, Verdict};
@@ -90,6 +90,7 @@ pub async fn push(
         n_settled: 0,
         tasks: JoinSet::new(),
     };
+    let is_known = is_known || push.first_key_has_versions().await?;
     push.work(is_known).await?;
     let mut outcome = push.outcome;
     outcome.report.requests = counted.counts();
@@ -187,6 +188,24 @@ struct Push<'a> {
 }
 
 impl Push<'_> {
+    /// Looks at what the first file would replace, where nobody may ask the bucket: whether its reply tells a version.
+    ///
+    /// # Errors
+    ///
+    /// There is an object without a version: sending would overwrite it for good.
+    async fn first_key_has_versions(&self) -> Result<bool> {
+        let Some(first) = self.uploads.first() else { return Ok(true) };
+        match self.store.head_version(&first.key, None).await {
+            Ok(Some(latest)) if latest.version_id.is_none() => {
+                Err(no_versions(self.store.as_ref(), "not turned on"))
+            }
+            Ok(Some(_)) => Ok(true),
+            Ok(None) => Ok(false),
+            Err(error) if error.kind() == ErrorKind::Denied => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn work(&mut self, is_known: bool) -> Result<()> {
         let mut next = 0;
         let mut ticker = tokio::time::interval(REPORT_EVERY);
@@ -279,15 +298,38 @@ async fn version_of(store: &dyn VersionedStore, key: &str, uploaded: &Uploaded) 
     let latest = store.head_version(key, None).await?;
     let is_ours = |etag: &Option<String>| etag.is_some() && *etag == uploaded.etag;
     match latest {
-        Some(latest) if latest.version_id.is_none() => Err(no_versions(store, "not turned on")),
-        Some(latest) if is_ours(&latest.etag) => {
-            latest.version_id.ok_or_else(|| no_versions(store, "not turned on"))
+        Some(latest) if latest.version_id.is_none() => {
+            let error = no_versions(store, "not turned on");
+            Err(if is_ours(&latest.etag) { take_back(store, key, uploaded, error).await } else { error })
         }
+        Some(ObjectVersion { version_id: Some(version_id), etag, .. }) if is_ours(&etag) => Ok(version_id),
         _ => {
             let message =
                 format!("`{}/{key}` was sent, and the server does not tell its version", store.location());
             Err(Error::new(ErrorKind::Server, message)
                 .with_hint("run the command again: it sends the file again"))
         }
+    }
+}
+
+/// Deletes the object that was sent to a bucket that turned out to keep no versions; adds to the error what could not be
+/// deleted.
+async fn take_back(store: &dyn VersionedStore, key: &str, uploaded: &Uploaded, error: Error) -> Error {
+    if uploaded.version_id.is_some() {
+        // Versions were kept once: without naming this one, a delete marker stays.
+        let named = [(key.to_owned(), "null".to_owned())];
+        if store.delete_versions(&named).await.is_ok_and(|failed| failed.is_empty()) {
+            return error;
+        }
+    }
+    let named = [key.to_owned()];
+    let deleted = store.delete(&named).await.map(|failed| failed.into_iter().map(|(_, error)| error).next());
+    let (Ok(Some(cause)) | Err(cause)) = deleted else { return error };
+    let message =
+        format!("{error}; `{key}`, which was sent to find that out, stays there and can be deleted");
+    let kept = Error::new(error.kind(), message).with_source(cause);
+    match error.hint() {
+        Some(hint) => kept.with_hint(hint),
+        None => kept,
     }
 }

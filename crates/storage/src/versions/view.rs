@@ -123,6 +123,7 @@ impl RemoteStore for RecordedVersions {
         _upload_id: &str,
         _number: u32,
         _body: &Body,
+        _md5: &Md5Digest,
     ) -> Result<UploadedPart> {
         Err(self.read_only(key))
     }

@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use haul_storage::progress::{Event, Observer, Phase};
 use haul_storage::testing::{Fault, MemoryStore, Operation};
-use haul_storage::transfer::{self, DirTrust, DownloadCheck, ObjectState, TransferMode};
+use haul_storage::transfer::{self, DirTrust, DownloadCheck, ObjectState, RemoteCheck, TransferMode};
 use haul_storage::{ErrorKind, Layout, Oid, RemoteStore, StoreLimits, hash};
 
 use crate::setup::{Setup, check_remote, dir_oid, files, key, member, oid_of, stream};
@@ -341,12 +341,79 @@ async fn wrong_entity_tag_makes_the_object_be_sent_again() {
 #[tokio::test]
 async fn entity_tag_that_stays_wrong_is_a_failure() {
     let setup = Setup::new();
-    let groups = [setup.add_file("small", b"one"), setup.add_file("parts", &vec![0; 200_000])];
+    let groups = [setup.add_file("small", b"one"), setup.add_file("parts", &vec![0; 640 << 10])];
     setup.faults.fail(Operation::Put, Fault::WrongEtag, 0, usize::MAX);
     setup.faults.fail(Operation::CompleteMultipart, Fault::WrongEtag, 0, usize::MAX);
     let report = setup.push(&groups).await;
-    assert_eq!(report.failed.len(), 2);
-    assert!(report.failed.iter().all(|failed| failed.error.kind() == ErrorKind::Corrupt));
+    // What the reply to the completion says wrong, a look at the object puts right.
+    let [failed] = &report.failed[..] else { panic!("one failed: {report:?}") };
+    assert_eq!((failed.path.as_ref(), failed.error.kind()), ("small", ErrorKind::Corrupt));
+}
+
+#[tokio::test]
+async fn part_that_arrives_changed_is_sent_again_and_given_up_in_the_end() {
+    let setup = Setup::new();
+    let groups = [setup.add_file("parts", &vec![0; 640 << 10])];
+    setup.faults.fail(Operation::PutPart, Fault::Error(ErrorKind::Corrupt), 1, 1);
+    assert!(setup.push(&groups).await.is_complete());
+
+    let setup = Setup::new();
+    let groups = [setup.add_file("parts", &vec![0; 640 << 10])];
+    setup.faults.fail(Operation::PutPart, Fault::Error(ErrorKind::Corrupt), 1, usize::MAX);
+    let report = setup.push(&groups).await;
+    assert_eq!(report.failed[0].error.kind(), ErrorKind::Corrupt);
+    assert_eq!((setup.memory.n_open_uploads(), setup.memory.objects().len()), (0, 0));
+}
+
+#[tokio::test]
+async fn push_that_verifies_sends_what_the_remote_has_wrong() {
+    let mut limits = haul_storage::RemoteStore::limits(&MemoryStore::new());
+    limits.etag_is_md5 = false;
+    let mut setup = Setup::with(MemoryStore::new().with_limits(limits));
+    let group = setup.add_directory("data", &files(10, 10));
+    setup.push(&[group.clone()]).await;
+    let (member, manifest) = (key(&group.members[4].oid), key(&dir_oid(&group)));
+    for key in [&member, &manifest] {
+        let mut bytes = setup.memory.objects()[key].to_vec();
+        bytes[3] ^= 1;
+        setup.memory.insert(key, bytes);
+    }
+    assert_eq!(setup.push(&[group.clone()]).await.n_transferred, 0);
+    setup.options.remote_check = RemoteCheck::Content;
+    let report = setup.push(&[group.clone()]).await;
+    assert_eq!((report.n_transferred, report.n_healed, report.n_present), (2, 2, 9));
+    assert_eq!(setup.memory.objects()[&member], files(10, 10)[4]);
+    // Bits that turn over on the way here are no damage there.
+    setup.faults.fail_next(Operation::Get, Fault::WrongBytes);
+    assert_eq!(setup.push(&[group]).await.n_transferred, 0);
+}
+
+#[tokio::test]
+async fn push_that_is_dropped_gives_its_upload_up() {
+    for has_state in [false, true] {
+        let mut setup = Setup::new();
+        setup.options.state_dir = has_state.then(|| setup.folder.path().join("state"));
+        let groups = [setup.add_file("parts", &vec![0; 640 << 10])];
+        setup.faults.fail(Operation::PutPart, Fault::Stall, 1, usize::MAX);
+        {
+            let mut push = std::pin::pin!(setup.push(&groups));
+            while setup.remote.requests().multipart < 3 {
+                let turn = std::pin::pin!(tokio::task::yield_now());
+                futures::future::select(&mut push, turn).await;
+            }
+            assert_eq!(setup.memory.n_open_uploads(), 1);
+        }
+        // Bounded: the upload is given up by a task of its own.
+        for _ in 0..5000 {
+            if setup.memory.n_open_uploads() == 0 {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+        assert_eq!(setup.memory.n_open_uploads(), 0);
+        setup.faults.heal();
+        assert!(setup.push(&groups).await.is_complete());
+    }
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use haul_repo::ops::{self, PushOptions};
+use haul_storage::transfer::RemoteCheck;
 
 use super::message::Outcome;
 use super::{Direction, RemoteTransfer, ReportArgs, check, warn_of_missing, warn_of_skipped};
@@ -26,6 +27,9 @@ pub(crate) struct PushArgs {
     /// is missing stays missing
     #[arg(long)]
     trust_dir: bool,
+    /// Read what is on the remote, and send what is damaged again
+    #[arg(long, conflicts_with = "trust_dir")]
+    verify: bool,
     #[command(flatten)]
     report: ReportArgs,
     #[command(flatten)]
@@ -43,6 +47,7 @@ impl PushArgs {
             jobs: self.remote.n_jobs(),
             mode: self.report.mode(),
             trust_dir: self.trust_dir,
+            remote_check: if self.verify { RemoteCheck::Content } else { RemoteCheck::Listing },
             select: self.select.into_options(self.glob),
             wait: context.lock_wait(),
             cancel: context.cancellation(),

@@ -76,7 +76,10 @@ pub(in crate::ops) async fn fetch(
                 object.path,
                 batch.store.location()
             );
-            object.error = haul_storage::Error::new(ErrorKind::Corrupt, message);
+            object.error = haul_storage::Error::new(ErrorKind::Corrupt, message).with_hint(
+                "run `haul push --verify` where the data is good, and commit the metafiles: it reads what is on the \
+                 remote, and sends what is damaged as a new version",
+            );
         }
     }
     if options.mode == TransferMode::Execute && report.is_complete() {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use haul_storage::ErrorKind;
-use haul_storage::transfer::{RequestCounts, TransferMode, TransferOptions, TransferReport};
+use haul_storage::transfer::{RemoteCheck, RequestCounts, TransferMode, TransferOptions, TransferReport};
 use haul_storage::versions::{self, NewVersion, RecordedState, RecordedVersion, VersionUpload};
 
 use super::file::{OutFile, files_of};
@@ -155,9 +155,11 @@ async fn lacking(
     }
     let jobs = batch.jobs(options.jobs);
     let (states, counts) = versions::look_up(batch.store.as_ref(), &recorded, jobs).await?;
-    for ((at, index, sent), state) in known.into_iter().zip(states) {
+    let damaged = damaged(batch, work, &known, &recorded, options).await?;
+    for (((at, index, sent), state), is_damaged) in known.into_iter().zip(states).zip(damaged) {
         let OutFile { layout, oid, .. } = work[at].files[index];
         let is_there = match state {
+            _ if is_damaged => false,
             RecordedState::Latest | RecordedState::Superseded => true,
             // What stands in a metafile was seen by somebody; what a journal says has to be seen again.
             RecordedState::Unknown => sent.is_none(),
@@ -173,6 +175,26 @@ async fn lacking(
     }
     places.sort_unstable();
     Ok((places, counts))
+}
+
+/// Reads the recorded versions, if that is wanted; says which of them are damaged, or gone.
+async fn damaged(
+    batch: &VersionedBatch,
+    work: &[Work<'_>],
+    known: &[(usize, usize, Option<NewVersion>)],
+    recorded: &[RecordedVersion],
+    options: &TransferOptions,
+) -> Result<Vec<bool>> {
+    if options.remote_check == RemoteCheck::Listing {
+        return Ok(vec![false; known.len()]);
+    }
+    let named = known.iter().zip(recorded).map(|((at, index, _), version)| {
+        let file = &work[*at].files[*index];
+        (version.clone(), file.layout, file.oid)
+    });
+    let named: Vec<_> = named.collect();
+    let are_right = versions::verify(&batch.store, &named, batch.jobs(options.jobs), &options.cancel).await?;
+    Ok(are_right.into_iter().map(|is_right| !is_right).collect())
 }
 
 /// Fills in the sizes of files that were not sent, as far as the cache knows them.

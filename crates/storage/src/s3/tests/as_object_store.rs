@@ -143,3 +143,58 @@ async fn error_under_a_200_is_seen_in_a_copy_and_what_passes_is_tried_again() {
     server.push(reply(200, " \n<Error><Code>AccessDenied</Code></Error>"));
     assert!(store.copy(&path("a"), &path("b")).await.is_err());
 }
+
+#[tokio::test(start_paused = true)]
+async fn object_that_an_attempt_with_a_lost_reply_put_is_not_in_the_way() {
+    let content = hex::encode(crate::hash::md5(b"x"));
+    let taken = || reply(412, "<Error><Code>PreconditionFailed</Code></Error>");
+    let there = |tag: &str| reply(200, "").with("content-length", "1").with("etag", &format!("\"{tag}\""));
+    let update =
+        PutMode::Update(object_store::UpdateVersion { e_tag: Some("\"old\"".into()), version: None });
+    for mode in [PutMode::Create, update] {
+        let is_create = matches!(mode, PutMode::Create);
+        let options_of = || PutOptions { mode: mode.clone(), ..PutOptions::default() };
+        let (server, store) = store(options());
+        server.push_error(TransportErrorKind::Broken);
+        server.push(taken());
+        server.push(there(&content).with("x-amz-version-id", "v"));
+        let put = store.put_opts(&path("k"), "x".into(), options_of()).await.unwrap();
+        assert_eq!((put.e_tag, put.version.as_deref()), (Some(format!("\"{content}\"")), Some("v")));
+
+        // Somebody else's.
+        server.push_error(TransportErrorKind::Broken);
+        server.push(taken());
+        server.push(there("00000000000000000000000000000000"));
+        let error = store.put_opts(&path("k"), "x".into(), options_of()).await.unwrap_err();
+        let is_conflict = |error: &Error| {
+            matches!(error, Error::AlreadyExists { .. }) && is_create
+                || matches!(error, Error::Precondition { .. }) && !is_create
+        };
+        assert!(is_conflict(&error), "{error}");
+
+        // The tag of an encrypted object does not tell whose it is, nor does a look that fails.
+        for look in [there(&content).with("x-amz-server-side-encryption", "aws:kms"), reply(403, "")] {
+            server.push_error(TransportErrorKind::Broken);
+            server.push(taken());
+            server.push(look);
+            let error = store.put_opts(&path("k"), "x".into(), options_of()).await.unwrap_err();
+            assert!(matches!(error, Error::Generic { .. }) && !is_conflict(&error), "{error}");
+        }
+        // Nothing was sent before that could have put it.
+        server.push(taken());
+        let error = store.put_opts(&path("k"), "x".into(), options_of()).await.unwrap_err();
+        assert!(is_conflict(&error), "{error}");
+        server.take();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn copy_whose_reply_is_lost_is_made_again() {
+    let (server, store) = store(options());
+    server.push_error(TransportErrorKind::Broken);
+    server.push(reply(200, "<CopyObjectResult><ETag>\"x\"</ETag></CopyObjectResult>"));
+    store.copy(&path("a"), &path("c")).await.unwrap();
+    assert_eq!(server.take().len(), 2);
+    server.push(reply(200, "<html></html>"));
+    store.copy(&path("a"), &path("c")).await.unwrap_err();
+}

@@ -16,7 +16,7 @@ async fn every_amazon_header_is_signed() {
     options.customer_key = Some(CustomerKey::new("AES256", &[7; 32]).unwrap());
     options.checksums = Checksums::WhenSupported;
     let (server, store) = store(options);
-    server.push(reply(200, ""));
+    server.push(reply(200, "").with("etag", "\"tag\""));
     store.put("k", &body("hello"), Some(&crate::hash::md5(b"hello"))).await.unwrap();
     let request = &server.take()[0];
     assert_eq!(request.url, "http://server:9000/data/p/k");
@@ -44,7 +44,7 @@ async fn body_over_tls_is_not_hashed_and_anonymous_requests_are_not_signed() {
     let mut with_tls = options();
     with_tls.endpoint_url = Some(Located::default_value("https://server".into()));
     let (server, store) = store(with_tls);
-    server.push(reply(200, ""));
+    server.push(reply(200, "").with("etag", "\"tag\""));
     store.put("k", &body("hello"), None).await.unwrap();
     assert_eq!(header(&server.take()[0], "x-amz-content-sha256"), "UNSIGNED-PAYLOAD");
 
@@ -63,7 +63,7 @@ async fn expired_credentials_are_renewed_and_every_attempt_is_signed_anew() {
     let (server, store) = store(options());
     server.push(reply(503, SLOW_DOWN));
     server.push(reply(400, "<Error><Code>ExpiredToken</Code></Error>"));
-    server.push(reply(200, ""));
+    server.push(reply(200, "").with("etag", "\"tag\""));
     store.put("k", &body("hello"), None).await.unwrap();
     let requests = server.take();
     let keys: Vec<&str> = requests
@@ -83,8 +83,8 @@ async fn bucket_in_another_region_is_followed_there_once_and_for_all() {
     server.push(
         reply(301, "").with("x-amz-bucket-region", "eu-west-3").with("location", "https://evil.example.org"),
     );
-    server.push(reply(200, ""));
-    server.push(reply(200, ""));
+    server.push(reply(200, "").with("etag", "\"tag\""));
+    server.push(reply(200, "").with("etag", "\"tag\""));
     store.put("k", &body("x"), None).await.unwrap();
     store.put("k", &body("x"), None).await.unwrap();
     assert_eq!(store.region(), "eu-west-3");
@@ -121,7 +121,8 @@ async fn checksums_of_parts_are_announced_sent_and_told_again() {
         server.push(reply(200, listed));
         server.push(reply(200, done));
         let id = store.create_multipart("k").await.unwrap();
-        let mut parts = vec![store.put_part("k", &id, 1, &body("hello")).await.unwrap()];
+        let mut parts =
+            vec![store.put_part("k", &id, 1, &body("hello"), &crate::hash::md5(b"hello")).await.unwrap()];
         parts.extend(store.list_parts("k", &id).await.unwrap().unwrap());
         store.complete_multipart("k", &id, &parts).await.unwrap();
         let requests = server.take();
@@ -141,7 +142,7 @@ async fn checksums_of_parts_are_announced_sent_and_told_again() {
 #[tokio::test(start_paused = true)]
 async fn error_under_a_200_is_an_error() {
     let (server, store) = store(options());
-    let parts = [UploadedPart { number: 1, etag: "\"a\"".into(), crc32: None, size_bytes: 1 }];
+    let parts = [UploadedPart { number: 1, etag: "\"a\"".into(), md5: None, crc32: None, size_bytes: 1 }];
     server.push(reply(200, &format!("   \n{SLOW_DOWN}")));
     server.push(reply(
         200,
@@ -159,8 +160,13 @@ async fn error_under_a_200_is_an_error() {
 async fn completion_whose_reply_got_lost_is_recognised_by_the_entity_tag_of_its_parts() {
     let (server, store) = store(options());
     let md5 = crate::hash::md5(b"part");
-    let parts =
-        [UploadedPart { number: 1, etag: format!("\"{}\"", hex::encode(md5)), crc32: None, size_bytes: 7 }];
+    let parts = [UploadedPart {
+        number: 1,
+        etag: format!("\"{}\"", hex::encode(md5)),
+        md5: None,
+        crc32: None,
+        size_bytes: 7,
+    }];
     let of_parts = format!("\"{}-1\"", hex::encode(crate::hash::md5(&md5)));
     let gone = || reply(404, "<Error><Code>NoSuchUpload</Code></Error>");
     let there = |etag: &str| reply(200, "").with("content-length", "7").with("etag", etag);
@@ -184,7 +190,7 @@ async fn completion_whose_reply_got_lost_is_recognised_by_the_entity_tag_of_its_
     assert_eq!(error.kind(), ErrorKind::NotFound, "nothing was sent that could have completed it");
     assert_eq!(server.take().len(), 1);
 
-    let opaque = [UploadedPart { number: 1, etag: "\"abc\"".into(), crc32: None, size_bytes: 7 }];
+    let opaque = [UploadedPart { number: 1, etag: "\"abc\"".into(), md5: None, crc32: None, size_bytes: 7 }];
     server.push_error(TransportErrorKind::Broken);
     server.push(gone());
     let error = store.complete_multipart("k", "id", &opaque).await.unwrap_err();
@@ -253,7 +259,7 @@ async fn listener_hears_of_each_attempt_that_the_server_cannot_keep_up_with() {
     server.push_error(TransportErrorKind::ReadTimeout);
     server.push(reply(500, ""));
     server.push(reply(429, ""));
-    server.push(reply(200, ""));
+    server.push(reply(200, "").with("etag", "\"tag\""));
     store.put("k", &body("hello"), None).await.unwrap();
     assert_eq!(heard.0.load(std::sync::atomic::Ordering::Relaxed), 3);
 }
@@ -287,7 +293,7 @@ async fn clock_of_the_server_is_taken_over() {
     let (server, store) = store(options());
     let body_text = "<Error><Code>RequestTimeTooSkewed</Code></Error>";
     server.push(reply(403, body_text).with("date", "Thu, 01 Jan 2032 00:00:00 GMT"));
-    server.push(reply(200, ""));
+    server.push(reply(200, "").with("etag", "\"tag\""));
     store.put("k", &body("x"), None).await.unwrap();
     let requests = server.take();
     let date = header(&requests[1], "x-amz-date");
@@ -387,4 +393,93 @@ async fn upload_that_arrived_changed_is_noticed() {
     assert!(store.limits().etag_is_md5);
     store.put("k", &body("hello"), Some(&md5)).await.unwrap();
     assert!(!store.limits().etag_is_md5, "the bucket encrypts by itself");
+}
+
+#[tokio::test(start_paused = true)]
+async fn part_goes_with_its_md5_and_is_sent_again_where_it_arrived_changed() {
+    let (server, store) = store(options());
+    let md5 = crate::hash::md5(b"hello");
+    let good = format!("\"{}\"", hex::encode(md5));
+    server.push(reply(400, "<Error><Code>BadDigest</Code></Error>"));
+    server.push(reply(200, "").with("etag", &good));
+    let part = store.put_part("k", "id", 1, &body("hello"), &md5).await.unwrap();
+    assert_eq!((part.etag, part.md5), (good, Some(md5)));
+    let requests = server.take();
+    assert_eq!(requests.len(), 2);
+    assert!(requests.iter().all(|request| header(request, "content-md5") == "XUFAKrxLKna5cZ2REBfFkg=="));
+
+    server.push(reply(200, "").with("etag", "\"00000000000000000000000000000000\""));
+    let error = store.put_part("k", "id", 1, &body("hello"), &md5).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "the tag is that of other bytes");
+    for _ in 0..3 {
+        server.push(reply(400, "<Error><Code>BadDigest</Code></Error>"));
+    }
+    let error = store.put_part("k", "id", 1, &body("hello"), &md5).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+}
+
+#[tokio::test]
+async fn completion_goes_with_its_md5() {
+    let (server, store) = store(options());
+    let parts = [UploadedPart { number: 1, etag: "\"a\"".into(), md5: None, crc32: None, size_bytes: 1 }];
+    server.push(reply(
+        200,
+        "<CompleteMultipartUploadResult><ETag>\"abc-1\"</ETag></CompleteMultipartUploadResult>",
+    ));
+    store.complete_multipart("k", "id", &parts).await.unwrap();
+    let request = &server.take()[0];
+    let digest = crate::hash::md5(request.payload.in_memory().unwrap());
+    let expected = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, digest);
+    assert_eq!(header(request, "content-md5"), expected);
+}
+
+#[tokio::test]
+async fn upload_counts_only_with_the_reply_of_an_s3_server() {
+    const PAGE: &str = "<!DOCTYPE html><html><head><title>Welcome</title></head></html>";
+    let md5 = crate::hash::md5(b"hello");
+    let parts = [UploadedPart { number: 1, etag: "\"a\"".into(), md5: None, crc32: None, size_bytes: 1 }];
+    let (server, store) = store(options());
+    for page in ["", PAGE] {
+        server.push(reply(200, page));
+        let error = store.put("k", &body("hello"), Some(&md5)).await.unwrap_err();
+        assert!(error.to_string().contains("http://server:9000"), "{error}");
+        server.push(reply(200, page));
+        store.put_part("k", "id", 1, &body("hello"), &md5).await.unwrap_err();
+        server.push(reply(200, page));
+        store.create_multipart("k").await.unwrap_err();
+        server.push(reply(200, page));
+        store.complete_multipart("k", "id", &parts).await.unwrap_err();
+    }
+    server.push(reply(200, "<CompleteMultipartUploadResult></CompleteMultipartUploadResult>"));
+    store.complete_multipart("k", "id", &parts).await.unwrap_err();
+    server.push(reply(200, PAGE));
+    let error = store.abort_multipart("k", "id").await.unwrap_err();
+    assert!(std::error::Error::source(&error).unwrap().to_string().contains("with the title `Welcome`"));
+    server.push(reply(200, PAGE));
+    store.list_page("", &ListFrom::Start).await.unwrap_err();
+    server.push(reply(200, "").with("content-type", "text/html").with("content-length", "5"));
+    store.head("k").await.unwrap_err();
+    server.push(reply(200, PAGE).with("content-type", "text/html; charset=utf-8"));
+    let error = store.get("k", None, None).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    server.take();
+}
+
+#[tokio::test]
+async fn bucket_that_encrypts_is_known_from_the_start_of_an_upload() {
+    const CREATED: &str =
+        "<InitiateMultipartUploadResult><UploadId>id</UploadId></InitiateMultipartUploadResult>";
+    let md5 = crate::hash::md5(b"hello");
+    let kms = |reply: Scripted| reply.with("x-amz-server-side-encryption", "aws:kms");
+    let opaque = "\"00000000000000000000000000000000\"";
+    for is_told_at_once in [true, false] {
+        let (server, store) = store(options());
+        server.push(if is_told_at_once { kms(reply(200, CREATED)) } else { reply(200, CREATED) });
+        server.push(kms(reply(200, "").with("etag", opaque)));
+        let id = store.create_multipart("k").await.unwrap();
+        assert_eq!(store.limits().etag_is_md5, !is_told_at_once);
+        store.put_part("k", &id, 1, &body("hello"), &md5).await.unwrap();
+        assert!(!store.limits().etag_is_md5);
+        server.take();
+    }
 }

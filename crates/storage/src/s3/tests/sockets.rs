@@ -94,7 +94,7 @@ async fn slow_upload_that_moves_is_not_killed() {
             stream.read_exact(&mut buffer[..wanted]).await?;
             remaining -= wanted;
         }
-        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await
+        stream.write_all(b"HTTP/1.1 200 OK\r\nETag: \"tag\"\r\nContent-Length: 0\r\n\r\n").await
     })
     .await;
     let folder = tempfile::tempdir().unwrap();

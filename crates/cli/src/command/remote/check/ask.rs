@@ -41,8 +41,10 @@ impl Findings {
             "checksums",
             State::Info,
             match connection.options.checksums {
-                Checksums::WhenSupported => "Content-MD5 and CRC-32 on every upload",
-                Checksums::WhenRequired => "Content-MD5 on every upload, which every server takes",
+                Checksums::WhenSupported => "Content-MD5 and CRC-32 on every object and every part",
+                Checksums::WhenRequired => {
+                    "Content-MD5 on every object and every part, which every server takes"
+                }
             },
         );
         let credentials = connection.credentials.credentials().await;
