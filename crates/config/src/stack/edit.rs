@@ -12,6 +12,7 @@ use super::{AddRemote, ConfigStack, Edited, Notice, not_found, write};
 use crate::error::stands_at;
 use crate::ini::{Document, Unquotable, Value};
 use crate::remote::{dereference, rules, written};
+use crate::schema::values::boolean;
 use crate::schema::{self, validate};
 use crate::{Env, Error, KeyPath, Level, Place, Result, SectionName, keys};
 
