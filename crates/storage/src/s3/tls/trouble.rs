@@ -1,8 +1,10 @@
 //! Why a handshake failed, and what to change.
 
-use std::error::Error as StdError;
+use std::path::PathBuf;
 
+use haul_config::Located;
 use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
+use url::{Host, Url};
 
 use super::bundle;
 use super::certificate::Certificate;
@@ -12,8 +14,6 @@ use crate::s3::options::{ServerTrust, from_origin};
 /// What haul can do, for servers that can do nothing of it.
 const ABILITIES: &str = "haul speaks TLS 1.3, and TLS 1.2 with ECDHE and AES-GCM or ChaCha20-Poly1305, with servers whose \
                          key is RSA of 2048 bits or more, P-256, P-384 or Ed25519";
-/// Makes a key and certificate that every client takes.
-const NEW_CERTIFICATE: &str = "`openssl req -x509 -newkey rsa:2048 -nodes -days 365 -subj /CN=HOST -addext subjectAltName=DNS:HOST,IP:ADDRESS`";
 
 /// Why a handshake failed, as far as the user can do something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub(crate) enum TlsTrouble {
     Purpose,
     /// The certificate has a form or a key that haul cannot check.
     Certificate,
+    /// The certificate is of version 1, and not trusted itself.
+    Version1,
     /// Nobody who is trusted signed the certificate.
     Untrusted,
 }
@@ -65,14 +67,18 @@ impl TlsTrouble {
                     Self::Purpose
                 }
                 CertificateError::UnknownIssuer => Self::Untrusted,
-                CertificateError::BadEncoding
+                // So ring calls a key that is too short, too.
+                CertificateError::BadSignature
+                | CertificateError::BadEncoding
                 | CertificateError::UnhandledCriticalExtension
                 | CertificateError::UnsupportedSignatureAlgorithmContext { .. }
                 | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
                     Self::Certificate
                 }
-                CertificateError::Other(other) => match webpki_name(&other.0) {
+                // rustls has no names for these.
+                CertificateError::Other(other) => match format!("{:?}", other.0).as_str() {
                     "CaUsedAsEndEntity" => Self::Untrusted,
+                    "UnsupportedCertVersion" => Self::Version1,
                     _ => Self::Certificate,
                 },
                 _ => return None,
@@ -108,22 +114,12 @@ pub(crate) fn hint(subject: &Subject<'_>, trouble: Option<TlsTrouble>) -> String
         ServerTrust::CaBundle(path) => Some(path),
         ServerTrust::System | ServerTrust::Anyone => None,
     };
+    let new_certificate = new_certificate(subject);
     match trouble {
         Some(TlsTrouble::NothingInCommon) => {
-            let keys: Vec<String> = bundle
-                .and_then(|path| bundle::read(&path.value).ok())
-                .unwrap_or_default()
-                .iter()
-                .filter_map(|certificate| Certificate::parse(certificate)?.unsupported_key())
-                .collect();
-            let reason = match (keys.first(), bundle) {
-                (Some(key), Some(path)) => {
-                    format!("the certificate in `{}` has {key}; ", path.value.display())
-                }
-                _ => String::new(),
-            };
+            let reason = unsupported_key(bundle);
             format!(
-                "{reason}{ABILITIES}; allow one of these on the server, or make it another key: {NEW_CERTIFICATE}"
+                "{reason}{ABILITIES}; allow one of these on the server, or make it another key: {new_certificate}"
             )
         }
         Some(TlsTrouble::OldVersion) => {
@@ -134,19 +130,24 @@ pub(crate) fn hint(subject: &Subject<'_>, trouble: Option<TlsTrouble>) -> String
             subject.modify(&format!("endpointurl {}", without_tls(subject)))
         ),
         Some(TlsTrouble::Dates) => {
-            format!("set this machine's clock, or make the server a new certificate: {NEW_CERTIFICATE}")
+            format!("set this machine's clock, or make the server a new certificate: {new_certificate}")
         }
         Some(TlsTrouble::Name) => format!(
             "use a name of the certificate in the endpoint ({}), or make the server one for this name: \
-             {NEW_CERTIFICATE}",
+             {new_certificate}",
             subject.modify("endpointurl https://NAME:PORT")
         ),
         Some(TlsTrouble::Purpose) => {
-            format!("the certificate is not for a server; make it another: {NEW_CERTIFICATE}")
+            format!("the certificate is not for a server; make it another: {new_certificate}")
         }
         Some(TlsTrouble::Certificate) => {
-            format!("haul cannot check this kind of certificate; make the server another: {NEW_CERTIFICATE}")
+            let reason = unsupported_key(bundle);
+            format!("{reason}haul cannot check this certificate; make the server another: {new_certificate}")
         }
+        Some(TlsTrouble::Version1) => format!(
+            "the certificate is of version 1; have its authority sign it with extensions (`-extfile` of \
+             `openssl x509 -req`), or make the server another: {new_certificate}"
+        ),
         Some(TlsTrouble::Untrusted) | None => match bundle {
             Some(path) => format!(
                 "the CA bundle `{}`{} does not certify this server; name the server's certificate, or that of its \
@@ -168,9 +169,27 @@ fn without_tls(subject: &Subject<'_>) -> String {
     subject.endpoint.origin().replacen("https://", "http://", 1)
 }
 
-/// Returns the name of an error of webpki that rustls has no name for.
-fn webpki_name(error: &(impl StdError + ?Sized)) -> &'static str {
-    if format!("{error:?}").contains("CaUsedAsEndEntity") { "CaUsedAsEndEntity" } else { "" }
+/// Returns the command that makes a key, and a certificate of it for this server, that haul and DVC take.
+fn new_certificate(subject: &Subject<'_>) -> String {
+    let url = Url::parse(&subject.endpoint.origin()).ok();
+    let (host, kind) = match url.as_ref().and_then(Url::host) {
+        Some(Host::Domain(name)) => (name.to_owned(), "DNS"),
+        Some(Host::Ipv4(address)) => (address.to_string(), "IP"),
+        Some(Host::Ipv6(address)) => (address.to_string(), "IP"),
+        None => ("HOST".to_owned(), "DNS"),
+    };
+    format!(
+        "`openssl req -x509 -newkey rsa:2048 -nodes -days 365 -subj /CN={host} -addext subjectAltName={kind}:{host} \
+         -keyout private.key -out public.crt`"
+    )
+}
+
+/// Names the key of a configured certificate where haul cannot check what it signs.
+fn unsupported_key(bundle: Option<&Located<PathBuf>>) -> String {
+    let Some(path) = bundle else { return String::new() };
+    let certificates = bundle::read(&path.value).unwrap_or_default();
+    let key = certificates.iter().find_map(|certificate| Certificate::parse(certificate)?.unsupported_key());
+    key.map(|key| format!("the certificate in `{}` has {key}; ", path.value.display())).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -205,6 +224,7 @@ mod tests {
             (CertificateError::NotValidForName.into(), Some(TlsTrouble::Name)),
             (CertificateError::InvalidPurpose.into(), Some(TlsTrouble::Purpose)),
             (CertificateError::UnknownIssuer.into(), Some(TlsTrouble::Untrusted)),
+            (CertificateError::BadSignature.into(), Some(TlsTrouble::Certificate)),
             (CertificateError::Revoked.into(), None),
             (Error::DecryptError, None),
         ] {

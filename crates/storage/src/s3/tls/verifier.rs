@@ -10,6 +10,7 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
 use super::certificate::{Certificate, Validity};
+use super::trouble::TlsTrouble;
 
 /// Believes a server that a trusted certificate signed, and one that shows a trusted certificate itself.
 ///
@@ -115,6 +116,9 @@ impl ServerCertVerifier for Verifier {
         };
         if self.trusted.iter().any(|trusted| trusted == end_entity) {
             return self.check_trusted(end_entity, server_name, now);
+        }
+        if TlsTrouble::of(&error) == Some(TlsTrouble::Untrusted) {
+            return Err(CertificateError::UnknownIssuer.into());
         }
         // The name is looked at last: the chain is right.
         let is_only_the_name = matches!(
@@ -246,7 +250,8 @@ mod tests {
         assert_eq!(dates(Duration::ZERO), CertificateError::NotValidYet);
         assert_eq!(dates(CENTURY * 2), CertificateError::Expired);
         // Another one for the same name is a stranger.
-        assert!(check(SELF_SIGNED, COMMON_NAME, "localhost", TODAY).is_err());
+        let stranger = check(SELF_SIGNED, COMMON_NAME, "localhost", TODAY).unwrap_err();
+        assert_eq!(stranger, CertificateError::UnknownIssuer.into());
         assert!(check(COMMON_NAME, SELF_SIGNED, "localhost", TODAY).is_err());
         assert!(check(AUTHORITY, SELF_SIGNED, "localhost", TODAY).is_err());
     }
