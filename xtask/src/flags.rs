@@ -28,7 +28,7 @@ xflags::xflags! {
         cmd tidy {}
         /// Run the tests against real S3 servers; MinIO is built if it is not found.
         cmd integration {
-            /// Comma-separated servers (default `minio`; `all` is every server this machine can run).
+            /// Comma-separated servers (default `minio,minio-tls`; `all` is every server this machine can run).
             optional --servers servers: String
             /// Only tests whose name contains this.
             optional --filter filter: String

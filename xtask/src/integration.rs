@@ -24,7 +24,7 @@ const ALL: &[&str] = &[
 
 pub(crate) fn run(project: &Project, options: &flags::Integration) -> Result<()> {
     let servers = match options.servers.as_deref() {
-        None => vec!["minio"],
+        None => vec!["minio", "minio-tls"],
         Some("all") => ALL.to_vec(),
         Some(list) => list.split(',').map(str::trim).collect(),
     };

@@ -384,6 +384,37 @@ mod tests {
     }
 
     #[test]
+    fn server_that_refuses_the_newer_listing_is_met_with_the_option_for_the_older() {
+        let mut options = S3Options::new("data");
+        options.remote_name = Some("store".into());
+        let endpoint = Endpoint::resolve(&options).unwrap();
+        let list = |options: &S3Options, op: Op, status: u16, code: &str| {
+            let subject = Subject { op, key: None, options, endpoint: &endpoint, n_attempts: 1 };
+            let mut failure = ServerFailure::default();
+            failure.reply.status = status;
+            failure.reply.code = (!code.is_empty()).then(|| code.to_owned());
+            let error = describe(&subject, Failure::Server(failure));
+            error.hint().is_some_and(|hint| hint.contains("`haul remote modify store listobjects true`"))
+        };
+        for (status, code) in [
+            (501, "NotImplemented"),
+            (501, ""),
+            (400, "InvalidArgument"),
+            (400, ""),
+            (405, "MethodNotAllowed"),
+        ] {
+            assert!(list(&options, Op::List, status, code), "{status} {code}");
+            assert!(!list(&options, Op::Put, status, code), "{status} {code}");
+        }
+        for (status, code) in [(400, "ExpiredToken"), (403, "AccessDenied"), (404, "NoSuchBucket"), (503, "")]
+        {
+            assert!(!list(&options, Op::List, status, code), "{status} {code}");
+        }
+        options.list_api = ListApi::V1;
+        assert!(!list(&options, Op::List, 501, "NotImplemented"), "it is set already");
+    }
+
+    #[test]
     fn timeout_names_endpoint_option_value_and_place() {
         let error =
             describe_with(Failure::Transport(TransportError::new(TransportErrorKind::ReadTimeout, "x")));
