@@ -46,6 +46,58 @@ fn secrets_of_config_are_not_printed_by_any_command_at_full_verbosity() {
 }
 
 #[test]
+fn what_is_not_known_to_be_harmless_is_masked() {
+    let mut environment = environment();
+    environment.guard_secret(SECRET);
+    environment.guard_secret("hunter2secret");
+    let repo = environment.repository("repo");
+    for config in [
+        // The name of the remote holds a dot.
+        format!("['remote \"my.store\"']\n    url = s3://bucket/x\n    secret_access_key = {SECRET}\n"),
+        // The section is not written as it should be, in each way that DVC takes for another section.
+        format!("[remote.my.store]\n    secret_access_key = {SECRET}\n"),
+        format!("[\"remote my.store\"]\n    secret_access_key = {SECRET}\n"),
+        format!(
+            "['remote \"a\"']\n    url = s3://bucket/x\n    [[inner]]\n    secret_access_key = {SECRET}\n"
+        ),
+        // The option is misspelt, of another kind of remote, or of nothing that there is.
+        format!("['remote \"a\"']\n    url = s3://bucket/x\n    secret_acces_key = {SECRET}\n"),
+        format!("['remote \"a\"']\n    url = webdav://h/x\n    bearer_token_command = {SECRET}\n"),
+        format!("['remote \"a\"']\n    url = webdav://h/x\n    custom_auth_header = {SECRET}\n"),
+        format!("['db \"a.b\"']\n    url = postgresql://h/d?password={SECRET}\n    password = {SECRET}\n"),
+        format!("[studio]\n    token = {SECRET}\n    url = https://me:{PASSWORD}@host/\n"),
+        format!("[new_in_dvc]\n    token = {SECRET}\n"),
+        format!("[core]\n    api_key = {SECRET}\n"),
+        // A secret over two lines, and lines that are no options at all.
+        format!("['remote \"a\"']\n    secret_access_key = \"\"\"{SECRET}\n{SECRET}\"\"\"\n"),
+        format!("['remote \"a\"']\n    secret_access_key: {SECRET}\n"),
+        format!("['remote \"a\"']\n    secret_access_key =\n    {SECRET}\n"),
+    ] {
+        repo.write(".dvc/config.local", &config);
+        for line in [
+            &["config", "--list"][..],
+            &["config", "--list", "--show-origin", "-vv"],
+            &["config", "--list", "--json"],
+            &["remote", "list", "-vv"],
+            &["remote", "show", "a", "-vv"],
+            &["remote", "show", "my.store", "--all", "--json"],
+            &["remote", "modify", "a", "jobs", "3", "-vv"],
+            &["push", "-vv"],
+            &["status", "-c", "--json"],
+        ] {
+            // The harness searches the output for the secrets.
+            repo.haul(line);
+        }
+    }
+    repo.write(
+        ".dvc/config.local",
+        format!("['remote \"my.store\"']\n    secret_access_key = {SECRET}\n    region = eu\n"),
+    );
+    let listed = repo.haul(["config", "--list"]).success();
+    listed.stdout_has(&["remote.my.store.secret_access_key=****", "remote.my.store.region=eu"]);
+}
+
+#[test]
 fn secrets_are_not_printed_when_the_server_refuses_or_breaks() {
     let mut environment = environment();
     for secret in [SECRET, TOKEN] {

@@ -5,7 +5,7 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use haul_config::{ConfigPaths, ConfigStack, Env, KeyPath, keys};
+use haul_config::{ConfigPaths, ConfigStack, Env};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let env = Env::from_process()?;
@@ -13,7 +13,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let stack = ConfigStack::load(&ConfigPaths::new(&env, Some(&repository.join(".dvc"))), &env)?;
     let mut stdout = std::io::stdout().lock();
     for option in stack.list(None)? {
-        let is_secret = KeyPath::parse(&option.key).is_ok_and(|key| keys::is_secret(&key));
+        let is_secret = !option.is_harmless;
         let value = if is_secret { "***".to_owned() } else { option.value.value.to_string() };
         let note = if option.overridden { "  (overridden)" } else { "" };
         writeln!(stdout, "{} = {value}  # {}{note}", option.key, option.value.origin)?;

@@ -3,10 +3,14 @@
 /// What stands for a password.
 const MASK: &str = "****";
 
+/// Schemes whose URLs have a query, and no file name with a `?` in it: signatures and tokens stand there.
+const WITH_QUERY: [&str; 8] =
+    ["http", "https", "webdav", "webdavs", "azure", "postgresql", "postgres", "mysql"];
+
 /// Schemes whose URLs hold a user name for nothing but to give a secret away: many tokens are typed as a name.
 const NAMES_ARE_SECRET: [&str; 3] = ["http", "https", "s3"];
 
-/// Returns a text as it may be shown: the passwords of all URLs in it are masked.
+/// Returns a text as it may be shown: the passwords of all URLs in it are masked, and the values in their queries.
 ///
 /// Every URL that a person wrote goes through here on its way to an output, an error or a log.
 ///
@@ -16,7 +20,7 @@ const NAMES_ARE_SECRET: [&str; 3] = ["http", "https", "s3"];
 /// assert_eq!(mask_urls("s3://bucket/me:pw@key"), "s3://bucket/me:pw@key");
 /// ```
 pub fn mask_urls(text: &str) -> String {
-    if !text.contains('@') {
+    if !text.contains(['@', '?']) {
         return text.to_owned();
     }
     let mut shown = String::with_capacity(text.len());
@@ -30,12 +34,15 @@ pub fn mask_urls(text: &str) -> String {
             .map_or(0, |last| last + scheme[last..].chars().next().map_or(0, char::len_utf8));
         let end = after.find(is_outside).unwrap_or(after.len());
         let (url, behind) = after.split_at(end);
-        match user_info(url) {
-            Some(length) => {
-                shown.push_str(&masked(&url[..length], &scheme[start..]));
-                shown.push_str(&url[length..]);
+        let scheme = &scheme[start..];
+        let length = user_info(url).unwrap_or(0);
+        shown.push_str(&masked(&url[..length], scheme));
+        match url[length..].split_once('?') {
+            Some((place, query)) if is_one_of(scheme, &WITH_QUERY) => {
+                shown.push_str(place);
+                push_query(query, &mut shown);
             }
-            None => shown.push_str(url),
+            _ => shown.push_str(&url[length..]),
         }
         rest = behind;
     }
@@ -71,9 +78,34 @@ fn user_info(url: &str) -> Option<usize> {
 fn masked(user_info: &str, scheme: &str) -> String {
     match user_info.split_once(':') {
         Some((user, _)) => format!("{user}:{MASK}"),
-        None if NAMES_ARE_SECRET.contains(&scheme.to_ascii_lowercase().as_str()) => MASK.to_owned(),
+        None if !user_info.is_empty() && is_one_of(scheme, &NAMES_ARE_SECRET) => MASK.to_owned(),
         None => user_info.to_owned(),
     }
+}
+
+/// Adds a query with all its values masked; what has no name is a value.
+fn push_query(query: &str, shown: &mut String) {
+    let (query, fragment) = query.split_once('#').map_or((query, None), |(query, rest)| (query, Some(rest)));
+    for (index, parameter) in query.split('&').enumerate() {
+        shown.push(if index == 0 { '?' } else { '&' });
+        match parameter.split_once('=') {
+            Some((name, _)) => {
+                shown.push_str(name);
+                shown.push('=');
+                shown.push_str(MASK);
+            }
+            None if parameter.is_empty() => {}
+            None => shown.push_str(MASK),
+        }
+    }
+    if let Some(fragment) = fragment {
+        shown.push('#');
+        shown.push_str(if fragment.is_empty() { "" } else { MASK });
+    }
+}
+
+fn is_one_of(scheme: &str, schemes: &[&str]) -> bool {
+    schemes.contains(&scheme.to_ascii_lowercase().as_str())
 }
 
 fn is_of_scheme(character: char) -> bool {
@@ -107,6 +139,11 @@ mod tests {
             ("s3://arn:aws:s3:eu-west-1:1:accesspoint/x@y", "s3://arn:aws:s3:eu-west-1:1:accesspoint/x@y"),
             ("http://[::1]:9000/a@b", "http://[::1]:9000/a@b"),
             ("http://host:9000/a@b", "http://host:9000/a@b"),
+            ("https://host/x?sig=abc&se=1#t", "https://host/x?sig=****&se=****#****"),
+            ("see http://me:pw@host/x?token, ok?", "see http://me:****@host/x?**** ok?"),
+            ("postgresql://host/db?user=me&password=pw", "postgresql://host/db?user=****&password=****"),
+            ("s3://bucket/what?is=this", "s3://bucket/what?is=this"),
+            ("https://host/x?", "https://host/x?"),
             ("id=1,emailAddress=a@b", "id=1,emailAddress=a@b"),
             ("/data/a:b@c", "/data/a:b@c"),
             ("é://a:b@c", "é://a:****@c"),

@@ -27,6 +27,15 @@ fn load(folder: &Path, text: &str) -> Result<ConfigStack, haul_config::Error> {
     ConfigStack::load(&ConfigPaths::new(&env, None), &env)
 }
 
+/// Takes the quoted line out of an error of DVC: haul does not show it, as it may hold a secret.
+fn without_the_line(error: &str) -> String {
+    let parts = error.split_once("Invalid line (").zip(error.split_once(") (matched as neither"));
+    parts.map_or_else(
+        || error.to_owned(),
+        |((before, _), (_, after))| format!("{before}Invalid line ('****') (matched as neither{after}"),
+    )
+}
+
 #[test]
 fn files_are_read_as_dvc_reads_them() {
     let folder = tempfile::tempdir().unwrap();
@@ -51,7 +60,7 @@ fn files_are_read_as_dvc_reads_them() {
             Err(error) => Err(error.to_string()),
         };
         let expected = match case["error"].as_str() {
-            Some(error) => Err(error.to_owned()),
+            Some(error) => Err(without_the_line(error)),
             None => Ok(case["options"].as_array().unwrap().clone()),
         };
         assert_eq!(found, expected, "{text:?}");

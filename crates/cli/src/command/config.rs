@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use haul_config::{ConfigStack, KeyPath, Level, Listed, keys, mask_urls};
+use haul_config::{ConfigStack, KeyPath, Level, Listed, mask_urls};
 use serde::Serialize;
 
 use super::level::LevelArgs;
@@ -93,15 +93,19 @@ struct OptionLine {
 
 impl OptionLine {
     fn new(listed: Listed, stack: &ConfigStack) -> Self {
-        let is_secret = KeyPath::parse(&listed.key).is_ok_and(|key| keys::is_secret(&key));
         let line = match &listed.value.origin {
             haul_config::Origin::File { line, .. } => Some(*line),
             _ => None,
         };
         Self {
             file: file_prefix(&listed.value.origin, stack).trim_end().to_owned(),
-            // Deviation: DVC prints secrets into every terminal log and bug report.
-            value: if is_secret { String::from(MASK) } else { mask_urls(&listed.value.value.to_string()) },
+            // Deviation: DVC prints secrets into every terminal log and bug report; haul shows only values of options that
+            // it knows to be harmless.
+            value: if listed.is_harmless {
+                mask_urls(&listed.value.value.to_string())
+            } else {
+                String::from(MASK)
+            },
             key: listed.key,
             line,
             overridden: listed.overridden,

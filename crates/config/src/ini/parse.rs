@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::grammar::{self, Triple};
-use super::lines::{content, is_space, python_repr, split};
+use super::lines::{content, is_space, split};
 use super::{Document, Item, Kind};
 
 /// Why a text is not valid, in ConfigObj's words.
@@ -112,8 +112,9 @@ impl Parser<'_> {
 
     fn entry(&mut self, line: &str) -> Result<Kind, String> {
         let Some(keyword) = grammar::keyword(line) else {
-            let line = python_repr(line);
-            return Err(format!("Invalid line ({line}) (matched as neither section nor keyword)"));
+            // Deviation: DVC quotes the line, which may well hold a secret: a key that was pasted over two lines, or one
+            // with `:` in front of it.
+            return Err("Invalid line ('****') (matched as neither section nor keyword)".to_owned());
         };
         let start = keyword.value_start;
         let text = &line[start..];

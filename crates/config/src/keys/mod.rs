@@ -142,6 +142,25 @@ pub fn is_secret(key: &KeyPath) -> bool {
     }
 }
 
+/// Whether the value of an option may be shown: the option is known, and a secret in no section that has it.
+///
+/// `path` names the sections of the option and then the option. What is not known to be harmless counts as a secret:
+/// a misspelt `secret_acces_key`, an option of another version of DVC, a section that is not written as it should be.
+pub fn is_harmless(path: &[&str]) -> bool {
+    let (keys, option): (Vec<&Key>, &&str) = match path {
+        ["remote", _, option] => {
+            let groups = REMOTE_SCHEMES.iter().flat_map(|(_, groups)| groups.iter());
+            (groups.flat_map(|keys| keys.iter()).collect(), option)
+        }
+        [name @ ("machine" | "db"), _, option] | [name, option] => {
+            (section(name).into_iter().flat_map(|section| section.keys).collect(), option)
+        }
+        _ => return false,
+    };
+    let mut found = keys.into_iter().filter(|key| key.name == *option).peekable();
+    found.peek().is_some() && found.all(|key| !key.is_secret)
+}
+
 /// Returns the known name that a misspelt one most likely means.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
@@ -195,5 +214,42 @@ mod tests {
         assert!(is_secret(&KeyPath::parse("studio.token").unwrap()));
         assert!(!is_secret(&KeyPath::remote("x", "access_key_id")));
         assert!(!is_secret(&KeyPath::parse("core.remote").unwrap()));
+    }
+
+    #[test]
+    fn only_what_is_known_and_no_secret_is_harmless() {
+        for path in [
+            &["remote", "my.store", "url"][..],
+            &["remote", "x", "access_key_id"],
+            &["core", "remote"],
+            &["db", "a.b", "username"],
+        ] {
+            assert!(is_harmless(path), "{path:?}");
+        }
+        for path in [
+            &["remote", "my.store", "secret_access_key"][..],
+            &["remote", "x", "secret_acces_key"],
+            &["remote", "x", "bearer_token_command"],
+            &["remote.my.store", "secret_access_key"],
+            &["remote", "secret_access_key"],
+            &["remote", "x", "y", "url"],
+            &["db", "a.b", "password"],
+            &["db", "password"],
+            &["machine", "m", "ssh_private"],
+            &["studio", "token"],
+            &["nothing", "known"],
+            &["url"],
+        ] {
+            assert!(!is_harmless(path), "{path:?}");
+        }
+        // What warns of a secret must not be shown either.
+        for (_, groups) in REMOTE_SCHEMES {
+            for key in groups.iter().flat_map(|keys| keys.iter()) {
+                assert_eq!(
+                    is_secret(&KeyPath::remote("x", key.name)),
+                    !is_harmless(&["remote", "x", key.name])
+                );
+            }
+        }
     }
 }

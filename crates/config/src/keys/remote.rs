@@ -195,8 +195,9 @@ const WEBDAV: &[Key] = &[
     other("password", Text).secret(),
     other("ask_password", Bool),
     other("token", Text).secret(),
-    other("bearer_token_command", Text),
-    other("custom_auth_header", Text),
+    // A command line may well hold a password.
+    other("bearer_token_command", Text).secret(),
+    other("custom_auth_header", Text).secret(),
     other("cert_path", Path),
     other("key_path", Path),
     other("timeout", Integer(None, None)),

@@ -34,8 +34,10 @@ pub struct ConfigStack {
 pub struct Listed {
     /// The dotted name; sections nested deeper than DVC allows show all their names.
     pub key: String,
-    /// The value; paths are absolute. May be a secret: ask [`crate::keys::is_secret`].
+    /// The value; paths are absolute. It may be a secret unless `is_harmless`.
     pub value: Located<Value>,
+    /// Whether the option is known, and no secret: only then may its value be shown (see [`crate::keys::is_harmless`]).
+    pub is_harmless: bool,
     /// Whether a higher level sets the same option.
     pub overridden: bool,
 }
@@ -153,18 +155,19 @@ impl ConfigStack {
             self.layer(level)?;
         }
         let mut listed: Vec<Listed> = Vec::new();
-        let mut seen: HashSet<String> = HashSet::new();
+        let mut seen: HashSet<Vec<&str>> = HashSet::new();
         for layer in self.layers.iter().rev() {
             let options = layer.table.flatten();
             let shown = level.is_none_or(|level| level == layer.level);
-            for (key, leaf) in options.iter().rev().filter(|_| shown) {
+            for (path, leaf) in options.iter().rev().filter(|_| shown) {
                 listed.push(Listed {
-                    key: key.clone(),
+                    key: path.join("."),
                     value: leaf.located(),
-                    overridden: seen.contains(key),
+                    is_harmless: keys::is_harmless(path),
+                    overridden: seen.contains(path),
                 });
             }
-            seen.extend(options.into_iter().map(|(key, _)| key));
+            seen.extend(options.into_iter().map(|(path, _)| path));
         }
         listed.reverse();
         Ok(listed)

@@ -129,16 +129,15 @@ impl Table {
         }
     }
 
-    /// Lists all options with their dotted names, in order.
-    pub(crate) fn flatten(&self) -> Vec<(String, &Leaf)> {
+    /// Lists all options in order, each with the names of its sections and its own name. A name may hold a dot.
+    pub(crate) fn flatten(&self) -> Vec<(Vec<&str>, &Leaf)> {
         let mut found = Vec::new();
         for (key, node) in &self.entries {
             match node {
-                Node::Leaf(leaf) => found.push((key.clone(), leaf)),
+                Node::Leaf(leaf) => found.push((vec![key.as_str()], leaf)),
                 Node::Table(table) => {
-                    found.extend(
-                        table.flatten().into_iter().map(|(inner, leaf)| (format!("{key}.{inner}"), leaf)),
-                    );
+                    let below = |(inner, leaf)| ([vec![key.as_str()], inner].concat(), leaf);
+                    found.extend(table.flatten().into_iter().map(below));
                 }
             }
         }

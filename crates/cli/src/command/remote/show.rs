@@ -59,8 +59,10 @@ impl ShowArgs {
         for key in known_options(&stack, &name)? {
             let path = KeyPath::remote(&name, key.name);
             let (value, origin) = match stack.get(&path, None)? {
-                Some(found) if keys::is_secret(&path) => (Some(String::from(MASK)), found.origin.to_string()),
-                Some(found) => (Some(mask_urls(&found.value.to_string())), found.origin.to_string()),
+                Some(found) if keys::is_harmless(&["remote", &name, key.name]) => {
+                    (Some(mask_urls(&found.value.to_string())), found.origin.to_string())
+                }
+                Some(found) => (Some(String::from(MASK)), found.origin.to_string()),
                 None if !self.all => continue,
                 None if key.default.is_empty() => (None, String::from("not set")),
                 None => (Some(key.default.to_owned()), String::from("default")),
