@@ -237,6 +237,9 @@ impl Error {
             Self::NotInRepository { .. } => {
                 Some("use `--global` or `--system`, or change into a repository".to_owned())
             }
+            Self::Io { source, .. } => {
+                crate::Exhausted::of(source).map(|exhausted| exhausted.hint().to_owned())
+            }
             Self::NoHome { .. } => Some("set `HOME`, or `DVC_GLOBAL_CONFIG_DIR` to a folder".to_owned()),
             Self::Unquotable { .. } => {
                 Some("quotes of both kinds, and characters that end a line, can't stand there".to_owned())

@@ -20,6 +20,7 @@
 //! - [`keys`]: every section and option as data;
 //! - [`Config`], [`Remote`], [`S3Remote`]: the validated result, every value [`Located`];
 //! - [`atomic`]: files that are replaced as a whole or not at all;
+//! - [`Exhausted`]: failures of the machine that concern every file, as a full disk;
 //! - [`mask_urls`]: what may be shown of a URL that somebody wrote.
 //!
 //! # Known differences from DVC
@@ -33,6 +34,7 @@
 pub mod atomic;
 mod env;
 mod error;
+mod exhausted;
 pub mod ini;
 mod key;
 pub mod keys;
@@ -47,6 +49,7 @@ pub mod variables;
 
 pub use env::Env;
 pub use error::{Error, Place, Result};
+pub use exhausted::Exhausted;
 pub use key::{KeyPath, SectionName};
 pub use mask::mask_urls;
 pub use origin::{Level, Located, Origin};

@@ -7,6 +7,8 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use haul_config::Exhausted;
+
 /// The result of an operation of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -38,6 +40,8 @@ pub enum ErrorKind {
     Config,
     /// A local file could not be read or written.
     Io,
+    /// No local file can be written or opened any more, as on a full disk ([`Exhausted`]). It ends the whole run.
+    Unwritable,
     /// The user asked to stop.
     Interrupted,
 }
@@ -49,7 +53,7 @@ pub struct ServerReply {
     pub status: u16,
     /// S3 error code, as `NoSuchKey`.
     pub code: Option<String>,
-    /// S3 error message.
+    /// S3 error message; of a reply that is no error of S3, its first words.
     pub message: Option<String>,
     /// Request id, for the server's operator.
     pub request_id: Option<String>,
@@ -94,9 +98,28 @@ impl Error {
         self
     }
 
-    /// Makes an error of a failed file operation; `source` names the file (fs_err).
+    /// Makes an error of a failed file operation; `source` names the file (fs_err). Its kind is
+    /// [`ErrorKind::Unwritable`] if it concerns all files, not this one.
     pub fn io(message: impl Into<String>, source: std::io::Error) -> Self {
-        Self::new(ErrorKind::Io, message).with_source(source)
+        match Exhausted::of(&source) {
+            // Of a read, it may be a single bad block.
+            None | Some(Exhausted::Device) => Self::new(ErrorKind::Io, message).with_source(source),
+            Some(exhausted) => {
+                Self::new(ErrorKind::Unwritable, message).with_source(source).with_hint(exhausted.hint())
+            }
+        }
+    }
+
+    /// Takes an error as that of a write: a device that fails then takes no other file either.
+    #[must_use]
+    pub(crate) fn while_writing(self) -> Self {
+        let source = self.source.as_ref().and_then(|source| source.downcast_ref::<std::io::Error>());
+        match source.and_then(Exhausted::of) {
+            Some(exhausted) if self.kind == ErrorKind::Io => {
+                Self { kind: ErrorKind::Unwritable, ..self }.with_hint(exhausted.hint())
+            }
+            _ => self,
+        }
     }
 
     /// Returns what the caller can do about it.
@@ -129,7 +152,8 @@ impl fmt::Display for Error {
                     write!(formatter, ": {message} ({code}, HTTP {})", reply.status)?;
                 }
                 (Some(code), None) => write!(formatter, ": {code} (HTTP {})", reply.status)?,
-                (None, _) => write!(formatter, ": HTTP {}", reply.status)?,
+                (None, Some(message)) => write!(formatter, ": {message} (HTTP {})", reply.status)?,
+                (None, None) => write!(formatter, ": HTTP {}", reply.status)?,
             }
         }
         Ok(())

@@ -56,7 +56,12 @@ pub(crate) struct Run<'a> {
 }
 
 /// Reads, hashes and hands on every file; the answers are in the order of `paths`.
+///
+/// A failure of the machine ([`ErrorKind::Unwritable`]) ends the run: what was not read by then is
+/// [`ErrorKind::Interrupted`].
 pub(crate) fn run<S: FileSink>(paths: &[PathBuf], sink: &S, run: Run<'_>) -> Vec<Result<S::Output>> {
+    let stop = run.cancel.child_token();
+    let run = Run { cancel: &stop, ..run };
     let n_processors = std::thread::available_parallelism().map_or(1, usize::from);
     let n_threads = run.n_threads.unwrap_or(n_processors).max(1);
     let job =
@@ -133,7 +138,7 @@ impl<S: FileSink> Job<'_, S> {
                 match read_small(&self.paths[index], &mut arena) {
                     Ok(Small::Read { range, metadata }) => files.push((index, range, metadata)),
                     Ok(Small::TooLarge(size_bytes)) => large.push((index, size_bytes)),
-                    Err(error) => done.push((index, Err(error))),
+                    Err(error) => done.push((index, self.or_stop(Err(error)))),
                 }
                 if arena.len() >= BATCH_BYTES {
                     self.hand_on_small(&arena, std::mem::take(&mut files), &mut done);
@@ -160,8 +165,12 @@ impl<S: FileSink> Job<'_, S> {
         let n_bytes = messages.iter().map(|message| message.len() as u64).sum();
         let n_objects = files.len() as u64;
         for (((index, _, metadata), bytes), digest) in files.into_iter().zip(messages).zip(digests) {
+            if self.run.cancel.is_cancelled() {
+                break;
+            }
             let hashed = HashedFile { digest, size_bytes: bytes.len() as u64, metadata };
-            done.push((index, self.sink.small(&self.paths[index], bytes, hashed)));
+            let result = self.sink.small(&self.paths[index], bytes, hashed);
+            done.push((index, self.or_stop(result)));
         }
         self.report(n_bytes, n_objects);
     }
@@ -185,7 +194,7 @@ impl<S: FileSink> Job<'_, S> {
                     };
                     match self.open_lane(index) {
                         Ok(opened) => *lane = Some(opened),
-                        Err(error) => done.push((index, Err(error))),
+                        Err(error) => done.push((index, self.or_stop(Err(error)))),
                     }
                 }
                 let Some(open) = lane else { continue };
@@ -206,7 +215,8 @@ impl<S: FileSink> Job<'_, S> {
                 {
                     let digest = hashers.take(at);
                     let index = lane.index;
-                    done.push((index, self.end_lane(lane, digest)));
+                    let result = self.end_lane(lane, digest);
+                    done.push((index, self.or_stop(result)));
                 }
             }
             if self.run.cancel.is_cancelled() {
@@ -235,7 +245,7 @@ impl<S: FileSink> Job<'_, S> {
             if result.as_ref().is_err_and(|error| error.kind() == ErrorKind::Interrupted) {
                 break;
             }
-            lock(&self.done).push((index, result));
+            lock(&self.done).push((index, self.or_stop(result)));
         }
     }
 
@@ -286,6 +296,14 @@ impl<S: FileSink> Job<'_, S> {
         check_unchanged(path, &lane.file, &lane.metadata, lane.n_bytes)?;
         let hashed = HashedFile { digest, size_bytes: lane.n_bytes, metadata: lane.metadata };
         self.sink.finish(path, lane.stream, hashed)
+    }
+
+    /// Stops the run if the machine, not the file, is the reason of a failure.
+    fn or_stop<T>(&self, result: Result<T>) -> Result<T> {
+        if result.as_ref().is_err_and(|error| error.kind() == ErrorKind::Unwritable) {
+            self.run.cancel.cancel();
+        }
+        result
     }
 
     fn report(&self, n_bytes: u64, n_objects: u64) {

@@ -67,7 +67,9 @@ pub(super) async fn run(
         context,
         plan,
     };
-    let swept = options.state_dir.as_ref().map(|folder| {
+    // A dry run cleans nothing.
+    let state_dir = options.state_dir.as_ref().filter(|_| options.mode == TransferMode::Execute);
+    let swept = state_dir.map(|folder| {
         let (cache, stamp) = (cache.clone(), folder.join("swept"));
         tokio::task::spawn_blocking(move || cache.sweep(&stamp, SystemTime::now()))
     });
@@ -308,9 +310,14 @@ impl Fetch<'_> {
             return;
         }
         self.observer.on(Event::Finished { phase: Phase::Downloading, n_objects: 1 });
+        let error = error.while_writing();
         match self.outcome.failed(self.plan.describe(object), error, started) {
             Verdict::GoOn => {}
             Verdict::End => self.context.stop.cancel(),
+            Verdict::Stop => {
+                self.context.stop.cancel();
+                return;
+            }
             Verdict::Echo => return,
         }
         self.settle(object, false);

@@ -15,6 +15,8 @@ pub(crate) enum Verdict {
     GoOn,
     /// There is no point in going on.
     End,
+    /// There is no point in going on, for a reason that belongs to no object: this one counts as not tried.
+    Stop,
     /// The transfer has ended for the same reason; the object counts as not tried.
     Echo,
 }
@@ -42,6 +44,11 @@ impl Outcome {
 
     /// Takes note of an object that failed, in a call that began at `started`.
     pub(crate) fn failed(&mut self, named: MissingObject, error: Error, started: Instant) -> Verdict {
+        // The disk, not the object. It is told once; objects that were under way meet it as well.
+        if error.kind() == ErrorKind::Unwritable {
+            self.end(error);
+            return Verdict::Stop;
+        }
         let ends_all = match error.kind() {
             // These concern the whole remote.
             ErrorKind::Unauthenticated | ErrorKind::NoSuchBucket | ErrorKind::Config => true,

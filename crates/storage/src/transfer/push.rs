@@ -229,8 +229,6 @@ impl Push<'_> {
     }
 
     fn heal(&mut self, object: usize) {
-        let (_, oid) = self.plan.name(object);
-        tracing::warn!(%oid, "the remote has a damaged object");
         self.healing.insert(object);
         self.is_lacking(object);
     }
@@ -399,7 +397,11 @@ impl Push<'_> {
             Ok(()) => {
                 self.context.slots.good();
                 self.outcome.moved(size_bytes, Instant::now());
-                self.outcome.report.n_healed += u64::from(self.healing.contains(&object));
+                // Only now: where sizes differ, it may have been the cache that was wrong, which the upload finds out.
+                if self.healing.contains(&object) {
+                    tracing::warn!(oid = %self.plan.name(object).1, "a damaged object on the remote was replaced");
+                    self.outcome.report.n_healed += 1;
+                }
                 self.settle(object, true);
             }
             Err(error) => self.take_failure(object, error, started),
@@ -417,6 +419,10 @@ impl Push<'_> {
         match self.outcome.failed(self.plan.describe(object), error, started) {
             Verdict::GoOn => {}
             Verdict::End => self.context.stop.cancel(),
+            Verdict::Stop => {
+                self.context.stop.cancel();
+                return;
+            }
             Verdict::Echo => return,
         }
         self.settle(object, false);

@@ -265,6 +265,10 @@ impl Push<'_> {
                 match self.outcome.failed(name(&self.uploads[index]), error, started) {
                     Verdict::GoOn => {}
                     Verdict::End => self.context.stop.cancel(),
+                    Verdict::Stop => {
+                        self.context.stop.cancel();
+                        return;
+                    }
                     Verdict::Echo => return,
                 }
             }

@@ -210,3 +210,35 @@ async fn compare_tells_where_each_object_is() {
     assert_eq!(report.n_in_sync, 2);
     assert_eq!(report.requests.list, 1);
 }
+
+#[tokio::test]
+async fn fetch_onto_a_full_disk_ends_at_once_with_one_error_and_goes_on_later() {
+    for (skip, n_before) in [(0, 0), (10, 10)] {
+        let mut setup = Setup::new();
+        setup.options.jobs = Some(1);
+        let group = setup.add_directory("data", &files(20, 10));
+        setup.push(&[group.clone()]).await;
+        setup.empty_cache();
+        // As the file system does it: every write fails from now on.
+        setup.faults.fail(Operation::Get, Fault::Error(ErrorKind::Unwritable), skip, usize::MAX);
+        let fetched = setup.try_fetch(&[group.clone()]).await;
+        setup.faults.heal();
+        let n_kept = match fetched {
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::Unwritable);
+                0
+            }
+            Ok(report) => {
+                assert_eq!(report.stopped_by.as_ref().unwrap().kind(), ErrorKind::Unwritable);
+                assert_eq!((report.failed.len(), report.held_back.len(), report.missing.len()), (0, 0, 0));
+                assert_eq!(report.n_not_tried, 21 - report.n_transferred, "the manifest counts as well");
+                assert!(report.requests.get < 20, "nothing is asked for that cannot be kept");
+                report.n_transferred
+            }
+        };
+        assert!(n_kept <= n_before);
+        let report = setup.fetch(&[group]).await;
+        assert_eq!(report.n_transferred, 21 - n_kept);
+        setup.check_cache();
+    }
+}
