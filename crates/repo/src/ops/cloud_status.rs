@@ -100,7 +100,7 @@ pub async fn cloud_status(
     options: &CloudStatusOptions,
     observer: &dyn Observer,
 ) -> Result<CloudStatusReport> {
-    let stores = Stores::of(repo);
+    let stores = Stores::looking(repo);
     let session = stores.session(repo, observer, &options.cancel);
     let request = Request {
         purpose: Purpose::Compare,

@@ -2,9 +2,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use haul_storage::CancellationToken;
 use haul_storage::progress::Observer;
 use haul_storage::transfer::{self, DirTrust, RemoteCheck, TransferMode, TransferOptions, TransferReport};
+use haul_storage::{CancellationToken, ErrorKind};
 
 use super::collect::{self, Parts, Purpose, Request, SkippedOut};
 use super::session::Stores;
@@ -75,7 +75,7 @@ impl FetchReport {
 
 /// Gets the objects of the selected outs from their remotes, each verified before it enters the cache.
 pub async fn fetch(repo: &Repo, options: &FetchOptions, observer: &dyn Observer) -> Result<FetchReport> {
-    let stores = Stores::of(repo);
+    let stores = Stores::for_mode(repo, options.mode);
     let session = stores.session(repo, observer, &options.cancel);
     let takes_lock = options.mode == TransferMode::Execute;
     let share = || TransferLock::share(session.memo.dir(), options.wait, &options.cancel);
@@ -113,7 +113,12 @@ pub async fn fetch(repo: &Repo, options: &FetchOptions, observer: &dyn Observer)
         let transfer =
             transfer::fetch(session.cache, &batch.odb, groups, &transfer_options, observer).await?;
         let location = batch.odb.location().to_owned();
+        let is_ended = transfer.stopped_by.as_ref().is_some_and(ends_run);
         report.remotes.push(RemoteFetch { remote: batch.remote.clone(), location, transfer });
+        if is_ended {
+            report.failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+            return Ok(report);
+        }
     }
     report.failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
     report.failed.extend(parts.into_failures());
@@ -132,4 +137,9 @@ pub async fn fetch(repo: &Repo, options: &FetchOptions, observer: &dyn Observer)
         report.remotes.push(RemoteFetch { remote, location, transfer });
     }
     Ok(report)
+}
+
+/// Whether a transfer was ended by the machine, as by a full disk, which no other remote can help.
+fn ends_run(error: &haul_storage::Error) -> bool {
+    error.kind() == ErrorKind::Unwritable
 }

@@ -80,7 +80,7 @@ impl PushReport {
 
 /// Sends the objects of the selected outs to their remotes.
 pub async fn push(repo: &Repo, options: &PushOptions, observer: &dyn Observer) -> Result<PushReport> {
-    let stores = Stores::of(repo);
+    let stores = Stores::for_mode(repo, options.mode);
     let session = stores.session(repo, observer, &options.cancel);
     let takes_lock = options.mode == TransferMode::Execute;
     let share = || TransferLock::share(session.memo.dir(), options.wait, &options.cancel);

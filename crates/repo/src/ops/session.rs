@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use haul_storage::progress::Observer;
+use haul_storage::transfer::TransferMode;
 use haul_storage::{Cache, CancellationToken, Layout, Oid, RemoteOdb};
 
 use crate::checkout::{cache_of, checksum_jobs};
@@ -31,6 +32,20 @@ pub(super) struct Stores {
 impl Stores {
     pub(super) fn of(repo: &Repo) -> Self {
         Self { cache: cache_of(repo), memo: Memo::new(state_dir(&repo.tmp_dir())) }
+    }
+
+    /// Does [`of`](Self::of) for a command that changes nothing in the cache.
+    pub(super) fn looking(repo: &Repo) -> Self {
+        let stores = Self::of(repo);
+        Self { cache: stores.cache.looking(), ..stores }
+    }
+
+    /// Does [`of`](Self::of) for a transfer, which may be a dry run.
+    pub(super) fn for_mode(repo: &Repo, mode: TransferMode) -> Self {
+        match mode {
+            TransferMode::Execute => Self::of(repo),
+            TransferMode::DryRun => Self::looking(repo),
+        }
     }
 
     /// Returns the folder of what is remembered between runs.

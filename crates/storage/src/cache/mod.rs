@@ -79,12 +79,21 @@ pub struct StoredFile {
 pub struct Cache {
     root: Arc<PathBuf>,
     options: CacheOptions,
+    /// Whether objects are only looked at: damaged ones stay, and no mode is changed.
+    is_looking: bool,
 }
 
 impl Cache {
     /// Names the cache in the folder `root` (`cache.dir`, without `files/md5`), which need not exist yet.
     pub fn new(root: impl Into<PathBuf>, options: CacheOptions) -> Self {
-        Self { root: Arc::new(root.into()), options }
+        Self { root: Arc::new(root.into()), options, is_looking: false }
+    }
+
+    /// Returns the same cache for a command that changes nothing, as a dry run: a damaged object counts as not there
+    /// and stays where it is.
+    #[must_use]
+    pub fn looking(&self) -> Self {
+        Self { is_looking: true, ..self.clone() }
     }
 
     /// Returns the folder.

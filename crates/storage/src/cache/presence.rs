@@ -35,6 +35,9 @@ impl Cache {
             Err(error) if is_absence(&error) => return Ok(None),
             Err(error) => return Err(cannot(error)),
         };
+        if metadata.is_symlink() && self.is_looking {
+            return Ok(None);
+        }
         if metadata.is_symlink() {
             tracing::warn!(path = %path.display(), "a symbolic link in the place of an object was removed from the cache");
             self.remove(layout, oid)?;
@@ -43,16 +46,20 @@ impl Cache {
         if !metadata.is_file() {
             return Err(Error::new(ErrorKind::Io, format!("`{}` is not a regular file", path.display())));
         }
-        let is_trusted = metadata.permissions().mode() & 0o7777 == OBJECT_MODE;
-        if is_trusted && (metadata.len() > 0 || *oid.digest() == EMPTY) {
+        let mode = metadata.permissions().mode() & 0o7777;
+        if mode == OBJECT_MODE && (metadata.len() > 0 || *oid.digest() == EMPTY) {
             return Ok(Some(metadata.len()));
         }
         if is_intact(layout, oid, &path)? {
-            protect_path(&path);
+            // DVC sets the right to execute on an object, for an executable file of the workspace that is a link to it.
+            // It is read-only nevertheless; taking the right away would take it from the file.
+            let is_read_only = mode & 0o222 == 0;
+            if !self.is_looking && !(is_read_only && mode & 0o111 != 0) {
+                protect_path(&path);
+            }
             return Ok(Some(metadata.len()));
         }
-        tracing::warn!(path = %path.display(), "a damaged object was removed from the cache");
-        self.remove(layout, oid)?;
+        self.remove_damaged(layout, oid, &path)?;
         Ok(None)
     }
 
@@ -129,9 +136,28 @@ impl Cache {
         if is_named(layout, oid, &bytes, &hash::md5(&bytes)) {
             return Ok(Some(bytes.into()));
         }
-        tracing::warn!(path = %path.display(), "a damaged object was removed from the cache");
-        self.remove(layout, oid)?;
+        self.remove_damaged(layout, oid, &path)?;
         Ok(None)
+    }
+
+    /// Deletes an object that is not what its name says. Where nothing can be deleted, it stays: it counts as not there,
+    /// and is replaced by the next command that has its bytes.
+    fn remove_damaged(&self, layout: Layout, oid: &Oid, path: &Path) -> Result<()> {
+        if self.is_looking {
+            tracing::warn!(path = %path.display(), "a damaged object is in the cache");
+            return Ok(());
+        }
+        match self.remove(layout, oid) {
+            Err(error) if error.kind() == ErrorKind::Unwritable => {
+                tracing::warn!(path = %path.display(), "a damaged object cannot be removed from the cache");
+                Ok(())
+            }
+            Err(error) => Err(error),
+            Ok(()) => {
+                tracing::warn!(path = %path.display(), "a damaged object was removed from the cache");
+                Ok(())
+            }
+        }
     }
 }
 

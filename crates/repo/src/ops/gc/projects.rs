@@ -48,7 +48,7 @@ pub(super) fn open(repo: Repo, options: &GcOptions) -> Result<Vec<Project>> {
 }
 
 fn lock(repo: &Repo, options: &GcOptions) -> Result<(Stores, Locks)> {
-    let stores = Stores::of(repo);
+    let stores = if options.is_dry_run { Stores::looking(repo) } else { Stores::of(repo) };
     // In this order: a push that holds its share waits for the other lock when it records versions.
     let alone = TransferLock::alone(stores.memo_dir(), options.wait, &options.cancel)?;
     let locks = (alone, repo.lock(options.wait)?);
