@@ -5,6 +5,9 @@
 
 use std::path::PathBuf;
 
+use haul_config::Exhausted;
+
+use crate::link::LinkError;
 use crate::metafile::MetafileError;
 
 /// The result of an operation of this crate.
@@ -123,7 +126,7 @@ pub enum Error {
     Many(Vec<Self>),
     /// A file could not be put into the workspace.
     #[error(transparent)]
-    Link(#[from] crate::link::LinkError),
+    Link(#[from] LinkError),
     /// The user asked to stop.
     #[error("interrupted")]
     Interrupted,
@@ -167,6 +170,26 @@ impl Error {
         }
     }
 
+    /// Whether the machine is the reason, as a full disk: then no other file can be written either.
+    pub fn ends_run(&self) -> bool {
+        match self {
+            Self::Storage(error) => error.kind() == haul_storage::ErrorKind::Unwritable,
+            Self::Many(errors) => errors.iter().any(Self::ends_run),
+            // A device that fails may have a single bad block.
+            _ => self.exhausted().is_some_and(|exhausted| exhausted != Exhausted::Device),
+        }
+    }
+
+    /// Returns what the machine has run out of, if that is the reason.
+    fn exhausted(&self) -> Option<Exhausted> {
+        match self {
+            Self::Io { source, .. }
+            | Self::Link(LinkError::Io { source, .. })
+            | Self::Config(haul_config::Error::Io { source, .. }) => Exhausted::of(source),
+            _ => None,
+        }
+    }
+
     /// Returns what the user can do, as a sentence or a command.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -187,7 +210,7 @@ impl Error {
             Self::Unstaged { command, .. } => Some(format!("stage it with `{command}`")),
             Self::RevisionCollection { source, .. } => source.hint(),
             Self::Many(errors) => errors.iter().find_map(Self::hint),
-            _ => None,
+            _ => self.exhausted().map(|exhausted| exhausted.hint().to_owned()),
         }
     }
 }

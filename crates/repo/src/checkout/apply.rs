@@ -160,6 +160,9 @@ fn make_folders(plan: &OutPlan, applied: &mut Applied) -> Result<BTreeSet<Box<st
         }
         for folder in ancestors(path).filter(|folder| folder.len() >= shared) {
             if let Err(error) = make_folder(&plan.path.join(folder)) {
+                if error.ends_run() {
+                    return Err(error);
+                }
                 applied.failures.push((plan.path.join(folder), error));
                 blocked.insert(folder.into());
                 break;
@@ -208,8 +211,8 @@ fn create_files(
 ) -> Result<()> {
     let OutPlan { path: out, layout, is_exec, create, mut unchanged, missing, .. } = plan;
     observer.on(Event::Planned { phase: Phase::CheckingOut, n_objects: create.len() as u64, total_bytes: 0 });
-    let is_stopped = AtomicBool::new(false);
-    let results: Vec<Option<Result<FileEntry, LinkError>>> = create
+    let (is_stopped, is_ended) = (AtomicBool::new(false), AtomicBool::new(false));
+    let results: Vec<Option<Result<FileEntry>>> = create
         .par_iter()
         .map(|create| {
             if is_blocked(&create.path, blocked) {
@@ -219,7 +222,15 @@ fn create_files(
                 is_stopped.store(true, Ordering::Relaxed);
                 return None;
             }
-            let result = create_file(&out, create, linker, &cache.object_path(layout, &create.oid), is_exec);
+            if is_ended.load(Ordering::Relaxed) {
+                return None;
+            }
+            let object = cache.object_path(layout, &create.oid);
+            let result = create_file(&out, create, linker, &object, is_exec).map_err(Error::from);
+            // Of those that meet a full disk side by side, one tells.
+            if result.as_ref().is_err_and(Error::ends_run) && is_ended.swap(true, Ordering::Relaxed) {
+                return None;
+            }
             observer.on(Event::Finished { phase: Phase::CheckingOut, n_objects: 1 });
             Some(result)
         })
@@ -242,9 +253,9 @@ fn create_files(
             }
             Some(Err(error)) => {
                 is_whole = false;
-                applied.is_link_failure |= matches!(error, LinkError::NoType { .. });
+                applied.is_link_failure |= matches!(error, Error::Link(LinkError::NoType { .. }));
                 let path = if create.path.is_empty() { out.clone() } else { out.join(&*create.path) };
-                applied.failures.push((path, error.into()));
+                applied.failures.push((path, error));
             }
             None => is_whole = false,
         }

@@ -176,12 +176,22 @@ fn run(session: &Session<'_>, options: &CheckoutOptions) -> Result<CheckoutRepor
     if options.select.targets.is_empty() {
         remove_unused(session, &selection.index, &mut links, &mut report);
     }
+    let mut is_ended = false;
     for (selected, out, plan) in plans {
         if session.cancel.is_cancelled() {
             report.is_interrupted = true;
             break;
         }
+        if is_ended {
+            if !plan.is_empty() {
+                report.failed.push(failed_out(session, out));
+            }
+            continue;
+        }
         apply_out(session, &linker, selected, out, plan, options, &mut links, &mut report);
+        // A full disk, say: the outs behind it are named, and not tried.
+        let failures = report.failed.last().into_iter().flat_map(|failed| &failed.failures);
+        is_ended = failures.into_iter().any(|failure| failure.error.ends_run());
     }
     links.save();
     for list in [&mut report.added, &mut report.modified, &mut report.deleted] {

@@ -69,7 +69,11 @@ pub fn commit(repo: &Repo, options: &CommitOptions, observer: &dyn Observer) -> 
                 return Err(Error::Interrupted);
             }
             Err(error) => {
+                let ends_run = error.ends_run();
                 report.failed.push(Failure { subject: address, path: Some(stage.metafile.clone()), error });
+                if ends_run {
+                    break;
+                }
             }
         }
     }
@@ -153,6 +157,8 @@ fn commit_out(
     }
     if out.use_cache
         && !options.no_relink
+        // Behind a link in the place of the out, the files stay as they are: nothing is written through it.
+        && !files.is_linked_dir()
         && let Some(files) = relink(session, &target, &state, files)?
         && let Some(key) = session.link_key(&out.path)
     {

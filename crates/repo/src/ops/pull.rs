@@ -57,6 +57,7 @@ fn goes_on(fetch: &FetchReport, mode: TransferMode) -> bool {
     let is_failed = fetch.remotes.iter().any(|remote| {
         !remote.transfer.failed.is_empty()
             || remote.transfer.is_interrupted
+            || remote.transfer.stopped_by.is_some()
             || remote.transfer.n_not_tried > 0
     });
     mode == TransferMode::Execute

@@ -73,6 +73,11 @@ impl Found {
         }
     }
 
+    /// Whether it is a directory that is reached through a symbolic link.
+    pub(crate) fn is_linked_dir(&self) -> bool {
+        matches!(self, Self::Dir(dir) if dir.is_symlink)
+    }
+
     /// Refuses links to nothing inside a directory, each by an error that names it.
     pub fn refuse_dangling(&self, path: &Path) -> Result<()> {
         let Self::Dir(dir) = self else {
@@ -166,7 +171,8 @@ impl<'a> Scanner<'a> {
             n_objects: unknown.len() as u64,
             total_bytes: unknown.iter().map(|&index| entries[index].stamp.size_bytes).sum(),
         });
-        let mut failures = Vec::new();
+        let mut failures: Vec<(PathBuf, Error)> = Vec::new();
+        let mut is_interrupted = false;
         for batch in unknown.chunks(HASH_BATCH) {
             let paths: Vec<PathBuf> = batch.iter().map(|&index| entries[index].full_path(root)).collect();
             let answers =
@@ -179,9 +185,16 @@ impl<'a> Scanner<'a> {
                         entries[index].stamp = stamp;
                         entries[index].digest = Some(hashed.digest);
                     }
-                    Err(error) if error.kind() == ErrorKind::Interrupted => return Err(Error::Interrupted),
+                    Err(error) if error.kind() == ErrorKind::Interrupted => is_interrupted = true,
                     Err(error) => failures.push((path, error.into())),
                 }
+            }
+            // Too many open files, say: told once, instead of the files that were not read.
+            if let Some(at) = failures.iter().position(|(_, error)| error.ends_run()) {
+                return Err(failures.swap_remove(at).1);
+            }
+            if is_interrupted {
+                return Err(Error::Interrupted);
             }
         }
         Ok(failures)

@@ -132,7 +132,12 @@ fn check(
     let n_not_tried: u64 = reports().map(|report| report.n_not_tried).sum();
     let stopped_by = || reports().find_map(|report| report.stopped_by.as_ref());
     let n_unmoved = u64::try_from(n_failed + n_held_back).unwrap_or(u64::MAX).saturating_add(n_not_tried);
-    let message = if n_unmoved > 0 {
+    // What belongs to no object is the one error; how many objects it left is said behind it.
+    let is_ended = stopped_by().is_some() && n_failed + n_held_back == 0;
+    let message = if let Some(reason) = stopped_by().filter(|_| is_ended && n_not_tried > 0) {
+        let (n, files) = (n_not_tried, if n_not_tried == 1 { "file" } else { "files" });
+        format!("{} ({n} {files} not {})", CommandError::chain(reason), direction.participle())
+    } else if n_unmoved > 0 {
         // DVC counts the manifests it held back among the failures.
         format!("{n_unmoved} file{} {}", if n_unmoved == 1 { "" } else { "s" }, direction.failure())
     } else if n_missing > 0 {
@@ -146,7 +151,7 @@ fn check(
         return Ok(());
     };
     let mut error = verb.failure(message);
-    if n_unmoved > 0 || n_missing > 0 {
+    if !is_ended && (n_unmoved > 0 || n_missing > 0) {
         for reason in reports().filter_map(|report| report.stopped_by.as_ref()) {
             error = error.with_detail(CommandError::chain(reason));
         }

@@ -115,11 +115,17 @@ fn run(session: &Session<'_>, options: &AddOptions) -> Result<AddReport> {
                 links.save();
                 return Err(Error::Interrupted);
             }
-            Err(error) => report.failed.push(Failure {
-                subject: target.name.clone(),
-                path: Some(target.path.clone()),
-                error,
-            }),
+            Err(error) => {
+                let ends_run = error.ends_run();
+                report.failed.push(Failure {
+                    subject: target.name.clone(),
+                    path: Some(target.path.clone()),
+                    error,
+                });
+                if ends_run {
+                    break;
+                }
+            }
         }
     }
     links.save();

@@ -56,7 +56,8 @@ pub(in crate::ops) fn store(
         hash(session, target, layout, &mut found)?;
     } else {
         let mode = match link_types(&session.repo.config().cache).first() {
-            Some(LinkType::Hardlink) if !options.no_relink => StoreMode::Hardlink,
+            // What lies behind a link in the place of the out is not ours to make read-only.
+            Some(LinkType::Hardlink) if !options.no_relink && !found.is_linked_dir() => StoreMode::Hardlink,
             _ => StoreMode::Copy,
         };
         n_stored += store_files(session, target, mode, &mut found)?;
@@ -230,6 +231,7 @@ fn store_files(session: &Session<'_>, target: &AddTarget, mode: StoreMode, found
     });
     let mut n_stored = 0;
     let mut errors: Vec<Error> = Vec::new();
+    let mut is_interrupted = false;
     for batch in unknown.chunks(STORE_BATCH) {
         let paths: Vec<PathBuf> = batch.iter().map(|&index| files[index].full_path(&target.path)).collect();
         let answers = session.cache.store_files(&paths, mode, session.observer, session.cancel);
@@ -243,9 +245,16 @@ fn store_files(session: &Session<'_>, target: &AddTarget, mode: StoreMode, found
                     files[index].stamp = stamp;
                     files[index].digest = Some(digest);
                 }
-                Err(error) if error.kind() == ErrorKind::Interrupted => return Err(Error::Interrupted),
+                Err(error) if error.kind() == ErrorKind::Interrupted => is_interrupted = true,
                 Err(error) => errors.push(error.into()),
             }
+        }
+        // The disk, say: told once, instead of the files that met it or were not tried.
+        if let Some(at) = errors.iter().position(Error::ends_run) {
+            return Err(errors.swap_remove(at));
+        }
+        if is_interrupted {
+            return Err(Error::Interrupted);
         }
     }
     many(errors)?;

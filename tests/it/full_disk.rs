@@ -1,0 +1,290 @@
+//! Disks that are full, read-only or small: one error, nothing half done, and the same command goes on afterwards.
+//!
+//! A file system of a few hundred kilobytes needs root. Without it these tests are skipped, visibly; under
+//! `REQUIRE_INTEGRATION=1` they fail instead. What needs no disk is tested inside the crates.
+
+use std::io::Read as _;
+use std::path::Path;
+use std::time::Duration;
+
+use haul_tests::command::CommandOutput;
+use haul_tests::embedded::{EmbeddedS3, Operation};
+use haul_tests::environment::process_variable;
+use haul_tests::objects::{put_object, track};
+use haul_tests::{Folder, TestEnvironment};
+
+use crate::{environment, served};
+
+const FULL: &str = "No space left on device";
+const HINT: &str =
+    "hint: make room on that file system, then type the same command again: what is done stays done";
+
+/// A file system in memory. Dropping it takes it away.
+struct SmallDisk<'a> {
+    folder: Folder<'a>,
+}
+
+impl<'a> SmallDisk<'a> {
+    /// Mounts it; `None` where that is not allowed, which is said.
+    #[expect(clippy::print_stderr, reason = "a skip has to be seen")]
+    fn mount(environment: &'a TestEnvironment, size: &str) -> Option<Self> {
+        if !rustix::process::geteuid().is_root() {
+            let is_required = process_variable("REQUIRE_INTEGRATION").is_some();
+            assert!(!is_required, "REQUIRE_INTEGRATION is set, but only root can mount a small file system");
+            eprintln!("SKIPPED: a small file system can only be mounted by root");
+            return None;
+        }
+        let folder = environment.folder("disk");
+        let path = folder.path().display().to_string();
+        run(&folder, "mount", &["-t", "tmpfs", "-o", &format!("size={size}"), "haul-test", &path]);
+        Some(Self { folder })
+    }
+
+    fn remount(&self, option: &str) {
+        let path = self.folder.path().display().to_string();
+        run(&self.folder, "mount", &["-o", &format!("remount,{option}"), &path]);
+    }
+
+    /// Takes all room there is.
+    fn fill(&self) {
+        let mut file = fs_err::File::create(self.folder.join("filler")).expect("a file can be made");
+        let error =
+            std::io::copy(&mut std::io::repeat(1).take(1 << 30), &mut file).expect_err("the disk is small");
+        assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
+    }
+}
+
+impl Drop for SmallDisk<'_> {
+    fn drop(&mut self) {
+        let path = self.folder.path().display().to_string();
+        let elsewhere = self.folder.join("..");
+        let umount = program("umount");
+        // Lazily: whatever still looks at it must not keep the test's folder from being removed.
+        if let Ok(mut child) = command(&umount).args(["-l", &path]).current_dir(elsewhere).spawn() {
+            drop(child.wait());
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "mount and umount have no other door")]
+fn command(program: &Path) -> std::process::Command {
+    std::process::Command::new(program)
+}
+
+fn program(name: &str) -> std::path::PathBuf {
+    let found = ["/usr/bin", "/bin", "/usr/sbin", "/sbin"].map(|folder| Path::new(folder).join(name));
+    found.into_iter().find(|path| path.exists()).unwrap_or_else(|| panic!("there is no `{name}`"))
+}
+
+fn run(folder: &Folder<'_>, name: &str, arguments: &[&str]) {
+    folder.start_program(&program(name), arguments).wait(Duration::from_mins(1)).success();
+}
+
+/// Fails unless there is one error with the cause and what to do, and nothing else.
+#[track_caller]
+fn assert_is_one_error(output: &CommandOutput, cause: &str) {
+    let lines: Vec<&str> = output.stderr.lines().filter(|line| !line.starts_with("WARNING")).collect();
+    assert_eq!(output.stderr.matches(cause).count(), 1, "{output}");
+    assert!(output.stderr.matches("ERROR").count() <= 2, "{output}");
+    assert!(lines.iter().any(|line| line.starts_with("hint: ")), "{output}");
+    assert!(lines.len() <= 6, "more than an error and its hint\n{output}");
+}
+
+/// Fails if a temporary file of ours or of DVC's is left.
+#[track_caller]
+fn assert_no_temporary_files(folder: &Folder<'_>) {
+    for path in folder.tree("").entries.into_keys() {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        assert!(!(name.starts_with('.') && name.ends_with(".tmp")), "{} is left", path.display());
+        assert_ne!(name, "staging", "{} is left", path.display());
+    }
+}
+
+const N_FILES: usize = 24;
+const FILE_BYTES: usize = 64 << 10;
+
+fn content(number: usize) -> Vec<u8> {
+    (0..FILE_BYTES).map(|at| (at * 7 + number * 131 + at / 251).to_le_bytes()[0]).collect()
+}
+
+/// Makes a repository that tracks what the server has and the cache lacks; the cache is the small disk.
+fn repo_to_fetch<'a>(environment: &'a TestEnvironment, server: &EmbeddedS3, cache: &Path) -> Folder<'a> {
+    let repo = environment.repository_at("repo", &server.endpoint());
+    repo.haul(["cache", "dir", &cache.display().to_string()]).success();
+    for number in 0..N_FILES {
+        track(&repo, &format!("f{number}"), &put_object(server, &content(number)));
+    }
+    repo
+}
+
+#[test]
+fn fetch_onto_a_full_disk_ends_at_once_and_goes_on_when_there_is_room() {
+    let (server, environment) = served();
+    let Some(disk) = SmallDisk::mount(&environment, "700k") else { return };
+    let repo = repo_to_fetch(&environment, &server, &disk.folder.join("cache"));
+    for command in ["fetch", "pull"] {
+        server.take_requests();
+        let output = repo.haul([command, "-j", "2"]).code(1);
+        assert_is_one_error(&output, FULL);
+        output.stderr_has(&[HINT, "files not fetched"]);
+        // What is on its way ends; nothing else is asked for.
+        assert!(server.count(Operation::GetObject) < N_FILES, "all was downloaded and thrown away");
+        assert_no_temporary_files(&disk.folder);
+        assert!(!repo.exists("f0"), "nothing is checked out of half a fetch");
+    }
+    let n_kept = disk.folder.tree("cache").n_files();
+    assert!(n_kept > 0, "what was fetched is kept");
+    disk.remount("size=8m");
+    server.take_requests();
+    repo.haul(["pull"]).success();
+    assert_eq!(server.count(Operation::GetObject), N_FILES - n_kept, "what was kept is not fetched again");
+    for number in 0..N_FILES {
+        assert_eq!(fs_err::read(repo.join(format!("f{number}"))).expect("it is there"), content(number));
+    }
+}
+
+#[test]
+fn fetch_of_a_large_object_onto_a_full_disk_leaves_nothing() {
+    let (server, environment) = served();
+    let Some(disk) = SmallDisk::mount(&environment, "2m") else { return };
+    let repo = environment.repository_at("repo", &server.endpoint());
+    repo.haul(["cache", "dir", &disk.folder.join("cache").display().to_string()]).success();
+    let large: Vec<u8> = content(1).repeat(80);
+    track(&repo, "large", &put_object(&server, &large));
+    let output = repo.haul(["fetch"]).code(1);
+    assert_is_one_error(&output, FULL);
+    assert_no_temporary_files(&disk.folder);
+    disk.remount("size=16m");
+    repo.haul(["pull"]).success();
+    assert_eq!(fs_err::read(repo.join("large")).expect("it is there"), large);
+}
+
+#[test]
+fn add_and_commit_on_a_full_disk_keep_the_files_and_go_on_when_there_is_room() {
+    let environment = environment();
+    let Some(disk) = SmallDisk::mount(&environment, "700k") else { return };
+    let repo = environment.repository("repo");
+    repo.haul(["cache", "dir", &disk.folder.join("cache").display().to_string()]).success();
+    for number in 0..N_FILES {
+        repo.write(format!("data/{number}"), content(number));
+    }
+    repo.write("other", content(99));
+    let before = repo.tree("data");
+    let output = repo.haul(["add", "data", "other"]).code(1);
+    assert_is_one_error(&output, FULL);
+    output.stderr_has(&[HINT]);
+    repo.tree("data").assert_equals(&before);
+    assert!(!repo.exists("data.dvc"), "nothing is recorded of what is not stored");
+    assert_no_temporary_files(&disk.folder);
+    assert_no_temporary_files(&repo);
+
+    repo.haul(["add", "data", "other", "--no-commit"]).success();
+    let output = repo.haul(["commit"]).code(1);
+    assert_is_one_error(&output, FULL);
+    repo.tree("data").assert_equals(&before);
+    assert_no_temporary_files(&disk.folder);
+
+    disk.remount("size=8m");
+    repo.haul(["commit"]).success();
+    repo.haul(["add", "data", "other"]).success();
+    repo.haul(["status"]).success().stdout_has(&["up to date"]);
+    repo.tree("data").assert_equals(&before);
+}
+
+#[test]
+fn checkout_onto_a_full_disk_says_it_once_and_goes_on_when_there_is_room() {
+    let environment = environment();
+    let Some(disk) = SmallDisk::mount(&environment, "900k") else { return };
+    let cache = environment.folder("cache");
+    let source = environment.repository("source");
+    for number in 0..N_FILES {
+        source.write(format!("data/{number}"), content(number));
+        source.write(format!("more/{number}"), content(number + 100));
+    }
+    source.haul(["cache", "dir", &cache.path().display().to_string()]).success();
+    source.haul(["config", "cache.type", "copy"]).success();
+    source.haul(["add", "data", "more"]).success();
+    let repo = disk.folder.clone();
+    repo.clone_metadata_of(&source);
+    let output = repo.haul(["checkout"]).code(1);
+    assert_is_one_error(&output, FULL);
+    output.stderr_has(&[HINT, "data", "more"]);
+    assert_no_temporary_files(&repo);
+    disk.remount("size=16m");
+    // Without -f: what is there is what was recorded.
+    repo.haul(["checkout"]).success();
+    repo.tree("data").assert_equals(&source.tree("data"));
+    repo.tree("more").assert_equals(&source.tree("more"));
+}
+
+#[test]
+fn metafiles_and_config_on_a_full_disk_stay_as_they_are() {
+    let environment = environment();
+    let Some(disk) = SmallDisk::mount(&environment, "900k") else { return };
+    let repo = disk.folder.clone();
+    repo.git_init();
+    repo.haul(["init"]).success();
+    repo.haul(["remote", "add", "-d", "origin", "s3://bucket/store"]).success();
+    repo.write("file", "one");
+    repo.haul(["add", "file"]).success();
+    repo.write("unused", content(5));
+    repo.haul(["add", "unused"]).success();
+    repo.haul(["remove", "unused.dvc"]).success();
+    let (config, metafile) = (repo.read(".dvc/config"), repo.read("file.dvc"));
+    // In place, so that its blocks are there already.
+    fs_err::write(repo.join("file"), "two").expect("it can be written");
+    disk.fill();
+    let output = repo.haul(["remote", "modify", "origin", "region", "eu-west-1"]).failure();
+    assert_is_one_error(&output, FULL);
+    output.stderr_has(&[HINT]);
+    assert_eq!(repo.read(".dvc/config"), config);
+    let output = repo.haul(["add", "file"]).failure();
+    assert_is_one_error(&output, FULL);
+    assert_eq!((repo.read("file.dvc"), repo.read("file")), (metafile, String::from("two")));
+    assert_no_temporary_files(&repo);
+    // What makes room works.
+    repo.remove("filler");
+    disk.fill();
+    repo.haul(["gc", "-w", "-f"]).success();
+    repo.remove("filler");
+    repo.haul(["add", "file"]).success();
+    repo.haul(["remote", "modify", "origin", "region", "eu-west-1"]).success();
+}
+
+#[test]
+fn read_only_cache_can_be_read_and_says_so_when_it_should_be_written() {
+    let (server, environment) = served();
+    let Some(disk) = SmallDisk::mount(&environment, "8m") else { return };
+    let repo = repo_to_fetch(&environment, &server, &disk.folder.join("cache"));
+    repo.write("mine", "content");
+    repo.haul(["add", "mine"]).success();
+    disk.remount("ro");
+    server.take_requests();
+    let output = repo.haul(["fetch", "-j", "2"]).code(1);
+    assert_is_one_error(&output, "Read-only file system");
+    output.stderr_has(&["mounted for writing"]);
+    assert!(server.count(Operation::GetObject) < N_FILES, "all was downloaded and thrown away");
+    repo.haul(["push", "mine"]).success().stdout_has(&["1 file pushed"]);
+    repo.haul(["status", "mine.dvc"]).success();
+    repo.remove("mine");
+    repo.haul(["checkout", "mine.dvc"]).success();
+    disk.remount("rw");
+    repo.haul(["pull"]).success();
+}
+
+#[test]
+fn too_few_open_files_are_told_as_that() {
+    let (server, environment) = served();
+    let repo = environment.repository_at("repo", &server.endpoint());
+    for number in 0..N_FILES {
+        track(&repo, &format!("f{number}"), &put_object(&server, &content(number)));
+    }
+    let haul = environment.root().join("bin/haul");
+    let script = format!("ulimit -n 13; exec {} fetch", haul.display());
+    let output = repo.start_program(Path::new("/bin/sh"), ["-c", &script]).wait(Duration::from_mins(1));
+    let output = output
+        .failure()
+        .stderr_has(&["Too many open files", "hint: let the process open more files with `ulimit -n"]);
+    assert_is_one_error(&output, "Too many open files");
+    repo.haul(["pull"]).success();
+}
