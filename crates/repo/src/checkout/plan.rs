@@ -181,6 +181,7 @@ pub(crate) fn plan_found(
     relink: Option<&[LinkType]>,
     cancel: &CancellationToken,
 ) -> Result<OutPlan> {
+    let is_symlink = found.is_linked_dir();
     let mut plan = OutPlan {
         path: target.path.to_owned(),
         layout: target.layout,
@@ -198,8 +199,21 @@ pub(crate) fn plan_found(
     };
     match (target.wanted, found) {
         (Wanted::File { digest, is_exec }, Found::File(entry)) => {
-            plan.chmod = is_exec && entry.digest == Some(digest) && entry.mode & 0o100 == 0;
-            plan.compare_files(&[DirEntry { path: "".into(), digest }], vec![entry]);
+            let lacks_bit = is_exec && entry.digest == Some(digest) && entry.mode & 0o100 == 0;
+            // Through a link, the bit would be set on the object that all links share.
+            if lacks_bit && (entry.is_symlink || entry.n_links > 1) {
+                let (oid, over) = (Oid::file(digest), Some(entry));
+                plan.create.push(Create {
+                    path: "".into(),
+                    oid,
+                    over,
+                    is_over_dangling: false,
+                    is_relink: false,
+                });
+            } else {
+                plan.chmod = lacks_bit;
+                plan.compare_files(&[DirEntry { path: "".into(), digest }], vec![entry]);
+            }
         }
         (Wanted::File { digest, .. }, found) => {
             let is_over_dangling = matches!(found, Found::Dangling);
@@ -231,6 +245,9 @@ pub(crate) fn plan_found(
     }
     if let Some(types) = relink {
         plan.relink(types, cache);
+        if !plan.create.is_empty() {
+            plan.refuse_symlink(is_symlink)?;
+        }
     }
     plan.find_missing(cache, cancel)?;
     plan.refuse_long_paths()?;
@@ -307,6 +324,8 @@ impl OutPlan {
     }
 
     fn relink(&mut self, types: &[LinkType], cache: &Cache) {
+        // An executable file is never a link, whose mode would be that of the object.
+        let types = if self.is_exec { &[LinkType::Reflink, LinkType::Copy] } else { types };
         let (path, layout) = (&self.path, self.layout);
         let (right, wrong) = std::mem::take(&mut self.unchanged).into_iter().partition(|entry| {
             entry.oid().is_none_or(|oid| {

@@ -63,6 +63,13 @@ pub(super) fn unprotect_path(session: &Session<'_>, path: &Path) -> Result<u64> 
         return Err(Error::Workspace { path: path.to_owned(), message });
     }
     check_parents(session.repo.root(), path)?;
+    if found.is_linked_dir() {
+        let message = format!(
+            "`{}` is a symbolic link to a directory, and nothing is changed through it; name the directory itself",
+            path.display()
+        );
+        return Err(Error::Workspace { path: path.to_owned(), message });
+    }
     let staging = Staging::open(session.memo.dir())
         .map_err(|error| Error::io("cannot prepare the workspace", error))?;
     let linker = Linker::new(vec![LinkType::Reflink, LinkType::Copy], staging);
