@@ -208,6 +208,10 @@ fn note(
             None
         }
         Ok(Verdict::Found(credentials, from)) => {
+            if let Err(stop) = check_keys(&credentials, &from) {
+                trace.push(name, Answer::Stop(stop.message.clone()));
+                return Some(Err(stopped(name, stop, trace.clone())));
+            }
             trace.push(name, Answer::Found(mask_urls(&from)));
             Some(Ok(credentials))
         }
@@ -216,6 +220,37 @@ fn note(
             Some(Err(stopped(name, stop, trace.clone())))
         }
     }
+}
+
+/// Refuses keys that hold what no key holds: most often the line break at the end of a secret of a CI system.
+///
+/// Deviation: botocore signs with them, and the server says that the signature is wrong.
+fn check_keys(credentials: &Credentials, from: &str) -> std::result::Result<(), Stop> {
+    let parts = [
+        ("access key id", Some(credentials.access_key_id.as_str())),
+        ("secret access key", Some(credentials.secret_access_key.expose().as_str())),
+        ("session token", credentials.session_token.as_ref().map(|token| token.expose().as_str())),
+    ];
+    for (what, key) in parts {
+        let Some(key) = key else { continue };
+        let is_odd = |character: char| character.is_whitespace() || character.is_control();
+        let problem = if key.ends_with(['\n', '\r']) {
+            "ends with a line break"
+        } else if key.starts_with(is_odd) {
+            "starts with a blank"
+        } else if key.ends_with(is_odd) {
+            "ends with a blank"
+        } else if key.contains(is_odd) {
+            "holds a blank or a line break"
+        } else {
+            continue;
+        };
+        let message = format!("the {what} {problem}, which no key does ({from})");
+        let hint =
+            format!("store the {what} again without it; `printf %s KEY`, unlike `echo`, adds no line break");
+        return Err(Stop::new(message).with_hint(hint));
+    }
+    Ok(())
 }
 
 fn stopped(name: SourceName, stop: Stop, trace: Trace) -> Error {

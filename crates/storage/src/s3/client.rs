@@ -308,7 +308,11 @@ impl Client {
         probe.headers = call.headers.clone();
         probe.headers.insert(http::header::RANGE, HeaderValue::from_static("bytes=0-0"));
         match Box::pin(self.attempt(&probe, &PayloadDigests::default(), &mut None)).await {
-            Err(Failure::Server(explained)) if explained.reply.code.is_some() => explained,
+            Err(Failure::Server(explained))
+                if explained.reply.code.is_some() || explained.reply.message.is_some() =>
+            {
+                explained
+            }
             _ => failure,
         }
     }

@@ -9,6 +9,7 @@ use super::endpoint::Endpoint;
 use super::failure::{Failure, ServerFailure};
 use super::op::Op;
 use super::options::{ListApi, S3Options};
+use super::remedies;
 use super::tls;
 use super::transport::{TransportError, TransportErrorKind};
 use crate::{Error, ErrorKind};
@@ -104,6 +105,17 @@ fn describe_transport(subject: &Subject<'_>, error: TransportError) -> Error {
                     subject.modify("endpointurl URL")
                 ))
         }
+        TransportErrorKind::ProxyAuth => Error::new(
+            ErrorKind::Config,
+            format!("{action}: the proxy in front of `{server}` refuses (HTTP 407)"),
+        )
+        .with_source(error.into_cause())
+        .with_hint(remedies::proxy_hint(subject)),
+        TransportErrorKind::OpenFiles => {
+            Error::new(ErrorKind::Unwritable, format!("{action}: no connection can be opened"))
+                .with_source(error.into_cause())
+                .with_hint(haul_config::Exhausted::OpenFiles.hint())
+        }
         TransportErrorKind::Unreachable => {
             let mut hint = format!(
                 "is the server running? Its address is set with {}",
@@ -132,9 +144,18 @@ fn describe_transport(subject: &Subject<'_>, error: TransportError) -> Error {
                 .with_source(error.into_cause())
         }
         TransportErrorKind::Malformed | TransportErrorKind::TooLong => {
+            let mut hint = format!("is this an S3 server? Set it with {}", subject.modify("endpointurl URL"));
+            if error.kind == TransportErrorKind::Malformed && !subject.endpoint.is_tls() {
+                // The alert of TLS is no HTTP.
+                let _ = write!(
+                    hint,
+                    "; or {}",
+                    remedies::tls_hint(subject).replacen("the server speaks", "if it speaks", 1)
+                );
+            }
             Error::new(ErrorKind::Corrupt, format!("{action}: `{server}` gave a malformed reply"))
                 .with_source(error)
-                .with_hint(format!("is this an S3 server? Set it with {}", subject.modify("endpointurl URL")))
+                .with_hint(hint)
         }
         TransportErrorKind::LocalFile => Error::new(ErrorKind::Io, action).with_source(error),
     }
@@ -184,6 +205,9 @@ fn judge(subject: &Subject<'_>, failure: &ServerFailure) -> (ErrorKind, Option<S
     }
     if let Some(hint) = encryption_hint(subject, code, text) {
         return (ErrorKind::Config, Some(hint));
+    }
+    if let Some((kind, hint)) = remedies::of(subject, failure) {
+        return (kind, Some(hint));
     }
     if let Some(hint) = listing_hint(subject, failure) {
         return (ErrorKind::Unsupported, Some(hint));
@@ -332,6 +356,12 @@ fn denied_hint(subject: &Subject<'_>) -> String {
     let resource = if subject.op.concerns_objects() { format!("{bucket}/*") } else { bucket.clone() };
     let mut hint =
         format!("the credentials need the right {} on `arn:aws:s3:::{resource}`", subject.op.permission());
+    let acl = remedies::acl_options(subject);
+    if subject.op.creates_object()
+        && let Some((name, _)) = acl.first()
+    {
+        let _ = write!(hint, ", and s3:PutObjectAcl for `{name}`");
+    }
     if subject.op.reads_object() && subject.options.customer_key.is_some() {
         hint.push_str(", and `sse_customer_key` must be the object's");
     }

@@ -6,6 +6,7 @@ use http::HeaderMap;
 use http::header::{DATE, RETRY_AFTER};
 
 use super::endpoint::is_region;
+use super::error_body::first_words;
 use super::replies::{ErrorReply, shown};
 use super::transport::{TransportError, TransportErrorKind};
 use super::web_page::WebPage;
@@ -60,7 +61,8 @@ pub(crate) enum FailureClass {
 impl ServerFailure {
     /// Reads a failed reply.
     pub(crate) fn new(status: u16, headers: &HeaderMap, body: &[u8], signed_region: &str) -> Self {
-        let error = ErrorReply::parse(body).unwrap_or_default();
+        let error = ErrorReply::parse(body)
+            .unwrap_or_else(|| ErrorReply { message: first_words(body), ..ErrorReply::default() });
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).and_then(shown);
         Self {
             reply: ServerReply {
@@ -130,6 +132,8 @@ impl Failure {
         match self {
             Self::Transport(error) => match error.kind {
                 TransportErrorKind::Tls
+                | TransportErrorKind::ProxyAuth
+                | TransportErrorKind::OpenFiles
                 | TransportErrorKind::Malformed
                 | TransportErrorKind::TooLong
                 | TransportErrorKind::LocalFile => FailureClass::Final,

@@ -227,6 +227,8 @@ impl HttpClient for Http {
                 TransportErrorKind::TooLong => HttpErrorKind::TooLong,
                 TransportErrorKind::Broken
                 | TransportErrorKind::Malformed
+                | TransportErrorKind::ProxyAuth
+                | TransportErrorKind::OpenFiles
                 | TransportErrorKind::LocalFile => HttpErrorKind::Other,
             };
             HttpError::new(kind, format!("cannot reach `{host}`")).with_source(error)
@@ -331,6 +333,10 @@ fn classify(error: reqwest::Error) -> TransportError {
         (TransportErrorKind::LocalFile, "a file to upload could not be read")
     } else if kind == Some(TransportErrorKind::Tls) {
         (TransportErrorKind::Tls, "the TLS connection failed")
+    } else if kind == Some(TransportErrorKind::OpenFiles) {
+        (TransportErrorKind::OpenFiles, "no more files can be opened")
+    } else if error.is_connect() && wants_proxy_auth(&error) {
+        (TransportErrorKind::ProxyAuth, "the proxy wants a user name and a password")
     } else if error.is_connect() && error.is_timeout() {
         (TransportErrorKind::ConnectTimeout, "the connection could not be made in time")
     } else if error.is_connect() && error.is_dns() {
@@ -363,8 +369,26 @@ fn root_cause(error: &(dyn StdError + 'static)) -> String {
     cause.to_string()
 }
 
+/// Whether a proxy answered a CONNECT with 407.
+fn wants_proxy_auth(error: &(dyn StdError + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(current) = cause {
+        if current.to_string().contains("proxy auth") {
+            return true;
+        }
+        cause = current.source();
+    }
+    false
+}
+
 /// Looks into an IO error, whose wrapped errors are not among its sources.
 fn classify_io(error: &std::io::Error) -> Option<TransportErrorKind> {
+    if matches!(
+        haul_config::Exhausted::of(error),
+        Some(haul_config::Exhausted::OpenFiles | haul_config::Exhausted::SystemFiles)
+    ) {
+        return Some(TransportErrorKind::OpenFiles);
+    }
     let inner = error.get_ref()?;
     if let Some(io) = inner.downcast_ref::<std::io::Error>() {
         classify_io(io)

@@ -33,7 +33,7 @@ pub(crate) enum Op {
 
 impl Op {
     /// Tells whether ACL, grants, encryption and storage class belong to it.
-    fn creates_object(self) -> bool {
+    pub(crate) fn creates_object(self) -> bool {
         matches!(self, Self::Put | Self::Copy | Self::CreateMultipart)
     }
 

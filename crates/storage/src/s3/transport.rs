@@ -80,6 +80,10 @@ pub(crate) enum TransportErrorKind {
     ConnectTimeout,
     /// The server is not who it should be, or does not speak TLS.
     Tls,
+    /// The proxy wants a user name and a password.
+    ProxyAuth,
+    /// No more files can be opened, and sockets are files.
+    OpenFiles,
     /// The connection was silent for `read_timeout`.
     ReadTimeout,
     /// The connection broke.

@@ -6,7 +6,7 @@ use super::context::{Context, blocking};
 use super::plan::Plan;
 use super::{CompareReport, ObjectGroup, ObjectState, TransferOptions};
 use crate::progress::{Event, Observer, Phase};
-use crate::{Cache, Error, ErrorKind, Presence, RemoteOdb, Result};
+use crate::{Cache, Error, ErrorKind, Layout, Oid, Presence, RemoteOdb, Result};
 
 /// Asks cache and remote at the same time for all objects.
 pub(super) async fn run(
@@ -29,11 +29,26 @@ pub(super) async fn run(
         move || cache.check_many(&names, &cancel).into_iter().collect::<Result<Vec<_>>>()
     });
     let on_remote = context.unless_stopped(remote.look_up(&wanted, context.jobs));
-    let (in_cache, on_remote) = futures::try_join!(in_cache, on_remote)?;
+    let (mut in_cache, on_remote) = futures::try_join!(in_cache, on_remote)?;
     if !on_remote.is_empty() && on_remote.iter().all(|presence| *presence == Presence::Unknown) {
         let message = format!("`{}` lets nobody see what it holds", remote.location());
         return Err(Error::new(ErrorKind::Denied, message)
             .with_hint("ask for the permissions s3:ListBucket and s3:GetObject"));
+    }
+
+    // Sizes that differ say that one side is wrong, not which: the own copy is looked at first.
+    let doubtful: Vec<usize> = (0..in_cache.len())
+        .filter(|object| {
+            matches!((in_cache[*object], on_remote[*object]), (Some(local), Presence::Present { size_bytes }) if local != size_bytes)
+        })
+        .collect();
+    for object in doubtful {
+        let ((layout, oid), cache) = (plan.name(object), cache.clone());
+        if !blocking(move || cache.verify(layout, &oid)).await? {
+            let path = cache_path(&context, layout, &oid);
+            tracing::warn!(%path, "the copy in the cache is damaged, not the one on the remote: delete it, then type `haul fetch`");
+            in_cache[object] = None;
+        }
     }
 
     let mut report = CompareReport::default();
@@ -62,4 +77,8 @@ pub(super) async fn run(
     observer.on(Event::Finished { phase: Phase::Querying, n_objects });
     report.requests = remote.requests().since(&before);
     Ok(report)
+}
+
+fn cache_path(context: &Context, layout: Layout, oid: &Oid) -> String {
+    context.cache.object_path(layout, oid).display().to_string()
 }

@@ -35,6 +35,14 @@ pub(super) fn endpoint(options: &S3Options, text: &str, region: &str) -> Result<
     }
     let host = url.host().ok_or_else(|| ("has no host".to_owned(), how()))?;
     let style = place(options, &url, &host);
+    if let Some(without) = without_bucket(&url, &options.bucket) {
+        // Deviation: DVC names the bucket twice in each request, and puts the objects under a key that starts with its
+        // name, or is told that there is no such key.
+        return Err((
+            format!("names the bucket `{}` already", options.bucket),
+            format!("leave it out: `haul remote modify NAME endpointurl {without}`"),
+        ));
+    }
     let base_path = url.path().trim_end_matches('/');
     let port = url.port().map_or(String::new(), |port| format!(":{port}"));
     let (authority, bucket_path) = match style {
@@ -64,6 +72,25 @@ fn place(options: &S3Options, url: &Url, host: &Host<&str>) -> BucketPlace {
     } else {
         BucketPlace::Path
     }
+}
+
+/// Returns an endpoint without the bucket, if it ends with the bucket or is the bucket's own host on AWS.
+///
+/// Elsewhere a host may well start with the same word as the bucket: `minio.example.org` and `minio`.
+fn without_bucket(url: &Url, bucket: &str) -> Option<String> {
+    let mut without = url.clone();
+    if let Some(path) = url.path().trim_end_matches('/').strip_suffix(bucket)
+        && path.ends_with('/')
+    {
+        without.set_path(path.trim_end_matches('/'));
+    } else {
+        let host = url.host_str()?.strip_prefix(bucket)?.strip_prefix('.')?;
+        if !host.starts_with("s3") || !host.contains(".amazonaws.com") {
+            return None;
+        }
+        without.set_host(Some(host)).ok()?;
+    }
+    Some(without.as_str().trim_end_matches('/').to_owned())
 }
 
 /// Whether the URL is one of S3 Transfer Acceleration, which knows buckets by the host only.

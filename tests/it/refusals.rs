@@ -1,0 +1,290 @@
+//! Refusals of servers and proxies: one error that says the cause, and what to type.
+
+use haul_tests::raw::{RawReply, RawServer};
+use haul_tests::{CommandOutput, Folder, TestEnvironment};
+
+use crate::{environment, served, with_file};
+
+/// Makes a world whose keys any server takes.
+fn with_keys() -> TestEnvironment {
+    let mut environment = environment();
+    environment.set("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE");
+    environment.set("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMIK7MDENG");
+    environment.set("AWS_DEFAULT_REGION", "us-east-1");
+    environment
+}
+
+fn xml(code: &str, message: &str) -> String {
+    format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>{message}</Message></Error>")
+}
+
+/// Fails unless each command ends with one error and one hint that hold the texts.
+#[track_caller]
+fn each_says(repo: &Folder<'_>, commands: &[&[&str]], texts: &[&str]) {
+    for line in commands {
+        says(&repo.haul(*line).failure(), texts);
+    }
+}
+
+#[track_caller]
+fn says(output: &CommandOutput, texts: &[&str]) {
+    for text in texts {
+        let both = format!("{}{}", output.stdout, output.stderr);
+        assert!(both.contains(text), "{text:?} is not said\n{output}");
+    }
+    assert_eq!(output.stderr.matches("\nhint: ").count(), 1, "one thing to do\n{output}");
+}
+
+const ALL: &[&[&str]] = &[&["push"], &["pull"], &["status", "-c"], &["remote", "check"]];
+
+#[test]
+fn plain_http_to_a_server_that_speaks_tls_is_told_with_the_endpoint() {
+    for (body, kind) in [
+        ("Client sent an HTTP request to an HTTPS server.\n", "text/plain"),
+        (
+            "<html><head><title>400 The plain HTTP request was sent to HTTPS port</title></head></html>",
+            "text/html",
+        ),
+    ] {
+        let environment = with_keys();
+        let server = RawServer::new(move |_| RawReply::new(400, &[("content-type", kind)], body));
+        let repo = with_file(&environment, &server.endpoint());
+        let endpoint = server.endpoint().replace("http:", "https:");
+        let hint =
+            format!("the server speaks TLS at this port: `haul remote modify origin endpointurl {endpoint}`");
+        each_says(&repo, ALL, &["HTTPS", &hint]);
+    }
+    // The alert of a server that has no words for it.
+    let environment = with_keys();
+    let server = RawServer::new(|_| RawReply::bytes(b"\x15\x03\x03\x00\x02\x02\x46".to_vec()));
+    let repo = with_file(&environment, &server.endpoint());
+    each_says(
+        &repo,
+        ALL,
+        &["if it speaks TLS at this port: `haul remote modify origin endpointurl https://"],
+    );
+}
+
+#[test]
+fn tls_to_a_server_that_speaks_plain_http_is_told_with_the_endpoint() {
+    let environment = with_keys();
+    let server = RawServer::new(|_| RawReply::new(400, &[], "Bad Request"));
+    let repo = with_file(&environment, &server.endpoint().replace("http:", "https:"));
+    let hint = format!(
+        "the server does not answer in TLS; for one without it type `haul remote modify origin endpointurl {}`",
+        server.endpoint()
+    );
+    each_says(&repo, ALL, &[&hint]);
+}
+
+#[test]
+fn reply_without_xml_is_shown_by_its_first_words() {
+    for (status, body, words) in [
+        (
+            403,
+            "<html><head><title>Request blocked by WAF</title></head></html>",
+            "Request blocked by WAF (HTTP 403)",
+        ),
+        (400, "tenant is suspended, call 555\n", "tenant is suspended, call 555 (HTTP 400)"),
+        (501, "{\"message\":\"not here\"}", "{\"message\":\"not here\"} (HTTP 501)"),
+    ] {
+        let environment = with_keys();
+        let server = RawServer::new(move |_| RawReply::new(status, &[], body));
+        let repo = with_file(&environment, &server.endpoint());
+        each_says(&repo, &[&["push"], &["remote", "check"]], &[words]);
+    }
+}
+
+#[test]
+fn proxy_that_wants_a_password_is_told_as_one() {
+    for (scheme, endpoint) in [("http", "http://127.0.0.2:9"), ("https", "https://127.0.0.2:9")] {
+        let mut environment = with_keys();
+        environment.unset("NO_PROXY");
+        let proxy = RawServer::new(|_| {
+            RawReply::new(407, &[("proxy-authenticate", "Basic realm=\"proxy\"")], "Authentication required")
+        });
+        environment.set(format!("{scheme}_proxy"), proxy.endpoint());
+        let repo = with_file(&environment, endpoint);
+        let hint = format!("set `{scheme}_proxy` to http://USER:PASSWORD@HOST:PORT");
+        each_says(&repo, ALL, &["407", "the proxy wants a user name and a password", &hint]);
+    }
+}
+
+#[test]
+fn body_that_is_too_large_names_the_options_that_make_it_smaller() {
+    let (server, environment) = served();
+    let proxy = RawServer::in_front_of(&server, |request| {
+        let is_body = request.method == "PUT" || request.method == "POST";
+        is_body.then(|| {
+            RawReply::new(
+                413,
+                &[("content-type", "text/html")],
+                "<html><title>413 Request Entity Too Large</title>",
+            )
+        })
+    });
+    let repo = with_file(&environment, &proxy.endpoint());
+    let texts = [
+        "413 Request Entity Too Large (HTTP 413)",
+        "s3.multipart_threshold",
+        "s3.multipart_chunksize",
+        "client_max_body_size",
+    ];
+    each_says(&repo, &[&["push"], &["remote", "check", "--write"]], &texts);
+}
+
+#[test]
+fn refused_acl_or_grantee_names_the_option() {
+    for (option, value, status, code, message) in [
+        ("acl", "public-read", 400, "AccessControlListNotSupported", "The bucket does not allow ACLs"),
+        ("acl", "publik", 400, "InvalidArgument", ""),
+        ("grant_read", "id=nobody", 400, "InvalidArgument", "Invalid id"),
+        ("grant_full_control", "emailAddress=a@b", 400, "UnresolvableGrantByEmailAddress", "not found"),
+        (
+            "acl",
+            "public-read",
+            501,
+            "NotImplemented",
+            "A header you provided implies functionality that is not implemented",
+        ),
+    ] {
+        let (server, environment) = served();
+        let body = xml(code, message);
+        let proxy = RawServer::in_front_of(&server, move |request| {
+            (request.method == "PUT")
+                .then(|| RawReply::new(status, &[("content-type", "application/xml")], &body))
+        });
+        let repo = with_file(&environment, &proxy.endpoint());
+        repo.haul(["remote", "modify", "origin", option, value]).success();
+        let set = format!("the server takes no object with `{option} = {value}`");
+        let unset = format!("`haul remote modify --unset origin {option}`");
+        each_says(&repo, &[&["push"], &["remote", "check", "--write"]], &[code, &set, &unset]);
+        // The same refusal without the option is another one.
+        repo.haul(["remote", "modify", "--unset", "origin", option]).success();
+        let output = repo.haul(["push"]).failure();
+        assert!(!output.stderr.contains("takes no object with"), "{output}");
+    }
+}
+
+#[test]
+fn archived_object_is_told_with_the_command_that_restores_it() {
+    let (server, environment) = served();
+    let proxy = RawServer::in_front_of(&server, |request| {
+        let is_object = request.method == "GET" && request.path.contains("/files/md5/");
+        let body = xml("InvalidObjectState", "The operation is not valid for the object's storage class");
+        is_object.then(|| RawReply::new(403, &[("content-type", "application/xml")], body))
+    });
+    let repo = with_file(&environment, &proxy.endpoint());
+    repo.haul(["push"]).success();
+    repo.remove(".dvc/cache");
+    let texts = [
+        "InvalidObjectState",
+        "the object is archived",
+        "aws s3api restore-object --bucket bucket --key store/files/md5/",
+    ];
+    each_says(&repo, &[&["pull"], &["fetch"], &["remote", "check"]], &texts);
+}
+
+#[test]
+fn endpoint_that_holds_the_bucket_is_told_by_a_server_that_takes_the_bucket_for_a_key() {
+    let environment = with_keys();
+    let server = RawServer::new(|request| {
+        let body = xml("NoSuchKey", "The specified key does not exist.");
+        let body = if request.method == "HEAD" { String::new() } else { body };
+        RawReply::new(404, &[("content-type", "application/xml")], body)
+    });
+    let repo = environment.repository_at("repo", &server.endpoint());
+    // Enough to be asked for by a listing.
+    for number in 0..9 {
+        repo.write(format!("data/{number}"), format!("{number}"));
+    }
+    repo.haul(["add", "data"]).success();
+    let hint = "leave the bucket out of the endpoint: `haul remote modify origin endpointurl";
+    each_says(&repo, &[&["push"], &["status", "-c"], &["remote", "check"]], &["NoSuchKey", hint]);
+}
+
+#[test]
+fn endpoint_that_names_the_bucket_is_refused_before_anything_is_sent() {
+    let (server, environment) = served();
+    let endpoint = format!("{}/bucket", server.endpoint());
+    let repo = with_file(&environment, &endpoint);
+    let hint = format!("`haul remote modify origin endpointurl {}`", server.endpoint());
+    each_says(&repo, ALL, &["names the bucket `bucket` already", &hint]);
+    assert!(server.requests().is_empty(), "something was sent");
+    repo.haul(["remote", "modify", "origin", "endpointurl", "https://bucket.s3.eu-west-1.amazonaws.com"])
+        .success();
+    let hint = "`haul remote modify origin endpointurl https://s3.eu-west-1.amazonaws.com`";
+    each_says(&repo, ALL, &["names the bucket `bucket` already", hint]);
+}
+
+#[test]
+fn key_with_a_line_break_at_its_end_is_named_with_its_source() {
+    const SECRET: &str = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY";
+    let variables = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"];
+    let names = ["access key id", "secret access key", "session token"];
+    for (at, name) in names.iter().enumerate() {
+        for end in ["\n", "\r\n"] {
+            let mut environment = environment();
+            environment.guard_secret(SECRET);
+            for (other, variable) in variables.iter().enumerate() {
+                let value = ["AKIDEXAMPLE", SECRET, "a-session-token-of-somebody"][other];
+                environment.set(*variable, format!("{value}{}", if other == at { end } else { "" }));
+            }
+            let server = RawServer::new(|_| RawReply::new(500, &[], ""));
+            let repo = with_file(&environment, &server.endpoint());
+            let problem = format!("the {name} ends with a line break");
+            let hint = format!("store the {name} again without it");
+            each_says(&repo, ALL, &[&problem, "AWS_ACCESS_KEY_ID", &hint]);
+            assert!(server.requests().is_empty(), "something was signed with it");
+        }
+    }
+    // From `config.local`, where it takes three quotes to write it, and from a program.
+    let mut environment = environment();
+    environment.guard_secret(SECRET);
+    let server = RawServer::new(|_| RawReply::new(500, &[], ""));
+    let repo = with_file(&environment, &server.endpoint());
+    repo.write(
+        ".dvc/config.local",
+        format!("['remote \"origin\"']\n    access_key_id = AKIDEXAMPLE\n    secret_access_key = '''{SECRET}\n'''\n"),
+    );
+    each_says(&repo, ALL, &["the secret access key ends with a line break", ".dvc/config.local:2"]);
+    repo.remove(".dvc/config.local");
+    let json =
+        format!("{{\"Version\": 1, \"AccessKeyId\": \"AKIDEXAMPLE\", \"SecretAccessKey\": \"{SECRET}\\n\"}}");
+    let printed = environment.root().join("printed.json");
+    fs_err::write(&printed, json).expect("it can be written");
+    environment
+        .folder("aws")
+        .write("config", format!("[default]\ncredential_process = /bin/cat {}\n", printed.display()));
+    each_says(&repo, ALL, &["the secret access key ends with a line break", "credential_process"]);
+}
+
+#[test]
+fn damaged_object_of_the_cache_is_not_blamed_on_the_remote() {
+    let (server, environment) = served();
+    let repo = with_file(&environment, &server.endpoint());
+    repo.haul(["push"]).success();
+    let object = repo.join(".dvc/cache").join(&repo.cache_objects()[0]);
+    let permissions = fs_err::metadata(&object).expect("it is there").permissions();
+    fs_err::remove_file(&object).expect("it can be removed");
+    fs_err::write(&object, "shorter").expect("it can be written");
+    fs_err::set_permissions(&object, permissions).expect("the mode can be set");
+    let output = repo.haul(["status", "-c"]).success();
+    let output =
+        output.stderr_has(&["the copy in the cache is damaged", &object.display().to_string(), "haul fetch"]);
+    assert!(!output.stderr.contains("the next push replaces it"), "{output}");
+    output.stdout_has(&["deleted:"]);
+    let output = repo.haul(["push"]);
+    assert!(!output.stderr.contains("on the remote"), "{output}");
+    // What the message says helps.
+    fs_err::remove_file(&object).expect("it can be removed");
+    repo.haul(["fetch"]).success();
+    repo.haul(["status", "-c"]).success().stdout_has(&["in sync"]);
+    // The other way round, it is the remote's.
+    let key = server.keys("bucket").into_iter().find(|key| key.contains("files/md5")).expect("it was pushed");
+    server.put("bucket", &key, "damaged");
+    let output = repo.haul(["status", "-c"]).success();
+    output.stderr_has(&["on remote `origin` is damaged", "the next push replaces it"]);
+    repo.haul(["push"]).success().stdout_has(&["1 file pushed"]);
+    repo.haul(["status", "-c"]).success().stdout_has(&["in sync"]);
+}
