@@ -245,9 +245,10 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + '
 }
 
 fn io_error(message: &str, error: io::Error) -> Error {
-    let kind = match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => ErrorKind::NotFound,
-        _ => ErrorKind::Io,
-    };
-    Error::new(kind, message).with_source(error)
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            Error::new(ErrorKind::NotFound, message).with_source(error)
+        }
+        _ => Error::io(message, error),
+    }
 }
