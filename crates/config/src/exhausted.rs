@@ -39,7 +39,39 @@ impl Exhausted {
             io::ErrorKind::ReadOnlyFilesystem => return Some(Self::Writable),
             _ => {}
         }
-        match errno(error)? {
+        rustix::io::Errno::from_io_error(error).map_or_else(
+            || Self::of_text(&error.to_string()),
+            |number| Self::of_number(number.raw_os_error()),
+        )
+    }
+
+    /// Does [`of`](Self::of) for the causes of an error of any kind.
+    pub fn behind(error: &(dyn StdError + 'static)) -> Option<Self> {
+        let mut next = Some(error);
+        while let Some(current) = next {
+            let found = match current.downcast_ref::<io::Error>() {
+                Some(error) => Self::of(error),
+                None => Self::of_text(&current.to_string()),
+            };
+            if found.is_some() {
+                return found;
+            }
+            next = current.source();
+        }
+        None
+    }
+
+    /// Reads the number at the end of a text: errors that were given a path keep it there alone.
+    fn of_text(text: &str) -> Option<Self> {
+        let (_, number) = text.strip_suffix(')')?.rsplit_once(" (os error ")?;
+        Self::of_number(number.parse().ok()?)
+    }
+
+    fn of_number(number: i32) -> Option<Self> {
+        match rustix::io::Errno::from_raw_os_error(number) {
+            rustix::io::Errno::NOSPC => Some(Self::Space),
+            rustix::io::Errno::DQUOT => Some(Self::Quota),
+            rustix::io::Errno::ROFS => Some(Self::Writable),
             rustix::io::Errno::MFILE => Some(Self::OpenFiles),
             rustix::io::Errno::NFILE => Some(Self::SystemFiles),
             rustix::io::Errno::IO => Some(Self::Device),
@@ -71,19 +103,6 @@ impl Exhausted {
     }
 }
 
-/// Returns the number of the error, also of one that was given a path.
-fn errno(error: &io::Error) -> Option<rustix::io::Errno> {
-    let mut next: Option<&(dyn StdError + 'static)> = Some(error);
-    while let Some(current) = next {
-        let number = current.downcast_ref::<io::Error>().and_then(rustix::io::Errno::from_io_error);
-        if number.is_some() {
-            return number;
-        }
-        next = current.source();
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,13 +124,14 @@ mod tests {
         ] {
             let plain = io::Error::from(number);
             assert_eq!(Exhausted::of(&plain), expected, "{number:?}");
-            // As fs_err does it: the number is in the source.
-            let wrapped = io::Error::new(plain.kind(), WithPath(io::Error::from(number)));
+            // As fs_err does it: the number is in the text.
+            let wrapped = io::Error::new(plain.kind(), format!("failed to open file `x`: {plain}"));
             assert_eq!(Exhausted::of(&wrapped), expected, "{number:?} with a path");
+            assert_eq!(Exhausted::behind(&Outer(wrapped)), expected, "{number:?} below another error");
         }
     }
 
     #[derive(Debug, thiserror::Error)]
-    #[error("at a path")]
-    struct WithPath(#[source] io::Error);
+    #[error("outer")]
+    struct Outer(#[source] io::Error);
 }

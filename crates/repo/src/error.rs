@@ -186,6 +186,7 @@ impl Error {
             Self::Io { source, .. }
             | Self::Link(LinkError::Io { source, .. })
             | Self::Config(haul_config::Error::Io { source, .. }) => Exhausted::of(source),
+            Self::Git { source, .. } => Exhausted::behind(source.as_ref()),
             _ => None,
         }
     }
