@@ -77,8 +77,11 @@ impl Config {
         let name = name.to_lowercase();
         let options = |config: &Self| {
             let table = crate::remote::dereference(&config.tree, &name).ok()?;
-            let mut options: Vec<_> =
-                table.flatten().into_iter().map(|(key, leaf)| (key, leaf.value.clone())).collect();
+            let mut options: Vec<_> = table
+                .flatten()
+                .into_iter()
+                .map(|(path, leaf)| (path.join("."), leaf.value.clone()))
+                .collect();
             options.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
             Some(options)
         };
