@@ -105,6 +105,35 @@ fn interrupted_push(server: &EmbeddedS3, repo: &Folder<'_>) {
     assert_eq!(server.open_uploads("bucket"), 1);
 }
 
+/// Whether the note of the upload under way names a part that arrived.
+fn has_noted_a_part(repo: &Folder<'_>) -> bool {
+    let Ok(notes) = fs_err::read_dir(repo.join(".dvc/tmp/haul/uploads")) else { return false };
+    let note = |entry: std::io::Result<fs_err::DirEntry>| fs_err::read_to_string(entry.ok()?.path()).ok();
+    // Its kind, the place of two lines, the content, the id.
+    notes.filter_map(note).any(|note| note.lines().count() > 5)
+}
+
+#[test]
+fn interrupted_upload_goes_on_with_what_arrived_where_tags_are_no_digests() {
+    for quirks in [Quirks::default(), with_kms()] {
+        let (server, environment) = stage(quirks);
+        let (repo, key, content) = with_big_file(&environment, &server);
+        server.inject(Fault::on(Operation::UploadPart, FaultAction::Silence).after(1));
+        let running = repo.start(["push"]);
+        let end = Instant::now() + Duration::from_mins(1);
+        while !has_noted_a_part(&repo) && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        running.kill();
+        server.heal();
+        server.take_requests();
+        repo.haul(["push"]).success().stdout_has(&["1 file pushed"]);
+        assert!(server.bytes("bucket", &key).expect("it was pushed") == content);
+        let counts = [Operation::CreateMultipartUpload, Operation::UploadPart].map(|it| server.count(it));
+        assert_eq!(counts, [0, 2], "one of three parts had arrived");
+    }
+}
+
 #[test]
 fn interrupted_upload_that_may_not_be_listed_is_given_up_or_told_of() {
     let minimum = [Permission::ListBucket, Permission::GetObject, Permission::PutObject];
