@@ -419,7 +419,8 @@ mod tests {
         options.remote_name = Some("store".into());
         let endpoint = Endpoint::resolve(&options).unwrap();
         let list = |options: &S3Options, op: Op, status: u16, code: &str| {
-            let subject = Subject { op, key: None, options, endpoint: &endpoint, n_attempts: 1 };
+            let subject =
+                Subject { op, key: None, options, endpoint: &endpoint, n_attempts: 1, has_seen_bucket: true };
             let mut failure = ServerFailure::default();
             failure.reply.status = status;
             failure.reply.code = (!code.is_empty()).then(|| code.to_owned());
