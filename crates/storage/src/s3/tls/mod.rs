@@ -6,6 +6,10 @@
 //! | `certificate` | what one certificate says |
 //! | `verifier` | the check of the server's certificate |
 //! | `trouble` | why a handshake failed, and what to change |
+//!
+//! The cryptography is ring's. aws-lc-rs, measured in its place with 15 kinds of servers, adds one: keys on P-521. For
+//! that it takes a C toolchain, 79 s of processor time more to build (139 s instead of 60 s), and 2.2 MB in the program.
+//! Ed448, keys for RSA-PSS alone, and TLS 1.2 without ECDHE or with CBC work with neither: rustls does not have them.
 
 mod bundle;
 mod certificate;
