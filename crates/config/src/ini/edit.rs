@@ -118,6 +118,16 @@ impl Document {
         Ok(())
     }
 
+    /// Adds a copy of a section under another name, behind the others of its kind.
+    pub(crate) fn copy_section(&mut self, old: &SectionName, new: &SectionName) -> Result<(), Unquotable> {
+        let mut copy = self.clone();
+        copy.rename_section(old, new)?;
+        let Some(header) = copy.last_header(new) else { return Ok(()) };
+        let block = copy.remove_block(header);
+        self.insert_block(new, block);
+        Ok(())
+    }
+
     /// Makes an emptied file what DVC makes of it: one line end.
     pub(crate) fn finish(&mut self) {
         if self.items.is_empty() {

@@ -5,6 +5,7 @@
 //! an empty `config.local` behind `remote remove` and `remote rename`; here no file is made for nothing.
 
 use super::layer::Layer;
+use super::lock::EditLock;
 use super::refusal::{Setting, refused};
 use super::resolve::{holds_path, may_hold_path, relative_to_file};
 use super::tree::Table;
@@ -19,6 +20,7 @@ use crate::{Env, Error, KeyPath, Level, Place, Result, SectionName, keys};
 impl ConfigStack {
     /// Sets an option (`config NAME VALUE`); creates its section if need be.
     pub fn set(&mut self, level: Level, key: &KeyPath, value: &str) -> Result<Edited> {
+        let _lock = self.lock(level, true)?;
         let in_file = self.for_file(level, key, value)?;
         let document = self.changed(level, |document| put(document, key, &in_file))?;
         let mut edited = self.commit(vec![(level, document)], Some(Setting { key, value }))?;
@@ -30,6 +32,7 @@ impl ConfigStack {
 
     /// Removes an option (`config -u NAME`); a missing one is an error.
     pub fn unset(&mut self, level: Level, key: &KeyPath) -> Result<Edited> {
+        let _lock = self.lock(level, false)?;
         self.refresh(level)?;
         let layer = self.layer(level)?;
         let path = [key.section.path(), vec![key.option.as_str()]].concat();
@@ -44,6 +47,7 @@ impl ConfigStack {
     ///
     /// Whether the name is taken is decided by this level alone, as DVC does.
     pub fn add_remote(&mut self, level: Level, name: &str, url: &str, how: AddRemote) -> Result<Edited> {
+        let _lock = self.lock(level, true)?;
         let name = name.to_lowercase();
         let key = KeyPath::remote(&name, "url");
         let in_file = self.for_file(level, &key, url)?;
@@ -68,6 +72,7 @@ impl ConfigStack {
     ///
     /// The remote must be defined in this or a lower level; for the level of the repository, in any.
     pub fn modify_remote(&mut self, level: Level, name: &str, option: &str, value: &str) -> Result<Edited> {
+        let _lock = self.lock(level, true)?;
         let key = KeyPath::remote(name, option);
         let in_file = self.for_file(level, &key, value)?;
         self.check_known(&self.visible(level), name)?;
@@ -82,6 +87,7 @@ impl ConfigStack {
     ///
     /// `Deviation:` DVC adds an empty section when an option is unset at a level that has none of the remote.
     pub fn unset_remote_option(&mut self, level: Level, name: &str, option: &str) -> Result<Edited> {
+        let _lock = self.lock(level, false)?;
         let key = KeyPath::remote(name, option);
         self.refresh(level)?;
         self.check_known(&self.merged(Some(level)), name)?;
@@ -93,6 +99,7 @@ impl ConfigStack {
     ///
     /// The remote is looked for as in [`ConfigStack::modify_remote`].
     pub fn set_default_remote(&mut self, level: Level, name: &str) -> Result<Edited> {
+        let _lock = self.lock(level, true)?;
         let name = name.to_lowercase();
         self.refresh(level)?;
         let merged = self.visible(level);
@@ -106,98 +113,10 @@ impl ConfigStack {
 
     /// Removes `core.remote` of the level, if set.
     pub fn unset_default_remote(&mut self, level: Level) -> Result<Edited> {
+        let _lock = self.lock(level, false)?;
         self.refresh(level)?;
         let document = self.changed(level, |document| remove(document, &default_key()))?;
         self.commit(vec![(level, document)], None)
-    }
-
-    /// Removes a remote of the level, and `core.remote` at this and the higher levels where it names the remote.
-    ///
-    /// `Deviation:` if a higher level has options of the remote, it stays: DVC removes it, and no command works any
-    /// more because those options lack a URL.
-    pub fn remove_remote(&mut self, level: Level, name: &str) -> Result<Edited> {
-        let name = name.to_lowercase();
-        self.refresh_from(level)?;
-        let layer = self.layer(level)?;
-        if layer.table.table(&["remote", &name]).is_none() {
-            return Err(self.unknown(&self.layer(level)?.table, &name));
-        }
-        if let Some(above) = self.completed_by(level, &name).first() {
-            let origin = above.table.table(&["remote", &name]).and_then(|table| table.origin.clone());
-            return Err(Error::InUseAbove { name, origin: origin.unwrap_or(crate::Origin::Default) });
-        }
-        let section = SectionName::Remote(name.clone());
-        let mut changes = Vec::new();
-        for at in self.levels_from(level) {
-            let is_default = self.names_default(at, &name)?;
-            if at == level || is_default {
-                let document = self.changed(at, |document| {
-                    if at == level {
-                        document.remove_section(&section);
-                    }
-                    if is_default {
-                        remove(document, &default_key())?;
-                    }
-                    Ok(())
-                })?;
-                changes.push((at, document));
-            }
-        }
-        self.commit(changes, None)
-    }
-
-    /// Renames a remote of the level, and `core.remote` at this and the higher levels where it names the remote.
-    ///
-    /// The new name is written as typed and, like every name, compared in lower case.
-    ///
-    /// `Deviation:` DVC refuses a taken name only if it is typed in lower case. Options that a higher level adds to the
-    /// remote keep the old name in DVC, and no command works any more because they lack a URL; here they follow.
-    pub fn rename_remote(&mut self, level: Level, old: &str, new: &str) -> Result<Edited> {
-        let old = old.to_lowercase();
-        self.refresh_from(level)?;
-        if let Some(taken) = self.merged(None).table(&["remote", &new.to_lowercase()]) {
-            let origin = taken.origin.clone().unwrap_or(crate::Origin::Default);
-            return Err(Error::RenameTargetExists { name: new.to_owned(), origin });
-        }
-        if self.layer(level)?.table.table(&["remote", &old]).is_none() {
-            return Err(self.unknown(&self.layer(level)?.table, &old));
-        }
-        let following: Vec<Level> = self.completed_by(level, &old).iter().map(|layer| layer.level).collect();
-        let mut changes = Vec::new();
-        for at in self.levels_from(level) {
-            let is_default = self.names_default(at, &old)?;
-            let is_renamed = at == level || following.contains(&at);
-            if is_renamed || is_default {
-                let document = self.changed(at, |document| {
-                    if is_renamed {
-                        let (from, to) =
-                            (SectionName::Remote(old.clone()), SectionName::Remote(new.to_owned()));
-                        document
-                            .rename_section(&from, &to)
-                            .map_err(|Unquotable| unquotable(&to.to_string()))?;
-                    }
-                    if is_default {
-                        put(document, &default_key(), new)?;
-                    }
-                    Ok(())
-                })?;
-                changes.push((at, document));
-            }
-        }
-        self.commit(changes, None)
-    }
-
-    /// Returns the levels above that add options to a remote which this level alone gives its URL.
-    fn completed_by(&self, level: Level, name: &str) -> Vec<&Layer> {
-        let has_url = |layer: &Layer| layer.table.leaf(&["remote", name, "url"]).is_some();
-        if self.layers.iter().any(|layer| layer.level < level && has_url(layer)) {
-            return Vec::new();
-        }
-        let above = self.layers.iter().filter(|layer| layer.level > level);
-        above
-            .take_while(|layer| !has_url(layer))
-            .filter(|layer| layer.table.table(&["remote", name]).is_some())
-            .collect()
     }
 
     /// Reads the file of a level again, and rewrites a path of the command line for it.
@@ -213,31 +132,22 @@ impl ConfigStack {
         Ok(relative_to_file(&folder, value, &self.env))
     }
 
+    /// Waits until nobody else edits the file of a level; `is_new` tells that it may be made.
+    fn lock(&self, level: Level, is_new: bool) -> Result<EditLock> {
+        Ok(EditLock::acquire(&[&self.layer(level)?.path], is_new))
+    }
+
     /// Reads the file of a level again: it may have changed since.
-    fn refresh(&mut self, level: Level) -> Result<()> {
+    pub(super) fn refresh(&mut self, level: Level) -> Result<()> {
         let path = self.layer(level)?.path.clone();
         self.replace(Layer::load(level, &path, &self.env)?);
         Ok(())
     }
 
-    fn refresh_from(&mut self, level: Level) -> Result<()> {
-        self.layer(level)?;
-        self.levels_from(level).into_iter().try_for_each(|level| self.refresh(level))
-    }
-
-    fn levels_from(&self, level: Level) -> Vec<Level> {
-        self.layers.iter().map(|layer| layer.level).filter(|&found| found >= level).collect()
-    }
-
-    fn replace(&mut self, new: Layer) {
+    pub(super) fn replace(&mut self, new: Layer) {
         if let Some(layer) = self.layers.iter_mut().find(|layer| layer.level == new.level) {
             *layer = new;
         }
-    }
-
-    fn names_default(&self, level: Level, name: &str) -> Result<bool> {
-        let default = self.layer(level)?.table.leaf(&["core", "remote"]);
-        Ok(default.is_some_and(|leaf| leaf.value.to_string().to_lowercase() == name))
     }
 
     /// Merges the levels in which a command that edits this one looks for remotes.
@@ -257,7 +167,7 @@ impl ConfigStack {
     }
 
     /// Says that a remote is not in these levels, and in which it may be.
-    fn unknown(&self, table: &Table, name: &str) -> Error {
+    pub(super) fn unknown(&self, table: &Table, name: &str) -> Error {
         let path = ["remote", name];
         let elsewhere = self.layers.iter().rev().find_map(|layer| layer.table.table(&path)?.origin.clone());
         let nearest = keys::nearest(name, schema::names(table)).map(str::to_owned);
@@ -277,18 +187,26 @@ impl ConfigStack {
     }
 
     /// Returns the document of a level after a change.
-    fn changed(&self, level: Level, change: impl FnOnce(&mut Document) -> Result<()>) -> Result<Document> {
+    pub(super) fn changed(
+        &self,
+        level: Level,
+        change: impl FnOnce(&mut Document) -> Result<()>,
+    ) -> Result<Document> {
         let mut document = self.layer(level)?.document.clone();
         change(&mut document)?;
         document.finish();
         Ok(document)
     }
 
-    /// Checks what would come out and, if all is well, writes it.
+    /// Checks what would come out and, if all is well, writes it, in this order; a level may come twice.
     ///
     /// With `set`, what is wrong with the remote *because of* that option is an error, and what it only lacks is a
     /// notice; mistakes elsewhere are left to whoever uses the remote.
-    fn commit(&mut self, changes: Vec<(Level, Document)>, set: Option<Setting<'_>>) -> Result<Edited> {
+    pub(super) fn commit(
+        &mut self,
+        changes: Vec<(Level, Document)>,
+        set: Option<Setting<'_>>,
+    ) -> Result<Edited> {
         let mut candidate = self.clone();
         let mut highest = Level::System;
         for (level, document) in &changes {
@@ -361,22 +279,22 @@ fn notices(merged: &Table, key: &KeyPath, env: &Env) -> Result<Vec<Notice>> {
     Ok(notices)
 }
 
-fn default_key() -> KeyPath {
+pub(super) fn default_key() -> KeyPath {
     KeyPath::new(SectionName::Plain("core".to_owned()), "remote")
 }
 
-fn put(document: &mut Document, key: &KeyPath, value: &str) -> Result<()> {
+pub(super) fn put(document: &mut Document, key: &KeyPath, value: &str) -> Result<()> {
     document
         .set(&key.section, &key.option, &Value::Text(value.to_owned()))
         .map_err(|Unquotable| unquotable(&key.to_string()))
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "has the shape of a change")]
-fn remove(document: &mut Document, key: &KeyPath) -> Result<()> {
+pub(super) fn remove(document: &mut Document, key: &KeyPath) -> Result<()> {
     document.unset(&key.section, &key.option);
     Ok(())
 }
 
-fn unquotable(key: &str) -> Error {
+pub(super) fn unquotable(key: &str) -> Error {
     Error::Unquotable { key: key.to_owned() }
 }

@@ -2,7 +2,9 @@
 
 mod edit;
 mod layer;
+mod lock;
 mod refusal;
+mod remotes;
 pub(crate) mod resolve;
 pub(crate) mod tree;
 mod write;
@@ -19,8 +21,10 @@ use tree::{Leaf, Table};
 
 /// The configuration files of all levels, loaded but not validated.
 ///
-/// Every edit reads the file again, changes one copy, checks what would come out, and then replaces the file as a
-/// whole: a failed or killed edit leaves it as it was.
+/// Every edit waits until no other one is at work, reads the file again, changes one copy, checks what would come out,
+/// and then replaces the file as a whole: a failed or killed edit leaves it as it was, and of two edits at once none is
+/// lost. An edit of several levels writes them in an order in which each step leaves a configuration that works, and
+/// the same edit goes on from there.
 #[derive(Debug, Clone)]
 pub struct ConfigStack {
     paths: ConfigPaths,

@@ -39,7 +39,7 @@ fn staging_of(path: &Path) -> io::Result<Option<PathBuf>> {
 }
 
 /// Follows symlinks, also to a file that does not exist yet.
-fn follow(path: &Path) -> io::Result<PathBuf> {
+pub(super) fn follow(path: &Path) -> io::Result<PathBuf> {
     // As many as Linux follows.
     const MAX_LINKS: usize = 40;
     let mut path = path.to_owned();
