@@ -9,8 +9,8 @@ use futures::StreamExt as _;
 
 use crate::transfer::RequestCounts;
 use crate::{
-    Body, Download, Error, ListFrom, ListPage, Md5Digest, ObjectInfo, RemoteStore, Result, StoreLimits,
-    TroubleListener, Uploaded, UploadedPart,
+    Body, Download, Error, ListFrom, ListPage, Md5Digest, ObjectInfo, OpenUpload, RemoteStore, Result,
+    StoreLimits, TroubleListener, Uploaded, UploadedPart,
 };
 
 /// Counts calls and body bytes on their way to another store. A call counts once, however often the other store
@@ -151,6 +151,11 @@ impl RemoteStore for CountingStore {
     async fn abort_multipart(&self, key: &str, upload_id: &str) -> Result<()> {
         self.counts.multipart.fetch_add(1, Relaxed);
         self.inner.abort_multipart(key, upload_id).await
+    }
+
+    async fn list_uploads(&self) -> Result<Vec<OpenUpload>> {
+        self.counts.multipart.fetch_add(1, Relaxed);
+        self.inner.list_uploads().await
     }
 
     async fn delete(&self, keys: &[String]) -> Result<Vec<(String, Error)>> {

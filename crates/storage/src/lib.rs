@@ -65,8 +65,8 @@ pub use open::{S3Connection, connect_s3, open_remote, open_remote_with, open_ver
 pub use probe::{WriteProbe, probe_listing, probe_reading, probe_writing};
 pub use remote::{Presence, RemoteObject, RemoteOdb, Removal};
 pub use store::{
-    Body, Download, ListFrom, ListPage, ObjectInfo, RemoteStore, StoreLimits, TroubleListener, Uploaded,
-    UploadedPart,
+    Body, Download, ListFrom, ListPage, ObjectInfo, OpenUpload, RemoteStore, StoreLimits, TroubleListener,
+    Uploaded, UploadedPart,
 };
 pub use tokio_util::sync::CancellationToken;
 

@@ -122,6 +122,17 @@ pub struct UploadedPart {
     pub size_bytes: u64,
 }
 
+/// A multipart upload that was neither completed nor given up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenUpload {
+    /// The key, below the prefix of the store.
+    pub key: String,
+    /// The id of the upload.
+    pub upload_id: String,
+    /// When it was started, in seconds since the Unix epoch, if known.
+    pub started: Option<i64>,
+}
+
 impl UploadedPart {
     /// Returns the MD5 that the entity tag looks like, if it looks like one.
     pub(crate) fn etag_as_md5(&self) -> Option<Md5Digest> {
@@ -245,6 +256,12 @@ pub trait RemoteStore: Debug + Send + Sync + 'static {
 
     /// Gives an upload up and frees its parts. Not an error if it is not known (any more).
     async fn abort_multipart(&self, key: &str, upload_id: &str) -> Result<()>;
+
+    /// Lists the uploads below the prefix that were neither completed nor given up, as far as the store lists them: MinIO
+    /// lists none unless its whole key is the prefix.
+    async fn list_uploads(&self) -> Result<Vec<OpenUpload>> {
+        Ok(Vec::new())
+    }
 
     /// Deletes objects, as many requests as that takes, and returns the ones that could not be deleted, with the reason.
     async fn delete(&self, keys: &[String]) -> Result<Vec<(String, crate::Error)>>;

@@ -10,6 +10,7 @@ use crate::served;
 
 mod meanwhile;
 mod remote;
+mod uploads;
 mod used;
 
 const BUCKET: &str = "bucket";

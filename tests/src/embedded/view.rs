@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::content::Content;
 use super::options::BucketOptions;
 use super::running::EmbeddedS3;
-use super::state::{Attributes, Object};
+use super::state::{Attributes, Object, Upload};
 
 /// An object, or a version of one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,6 +118,31 @@ impl EmbeddedS3 {
     /// Makes a bucket, unless there is one of that name.
     pub fn add_bucket(&self, options: &BucketOptions) {
         self.shared().state().add_bucket(options);
+    }
+
+    /// Starts a multipart upload of so long ago, which nobody goes on with.
+    ///
+    /// # Panics
+    /// When there is no such bucket.
+    pub fn leave_upload(&self, bucket: &str, key: &str, age: std::time::Duration) {
+        let mut state = self.shared().state();
+        let id = format!("upload-{}", state.new_id());
+        let (attributes, parts) = (Attributes::default(), std::collections::BTreeMap::new());
+        let initiated = std::time::SystemTime::now() - age;
+        let upload = Upload { key: key.to_owned(), attributes, initiated, parts };
+        state.bucket_mut(bucket).expect("the bucket exists").uploads.insert(id, upload);
+    }
+
+    /// Returns the keys of multipart uploads that were neither completed nor aborted, in order.
+    ///
+    /// # Panics
+    /// When there is no such bucket.
+    pub fn upload_keys(&self, bucket: &str) -> Vec<String> {
+        let state = self.shared().state();
+        let uploads = &state.buckets.get(bucket).expect("the bucket exists").uploads;
+        let mut keys: Vec<String> = uploads.values().map(|upload| upload.key.clone()).collect();
+        keys.sort();
+        keys
     }
 
     /// Returns the number of multipart uploads that were neither completed nor aborted.

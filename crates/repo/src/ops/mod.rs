@@ -32,8 +32,8 @@ pub use collect::{SkipReason, SkippedOut};
 pub use commit::{CommitOptions, CommitReport, commit};
 pub use fetch::{FetchOptions, FetchReport, RemoteFetch, fetch};
 pub use gc::{
-    CollectedPlace, CollectedVersions, GcOptions, GcPlace, GcPlan, GcReport, GcTarget, PlannedPlace,
-    PlannedVersions, UnusedObject, UnusedVersion, plan_gc,
+    CollectedPlace, CollectedUploads, CollectedVersions, GcOptions, GcPlace, GcPlan, GcReport, GcTarget,
+    PlannedPlace, PlannedUploads, PlannedVersions, UnusedObject, UnusedVersion, plan_gc,
 };
 pub use pull::{PullOptions, PullReport, pull};
 pub use push::{PushOptions, PushReport, RemotePush, push};

@@ -56,6 +56,7 @@ mod tests;
 mod throttle;
 mod tls;
 mod transport;
+mod uploads;
 mod versions;
 mod watch;
 mod web_page;

@@ -18,6 +18,7 @@ pub(crate) enum Op {
     CompleteMultipart,
     AbortMultipart,
     ListParts,
+    ListUploads,
     Get,
     GetVersion,
     Head,
@@ -53,7 +54,7 @@ impl Op {
 
     /// Tells whether its right is one on objects, not on the bucket.
     pub(crate) fn concerns_objects(self) -> bool {
-        !matches!(self, Self::List | Self::ListVersions | Self::BucketVersioning)
+        !matches!(self, Self::List | Self::ListVersions | Self::ListUploads | Self::BucketVersioning)
     }
 
     /// Returns the verb of a message, as `cannot get …`.
@@ -66,6 +67,7 @@ impl Op {
             Self::CompleteMultipart => "complete the upload of",
             Self::AbortMultipart => "give up the upload of",
             Self::ListParts => "list the uploaded parts of",
+            Self::ListUploads => "list the unfinished uploads to",
             Self::Get => "get",
             Self::GetVersion => "get a version of",
             Self::Head => "look at",
@@ -88,6 +90,7 @@ impl Op {
             }
             Self::AbortMultipart => "s3:AbortMultipartUpload",
             Self::ListParts => "s3:ListMultipartUploadParts",
+            Self::ListUploads => "s3:ListBucketMultipartUploads",
             Self::Get | Self::Head => "s3:GetObject",
             Self::GetVersion | Self::HeadVersion => "s3:GetObjectVersion",
             Self::List => "s3:ListBucket",
@@ -110,6 +113,7 @@ impl fmt::Display for Op {
             Self::CompleteMultipart => "CompleteMultipartUpload",
             Self::AbortMultipart => "AbortMultipartUpload",
             Self::ListParts => "ListParts",
+            Self::ListUploads => "ListMultipartUploads",
             Self::Get | Self::GetVersion => "GetObject",
             Self::Head | Self::HeadVersion => "HeadObject",
             Self::List => "ListObjects",

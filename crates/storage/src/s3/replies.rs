@@ -356,7 +356,7 @@ pub(crate) fn etag(text: &str) -> Option<String> {
     not_empty(text.trim().trim_start_matches("W/").trim_matches('"'))
 }
 
-fn not_empty(text: &str) -> Option<String> {
+pub(super) fn not_empty(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
@@ -366,7 +366,7 @@ fn number<N: std::str::FromStr>(text: &str) -> Result<N, MalformedXml> {
         .map_err(|_| MalformedXml(format!("`{}` is not a number", shown(text).unwrap_or_default())))
 }
 
-fn boolean(text: &str) -> Result<bool, MalformedXml> {
+pub(super) fn boolean(text: &str) -> Result<bool, MalformedXml> {
     match text.trim() {
         yes if yes.eq_ignore_ascii_case("true") => Ok(true),
         no if no.eq_ignore_ascii_case("false") => Ok(false),
@@ -376,12 +376,12 @@ fn boolean(text: &str) -> Result<bool, MalformedXml> {
     }
 }
 
-fn timestamp(text: &str) -> Option<i64> {
+pub(super) fn timestamp(text: &str) -> Option<i64> {
     DateTime::parse_from_rfc3339(text.trim()).ok().map(|time| time.timestamp())
 }
 
 /// Decodes a key as `encoding-type=url` has it: a form, where `+` is a blank.
-fn url_decode(text: &str) -> Result<String, MalformedXml> {
+pub(super) fn url_decode(text: &str) -> Result<String, MalformedXml> {
     if !text.contains(['%', '+']) {
         return Ok(text.to_owned());
     }
@@ -390,7 +390,7 @@ fn url_decode(text: &str) -> Result<String, MalformedXml> {
     decoded.map(Into::into).map_err(|_| MalformedXml("a key of the listing is not UTF-8".into()))
 }
 
-fn unexpected(path: &[Tag], expected: &str) -> MalformedXml {
+pub(super) fn unexpected(path: &[Tag], expected: &str) -> MalformedXml {
     MalformedXml(format!("the reply is not {expected} (`{:?}`)", path.first().unwrap_or(&Tag::Other)))
 }
 

@@ -19,9 +19,10 @@ use super::options::{AddressingStyle, S3Options};
 use super::payload::Payload;
 use super::replies::etag;
 use super::transport::Transport;
+use super::uploads::list_uploads;
 use crate::{
-    Body, Download, Error, ErrorKind, ListFrom, ListPage, Md5Digest, ObjectInfo, RemoteStore, Result,
-    StoreLimits, TroubleListener, Uploaded, UploadedPart,
+    Body, Download, Error, ErrorKind, ListFrom, ListPage, Md5Digest, ObjectInfo, OpenUpload, RemoteStore,
+    Result, StoreLimits, TroubleListener, Uploaded, UploadedPart,
 };
 
 /// Most bytes of one PUT and of one part.
@@ -339,6 +340,14 @@ impl RemoteStore for S3Store {
 
     async fn abort_multipart(&self, key: &str, upload_id: &str) -> Result<()> {
         self.client.abort_upload(&self.full_key(key), upload_id).await
+    }
+
+    async fn list_uploads(&self) -> Result<Vec<OpenUpload>> {
+        let uploads = list_uploads(&self.client, &self.key_prefix).await?;
+        let uploads = uploads.into_iter().filter_map(|upload| {
+            Some(OpenUpload { key: self.below_prefix(&upload.key)?.to_owned(), ..upload })
+        });
+        Ok(uploads.collect())
     }
 
     async fn delete(&self, keys: &[String]) -> Result<Vec<(String, Error)>> {

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use futures::{StreamExt as _, stream};
 
 use crate::{
-    Body, Download, Error, ErrorKind, ListFrom, ListPage, Md5Digest, ObjectInfo, RemoteStore, Result,
-    StoreLimits, TroubleListener, Uploaded, UploadedPart,
+    Body, Download, Error, ErrorKind, ListFrom, ListPage, Md5Digest, ObjectInfo, OpenUpload, RemoteStore,
+    Result, StoreLimits, TroubleListener, Uploaded, UploadedPart,
 };
 
 /// A call of [`RemoteStore`].
@@ -34,6 +34,8 @@ pub enum Operation {
     CompleteMultipart,
     /// `abort_multipart`
     AbortMultipart,
+    /// `list_uploads`
+    ListUploads,
     /// `delete`
     Delete,
 }
@@ -246,6 +248,10 @@ impl RemoteStore for FaultStore {
 
     async fn abort_multipart(&self, key: &str, upload_id: &str) -> Result<()> {
         self.call(Operation::AbortMultipart, self.inner.abort_multipart(key, upload_id)).await
+    }
+
+    async fn list_uploads(&self) -> Result<Vec<OpenUpload>> {
+        self.call(Operation::ListUploads, self.inner.list_uploads()).await
     }
 
     async fn delete(&self, keys: &[String]) -> Result<Vec<(String, Error)>> {

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::arguments::utc;
 use super::failed::FailedLine;
+use super::uploads::{PlannedUploadLines, UploadLines};
 use super::versions::{PlannedVersionLines, VersionLines};
 use crate::ui::{Message, Page, human_bytes};
 
@@ -55,6 +56,8 @@ struct PlanObject {
     dry: bool,
     places: Vec<PlannedLines>,
     versions: Vec<PlannedVersionLines>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    uploads: Vec<PlannedUploadLines>,
 }
 
 #[derive(Debug, Serialize)]
@@ -113,7 +116,9 @@ impl Plan {
         };
         let places = plan.places.iter().map(lines).collect();
         let versions = plan.versions.iter().map(|remote| PlannedVersionLines::new(remote, lists_paths));
-        Self { plan: PlanObject { dry: lists_paths, places, versions: versions.collect() } }
+        let uploads = plan.uploads.iter().map(|remote| PlannedUploadLines::new(remote, lists_paths));
+        let (versions, uploads) = (versions.collect(), uploads.collect());
+        Self { plan: PlanObject { dry: lists_paths, places, versions, uploads } }
     }
 }
 
@@ -126,6 +131,8 @@ impl Message for Plan {
 pub(super) struct Outcome {
     places: Vec<OutcomeLines>,
     versions: Vec<VersionLines>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    uploads: Vec<UploadLines>,
 }
 
 #[derive(Debug, Serialize)]
@@ -156,7 +163,11 @@ impl Outcome {
             paths: paths(place),
         };
         let places = plan.places.iter().map(lines).collect();
-        Self { places, versions: plan.versions.iter().map(VersionLines::planned).collect() }
+        Self {
+            places,
+            versions: plan.versions.iter().map(VersionLines::planned).collect(),
+            uploads: plan.uploads.iter().map(UploadLines::planned).collect(),
+        }
     }
 
     pub(super) fn done(plan: &GcPlan, report: &GcReport) -> Self {
@@ -178,7 +189,9 @@ impl Outcome {
         });
         let versions = plan.versions.iter().zip(&report.versions);
         let versions = versions.map(|(planned, done)| VersionLines::done(planned, done)).collect();
-        Self { places: lines.collect(), versions }
+        let uploads = plan.uploads.iter().zip(&report.uploads);
+        let uploads = uploads.map(|(planned, done)| UploadLines::done(planned, done)).collect();
+        Self { places: lines.collect(), versions, uploads }
     }
 }
 
@@ -199,6 +212,9 @@ impl Message for Outcome {
             }
         }
         for remote in &self.versions {
+            remote.text(page);
+        }
+        for remote in &self.uploads {
             remote.text(page);
         }
     }

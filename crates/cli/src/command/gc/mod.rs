@@ -3,6 +3,7 @@
 mod arguments;
 mod failed;
 mod message;
+mod uploads;
 mod versions;
 
 use std::time::{Duration, SystemTime};
@@ -60,7 +61,8 @@ pub(crate) struct GcArgs {
     cloud: bool,
     #[command(flatten)]
     remote: RemoteArgs,
-    /// Keep objects that came within this time, as 12h or 7d: they may belong to a push that is under way
+    /// Keep objects that came within this time, as 12h or 7d: they may belong to a push that is under way. With --cloud,
+    /// give up unfinished uploads that are older
     #[arg(long, value_name = "age", value_parser = age)]
     older_than: Option<Duration>,
     /// Go on where a revision or a list of files cannot be read; what only they use is deleted
@@ -94,7 +96,7 @@ impl GcArgs {
         for warning in &plan.warnings {
             context.printer().warning(warning);
         }
-        for line in plan_lines(&plan.places).into_iter().chain(versions::plan_lines(&plan.versions)) {
+        for line in lines(&plan, self.older_than.is_some()) {
             context.printer().remark(&line);
         }
         if format == OutputFormat::Json {
@@ -227,6 +229,12 @@ impl GcArgs {
     }
 }
 
+/// Says in a line for each place what would go.
+fn lines(plan: &GcPlan, has_age: bool) -> Vec<String> {
+    let places = plan_lines(&plan.places).into_iter().chain(versions::plan_lines(&plan.versions));
+    places.chain(uploads::plan_lines(&plan.uploads, has_age)).collect()
+}
+
 /// Asks as DVC does; the end of the input is a no.
 fn confirm(context: &Context, format: OutputFormat) -> Result<bool, CommandError> {
     let printer = context.printer();
@@ -258,15 +266,17 @@ fn judge(plan: &GcPlan, report: &GcReport) -> CommandResult {
         let path = |oid| planned.place.path_of(planned.layout, oid);
         done.failed.iter().map(move |(oid, error)| (path(oid), error.as_ref()))
     });
-    let failed: Vec<(String, &haul_storage::Error)> =
-        objects.chain(versions::failed(&plan.versions, &report.versions)).collect();
+    let failed: Vec<(String, &haul_storage::Error)> = objects
+        .chain(versions::failed(&plan.versions, &report.versions))
+        .chain(uploads::failed(&plan.uploads, &report.uploads))
+        .collect();
     let Some((_, first)) = failed.first() else { return Ok(ExitStatus::Success) };
     let n_held_back: u64 = report.places.iter().map(|place| place.n_held_back).sum();
     let (n_failed, hint) = (failed.len(), first.hint().map(str::to_owned));
     let objects = if n_failed == 1 { "object" } else { "objects" };
     let mut error = CommandError::failure(format!(
         "failed to collect garbage - {n_failed} {objects} could not be removed (of {})",
-        unused_of(&plan.places) + versions::n_unused(&plan.versions)
+        unused_of(&plan.places) + versions::n_unused(&plan.versions) + uploads::n_unfinished(&plan.uploads)
     ));
     for (path, reason) in failed.iter().take(MAX_LINES) {
         error = error.with_detail(format!("failed to remove '{path}' - {}", CommandError::chain(*reason)));

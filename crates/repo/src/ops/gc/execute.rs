@@ -9,8 +9,8 @@ use rayon::prelude::*;
 
 use super::manifests::{self, OpenRemote};
 use super::projects::Project;
-use super::versions;
 use super::{CollectedPlace, GcPlan, GcReport, PlannedPlace};
+use super::{uploads, versions};
 
 impl GcPlan {
     /// Deletes what was planned. A failure of one object does not stop the others; it is in the report.
@@ -19,7 +19,8 @@ impl GcPlan {
     /// and they are left where it could not be deleted. What is left is found by the next run.
     pub async fn execute(&self, observer: &dyn Observer) -> GcReport {
         let n_objects = self.places.iter().map(|place| place.n_unused() as u64).sum::<u64>()
-            + self.versions.iter().map(|remote| remote.unused.len() as u64).sum::<u64>();
+            + self.versions.iter().map(|remote| remote.unused.len() as u64).sum::<u64>()
+            + self.uploads.iter().map(|remote| remote.unfinished.len() as u64).sum::<u64>();
         observer.on(Event::Planned { phase: Phase::Removing, n_objects, total_bytes: 0 });
         let mut report = GcReport::default();
         for (number, place) in self.places.iter().enumerate() {
@@ -28,6 +29,9 @@ impl GcPlan {
         for (planned, (store, jobs)) in self.versions.iter().zip(&self.versioned_stores) {
             let cancel = &self.options.cancel;
             report.versions.push(versions::remove(planned, store.as_ref(), *jobs, cancel, observer).await);
+        }
+        for (planned, remote) in self.uploads.iter().zip(&self.upload_remotes) {
+            report.uploads.push(uploads::give_up(planned, remote, &self.options.cancel, observer).await);
         }
         report
     }

@@ -15,6 +15,7 @@ mod links;
 mod manifests;
 mod plan;
 mod projects;
+mod uploads;
 mod used;
 mod versions;
 
@@ -25,6 +26,7 @@ use std::time::{Duration, SystemTime};
 use haul_storage::{CancellationToken, Layout, Oid, TemporaryFile};
 
 pub use plan::{GcPlan, plan_gc};
+pub use uploads::{CollectedUploads, PlannedUploads};
 
 use crate::LockWait;
 use crate::git::HistoryOptions;
@@ -56,7 +58,7 @@ pub struct GcOptions {
     pub projects: Vec<String>,
     /// Go on where a metafile, a revision or a list of files cannot be had; only they use what is deleted then.
     pub skip_failed: bool,
-    /// Keep objects that came within this time before `now`.
+    /// Keep objects that came within this time before `now`; give up unfinished uploads that are older.
     pub older_than: Option<Duration>,
     /// The time.
     pub now: SystemTime,
@@ -231,6 +233,8 @@ pub struct GcReport {
     pub places: Vec<CollectedPlace>,
     /// In the order of the plan.
     pub versions: Vec<CollectedVersions>,
+    /// In the order of the plan.
+    pub uploads: Vec<CollectedUploads>,
 }
 
 impl GcReport {
@@ -238,5 +242,6 @@ impl GcReport {
     pub fn is_interrupted(&self) -> bool {
         self.places.iter().any(|place| place.n_not_tried > 0)
             || self.versions.iter().any(|remote| remote.n_not_tried > 0 && remote.failed.is_empty())
+            || self.uploads.iter().any(|remote| remote.n_not_tried > 0)
     }
 }

@@ -13,7 +13,7 @@ use super::manifests::{self, OpenRemote, Remotes};
 use super::projects::{self, Project};
 use super::used::{self, Object, Used, check};
 use super::versions;
-use super::{GcOptions, GcPlace, GcTarget, PlannedPlace, PlannedVersions, UnusedObject};
+use super::{GcOptions, GcPlace, GcTarget, PlannedPlace, PlannedUploads, PlannedVersions, UnusedObject};
 use crate::{Repo, Result};
 
 /// Requests at once where nobody says how many.
@@ -28,10 +28,14 @@ pub struct GcPlan {
     pub places: Vec<PlannedPlace>,
     /// What is unused on each cloud-versioned remote.
     pub versions: Vec<PlannedVersions>,
+    /// Unfinished uploads on each other remote.
+    pub uploads: Vec<PlannedUploads>,
     /// Sentences for the user.
     pub warnings: Vec<String>,
     /// The remote of each place that is on one.
     pub(super) remotes: Vec<Option<OpenRemote>>,
+    /// The remote of each item of `uploads`.
+    pub(super) upload_remotes: Vec<OpenRemote>,
     /// The store of each cloud-versioned remote, and how many requests to it may be under way at once.
     pub(super) versioned_stores: Vec<(Arc<dyn VersionedStore>, usize)>,
     pub(super) projects: Vec<Project>,
@@ -61,12 +65,34 @@ pub async fn plan_gc(repo: Repo, options: GcOptions, observer: &dyn Observer) ->
         }
     }
     let mut warnings = used.warnings;
+    let (mut uploads, mut upload_remotes) = (Vec::new(), Vec::new());
+    for kept in &keep.remotes {
+        match super::uploads::plan(&kept.name, &kept.remote, &options).await? {
+            Ok(planned) => {
+                uploads.push(planned);
+                upload_remotes.push(kept.remote.clone());
+            }
+            // Without an age, none would be given up.
+            Err(warning) if options.older_than.is_some() => warnings.push(warning),
+            Err(_) => {}
+        }
+    }
     // Not `dedup`: the same sentence may come from many commits.
     let mut seen = HashSet::new();
     warnings.retain(|warning| seen.insert(warning.clone()));
     let (versions, versioned_stores) =
         versions::plan(&projects, &keep.versioned, &used.versions, &options).await?;
-    Ok(GcPlan { places, versions, warnings, remotes, versioned_stores, projects, options })
+    Ok(GcPlan {
+        places,
+        versions,
+        uploads,
+        warnings,
+        remotes,
+        upload_remotes,
+        versioned_stores,
+        projects,
+        options,
+    })
 }
 
 /// What is kept where.
