@@ -1,10 +1,11 @@
-//! Ctrl-C stops cleanly with 252, and the next run goes on.
+//! Ctrl-C stops cleanly with 252, SIGTERM with 143 and SIGHUP with 129, and the next run goes on.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use haul_tests::Folder;
-use haul_tests::dataset::DataSet;
+use haul_tests::command::Signal;
+use haul_tests::dataset::{DataSet, Random};
 use haul_tests::embedded::{EmbeddedS3, Fault, FaultAction, Operation};
 
 use haul_tests::objects::is_directory;
@@ -163,4 +164,69 @@ fn interrupt_of_work_on_files_ends_with_252_and_leaves_the_workspace_whole() {
     repo.remove("large");
     repo.haul(["checkout"]).success();
     assert_eq!(repo.read("large"), "small");
+}
+
+/// The signals that ask a program to stop, with what it then ends with.
+const SIGNALS: [(Signal, i32); 3] = [(Signal::INT, 252), (Signal::TERM, 143), (Signal::HUP, 129)];
+
+#[test]
+fn signal_in_an_upload_in_parts_keeps_them_for_the_next_push_and_says_so() {
+    for (signal, code) in SIGNALS {
+        let (server, environment) = served();
+        environment
+            .folder("aws")
+            .write("config", "[default]\ns3 =\n  multipart_threshold = 6MB\n  multipart_chunksize = 5MB\n");
+        let repo = environment.repository_at("repo", &server.endpoint());
+        let content = Random(20).bytes(18 << 20);
+        repo.write("big", &content);
+        repo.haul(["add", "big"]).success();
+        server.inject(Fault::on(Operation::UploadPart, FaultAction::Silence).after(2));
+        let mut running = repo.start(["push"]);
+        running.wait_until_it_catches(signal);
+        wait_for(&server, Operation::UploadPart, 3);
+        running.signal(signal);
+        let key = haul_tests::objects::key_of(&haul_tests::objects::md5_of(&content));
+        let object = key.strip_prefix("store/").unwrap();
+        let stopped = running.wait(Duration::from_secs(20)).code(code);
+        let kept = format!("the parts of `{object}` that arrived are kept in `s3://bucket/store`");
+        stopped.stderr_has(&[&kept, "the next push from this clone goes on with them"]);
+        assert_eq!(server.open_uploads("bucket"), 1);
+        server.heal();
+        server.take_requests();
+        repo.haul(["push"]).success();
+        assert_eq!(server.open_uploads("bucket"), 0);
+        assert!(server.count(Operation::UploadPart) < 4, "parts that were there are sent again");
+        assert!(server.bytes("bucket", &key).unwrap() == content);
+    }
+}
+
+#[test]
+fn second_signal_ends_at_once_with_the_code_of_the_signal() {
+    let (server, environment) = served();
+    let repo = with_file(&environment, &server.endpoint());
+    // A push that has nothing but the reply to wait for ends by itself; the work on files goes on for a while.
+    fs_err::File::create(repo.join("large")).unwrap().set_len(8 << 30).unwrap();
+    for (signal, code) in SIGNALS {
+        let mut running = repo.start(["add", "large"]);
+        running.wait_until_it_catches(signal);
+        running.signal(signal);
+        running.signal(signal);
+        running.wait(Duration::from_secs(20)).code(code);
+        assert!(!repo.exists("large.dvc"));
+    }
+}
+
+#[test]
+fn signal_that_was_ignored_from_the_start_stays_ignored() {
+    let (server, environment) = served();
+    let repo = with_file(&environment, &server.endpoint());
+    server.inject(Fault::on(Operation::PutObject, FaultAction::Delay(Duration::from_secs(1))));
+    let haul = environment.root().join("bin/haul").display().to_string();
+    // As `nohup` does.
+    let line = ["-c", "trap '' HUP; exec \"$0\" push", &haul];
+    let mut running = repo.start_program(Path::new("/bin/sh"), line);
+    wait_for(&server, Operation::PutObject, 1);
+    running.signal(Signal::HUP);
+    running.wait(Duration::from_secs(20)).success();
+    assert_eq!(server.keys("bucket").len(), 1);
 }

@@ -6,7 +6,8 @@ use std::process::{Child, Command, ExitStatus};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+pub use rustix::process::Signal;
+use rustix::process::{Pid, kill_process};
 
 /// A command that has been started. Dropping it kills it.
 #[derive(Debug)]
@@ -101,13 +102,22 @@ impl RunningCommand {
     /// When it ends before, or a minute is over.
     #[track_caller]
     pub fn wait_until_it_listens(&mut self) {
-        const INTERRUPT: u64 = 1 << 1;
+        self.wait_until_it_catches(Signal::INT);
+    }
+
+    /// Waits until a signal asks it to stop, rather than kills it.
+    ///
+    /// # Panics
+    /// When it ends before, or a minute is over.
+    #[track_caller]
+    pub fn wait_until_it_catches(&mut self, signal: Signal) {
+        let bit = 1_u64 << (signal.as_raw() - 1);
         let end = Instant::now() + Duration::from_mins(1);
         let file = format!("/proc/{}/status", self.child.id());
         let listens = || {
             let status = fs_err::read_to_string(&file).unwrap_or_default();
             let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
-            caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0) & INTERRUPT != 0
+            caught.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0) & bit != 0
         };
         while !listens() {
             assert!(self.is_running() && Instant::now() < end, "{} does not listen", self.line);
@@ -120,10 +130,18 @@ impl RunningCommand {
     /// # Panics
     /// When the signal cannot be sent although the command still runs.
     pub fn interrupt(&mut self) {
+        self.signal(Signal::INT);
+    }
+
+    /// Sends a signal.
+    ///
+    /// # Panics
+    /// When it cannot be sent although the command still runs.
+    pub fn signal(&mut self, signal: Signal) {
         if self.is_running() {
             let id = i32::try_from(self.child.id()).expect("process ids are small");
             let pid = Pid::from_raw(id).expect("process ids are not zero");
-            kill_process(pid, Signal::INT).expect("a child can be signalled");
+            kill_process(pid, signal).expect("a child can be signalled");
         }
     }
 }

@@ -14,8 +14,12 @@ pub enum ExitStatus {
     Success,
     /// The work failed, in part or as a whole; or `status -q` found changes.
     Failure,
+    /// The terminal went away (128 + SIGHUP).
+    HungUp,
     /// Nobody reads the output any more (128 + SIGPIPE).
     BrokenPipe,
+    /// A signal asked the program to end (128 + SIGTERM).
+    Terminated,
     /// A configuration file holds what cannot be used.
     Configuration,
     /// The user pressed Ctrl-C.
@@ -30,10 +34,12 @@ pub enum ExitStatus {
 
 impl ExitStatus {
     /// All outcomes, in the order of their numbers.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Success,
         Self::Failure,
+        Self::HungUp,
         Self::BrokenPipe,
+        Self::Terminated,
         Self::Configuration,
         Self::Interrupted,
         Self::NotARepository,
@@ -46,7 +52,9 @@ impl ExitStatus {
         match self {
             Self::Success => 0,
             Self::Failure => 1,
+            Self::HungUp => 129,
             Self::BrokenPipe => 141,
+            Self::Terminated => 143,
             Self::Configuration => 251,
             Self::Interrupted => 252,
             Self::NotARepository => 253,
@@ -60,7 +68,9 @@ impl ExitStatus {
         match self {
             Self::Success => "success",
             Self::Failure => "the operation failed, in part or as a whole",
+            Self::HungUp => "stopped by SIGHUP: the terminal went away",
             Self::BrokenPipe => "the reader of the output went away",
+            Self::Terminated => "stopped by SIGTERM",
             Self::Configuration => "configuration error",
             Self::Interrupted => "interrupted by the user",
             Self::NotARepository => "not inside a DVC repository",
@@ -89,7 +99,9 @@ mod tests {
             [
                 "0 success",
                 "1 the operation failed, in part or as a whole",
+                "129 stopped by SIGHUP: the terminal went away",
                 "141 the reader of the output went away",
+                "143 stopped by SIGTERM",
                 "251 configuration error",
                 "252 interrupted by the user",
                 "253 not inside a DVC repository",

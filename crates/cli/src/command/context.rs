@@ -14,6 +14,7 @@ use haul_storage::progress::Observer;
 
 use crate::args::GlobalArgs;
 use crate::command_error::CommandError;
+use crate::exit::ExitStatus;
 use crate::interrupt::Interrupt;
 use crate::mfa::TerminalPrompt;
 use crate::ui::{OutputFormat, Printer, Progress};
@@ -76,6 +77,11 @@ impl Context {
         self.interrupt.token().clone()
     }
 
+    /// Returns how the program ends if it was asked to stop.
+    pub(crate) fn interrupted_status(&self) -> ExitStatus {
+        self.interrupt.status()
+    }
+
     /// Returns who asks for the codes of MFA devices.
     pub(crate) fn mfa_prompt(&self) -> Arc<dyn PromptMfa> {
         Arc::new(TerminalPrompt::new(&self.printer))
@@ -114,7 +120,7 @@ impl Context {
 
     /// Runs work that waits for the network, with its progress on display.
     ///
-    /// At Ctrl-C the work has two seconds to stop by itself; then it is dropped.
+    /// At Ctrl-C, SIGTERM or SIGHUP the work has two seconds to stop by itself; then it is dropped.
     pub(crate) fn observe_async<T>(
         &self,
         work: impl AsyncFnOnce(&dyn Observer) -> haul_repo::Result<T>,

@@ -79,7 +79,7 @@ pub(crate) fn run(
     tracing::debug!(version = env!("CARGO_PKG_VERSION"), os = std::env::consts::OS, "haul starts");
     let context = Context::new(&cli.global, env, printer);
     let result = context.enter(&cli.global).and_then(|context| dispatch(cli.command, &context));
-    finish(context.printer(), result)
+    finish(context.printer(), result.map_err(|error| error.interrupted_by(context.interrupted_status())))
 }
 
 fn dispatch(command: Command, context: &Context) -> CommandResult {

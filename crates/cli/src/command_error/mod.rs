@@ -67,6 +67,16 @@ impl CommandError {
         Self::new(ExitStatus::Interrupted, "interrupted by the user")
     }
 
+    /// Gives an interruption the code and the words of the signal that asked for it.
+    #[must_use]
+    pub(crate) fn interrupted_by(mut self, signal: ExitStatus) -> Self {
+        if self.status == ExitStatus::Interrupted && signal != ExitStatus::Interrupted {
+            self.status = signal;
+            signal.meaning().clone_into(&mut self.message);
+        }
+        self
+    }
+
     /// Ends the command with a code and without a word: the output has said it all.
     pub(crate) fn silent(status: ExitStatus) -> Self {
         Self { is_silent: true, ..Self::new(status, "") }

@@ -158,6 +158,8 @@ pub(crate) struct Meter {
     bytes: AtomicU64,
     lost: AtomicU64,
     warning: Mutex<Warning>,
+    /// The keys of uploads that were left half done.
+    kept: Mutex<Vec<String>>,
 }
 
 /// The one warning of a transfer: what concerns one object concerns others as well.
@@ -172,7 +174,7 @@ enum Warning {
 impl Meter {
     fn new(phase: Phase) -> Self {
         let [planned, bytes, lost] = [0; 3].map(AtomicU64::new);
-        Self { phase, planned, bytes, lost, warning: Mutex::default() }
+        Self { phase, planned, bytes, lost, warning: Mutex::default(), kept: Mutex::default() }
     }
 
     /// Counts bytes that were found to have to move.
@@ -196,6 +198,23 @@ impl Meter {
         if matches!(*warning, Warning::None) {
             *warning = Warning::Waiting(text);
         }
+    }
+
+    /// Takes note of an upload in parts that was left half done, for the next run to go on with.
+    pub(crate) fn kept(&self, key: &str) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(key.to_owned());
+    }
+
+    /// Names the uploads that were left half done: their parts are in the bucket, where no listing of objects shows them.
+    /// `or` is what else may be done.
+    pub(crate) fn report_kept(&self, location: &str, or: &str, observer: &dyn Observer) {
+        let keys = std::mem::take(&mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner));
+        let Some((first, others)) = keys.split_first() else { return };
+        let more = if others.is_empty() { String::new() } else { format!(" and {} more", others.len()) };
+        observer.on(Event::Warning(&format!(
+            "the parts of `{first}`{more} that arrived are kept in `{location}`: the next push from this clone goes on with \
+             them{or}"
+        )));
     }
 
     /// Reports what came together since the last time.

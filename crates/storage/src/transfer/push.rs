@@ -156,6 +156,8 @@ impl Push<'_> {
             }
         }
         self.context.meter.report(self.observer);
+        let or = ", and `gc --cloud --older-than AGE` from any clone gives them up";
+        self.context.meter.report_kept(self.remote.location(), or, self.observer);
         self.count_untried();
         Ok(())
     }

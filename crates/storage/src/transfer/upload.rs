@@ -208,7 +208,10 @@ async fn send_parts(
     let can_go_on =
         |error: &Error| resume.is_some() && (error.is_transient() || error.kind() == ErrorKind::Interrupted);
     match sent {
-        Err(error) if can_go_on(&error) => Err(error),
+        Err(error) if can_go_on(&error) => {
+            context.meter.kept(key);
+            Err(error)
+        }
         other => {
             if let Some(resume) = &resume {
                 resume.forget();

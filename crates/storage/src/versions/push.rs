@@ -92,6 +92,7 @@ pub async fn push(
     };
     let is_known = is_known || push.first_key_has_versions().await?;
     push.work(is_known).await?;
+    push.context.meter.report_kept(store.location(), "", observer);
     let mut outcome = push.outcome;
     outcome.report.requests = counted.counts();
     outcome.report.requests.bucket += 1;
