@@ -183,7 +183,10 @@ fn signal_in_an_upload_in_parts_keeps_them_for_the_next_push_and_says_so() {
         server.inject(Fault::on(Operation::UploadPart, FaultAction::Silence).after(2));
         let mut running = repo.start(["push"]);
         running.wait_until_it_catches(signal);
-        wait_for(&server, Operation::UploadPart, 3);
+        let end = Instant::now() + Duration::from_secs(30);
+        while server.open_parts("bucket") < 2 && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(5));
+        }
         running.signal(signal);
         let key = haul_tests::objects::key_of(&haul_tests::objects::md5_of(&content));
         let object = key.strip_prefix("store/").unwrap();

@@ -7,6 +7,7 @@ use haul_tests::embedded::EmbeddedS3;
 use haul_tests::{Folder, TestEnvironment};
 
 mod aws_settings;
+mod configuration;
 mod credentials;
 mod customer_key;
 mod damage;
@@ -35,6 +36,7 @@ mod secrets;
 mod side_by_side;
 mod tls;
 mod unseen;
+mod untracked;
 mod uploads;
 mod validation;
 mod versioned;

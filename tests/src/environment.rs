@@ -213,6 +213,25 @@ impl Folder<'_> {
         self.start_program(&self.environment.haul, arguments)
     }
 
+    /// Runs `haul` in it, and kills it before its `point`-th change of a file.
+    ///
+    /// # Errors
+    ///
+    /// What the system says where processes may not be traced.
+    #[cfg(target_os = "linux")]
+    pub fn haul_until(
+        &self,
+        arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
+        point: usize,
+    ) -> std::io::Result<crate::kill_point::Reached> {
+        let arguments: Vec<OsString> =
+            arguments.into_iter().map(|argument| argument.as_ref().to_owned()).collect();
+        crate::kill_point::run_until(
+            &self.environment.command(&self.environment.haul, &self.path, &arguments),
+            point,
+        )
+    }
+
     /// Starts `haul` in it, on a terminal; `helper` is the program `on-a-terminal` of this package.
     ///
     /// # Panics

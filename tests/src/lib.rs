@@ -13,6 +13,7 @@
 //! | [`dataset`], [`tree`] | data as people have it; trees compared byte for byte |
 //! | [`delay`] | a proxy that makes a near server a far one |
 //! | [`objects`] | DVC objects made by hand |
+//! | `kill_point` | SIGKILL at a chosen system call of a command (Linux) |
 //! | [`git`] | commits, branches and tags, without a `git` process |
 //! | [`catalogue`], [`client`] | real S3 servers, started and stopped, and a bare client to look past the program |
 //! | [`oracle`] | DVC itself, where it is installed, to compare with |
@@ -29,6 +30,8 @@ pub mod embedded;
 pub mod environment;
 pub mod fault_proxy;
 pub mod git;
+#[cfg(target_os = "linux")]
+pub mod kill_point;
 pub mod objects;
 pub mod oracle;
 pub mod raw;

@@ -35,6 +35,13 @@ xflags::xflags! {
             /// Take the results over into tests/compatibility.json.
             optional --record
         }
+        /// Kill each command before every call that changes a file, and check that nothing is lost or in the way.
+        cmd kills {
+            /// Only tests whose name contains this.
+            optional --filter filter: String
+            /// Let real DVC look at each repository at the end, too.
+            optional --dvc
+        }
         /// Write the pages of `docs` that are made from code and data.
         cmd generate {
             /// Write nothing; fail if a page is out of date, or the last run of `integration` saw something else than it says.

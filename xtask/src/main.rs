@@ -17,6 +17,7 @@ mod demo;
 mod flags;
 mod generate;
 mod integration;
+mod kills;
 mod matrix;
 mod parity;
 mod project;
@@ -34,6 +35,7 @@ fn main() -> Result<()> {
         flags::XtaskCmd::Check(options) => check::run(&project, &options),
         flags::XtaskCmd::Tidy(_) => tidy::run(&project),
         flags::XtaskCmd::Integration(options) => integration::run(&project, &options),
+        flags::XtaskCmd::Kills(options) => kills::run(&project, &options),
         flags::XtaskCmd::Generate(options) => generate::run(&project, &options),
         flags::XtaskCmd::Parity(options) => parity::run(&project, &options),
         flags::XtaskCmd::Bench(options) => bench::run(&project, &options),

@@ -37,7 +37,8 @@ const DVCIGNORE_TEXT: &str = "\
 # https://dvc.org/doc/user-guide/dvcignore
 ";
 
-/// Makes `directory` a DVC repository and stages its files in Git. Killed half way, the same command goes on.
+/// Makes `directory` a DVC repository and stages its files in Git. The configuration comes after the files that Git
+/// ignores, and the file with the birth time last: killed half way, the same command sees what is missing and goes on.
 ///
 /// Deviation: DVC leaves a half-made `.dvc` when it is killed, or finds the index of Git locked, and then says that it
 /// exists.

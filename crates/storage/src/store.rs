@@ -258,7 +258,7 @@ pub trait RemoteStore: Debug + Send + Sync + 'static {
     async fn abort_multipart(&self, key: &str, upload_id: &str) -> Result<()>;
 
     /// Lists the uploads below the prefix that were neither completed nor given up, as far as the store lists them: MinIO
-    /// lists none unless its whole key is the prefix.
+    /// forgets to list them when it is started anew, and deletes their parts by itself after a day.
     async fn list_uploads(&self) -> Result<Vec<OpenUpload>> {
         Ok(Vec::new())
     }

@@ -145,6 +145,16 @@ impl EmbeddedS3 {
         keys
     }
 
+    /// Returns the number of parts that arrived for such uploads.
+    ///
+    /// # Panics
+    /// When there is no such bucket.
+    pub fn open_parts(&self, bucket: &str) -> usize {
+        let state = self.shared().state();
+        let uploads = &state.buckets.get(bucket).expect("the bucket exists").uploads;
+        uploads.values().map(|upload| upload.parts.len()).sum()
+    }
+
     /// Returns the number of multipart uploads that were neither completed nor aborted.
     pub fn open_uploads(&self, bucket: &str) -> usize {
         self.shared().state().buckets.get(bucket).expect("the bucket exists").uploads.len()

@@ -56,7 +56,7 @@ impl ConfigStack {
         let old = old.to_lowercase();
         let _lock = self.lock_from(level)?;
         self.refresh_from(level)?;
-        let is_begun = self.is_rename_begun(level, &old, &new.to_lowercase())?;
+        let is_begun = self.is_rename_begun(level, &old, &new.to_lowercase());
         if let (Some(taken), false) = (self.merged(None).table(&["remote", &new.to_lowercase()]), is_begun) {
             let origin = taken.origin.clone().unwrap_or(crate::Origin::Default);
             return Err(Error::RenameTargetExists { name: new.to_owned(), origin });
@@ -100,7 +100,7 @@ impl ConfigStack {
 
     /// Tells whether a rename was killed half way: the level has the same remote under both names, and no higher level
     /// has both.
-    fn is_rename_begun(&self, level: Level, old: &str, new: &str) -> Result<bool> {
+    fn is_rename_begun(&self, level: Level, old: &str, new: &str) -> bool {
         let options = |name: &str| {
             let options = self.layer(level).ok()?.table.table(&["remote", name])?.flatten();
             Some(options.into_iter().map(|(key, leaf)| (key, leaf.raw.clone())).collect::<Vec<_>>())
@@ -109,7 +109,7 @@ impl ConfigStack {
         let is_mixed = |layer: &Layer| layer.level > level && has(layer, old) && has(layer, new);
         let is_below = |layer: &Layer| layer.level < level && has(layer, new);
         let is_other = self.layers.iter().any(|layer| is_mixed(layer) || is_below(layer));
-        Ok(old != new && !is_other && options(old).is_some_and(|old| Some(old) == options(new)))
+        old != new && !is_other && options(old).is_some_and(|old| Some(old) == options(new))
     }
 
     /// Returns the levels above that add options to a remote which this level alone gives its URL.

@@ -15,7 +15,7 @@ use super::plan::{Create, ancestors};
 use crate::link::{LinkError, Linker, Placed};
 use crate::paths::private_folder_in;
 use crate::scan::FileEntry;
-use crate::state::{FileClock, FileStamp, Memo};
+use crate::state::{FileClock, Memo};
 use crate::{Error, Result};
 
 use super::flavour_of;
@@ -101,19 +101,25 @@ pub(crate) fn check_parents(root: &Path, path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Deletes a file of the workspace if it is, at this moment, the one that was looked at; one that is gone is fine.
+pub(crate) fn delete_file(path: &Path, entry: &FileEntry) -> Result<()> {
+    let cannot = |error| Error::io("cannot delete a file", error);
+    let is_absence =
+        |error: &io::Error| matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+    match FileEntry::read(&entry.path, path) {
+        Ok(now) if now.stamp.is_same_file(&entry.stamp) && now.is_symlink == entry.is_symlink => {
+            fs_err::remove_file(path).map_err(cannot)
+        }
+        Err(error) if is_absence(&error) && fs_err::symlink_metadata(path).is_err() => Ok(()),
+        Err(error) if !is_absence(&error) => Err(cannot(error)),
+        _ => Err(changed(path)),
+    }
+}
+
 fn delete_files(plan: &OutPlan, applied: &mut Applied) {
     for entry in &plan.delete {
         let path = entry.full_path(&plan.path);
-        let result = match fs_err::metadata(&path) {
-            Ok(metadata) if !FileStamp::of(&metadata).is_same_file(&entry.stamp) => Err(changed(&path)),
-            _ => match fs_err::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    Err(Error::io("cannot delete a file", error))
-                }
-                _ => Ok(()),
-            },
-        };
-        match result {
+        match delete_file(&path, entry) {
             Ok(()) => applied.n_deleted += 1,
             Err(error) => applied.failures.push((path, error)),
         }

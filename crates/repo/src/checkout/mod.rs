@@ -6,8 +6,8 @@
 mod apply;
 mod plan;
 
-pub(crate) use apply::check_parents;
 pub use apply::{Applied, apply};
+pub(crate) use apply::{check_parents, delete_file};
 pub use plan::{OutPlan, Target, Wanted, plan};
 pub(crate) use plan::{is_at_or_below, plan_found};
 

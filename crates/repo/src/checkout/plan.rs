@@ -97,6 +97,15 @@ impl OutPlan {
             || (!self.existed && self.missing.is_empty())
     }
 
+    /// Tells that all of it is to make files where none are.
+    pub(crate) fn only_adds(&self) -> bool {
+        self.create.iter().all(|create| create.over.is_none())
+            && self.delete.is_empty()
+            && self.delete_dangling.is_empty()
+            && self.delete_folders.is_empty()
+            && !self.chmod
+    }
+
     /// Leaves folders that hold no file where they are, as `dvc add` does; `dvc checkout` removes them.
     pub(crate) fn keep_empty_folders(&mut self) {
         self.delete_folders.clear();

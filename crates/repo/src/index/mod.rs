@@ -11,6 +11,7 @@ use crate::{DirManifest, Repo};
 mod collect;
 mod commits;
 mod graph;
+mod ignored;
 mod read;
 mod select;
 mod target;
@@ -18,6 +19,7 @@ mod unseen;
 
 pub(crate) use collect::git_ignored_text;
 pub(crate) use commits::{Broken, CommitReader};
+pub(crate) use ignored::IgnoredOut;
 pub use select::{SelectOptions, Selected, Selection};
 pub use target::expand_globs;
 pub(crate) use unseen::{Unseen, outs as unseen_outs, sentences as unseen_sentences};

@@ -90,7 +90,9 @@ pub struct CheckoutReport {
 
 /// Writes the recorded state of outs into the workspace.
 ///
-/// Each file is replaced by a rename, so that a process that is killed leaves the old or the new file.
+/// In this order: what would be lost is looked for, and refused; outs that are tracked no longer go; each out is written,
+/// each file by a rename; the records of links are written. Killed at any moment, it leaves the old or the new file at
+/// each path, and the same command goes on.
 ///
 /// # Errors
 ///

@@ -46,6 +46,9 @@ pub struct CommitReport {
 
 /// Stores the outs of stages and records their hashes in `.dvc` files and `dvc.lock`.
 ///
+/// For each out, in this order: the content enters the cache, its hash is recorded, the files are linked from the cache.
+/// Killed at any moment, what is recorded is in the cache, and the same command goes on.
+///
 /// Deviation: the recorded hashes of a pipeline stage's dependencies are not brought up to date, because that would
 /// claim that the stage ran with them; such a stage is a failure that names `dvc commit`.
 pub fn commit(repo: &Repo, options: &CommitOptions, observer: &dyn Observer) -> Result<CommitReport> {

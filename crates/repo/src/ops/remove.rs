@@ -12,7 +12,7 @@ use crate::checkout::check_parents;
 use crate::git::gitignore;
 use crate::ops::Failure;
 use crate::state::Links;
-use crate::{Error, Index, LockWait, Out, Repo, Result, SelectOptions, Selection};
+use crate::{Error, Index, LockWait, Out, PathLocks, Repo, Result, SelectOptions, Selection};
 
 /// What to stop tracking.
 #[derive(Debug, Clone, Default)]
@@ -38,6 +38,10 @@ pub struct RemoveReport {
 
 /// Deletes `.dvc` files and what Git was told to ignore for them. The objects stay in the cache. As in DVC, nothing of
 /// this is staged in Git, whatever `core.autostage` says.
+///
+/// In this order: the data of all targets becomes the user's own (or goes, with `--outs`), and Git sees it again; the
+/// records by which a checkout would delete it go, in one write; the `.dvc` files go last. Killed at any moment, a target
+/// is tracked as before, or it is not and no later command touches its data; the same command goes on.
 pub fn remove(repo: &Repo, options: &RemoveOptions) -> Result<RemoveReport> {
     let _lock = repo.lock(options.wait)?;
     let stores = Stores::of(repo);
@@ -45,23 +49,42 @@ pub fn remove(repo: &Repo, options: &RemoveOptions) -> Result<RemoveReport> {
     let session = stores.session(repo, observer, &options.cancel);
     let mut links = Links::load(session.memo.dir());
     let mut report = RemoveReport::default();
+    let failure = |target: &str, error| Failure {
+        subject: target.to_owned(),
+        path: Some(repo.absolute(target)),
+        error,
+    };
+    let mut released = Vec::new();
     for target in &options.targets {
-        session.check_cancelled()?;
-        if let Err(error) = remove_one(&session, target, options.outs, &mut links, &mut report) {
-            report.failed.push(Failure { subject: target.clone(), path: Some(repo.absolute(target)), error });
+        if options.cancel.is_cancelled() {
+            break;
+        }
+        match release(&session, target, options.outs, &mut links) {
+            Ok(stage) => released.push((target, stage)),
+            Err(error) => report.failed.push(failure(target, error)),
         }
     }
-    links.save();
+    links.try_save()?;
+    for (target, Released { metafile, .. }) in &released {
+        match fs_err::remove_file(metafile) {
+            Ok(()) => report.removed.push(metafile.clone()),
+            // The same file under two names of it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && report.removed.contains(metafile) => {}
+            Err(error) => report.failed.push(failure(target, Error::io("cannot delete a file", error))),
+        }
+    }
+    session.check_cancelled()?;
     Ok(report)
 }
 
-fn remove_one(
-    session: &Session<'_>,
-    target: &str,
-    outs: bool,
-    links: &mut Links,
-    report: &mut RemoveReport,
-) -> Result<()> {
+/// A stage whose data is the user's own.
+struct Released {
+    metafile: PathBuf,
+    _paths: PathLocks,
+}
+
+/// Does all there is to do for a target before its metafile goes.
+fn release(session: &Session<'_>, target: &str, outs: bool, links: &mut Links) -> Result<Released> {
     let repo = session.repo;
     let path = repo.target_path(target);
     let with_suffix =
@@ -82,7 +105,7 @@ fn remove_one(
             "`{target}` is not a .dvc file; stages of `dvc.yaml` are removed by `dvc remove {target}`"
         )));
     };
-    let _paths = repo.lock_paths("haul remove", &[], &index.out_paths(stage))?;
+    let paths = repo.lock_paths("haul remove", &[], &index.out_paths(stage))?;
     for out in &index.outs[stage.outs.clone()] {
         if out.is_external {
             continue;
@@ -100,10 +123,7 @@ fn remove_one(
             links.remove(&key);
         }
     }
-    // Last: until here, the same command can be run again.
-    fs_err::remove_file(&stage.metafile).map_err(|error| Error::io("cannot delete a file", error))?;
-    report.removed.push(stage.metafile.clone());
-    Ok(())
+    Ok(Released { metafile: stage.metafile.clone(), _paths: paths })
 }
 
 fn delete_out(session: &Session<'_>, out: &Out) -> Result<()> {

@@ -35,7 +35,8 @@ pub struct UnprotectReport {
     pub failed: Vec<Failure>,
 }
 
-/// Replaces links to the cache by private, writable files.
+/// Replaces links to the cache by private, writable files, each by a rename: killed at any moment, a path is the link or
+/// the file, and the same command goes on.
 pub fn unprotect(repo: &Repo, options: &UnprotectOptions) -> Result<UnprotectReport> {
     let _lock = repo.lock(options.wait)?;
     let stores = Stores::of(repo);

@@ -8,15 +8,19 @@ use haul_storage::{Layout, Oid};
 use super::checkout::out_change;
 use super::session::Session;
 use super::{CheckoutReport, Failure};
-use crate::index::unseen_outs;
-use crate::scan::{Found, fingerprint};
+use crate::checkout::{check_parents, delete_file};
+use crate::index::{IgnoredOut, unseen_outs};
+use crate::scan::{Found, fingerprint, many};
 use crate::state::{LinkRecord, Links};
 use crate::{Error, Index, Result};
 
-/// Deletes them, if nobody changed them since.
+/// Deletes them, if nobody changed them since, and if every metafile of the workspace was read: what one that was not
+/// read may name stays, and so does what an ignored one names.
+///
+/// Killed at any moment, it leaves records of what is gone, which the next checkout forgets.
 ///
 /// Deviation: DVC deletes outs that no metafile names any more, whether their objects are still in the cache or not; haul
-/// keeps what would be lost.
+/// keeps what would be lost. DVC deletes what an ignored metafile names, or one that it may not read, too.
 pub(super) fn remove_unused(
     session: &Session<'_>,
     index: &Index,
@@ -47,13 +51,42 @@ pub(super) fn remove_unused(
     let unseen: HashSet<PathBuf> = match unseen_outs(repo, &index.unseen) {
         Ok(paths) => paths.iter().flat_map(|path| [repo.identify(path), path.clone()]).collect(),
         Err(error) => {
-            report.warnings.push(format!("data that is tracked no longer is left where it is: {error}"));
+            report.warnings.push(format!(
+                "data that is tracked no longer is left where it is: {}",
+                with_sources(&error)
+            ));
             return;
         }
     };
     candidates.retain(|(key, _)| {
         let path = repo.root().join(key);
         !is_in(&unseen, &path) && !is_in(&unseen, &repo.identify(&path))
+    });
+    if candidates.is_empty() {
+        return;
+    }
+    let ignored = match index.ignored_outs(repo) {
+        Ok(ignored) => ignored,
+        Err(error) => {
+            let why = with_sources(&error);
+            report.warnings.push(format!("data that is tracked no longer is left where it is: {why}"));
+            return;
+        }
+    };
+    candidates.retain(|(key, _)| {
+        let path = repo.root().join(key);
+        let claims = |out: &&IgnoredOut| {
+            let out = repo.identify(&out.path);
+            path.starts_with(&out) || out.starts_with(&path)
+        };
+        let Some(claim) = ignored.iter().find(claims) else { return true };
+        if !matches!(session.scanner().look(&path), Ok(Found::Nothing)) {
+            let [path, metafile] = [&path, &claim.metafile].map(|path| repo.display_path(path));
+            report
+                .warnings
+                .push(format!("`{path}` is left as it is: `{metafile}` tracks it, and is ignored"));
+        }
+        false
     });
     for (key, record) in candidates {
         let path = session.repo.root().join(&key);
@@ -65,7 +98,9 @@ pub(super) fn remove_unused(
                 report.deleted.push(change);
                 links.remove(&key);
             }
-            Ok(Outcome::Gone) => links.remove(&key),
+            Ok(Outcome::Gone) => {
+                links.remove(&key);
+            }
             Ok(Outcome::Kept) => {}
             Err(error) => {
                 report.failed.push(super::FailedOut {
@@ -102,11 +137,15 @@ fn remove(session: &Session<'_>, path: &Path, record: &LinkRecord) -> Result<Out
     if !is_saved(session, record)? {
         return Ok(Outcome::Kept);
     }
-    crate::checkout::check_parents(session.repo.root(), path)?;
+    check_parents(session.repo.root(), path)?;
+    let mut errors = Vec::new();
     for entry in found.files() {
-        fs_err::remove_file(entry.full_path(path))
-            .map_err(|error| Error::io("cannot delete a file", error))?;
+        // Some time has passed since it was looked at.
+        if let Err(error) = delete_file(&entry.full_path(path), entry) {
+            errors.push(error);
+        }
     }
+    many(errors)?;
     if let Found::Dir(dir) = &found {
         for folder in dir.folders.iter().rev() {
             // What DVC does not see may keep a folder alive.
@@ -115,6 +154,13 @@ fn remove(session: &Session<'_>, path: &Path, record: &LinkRecord) -> Result<Out
         let _ignored = fs_err::remove_dir(path);
     }
     Ok(Outcome::Removed)
+}
+
+/// Joins an error and its causes.
+fn with_sources(error: &Error) -> String {
+    let first: &dyn std::error::Error = error;
+    let texts = std::iter::successors(Some(first), |error| error.source()).map(ToString::to_string);
+    texts.collect::<Vec<_>>().join(": ")
 }
 
 /// Tells whether the cache has everything the out was made from.

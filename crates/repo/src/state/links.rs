@@ -53,6 +53,11 @@ impl Links {
         self.records.iter().map(|(path, record)| (path.as_str(), record))
     }
 
+    /// Returns the record of an out by its path below the root.
+    pub fn get(&self, path: &str) -> Option<&LinkRecord> {
+        self.records.get(path)
+    }
+
     /// Remembers an out by its path below the root.
     pub fn insert(&mut self, path: &str, record: LinkRecord) {
         if self.records.get(path) != Some(&record) {
@@ -61,28 +66,32 @@ impl Links {
         }
     }
 
-    /// Forgets an out.
-    pub fn remove(&mut self, path: &str) {
-        self.is_changed |= self.records.remove(path).is_some();
-    }
-
-    /// Remembers an out under another name.
-    pub fn rename(&mut self, from: &str, to: &str) {
-        if let Some(record) = self.records.remove(from) {
-            self.records.insert(to.to_owned(), record);
-            self.is_changed = true;
-        }
+    /// Forgets an out; returns what was known of it.
+    pub fn remove(&mut self, path: &str) -> Option<LinkRecord> {
+        let record = self.records.remove(path);
+        self.is_changed |= record.is_some();
+        record
     }
 
     /// Writes the records, if they changed. A failure is logged: without a record an out just stays.
+    ///
+    /// Where a record went because its out is the user's own from now on, [`try_save`](Self::try_save) is needed.
     pub fn save(&mut self) {
-        if !self.is_changed {
-            return;
+        if let Err(error) = self.try_save() {
+            tracing::debug!(%error, "the record of links cannot be written");
         }
-        match self.write() {
-            Ok(()) => self.is_changed = false,
-            Err(error) => tracing::debug!(%error, "the record of links cannot be written"),
+    }
+
+    /// Writes the records, if they changed.
+    ///
+    /// A command that takes a metafile away does this first: with a record that is left over, the next checkout would
+    /// take the data for what it may delete.
+    pub fn try_save(&mut self) -> crate::Result<()> {
+        if self.is_changed {
+            self.write().map_err(|error| crate::Error::io("cannot write the record of links", error))?;
+            self.is_changed = false;
         }
+        Ok(())
     }
 
     fn write(&self) -> io::Result<()> {

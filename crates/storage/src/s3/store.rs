@@ -343,7 +343,11 @@ impl RemoteStore for S3Store {
     }
 
     async fn list_uploads(&self) -> Result<Vec<OpenUpload>> {
-        let uploads = list_uploads(&self.client, &self.key_prefix).await?;
+        let mut uploads = list_uploads(&self.client, &self.key_prefix).await?;
+        if uploads.is_empty() && !self.key_prefix.is_empty() {
+            // MinIO takes the prefix for a whole key. Without one it lists what was started since it was started itself.
+            uploads = list_uploads(&self.client, "").await.unwrap_or_default();
+        }
         let uploads = uploads.into_iter().filter_map(|upload| {
             Some(OpenUpload { key: self.below_prefix(&upload.key)?.to_owned(), ..upload })
         });

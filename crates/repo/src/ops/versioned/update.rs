@@ -16,7 +16,7 @@ use crate::metafile::dvc_file::OutState;
 use crate::ops::Failure;
 use crate::ops::checkout::{CheckoutOptions, CheckoutReport, checkout, refuse_unsaved};
 use crate::ops::session::{Session, Stores};
-use crate::{DirManifest, Error, LockWait, Out, Repo, Result, SelectOptions, Selection};
+use crate::{DirManifest, Error, LockWait, Out, Repo, Result, SelectOptions, Selection, TransferLock};
 
 /// What to update, and how.
 #[derive(Debug, Clone, Default)]
@@ -44,7 +44,11 @@ pub struct UpdateReport {
     pub warnings: Vec<String>,
 }
 
-/// Takes over the latest versions of outs from their worktree remotes: into the cache, the metafiles and the workspace.
+/// Takes over the latest versions of outs from their worktree remotes: into the cache, then the metafiles, then the
+/// workspace. Killed at any moment, the same command goes on, or a checkout.
+///
+/// As by [`fetch`](crate::ops::fetch()), collections are kept out all the time; the lock of the repository is held while
+/// metafiles are read, and while they are written.
 ///
 /// # Errors
 ///
@@ -53,8 +57,11 @@ pub struct UpdateReport {
 pub async fn update(repo: &Repo, options: &UpdateOptions, observer: &dyn Observer) -> Result<UpdateReport> {
     let stores = Stores::of(repo);
     let session = stores.session(repo, observer, &options.cancel);
+    let _share = TransferLock::share(session.memo.dir(), options.wait, &options.cancel)?;
+    let lock = repo.lock(options.wait)?;
     let selection = Selection::resolve(repo, &options.select)?;
     refuse_unsaved(&session, &selection.index, &selection.outs)?;
+    drop(lock);
     let mut report = UpdateReport::default();
     let mut changed = Vec::new();
     let mut stores_by_remote: HashMap<String, Arc<dyn VersionedStore>> = HashMap::new();
@@ -112,7 +119,8 @@ pub async fn update(repo: &Repo, options: &UpdateOptions, observer: &dyn Observe
         cancel: options.cancel.clone(),
         ..CheckoutOptions::default()
     };
-    if report.failed.is_empty() && !changed.is_empty() {
+    // Also where nothing is new: a run that was killed may have recorded it.
+    if report.failed.is_empty() {
         report.checkout = checkout(repo, &checkout_options, observer)?;
     }
     Ok(report)

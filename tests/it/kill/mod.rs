@@ -1,5 +1,8 @@
 //! SIGKILL at any moment of any command leaves nothing cut, lost or in the way: the same command, again, succeeds.
 
+#[cfg(target_os = "linux")]
+mod points;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 

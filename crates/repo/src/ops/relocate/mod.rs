@@ -1,18 +1,21 @@
 //! `move`: give tracked data another name.
 
+mod data;
+
 use std::path::{Path, PathBuf};
 
-use haul_storage::CancellationToken;
 use haul_storage::progress::Observer;
+use haul_storage::{CancellationToken, Oid};
 
 use super::add::{AddOptions, AddTarget, Stored, refuse_place, store};
+use super::checkout::link_record;
 use super::session::{Session, Stores};
 use crate::checkout::check_parents;
 use crate::git::gitignore;
 use crate::index::VersionedFile;
 use crate::metafile::dvc_file::{DvcFile, OutState};
 use crate::paths::relative;
-use crate::scan::Found;
+use crate::scan::{Found, fingerprint};
 use crate::state::Links;
 use crate::{Error, Index, LockWait, Out, Repo, Result, Stage};
 
@@ -46,8 +49,12 @@ pub struct MoveReport {
     pub is_data_missing: bool,
 }
 
-/// Moves data with its `.dvc` file, and stores its present content as `add` does. Killed half way, the same command
-/// goes on.
+/// Moves data with its `.dvc` file, and stores its present content as `add` does.
+///
+/// In this order: the content enters the cache; the new `.dvc` file is written and Git told to ignore the new place; the
+/// data moves, and with it the record of the link; Git is told to forget the old place; the old `.dvc` file goes last.
+/// Killed at any moment, the data is tracked under one name or both, and the same command goes on. If the data cannot
+/// be moved, what was done before is taken back.
 pub fn move_out(repo: &Repo, options: &MoveOptions, observer: &dyn Observer) -> Result<MoveReport> {
     let _lock = repo.lock(options.wait)?;
     let stores = Stores::of(repo);
@@ -104,14 +111,38 @@ fn run(session: &Session<'_>, options: &MoveOptions) -> Result<MoveReport> {
         known: Some(known),
     };
     let is_there = !matches!(session.scanner().look(&from)?, Found::Nothing | Found::Dangling);
-    let state = if is_there {
-        let Stored { state, .. } = store(session, &AddOptions::default(), &target, Some(out))?;
-        state
-    } else {
-        recorded_state(repo, out)?
-    };
-    refuse_other(repo, &index, goes_along.then_some(&new_metafile), &to, &state, is_there)?;
+    let exists = |path: &Path| fs_err::symlink_metadata(path).is_ok();
+    let refuse = |path: &Path| Err(Error::BadOut(format!("'{}' already exists", repo.display_path(path))));
+    let tracks = |oid: Oid| index.outs.iter().any(|out| out.path == to && out.oid == Some(oid));
+    let mut begun = None;
+    if is_there && exists(&to) {
+        // Nothing is overwritten but what a killed run of the same command left.
+        // Deviation: data may move to where the same data is tracked already; DVC refuses.
+        let is_tracked = out.oid.is_some_and(tracks);
+        if is_tracked || (!goes_along && out.oid.is_some()) {
+            begun = data::begun(session, out, &recorded_state(repo, out)?, &to, is_tracked)?;
+        }
+        if begun.is_none() {
+            return refuse(&to);
+        }
+    }
+    let recorded = fs_err::read(&old_metafile).map_err(|error| Error::io("cannot read a metafile", error))?;
     let mut file = DvcFile::read(&old_metafile)?;
+    let (state, found) = if begun.is_some() || !is_there {
+        (recorded_state(repo, out)?, begun)
+    } else {
+        let Stored { state, files, .. } = store(session, &AddOptions::default(), &target, Some(out))?;
+        (state, Some(files))
+    };
+    let is_new = goes_along && !exists(&new_metafile);
+    if goes_along && !is_new && !tracks(state.oid) {
+        return refuse(&new_metafile);
+    }
+    if is_there {
+        // A later run that finds half of the data at either place sees here what it is.
+        file.set_state(out.position, &state)?;
+        file.write()?;
+    }
     if goes_along {
         file = file.moved(&new_metafile, out.position, &name_of(&to)?, &moved_deps(stage, &new_metafile))?;
     } else {
@@ -119,32 +150,44 @@ fn run(session: &Session<'_>, options: &MoveOptions) -> Result<MoveReport> {
     }
     file.set_state(out.position, &state)?;
 
-    // The data is tracked under one of the names at any time; where there is one metafile only, it follows the data,
-    // which the same command takes up again.
     let mut files_to_track = vec![old_metafile.clone(), new_metafile.clone()];
     if goes_along {
         file.write()?;
     }
+    let mut ignored = None;
     if let Some(git) = repo.git() {
-        files_to_track.extend(gitignore::ignore(git, &to)?);
+        ignored = gitignore::ignore(git, &to)?;
+        files_to_track.extend(ignored.clone());
     }
-    if is_there {
-        fs_err::rename(&from, &to).map_err(|error| Error::io("cannot move the data", error))?;
+    let mut links = Links::load(session.memo.dir());
+    if let Some(found) = &found {
+        let moved = data::move_data(session, &from, &to, found, &state);
+        if moved.is_err() && is_new {
+            take_back(session, &to, &new_metafile, ignored.is_some(), &state);
+            crate::atomic::write(&old_metafile, &recorded)?;
+        }
+        if let (Some(files), Some(key)) = (moved?, session.link_key(&to)) {
+            links.insert(&key, link_record(&state.oid, state.layout, fingerprint(&files)));
+        }
     }
-    file.write()?;
-    if goes_along {
-        fs_err::remove_file(&old_metafile).map_err(|error| Error::io("cannot delete a file", error))?;
+    if let (Some(old), Some(new)) = (session.link_key(&from), session.link_key(&to)) {
+        match links.remove(&old) {
+            Some(record) if links.get(&new).is_none() => links.insert(&new, record),
+            _ => {}
+        }
     }
+    // Before a metafile lets go of the old place, which a checkout may delete as long as there is a record of it.
+    links.try_save()?;
     if let Some(git) = repo.git() {
         files_to_track.extend(gitignore::unignore(git, &from)?);
     }
+    if goes_along {
+        fs_err::remove_file(&old_metafile).map_err(|error| Error::io("cannot delete a file", error))?;
+    } else {
+        file.write()?;
+    }
     files_to_track.sort();
     files_to_track.dedup();
-    let mut links = Links::load(session.memo.dir());
-    if let (Some(old), Some(new)) = (session.link_key(&from), session.link_key(&to)) {
-        links.rename(&old, &new);
-        links.save();
-    }
     let (is_staged, unstaged) = match session.autostage(&files_to_track) {
         Ok(is_staged) => (is_staged, None),
         Err(error) => (false, Some(error)),
@@ -197,22 +240,17 @@ fn recorded_state(repo: &Repo, out: &Out) -> Result<OutState> {
     })
 }
 
-/// Refuses to overwrite anything, but what a killed run of the same command left.
-fn refuse_other(
-    repo: &Repo,
-    index: &Index,
-    metafile: Option<&PathBuf>,
-    to: &Path,
-    state: &OutState,
-    is_there: bool,
-) -> Result<()> {
-    let exists = |path: &Path| Err(Error::BadOut(format!("'{}' already exists", repo.display_path(path))));
-    if is_there && fs_err::symlink_metadata(to).is_ok() {
-        return exists(to);
-    }
-    let is_ours = index.outs.iter().any(|out| out.path == to && out.oid == Some(state.oid));
-    match metafile {
-        Some(metafile) if fs_err::symlink_metadata(metafile).is_ok() && !is_ours => exists(metafile),
-        _ => Ok(()),
+/// Takes back what was done before the data could not be moved. What cannot be taken back is taken up by the same
+/// command.
+fn take_back(session: &Session<'_>, to: &Path, metafile: &Path, is_ignored: bool, state: &OutState) {
+    let undone = data::undo(session, to, state).and_then(|()| {
+        fs_err::remove_file(metafile).map_err(|error| Error::io("cannot delete a file", error))?;
+        match session.repo.git() {
+            Some(git) if is_ignored => gitignore::unignore(git, to).map(drop),
+            _ => Ok(()),
+        }
+    });
+    if let Err(error) = undone {
+        tracing::debug!(%error, "a failed move is not undone whole");
     }
 }
