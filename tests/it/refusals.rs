@@ -71,11 +71,7 @@ fn plain_http_to_a_server_that_speaks_tls_is_told_with_the_endpoint() {
     let environment = with_keys();
     let server = RawServer::new(|_| RawReply::bytes(b"\x15\x03\x03\x00\x02\x02\x46".to_vec()));
     let repo = with_file(&environment, &server.endpoint());
-    each_says(
-        &repo,
-        ALL,
-        &["if it speaks TLS at this port: `haul remote modify origin endpointurl https://"],
-    );
+    all_say(&repo, &["if it speaks TLS at this port: `haul remote modify origin endpointurl https://"]);
 }
 
 #[test]
