@@ -104,7 +104,9 @@ fn missing_bucket_is_an_error_of_every_command_and_no_sign_of_new_objects() {
 #[test]
 fn server_that_finds_nothing_is_an_error_of_every_command_and_no_sign_of_new_objects() {
     for n_files in [1, 6] {
-        let environment = environment();
+        let mut environment = environment();
+        environment.set("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE");
+        environment.set("AWS_SECRET_ACCESS_KEY", "secret");
         let server = RawServer::new(|request| {
             let body = if request.method == "HEAD" { "" } else { "<html>Not Found</html>" };
             RawReply::new(404, &[("content-type", "text/html")], body)

@@ -153,6 +153,7 @@ fn secret_in_a_private_file_that_git_carries_is_written_with_a_loud_warning() {
     let warning = modify("--local");
     assert!(warning.contains("`.dvc/config.local`, which Git does not ignore"), "{warning}");
 
+    repo.haul(["remote", "add", "--global", "origin", "s3://bucket/store"]).success();
     assert!(!modify("--global").contains("WARNING"), "no repository holds it");
     environment.folder("global").git_init();
     let warning = modify("--global");

@@ -31,6 +31,13 @@ fn is_refused_for_uploads(repo: &Folder<'_>, server: &EmbeddedS3, texts: &[&str]
     }
     assert!(server.requests().is_empty(), "something was sent");
     let oid = put_object(server, b"content");
+    if repo.read(".dvc/config.local").contains("sse_customer_key") {
+        // The key is for reading, too, and this object has no such lock.
+        repo.haul(["status", "-c"]).code(1).stderr_has(&["`sse_customer_key` does not open it"]);
+        assert!(!server.take_requests().is_empty(), "nothing was asked");
+        server.remove("bucket", &key_of(&oid));
+        return;
+    }
     for line in [&["status", "-c"][..], &["fetch"], &["pull"]] {
         repo.haul(line).success().stderr_has(&["WARNING", "nothing can be sent"]).stderr_has(texts);
     }
