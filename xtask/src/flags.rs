@@ -76,6 +76,26 @@ xflags::xflags! {
             /// Write the figures to this file as JSON.
             optional --json json: String
         }
+        /// Cut the power of file systems under running commands (needs root), and look for damage; or measure what waiting for
+        /// the disk costs.
+        cmd powercut {
+            /// Number of cuts (default 200).
+            optional --cuts cuts: u32
+            /// A minute or so: fewer cuts.
+            optional --short
+            /// Comma-separated file systems: ext4, xfs (default both).
+            optional --fs fs: String
+            /// Comma-separated commands: add, fetch, pull, checkout, commit, push (default all).
+            optional --verbs verbs: String
+            /// Seed of the moments of the cuts (default 1).
+            optional --seed seed: u64
+            /// Another program to try, as `dvc`; its damage is reported and is no failure.
+            optional --client client: PathBuf
+            /// Take the debug build: slower, but there after `cargo test`.
+            optional --debug
+            /// Cut nothing: print how long commands take with and without waiting for the disk, in pairs.
+            optional --cost
+        }
         /// Install what the other tasks need below target/tools.
         cmd tools {
             /// Which: minio, mc, versitygw, clients (dvc, s5cmd), servers (moto, SeaweedFS), ceph.

@@ -20,6 +20,7 @@ mod integration;
 mod kills;
 mod matrix;
 mod parity;
+mod powercut;
 mod project;
 mod server;
 mod tidy;
@@ -39,6 +40,7 @@ fn main() -> Result<()> {
         flags::XtaskCmd::Generate(options) => generate::run(&project, &options),
         flags::XtaskCmd::Parity(options) => parity::run(&project, &options),
         flags::XtaskCmd::Bench(options) => bench::run(&project, &options),
+        flags::XtaskCmd::Powercut(options) => powercut::run(&project, &options),
         flags::XtaskCmd::Tools(options) => tools::run(&project, &options),
     }
 }

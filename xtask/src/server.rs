@@ -25,6 +25,21 @@ impl Server {
     /// Starts the server called `name`, or uses the endpoint that `name` is the URL of. The embedded server is
     /// compiled as `profile` says.
     pub(crate) fn start(project: &Project, name: &str, buckets: &[&str], profile: Profile) -> Result<Self> {
+        Self::start_with(project, name, buckets, profile, &[])
+    }
+
+    /// Starts the embedded server with buckets that keep versions.
+    pub(crate) fn start_versioned(project: &Project, buckets: &[&str], profile: Profile) -> Result<Self> {
+        Self::start_with(project, "embedded", buckets, profile, &["--versioning"])
+    }
+
+    fn start_with(
+        project: &Project,
+        name: &str,
+        buckets: &[&str],
+        profile: Profile,
+        arguments: &[&str],
+    ) -> Result<Self> {
         let bucket = *buckets.first().context("a server without a bucket")?;
         if name.starts_with("http://") || name.starts_with("https://") {
             return Self::external(name, bucket);
@@ -55,7 +70,7 @@ impl Server {
         for bucket in buckets {
             command.args(["--bucket", bucket]);
         }
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().with_context(|| format!("cannot start the server {name}"))?;
         let mut line = String::new();
         BufReader::new(child.stdout.take().context("the server has no standard output")?)

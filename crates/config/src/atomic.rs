@@ -18,27 +18,25 @@ const STALE_AFTER: Duration = Duration::from_mins(10);
 pub struct Replace<'a> {
     /// The folder for the temporary file (`.dvc/tmp`); it is used if it is on the file system of the file.
     pub staging: Option<&'a Path>,
-    /// Whether the content is on the disk when this returns.
-    pub is_synced: bool,
 }
 
 /// Replaces the content of a file.
 ///
-/// Whoever reads at any time, also after a crash, sees the old or the new content. The permissions of the file stay;
-/// it must be no symlink.
+/// Whoever reads at any time, also after a power failure, sees the old or the new content, and the new one once this has
+/// returned. The permissions of the file stay; it must be no symlink.
 pub fn replace(target: &Path, content: &[u8], how: Replace<'_>) -> io::Result<()> {
     let beside = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if let Some(staging) = how.staging.filter(|staging| is_same_device(staging, beside)) {
-        match replace_through(staging, target, content, how.is_synced) {
+        match replace_through(staging, beside, target, content) {
             // Two mounts of one file system look like one.
             Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {}
             result => return result,
         }
     }
-    replace_through(beside, target, content, how.is_synced)
+    replace_through(beside, beside, target, content)
 }
 
-fn replace_through(folder: &Path, target: &Path, content: &[u8], is_synced: bool) -> io::Result<()> {
+fn replace_through(folder: &Path, beside: &Path, target: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = new_temp_file(folder)?;
     // Before the content, which may be for the owner alone.
     match fs_err::metadata(target) {
@@ -47,11 +45,42 @@ fn replace_through(folder: &Path, target: &Path, content: &[u8], is_synced: bool
         Err(error) => return Err(error),
     }
     file.write_all(content)?;
-    if is_synced {
-        file.as_file().sync_all()?;
-    }
+    // An empty file may have the new name after a power failure, if the name is quicker than the content.
+    sync_file(file.as_file())?;
     file.persist(target).map_err(|error| error.error)?;
+    sync_folder(beside)
+}
+
+/// Waits until the disk has the content of a file.
+pub fn sync_file(file: &std::fs::File) -> io::Result<()> {
+    accept_unsupported(file.sync_data())
+}
+
+/// Waits until the disk has the names in a folder.
+#[cfg(unix)]
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
+    match fs_err::File::open(folder) {
+        // It may be written to, but not read: there is no way to wait.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        Err(error) => Err(error),
+        Ok(opened) => accept_unsupported(opened.file().sync_all()),
+    }
+}
+
+/// Does nothing: a folder cannot be opened here.
+#[cfg(not(unix))]
+pub fn sync_folder(_folder: &Path) -> io::Result<()> {
     Ok(())
+}
+
+/// Some file systems of networks and of user space know no such request; there is nothing to wait for there.
+fn accept_unsupported(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
+            Ok(())
+        }
+        other => other,
+    }
 }
 
 /// Makes a temporary file with a name that [`is_temp_name`] knows; dropping it removes it.
@@ -111,7 +140,7 @@ mod tests {
     use super::*;
 
     fn how(staging: Option<&Path>) -> Replace<'_> {
-        Replace { staging, is_synced: true }
+        Replace { staging }
     }
 
     #[test]

@@ -4,6 +4,16 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use crate::{Error, Result};
+
+/// Names the variable that says whether haul waits for the disk: `sync`, the default, or `none`.
+///
+/// With `none` nothing is lost when the program is killed, but a power failure within the next minute may leave objects
+/// in the cache that are empty or full of zeros and count as intact, and take back what a command reported as done. It is
+/// for machines whose disk nobody looks at again, as those of continuous integration. Metafiles and configuration are
+/// waited for all the same.
+pub const HAUL_DURABILITY: &str = "HAUL_DURABILITY";
+
 /// A snapshot of environment variables and of the working directory.
 ///
 /// [`Env::from_process`] is the only reader of `std::env` in the workspace: libraries take an `Env`, so that
@@ -54,6 +64,23 @@ impl Env {
         self.variables.contains_key(OsStr::new(name))
     }
 
+    /// Returns whether to wait until the disk has what was written ([`HAUL_DURABILITY`]).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`] for a value that means nothing.
+    pub fn waits_for_disk(&self) -> Result<bool> {
+        match self.var(HAUL_DURABILITY) {
+            None | Some("sync") => Ok(true),
+            Some("none") => Ok(false),
+            Some(other) => Err(Error::Invalid {
+                message: format!("`{other}` is no value of {HAUL_DURABILITY}"),
+                places: Vec::new(),
+                hint: format!("set {HAUL_DURABILITY} to `sync` (the default) or `none`"),
+            }),
+        }
+    }
+
     /// Returns the home directory (`HOME`, on Windows `USERPROFILE`).
     pub fn home_dir(&self) -> Option<&Path> {
         let name = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
@@ -91,5 +118,20 @@ impl std::fmt::Debug for Env {
             .field("variables", &names)
             .field("current_dir", &self.current_dir)
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durability_is_sync_unless_it_is_none_and_nothing_else() {
+        let waits = |value: &str| Env::new("/", [(HAUL_DURABILITY, value)]).waits_for_disk();
+        assert!(Env::default().waits_for_disk().unwrap());
+        assert!(waits("").unwrap() && waits("sync").unwrap());
+        assert!(!waits("none").unwrap());
+        let message = waits("None").unwrap_err().to_string();
+        assert!(message.contains("`None`") && message.contains(HAUL_DURABILITY), "{message}");
     }
 }

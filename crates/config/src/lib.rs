@@ -47,7 +47,7 @@ mod secret;
 mod stack;
 pub mod variables;
 
-pub use env::Env;
+pub use env::{Env, HAUL_DURABILITY};
 pub use error::{Error, Place, Result};
 pub use exhausted::Exhausted;
 pub use key::{KeyPath, SectionName};

@@ -31,6 +31,11 @@ pub const VARIABLES: &[VariableGroup] = &[
                 "What is logged on stderr, in the syntax of `RUST_LOG`, as `haul_storage=debug,warn`; `-v` and `-vv` are \
                  shorter.",
             ),
+            (
+                &["HAUL_DURABILITY"],
+                "`none`: nothing waits for the disk of the cache and of the workspace. For scratch machines: a power failure may \
+                 leave damaged objects that count as intact, and take back what was reported as done. `sync` by default.",
+            ),
             (&["HOME"], "The home directory, for `~` and the AWS files."),
             (&["CI"], "Set to anything, it makes progress plain lines."),
             (&["NO_COLOR", "TERM"], "Set, or `dumb`: no colours."),

@@ -7,23 +7,15 @@ use haul_config::atomic::{Replace, replace};
 use crate::root::DVC_DIR;
 use crate::{Error, Result};
 
-/// Writes `content` to a temporary file, and renames it over `path` once it is on the disk.
+/// Writes `content` to a temporary file, and renames it over `path` once it is on the disk. The disk has the new name as
+/// well when this returns.
 ///
 /// A link at `path` is followed, and the permissions of an existing file are kept. The temporary file lies in the
 /// `.dvc/tmp` of the repository around `path`, where Git does not see it.
 pub(crate) fn write(path: &Path, content: &[u8]) -> Result<()> {
-    write_through_temp_file(path, content, true)
-}
-
-/// Does what [`write()`] does, and does not wait for the disk: for what has no meaning after a power failure.
-pub(crate) fn write_unsynced(path: &Path, content: &[u8]) -> Result<()> {
-    write_through_temp_file(path, content, false)
-}
-
-fn write_through_temp_file(path: &Path, content: &[u8], is_synced: bool) -> Result<()> {
     let target = fs_err::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let staging = staging_of(path);
-    replace(&target, content, Replace { staging: staging.as_deref(), is_synced })
+    replace(&target, content, Replace { staging: staging.as_deref() })
         .map_err(|source| Error::io(format!("cannot write `{}`", path.display()), source))
 }
 

@@ -113,7 +113,7 @@ fn make(root: &Path, git: Option<&Git>) -> Result<()> {
             gitignore::ignore(git, &dvc_dir.join(name))?;
         }
         if !config.exists() {
-            fs_err::write(&config, "").map_err(failed)?;
+            crate::atomic::write(&config, b"")?;
         }
         git.stage(&[config, ignore_file, dvc_dir.join(".gitignore")])?;
     } else if !config.exists() {

@@ -36,6 +36,7 @@ pub struct Repo {
     ignore: OnceLock<Arc<IgnoreRules>>,
     mfa_prompt: Option<Arc<dyn PromptMfa>>,
     cancel: CancellationToken,
+    waits_for_disk: bool,
 }
 
 impl Repo {
@@ -71,6 +72,7 @@ impl Repo {
             )));
         }
         let repo = Self {
+            waits_for_disk: env.waits_for_disk()?,
             dvc_dir,
             current_dir: normalize(&physical(env.current_dir())),
             cache_dir,
@@ -132,6 +134,11 @@ impl Repo {
         &self.env
     }
 
+    /// Returns whether to wait until the disk has what was written (`HAUL_DURABILITY`).
+    pub fn waits_for_disk(&self) -> bool {
+        self.waits_for_disk
+    }
+
     /// Returns the validated configuration of all levels.
     pub fn config(&self) -> &Config {
         &self.config
@@ -169,20 +176,14 @@ impl Repo {
         Ok(lock)
     }
 
-    /// Takes locks on single files and folders, as DVC does around work on a stage; `command` is what others
-    /// are told about this process.
-    pub fn lock_paths(&self, command: &str, read: &[PathBuf], write: &[PathBuf]) -> Result<PathLocks> {
+    /// Fails if another process, such as a stage of DVC that runs, works on one of these files and folders, so that they
+    /// cannot be read or written. The caller holds the lock of the repository. Returns a warning for the user, if the
+    /// table of these processes is broken.
+    pub fn refuse_busy_paths(&self, read: &[PathBuf], write: &[PathBuf]) -> Result<Option<String>> {
         let folder = self.tmp_dir();
         let shown = self.display_path(&folder.join("rwlock"));
         let (read, write) = (self.both_spellings(read), self.both_spellings(write));
-        PathLocks::acquire(&folder, &shown, command, &read, &write, &self.cancel)
-    }
-
-    /// Fails if another process, such as a stage that runs, writes one of these files and folders.
-    pub fn refuse_written_paths(&self, paths: &[PathBuf]) -> Result<()> {
-        let folder = self.tmp_dir();
-        let shown = self.display_path(&folder.join("rwlock"));
-        PathLocks::check_readable(&folder, &shown, &self.both_spellings(paths), &self.cancel)
+        PathLocks { folder: &folder, shown: &shown }.refuse_busy(&read, &write, &self.cancel)
     }
 
     /// Adds the one path of each file to those that metafiles give it: DVC locks the latter.

@@ -26,8 +26,9 @@ impl RemoveArgs {
             wait: context.lock_wait(),
             cancel: context.cancellation(),
         };
-        let report =
-            context.observe(|_| ops::remove(&repo, &options)).map_err(|error| Verb::REMOVE.error(error))?;
+        let report = context
+            .observe(|observer| ops::remove(&repo, &options, observer))
+            .map_err(|error| Verb::REMOVE.error(error))?;
         fail(Verb::REMOVE, report.failed)
     }
 }

@@ -7,7 +7,7 @@ use crate::atomic::{self, Replace};
 
 /// Replaces the content of a configuration file.
 ///
-/// Whoever reads at any time, also after a crash, sees the old or the new content. The mode of the file stays; a symlink
+/// Whoever reads at any time, also after a power failure, sees the old or the new content. The mode of the file stays; a symlink
 /// stays and its target is replaced; a file that is not writable is an error. Missing folders are made.
 pub(super) fn replace(path: &Path, content: &str) -> io::Result<()> {
     let target = follow(path)?;
@@ -21,9 +21,7 @@ pub(super) fn replace(path: &Path, content: &str) -> io::Result<()> {
         _ => {}
     }
     let staging = staging_of(path)?;
-    let how = Replace { staging: staging.as_deref(), is_synced: true };
-    atomic::replace(&target, content.as_bytes(), how)?;
-    sync_folder(folder)
+    atomic::replace(&target, content.as_bytes(), Replace { staging: staging.as_deref() })
 }
 
 /// Returns the folder for temporary files of a repository's configuration: a secret in one that is left behind must
@@ -55,15 +53,4 @@ pub(super) fn follow(path: &Path) -> io::Result<PathBuf> {
         }
     }
     Err(io::Error::other("too many levels of symbolic links"))
-}
-
-/// Makes the new name durable.
-#[cfg(unix)]
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    fs_err::File::open(folder)?.sync_all()
-}
-
-#[cfg(not(unix))]
-fn sync_folder(_folder: &Path) -> io::Result<()> {
-    Ok(())
 }

@@ -15,7 +15,7 @@ use super::plan::{Create, ancestors};
 use crate::link::{LinkError, Linker, Placed};
 use crate::paths::private_folder_in;
 use crate::scan::FileEntry;
-use crate::state::{FileClock, Memo};
+use crate::state::{FileClock, FileStamp, Memo};
 use crate::{Error, Result};
 
 use super::flavour_of;
@@ -289,13 +289,48 @@ fn create_file(
         None if create.is_over_dangling && !path.exists() => Placed::Anyway,
         None => Placed::New,
     };
-    linker.place(object, &path, placed, is_exec)?;
+    let stamp = linker.place(object, &path, placed, is_exec)?;
+    known_entry(create, path, &stamp)
+}
+
+/// Returns the entry of a file that was made and had this stamp before it got its name: only of that file is the content
+/// known.
+fn known_entry(create: &Create, path: PathBuf, stamp: &FileStamp) -> Result<FileEntry, LinkError> {
     let mut entry = FileEntry::read(&create.path, &path)
         .map_err(|source| LinkError::Io { path: path.clone(), source })?;
+    if !entry.stamp.is_same_file(stamp) {
+        return Err(LinkError::Changed(path));
+    }
     entry.digest = Some(*create.oid.digest());
     Ok(entry)
 }
 
 fn changed(path: &Path) -> Error {
     LinkError::Changed(path.to_owned()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use haul_storage::Oid;
+
+    use super::*;
+
+    #[test]
+    fn hash_is_known_of_the_file_that_was_made_and_of_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f");
+        let oid = Oid::file([7; 16]);
+        let create = Create { path: "".into(), oid, over: None, is_over_dangling: false, is_relink: false };
+        fs_err::write(&path, "made").unwrap();
+        let stamp = FileStamp::of(&fs_err::metadata(&path).unwrap());
+        let entry = known_entry(&create, path.clone(), &stamp).unwrap();
+        assert_eq!(entry.digest, Some(*oid.digest()));
+
+        // Another program replaces it as soon as it has its name.
+        let other = folder.path().join("other");
+        fs_err::write(&other, "edit").unwrap();
+        fs_err::rename(&other, &path).unwrap();
+        let result = known_entry(&create, path, &stamp);
+        assert!(matches!(result, Err(LinkError::Changed(_))), "{result:?}");
+    }
 }

@@ -12,7 +12,7 @@ pub use plan::{OutPlan, Target, Wanted, plan};
 pub(crate) use plan::{is_at_or_below, plan_found};
 
 use haul_storage::hash::Flavour;
-use haul_storage::{Cache, CacheOptions, CacheSharing, Layout};
+use haul_storage::{Cache, CacheOptions, CacheSharing, Durability, Layout};
 
 use crate::Repo;
 
@@ -29,7 +29,8 @@ pub(crate) fn cache_of(repo: &Repo) -> Cache {
     let sharing =
         if repo.config().cache.shared_group.value { CacheSharing::Group } else { CacheSharing::Private };
     let n_threads = checksum_jobs(repo);
-    Cache::new(repo.cache_dir(), CacheOptions { sharing, n_threads, ..CacheOptions::default() })
+    let durability = if repo.waits_for_disk() { Durability::Sync } else { Durability::Rename };
+    Cache::new(repo.cache_dir(), CacheOptions { sharing, durability, n_threads })
 }
 
 /// Returns how many files are hashed side by side; `None` leaves it to the machine.

@@ -106,6 +106,16 @@ impl OutPlan {
             && !self.chmod
     }
 
+    /// Returns the files that will get bytes of their own, with their objects; `writes_bytes` is what the linker says.
+    /// Absolute paths.
+    pub(crate) fn writes(&self, writes_bytes: bool) -> impl Iterator<Item = (PathBuf, Layout, Oid)> {
+        let creates: &[Create] = if writes_bytes || self.is_exec { &self.create } else { &[] };
+        creates.iter().map(|create| {
+            let path = if create.path.is_empty() { self.path.clone() } else { self.path.join(&*create.path) };
+            (path, self.layout, create.oid)
+        })
+    }
+
     /// Leaves folders that hold no file where they are, as `dvc add` does; `dvc checkout` removes them.
     pub(crate) fn keep_empty_folders(&mut self) {
         self.delete_folders.clear();

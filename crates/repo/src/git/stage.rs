@@ -55,7 +55,9 @@ fn write(
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let mut out = BufWriter::new(lock);
     index.write_to(&mut out, gix::index::write::Options::default())?;
-    let lock = out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+    let mut lock = out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+    // Git can't read an index that a power failure emptied.
+    lock.with_mut(|file| file.sync_data())?;
     lock.commit().map_err(|error| error.error)?;
     Ok(())
 }

@@ -13,7 +13,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
 use super::Staging;
-use crate::state::FileStamp;
+use crate::state::{FileStamp, WriteMark};
 
 /// Files up to this size are copied through one buffer; the kernel copies the rest of bigger ones.
 const BUFFER_LEN: usize = 128 * 1024;
@@ -71,12 +71,25 @@ pub struct Linker {
     unsupported: AtomicU8,
     /// The devices of folders that were asked for.
     devices: RwLock<HashMap<PathBuf, u64>>,
+    /// The time that files with bytes of their own get.
+    mark: Option<WriteMark>,
 }
 
 impl Linker {
     /// Makes a linker that tries `types` in this order.
     pub fn new(types: Vec<LinkType>, staging: Staging) -> Self {
-        Self { types, staging, unsupported: AtomicU8::new(0), devices: RwLock::default() }
+        Self { types, staging, unsupported: AtomicU8::new(0), devices: RwLock::default(), mark: None }
+    }
+
+    /// Gives files with bytes of their own this time of their last write.
+    #[must_use]
+    pub fn with_mark(self, mark: WriteMark) -> Self {
+        Self { mark: Some(mark), ..self }
+    }
+
+    /// Returns whether a file may get bytes of its own, which the disk does not have yet.
+    pub(crate) fn writes_bytes(&self) -> bool {
+        self.types.iter().any(|kind| matches!(kind, LinkType::Reflink | LinkType::Copy))
     }
 
     /// Returns the configured types.
@@ -84,7 +97,8 @@ impl Linker {
         &self.types
     }
 
-    /// Makes `destination` a file with the bytes of `object`. Its folder exists and is not a symbolic link.
+    /// Makes `destination` a file with the bytes of `object`. Its folder exists and is not a symbolic link. Returns what
+    /// the file was before it got its name: another program may change it from then on.
     ///
     /// With `is_exec` the owner may execute it. Deviation: an executable file is reflinked or copied whatever
     /// the cache type; DVC sets the bit on the object all links share, whose mode then says that it cannot be trusted.
@@ -94,13 +108,15 @@ impl Linker {
         destination: &Path,
         placed: Placed,
         is_exec: bool,
-    ) -> Result<(), LinkError> {
+    ) -> Result<FileStamp, LinkError> {
         let io = |source| LinkError::Io { path: destination.to_owned(), source };
         let parent = destination.parent().unwrap_or(Path::new("/"));
         let device = self.device_of(parent).map_err(io)?;
         let temp = self.staging.temp_path(parent, device);
-        let result =
-            self.make(object, &temp, destination, is_exec).and_then(|()| replace(&temp, destination, placed));
+        let result = self.make(object, &temp, destination, is_exec).and_then(|()| {
+            let stamp = FileStamp::of(&fs_err::metadata(&temp).map_err(io)?);
+            replace(&temp, destination, placed).map(|()| stamp)
+        });
         // A rename of one hard link over another of the same file does nothing, and leaves the temporary name.
         if (result.is_err() || self.types.contains(&LinkType::Hardlink))
             && let Err(error) = fs_err::remove_file(&temp)
@@ -130,7 +146,7 @@ impl Linker {
             if self.unsupported.load(Ordering::Relaxed) & bit != 0 {
                 continue;
             }
-            match make_as(link_type, object, temp) {
+            match make_as(link_type, object, temp, self.mark) {
                 Ok(()) => {
                     if is_exec {
                         let mode = fs_err::metadata(temp).map_err(io)?.mode() & 0o7777;
@@ -158,9 +174,9 @@ impl Linker {
     }
 }
 
-fn make_as(link_type: LinkType, object: &Path, temp: &Path) -> io::Result<()> {
+fn make_as(link_type: LinkType, object: &Path, temp: &Path, mark: Option<WriteMark>) -> io::Result<()> {
     match link_type {
-        LinkType::Reflink => reflink(object, temp),
+        LinkType::Reflink => reflink(object, temp, mark),
         LinkType::Hardlink => {
             // As DVC: file systems limit the number of links, and empty files are many.
             if fs_err::metadata(object)?.len() == 0 {
@@ -174,18 +190,23 @@ fn make_as(link_type: LinkType, object: &Path, temp: &Path) -> io::Result<()> {
             fs_err::metadata(object)?;
             Ok(rustix::fs::symlink(object, temp)?)
         }
-        LinkType::Copy => copy(object, temp),
+        LinkType::Copy => copy(object, temp, mark),
     }
 }
 
 /// Shares the blocks of `object` with a new file that has the mode of any new file.
-fn reflink(object: &Path, temp: &Path) -> io::Result<()> {
+fn reflink(object: &Path, temp: &Path, mark: Option<WriteMark>) -> io::Result<()> {
     let source = fs_err::File::open(object)?;
     let target = fs_err::OpenOptions::new().write(true).create_new(true).open(temp)?;
-    reflink_copy::reflink_file(source.file(), target.file())
+    reflink_copy::reflink_file(source.file(), target.file())?;
+    set_mark(&target, mark)
 }
 
-fn copy(object: &Path, temp: &Path) -> io::Result<()> {
+fn set_mark(file: &fs_err::File, mark: Option<WriteMark>) -> io::Result<()> {
+    mark.map_or(Ok(()), |mark| file.file().set_modified(mark.time()))
+}
+
+fn copy(object: &Path, temp: &Path, mark: Option<WriteMark>) -> io::Result<()> {
     let mut source = fs_err::File::open(object)?;
     let mut target = fs_err::OpenOptions::new().write(true).create_new(true).open(temp)?;
     BUFFER.with_borrow_mut(|buffer| {
@@ -201,10 +222,9 @@ fn copy(object: &Path, temp: &Path) -> io::Result<()> {
         if n_read == buffer.len() {
             // On Linux this is `copy_file_range`, which moves no bytes through us.
             let (mut source, _) = source.into_parts();
-            let (mut target, _) = target.into_parts();
-            io::copy(&mut source, &mut target)?;
+            io::copy(&mut source, target.file_mut())?;
         }
-        Ok(())
+        set_mark(&target, mark)
     })
 }
 

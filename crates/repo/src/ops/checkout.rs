@@ -14,7 +14,7 @@ use crate::index::unseen_sentences;
 use crate::link::Linker;
 use crate::ops::{Failure, manifest_of};
 use crate::scan::{Found, fingerprint, many};
-use crate::state::{LinkRecord, Links};
+use crate::state::{LinkRecord, Links, Writes};
 use crate::{Error, Index, LockWait, Out, Repo, Result, SelectOptions, Selected, Selection};
 
 /// What to check out, and how.
@@ -175,6 +175,9 @@ fn run(session: &Session<'_>, options: &CheckoutOptions) -> Result<CheckoutRepor
     if !options.force {
         refuse_loss(session, plans.iter().map(|(_, _, plan)| plan))?;
     }
+    let writes_bytes = linker.writes_bytes();
+    let writes = plans.iter().flat_map(|(_, _, plan)| plan.writes(writes_bytes));
+    let linker = session.note_writes(linker, writes)?;
     if options.select.targets.is_empty() {
         remove_unused(session, &selection.index, &mut links, &mut report);
     }
@@ -283,6 +286,11 @@ fn refuse_loss<'a>(session: &Session<'_>, plans: impl Iterator<Item = &'a OutPla
     let mut unsaved = Vec::new();
     for plan in plans {
         unsaved.extend(plan.unsaved(session.cache, session.cancel)?);
+    }
+    if !unsaved.is_empty() {
+        // What an earlier checkout wrote and a power failure cut is in the cache.
+        let writes = Writes::load(session.memo.dir());
+        unsaved.retain(|path| !writes.is_cut(session.repo.root(), path, session.cache));
     }
     if unsaved.is_empty() { Ok(()) } else { Err(Error::UnsavedFiles(unsaved)) }
 }

@@ -95,7 +95,7 @@ fn commit_stage(
 ) -> Result<()> {
     let repo = session.repo;
     let outs = &index.outs[stage.outs.clone()];
-    let _paths = repo.lock_paths("haul commit", &Index::dep_paths(stage), &index.out_paths(stage))?;
+    session.refuse_busy(&Index::dep_paths(stage), &index.out_paths(stage))?;
     let (status, failures) = stage_status(session, stage, outs.iter());
     crate::scan::many(failures.into_iter().map(|failure| failure.error).collect())?;
     let is_changed = status.changed_outs.iter().any(|out| out.state != super::EntryState::NotInCache)

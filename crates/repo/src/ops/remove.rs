@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use haul_storage::CancellationToken;
-use haul_storage::progress::{NoObserver, Observer};
+use haul_storage::progress::Observer;
 
 use super::session::{Session, Stores};
 use super::unprotect::unprotect_path;
@@ -12,7 +12,7 @@ use crate::checkout::check_parents;
 use crate::git::gitignore;
 use crate::ops::Failure;
 use crate::state::Links;
-use crate::{Error, Index, LockWait, Out, PathLocks, Repo, Result, SelectOptions, Selection};
+use crate::{Error, Index, LockWait, Out, Repo, Result, SelectOptions, Selection};
 
 /// What to stop tracking.
 #[derive(Debug, Clone, Default)]
@@ -42,10 +42,9 @@ pub struct RemoveReport {
 /// In this order: the data of all targets becomes the user's own (or goes, with `--outs`), and Git sees it again; the
 /// records by which a checkout would delete it go, in one write; the `.dvc` files go last. Killed at any moment, a target
 /// is tracked as before, or it is not and no later command touches its data; the same command goes on.
-pub fn remove(repo: &Repo, options: &RemoveOptions) -> Result<RemoveReport> {
+pub fn remove(repo: &Repo, options: &RemoveOptions, observer: &dyn Observer) -> Result<RemoveReport> {
     let _lock = repo.lock(options.wait)?;
     let stores = Stores::of(repo);
-    let observer: &dyn Observer = &NoObserver;
     let session = stores.session(repo, observer, &options.cancel);
     let mut links = Links::load(session.memo.dir());
     let mut report = RemoveReport::default();
@@ -60,12 +59,12 @@ pub fn remove(repo: &Repo, options: &RemoveOptions) -> Result<RemoveReport> {
             break;
         }
         match release(&session, target, options.outs, &mut links) {
-            Ok(stage) => released.push((target, stage)),
+            Ok(metafile) => released.push((target, metafile)),
             Err(error) => report.failed.push(failure(target, error)),
         }
     }
     links.try_save()?;
-    for (target, Released { metafile, .. }) in &released {
+    for (target, metafile) in &released {
         match fs_err::remove_file(metafile) {
             Ok(()) => report.removed.push(metafile.clone()),
             // The same file under two names of it.
@@ -77,14 +76,8 @@ pub fn remove(repo: &Repo, options: &RemoveOptions) -> Result<RemoveReport> {
     Ok(report)
 }
 
-/// A stage whose data is the user's own.
-struct Released {
-    metafile: PathBuf,
-    _paths: PathLocks,
-}
-
-/// Does all there is to do for a target before its metafile goes.
-fn release(session: &Session<'_>, target: &str, outs: bool, links: &mut Links) -> Result<Released> {
+/// Does all there is to do for a target before its metafile goes, and returns the metafile.
+fn release(session: &Session<'_>, target: &str, outs: bool, links: &mut Links) -> Result<PathBuf> {
     let repo = session.repo;
     let path = repo.target_path(target);
     let with_suffix =
@@ -105,7 +98,7 @@ fn release(session: &Session<'_>, target: &str, outs: bool, links: &mut Links) -
             "`{target}` is not a .dvc file; stages of `dvc.yaml` are removed by `dvc remove {target}`"
         )));
     };
-    let paths = repo.lock_paths("haul remove", &[], &index.out_paths(stage))?;
+    session.refuse_busy(&[], &index.out_paths(stage))?;
     for out in &index.outs[stage.outs.clone()] {
         if out.is_external {
             continue;
@@ -123,7 +116,7 @@ fn release(session: &Session<'_>, target: &str, outs: bool, links: &mut Links) -
             links.remove(&key);
         }
     }
-    Ok(Released { metafile: stage.metafile.clone(), _paths: paths })
+    Ok(stage.metafile.clone())
 }
 
 fn delete_out(session: &Session<'_>, out: &Out) -> Result<()> {

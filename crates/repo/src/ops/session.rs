@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use haul_storage::progress::Observer;
+use haul_storage::progress::{Event, Observer};
 use haul_storage::transfer::TransferMode;
 use haul_storage::{Cache, CancellationToken, Layout, Oid, RemoteOdb};
 
@@ -10,7 +10,7 @@ use crate::checkout::{cache_of, checksum_jobs};
 use crate::git::add_command;
 use crate::link::{Linker, Staging, link_types};
 use crate::scan::Scanner;
-use crate::state::{Memo, state_dir};
+use crate::state::{Memo, NotedWrite, note_writes, state_dir};
 use crate::{DirManifest, Error, Out, Repo, Result};
 
 /// One run of an operation.
@@ -74,11 +74,39 @@ impl<'a> Session<'a> {
             .with_walks_observed(self.observer)
     }
 
+    /// Fails if another process works on one of these paths; warns if the table of these processes is broken. The caller
+    /// holds the repository lock.
+    pub(super) fn refuse_busy(&self, read: &[PathBuf], write: &[PathBuf]) -> Result<()> {
+        if let Some(warning) = self.repo.refuse_busy_paths(read, write)? {
+            self.observer.on(Event::Warning(&warning));
+        }
+        Ok(())
+    }
+
     /// Makes a linker; the caller holds the repository lock.
     pub(super) fn linker(&self) -> Result<Linker> {
         let staging = Staging::open(self.memo.dir())
             .map_err(|error| Error::io("cannot prepare the workspace", error))?;
         Ok(Linker::new(link_types(&self.repo.config().cache), staging))
+    }
+
+    /// Notes which files will get bytes of their own, so that one that a power failure cuts is not taken for work of the
+    /// user. Returns the linker to write them with; the caller holds the repository lock.
+    pub(super) fn note_writes(
+        &self,
+        linker: Linker,
+        files: impl Iterator<Item = (PathBuf, Layout, Oid)>,
+    ) -> Result<Linker> {
+        let noted = |(path, layout, oid): (PathBuf, _, _)| {
+            self.key(&path).map(|path| NotedWrite { path, layout, oid })
+        };
+        let mut files = files.filter_map(noted).peekable();
+        if !self.repo.waits_for_disk() || files.peek().is_none() {
+            return Ok(linker);
+        }
+        let mark = note_writes(self.memo.dir(), files)
+            .map_err(|error| Error::io("cannot note which files will be written", error))?;
+        Ok(linker.with_mark(mark))
     }
 
     /// Reads the manifest of a directory from the cache; `None` if the cache does not have it.

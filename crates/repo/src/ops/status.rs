@@ -105,7 +105,7 @@ fn run(session: &Session<'_>, options: &StatusOptions) -> Result<StatusReport> {
     let stages = || selection.stages.iter().map(|(stage, _)| &index.stages[*stage]);
     let paths: Vec<_> =
         stages().flat_map(|stage| [Index::dep_paths(stage), index.out_paths(stage)].concat()).collect();
-    session.repo.refuse_written_paths(&paths)?;
+    session.refuse_busy(&paths, &[])?;
     let mut report = StatusReport { n_stages: selection.stages.len(), ..StatusReport::default() };
     if options.select.targets.is_empty() {
         report.warnings.extend(unseen_sentences(session.repo, &index.unseen));

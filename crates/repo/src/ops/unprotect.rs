@@ -4,8 +4,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use haul_config::LinkType;
-use haul_storage::CancellationToken;
+use haul_storage::hash::Flavour;
 use haul_storage::progress::{NoObserver, Observer};
+use haul_storage::{CancellationToken, Layout};
 use rayon::prelude::*;
 
 use super::session::{Session, Stores};
@@ -58,7 +59,7 @@ pub fn unprotect(repo: &Repo, options: &UnprotectOptions) -> Result<UnprotectRep
 
 /// Unprotects one file or directory; the caller holds the repository lock. Returns the number of copies made.
 pub(super) fn unprotect_path(session: &Session<'_>, path: &Path) -> Result<u64> {
-    let found = session.scanner().look(path)?;
+    let mut found = session.scanner().look(path)?;
     if matches!(found, Found::Nothing | Found::Dangling) {
         let message = format!("can't unprotect non-existing data '{}'", path.display());
         return Err(Error::Workspace { path: path.to_owned(), message });
@@ -74,6 +75,7 @@ pub(super) fn unprotect_path(session: &Session<'_>, path: &Path) -> Result<u64> 
     let staging = Staging::open(session.memo.dir())
         .map_err(|error| Error::io("cannot prepare the workspace", error))?;
     let linker = Linker::new(vec![LinkType::Reflink, LinkType::Copy], staging);
+    let linker = note_copies(session, linker, path, &mut found)?;
     let copied: Vec<Result<bool>> = found
         .files()
         .par_iter()
@@ -95,9 +97,26 @@ pub(super) fn unprotect_path(session: &Session<'_>, path: &Path) -> Result<u64> 
     Ok(n_copied)
 }
 
+/// Notes which links become files with bytes of their own.
+fn note_copies(session: &Session<'_>, linker: Linker, path: &Path, found: &mut Found) -> Result<Linker> {
+    if !found.files().iter().any(is_link) {
+        return Ok(linker);
+    }
+    let failures = session.scanner().hash(path, found.files_mut(), Flavour::Md5, session.observer)?;
+    crate::scan::many(failures.into_iter().map(|(_, error)| error).collect())?;
+    let links = found.files().iter().filter(|file| is_link(file));
+    let writes: Vec<_> =
+        links.filter_map(|file| Some((file.full_path(path), Layout::Current, file.oid()?))).collect();
+    session.note_writes(linker, writes.into_iter())
+}
+
+fn is_link(file: &FileEntry) -> bool {
+    file.is_symlink || file.n_links > 1
+}
+
 fn unprotect_file(linker: &Linker, file: &FileEntry, path: &Path) -> Result<bool> {
     let cannot = |error| Error::io("cannot unprotect a file", error);
-    if file.is_symlink || file.n_links > 1 {
+    if is_link(file) {
         let source = fs_err::canonicalize(path).map_err(cannot)?;
         linker.place(&source, path, Placed::Over(file.stamp), file.mode & 0o100 != 0)?;
         return Ok(true);

@@ -47,6 +47,11 @@ impl FileClock {
         stamp.ctime_ns.saturating_add(tick) <= self.now_ns
     }
 
+    /// Returns the time in nanoseconds since the Unix epoch.
+    pub(super) fn now_ns(&self) -> i64 {
+        self.now_ns
+    }
+
     /// Returns the number of days since the Unix epoch.
     pub(super) fn day(&self) -> u32 {
         u32::try_from(self.now_ns / (86_400 * 1_000_000_000)).unwrap_or(0)

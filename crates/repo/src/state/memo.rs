@@ -9,13 +9,16 @@ use std::time::{Duration, Instant};
 use haul_storage::Md5Digest;
 use haul_storage::hash::Flavour;
 
+use super::epoch::epoch_of;
 use super::table::{self, Key, Record, Table};
-use super::{FileClock, FileStamp};
+use super::{FileClock, FileStamp, WRITTEN_OUT_NS};
 
 /// The table of nearly everything.
 const BASE: &str = "memo";
 /// The table of what came later; it is small, so that a small change costs a small write.
 const RECENT: &str = "memo.recent";
+/// The tables of files that may not be on the disk yet; the epoch follows.
+const UNWRITTEN: &str = "memo.unwritten.";
 const LOCK: &str = "memo.lock";
 /// The recent table is merged into the base when it has this many records, and an eighth of the base.
 const MERGE_AT: usize = 4096;
@@ -30,10 +33,15 @@ const LOCK_PATIENCE: Duration = Duration::from_millis(500);
 ///
 /// It only ever makes things faster: it is safe to delete, a damaged one counts as empty, and failures to
 /// write it are logged and forgotten. Processes may use it side by side.
+///
+/// A power failure can give a file other bytes and leave its stamp. So the hash of a file that the system may not have
+/// written out yet is forgotten when the machine starts anew, or the file system is mounted anew.
 #[derive(Debug)]
 pub struct Memo {
     dir: PathBuf,
-    tables: OnceLock<(Table, Table)>,
+    /// In the order in which they are looked at.
+    tables: OnceLock<[Table; 3]>,
+    epoch: OnceLock<String>,
     clock: OnceLock<Option<FileClock>>,
     fresh: Mutex<BTreeMap<Key, Record>>,
 }
@@ -44,6 +52,7 @@ impl Memo {
         Self {
             dir: dir.into(),
             tables: OnceLock::new(),
+            epoch: OnceLock::new(),
             clock: OnceLock::new(),
             fresh: Mutex::new(BTreeMap::new()),
         }
@@ -51,9 +60,8 @@ impl Memo {
 
     /// Returns the hash of the file with this stamp, if it is known.
     pub fn get(&self, stamp: &FileStamp, flavour: Flavour) -> Option<Md5Digest> {
-        let (base, recent) = self.tables();
         let key = table::key(stamp, flavour);
-        let record = recent.get(key).or_else(|| base.get(key))?;
+        let record = self.tables().iter().find_map(|table| table.get(key))?;
         if record.stamp != *stamp {
             return None;
         }
@@ -111,8 +119,14 @@ impl Memo {
         self.fresh.lock().unwrap_or_else(PoisonError::into_inner).insert(record.key(), record);
     }
 
-    fn tables(&self) -> &(Table, Table) {
-        self.tables.get_or_init(|| (Table::read(&self.dir.join(BASE)), Table::read(&self.dir.join(RECENT))))
+    fn tables(&self) -> &[Table; 3] {
+        self.tables
+            .get_or_init(|| [&self.unwritten(), RECENT, BASE].map(|name| Table::read(&self.dir.join(name))))
+    }
+
+    /// Returns the name of the table of files that may not be on the disk yet.
+    fn unwritten(&self) -> String {
+        format!("{UNWRITTEN}{}", self.epoch.get_or_init(|| epoch_of(&self.dir)))
     }
 
     fn merge(&self, mut fresh: BTreeMap<Key, Record>) -> io::Result<()> {
@@ -122,6 +136,18 @@ impl Memo {
             return Ok(());
         };
         // Another process may have written since this one read.
+        let unwritten = Table::read(&self.dir.join(self.unwritten()));
+        for record in unwritten.iter() {
+            fresh.entry(record.key()).or_insert(record);
+        }
+        let now_ns = FileClock::probe(&self.dir)?.now_ns();
+        let is_written =
+            |_: &Key, record: &mut Record| record.stamp.ctime_ns.saturating_add(WRITTEN_OUT_NS) <= now_ns;
+        let written: BTreeMap<Key, Record> = fresh.extract_if(.., is_written).collect();
+        self.write_unwritten(std::mem::replace(&mut fresh, written))?;
+        if fresh.is_empty() {
+            return Ok(());
+        }
         let recent = Table::read(&self.dir.join(RECENT));
         for record in recent.iter() {
             fresh.entry(record.key()).or_insert(record);
@@ -140,6 +166,20 @@ impl Memo {
             io::ErrorKind::NotFound => Ok(()),
             _ => Err(error),
         })
+    }
+
+    /// Replaces the table of files that may not be on the disk yet, and removes those of earlier epochs.
+    fn write_unwritten(&self, records: BTreeMap<Key, Record>) -> io::Result<()> {
+        let name = self.unwritten();
+        for entry in fs_err::read_dir(&self.dir)? {
+            let entry = entry?;
+            let is_other =
+                |other: &str| other.starts_with(UNWRITTEN) && (other != name || records.is_empty());
+            if entry.file_name().to_str().is_some_and(is_other) {
+                fs_err::remove_file(entry.path())?;
+            }
+        }
+        if records.is_empty() { Ok(()) } else { table::write(&self.dir.join(name), records.into_values()) }
     }
 
     /// Takes the lock of the writers; the kernel lets go of it when a process dies.
@@ -291,5 +331,34 @@ mod tests {
         memo.record(&stamp, Flavour::Md5, [1; 16]);
         memo.save();
         assert_eq!(Memo::new(memo.dir()).get(&stamp, Flavour::Md5), None);
+    }
+
+    #[test]
+    fn memo_of_a_file_that_may_not_be_on_the_disk_ends_with_the_epoch() {
+        let folder = tempfile::tempdir().unwrap();
+        let now_ns = FileClock::probe(folder.path()).unwrap().now_ns();
+        let young = FileStamp { ctime_ns: now_ns - WRITTEN_OUT_NS / 2, ..stamp(1) };
+        let old = FileStamp { ctime_ns: now_ns - 2 * WRITTEN_OUT_NS, ..stamp(2) };
+        let memo_of = |epoch: &str| {
+            let memo = Memo::new(folder.path());
+            memo.epoch.set(epoch.to_owned()).unwrap();
+            memo
+        };
+        let memo = memo_of("a");
+        memo.begin_reading();
+        memo.record(&young, Flavour::Md5, digest(1));
+        memo.record(&old, Flavour::Md5, digest(2));
+        memo.save();
+        assert_eq!(memo_of("a").get(&young, Flavour::Md5), Some(digest(1)));
+        for epoch in ["b", "a"] {
+            let memo = memo_of(epoch);
+            assert_eq!(memo.get(&old, Flavour::Md5), Some(digest(2)));
+            assert_eq!(memo.get(&young, Flavour::Md5).is_some(), epoch == "a");
+        }
+        let memo = memo_of("b");
+        memo.begin_reading();
+        memo.record(&FileStamp { inode: 3, ..old }, Flavour::Md5, digest(3));
+        memo.save();
+        assert_eq!(memo_of("a").get(&young, Flavour::Md5), None, "tables of other epochs are removed");
     }
 }

@@ -4,20 +4,26 @@
 //! is tracked no longer stays in the workspace. DVC's own state is left alone.
 
 mod clock;
+mod epoch;
 mod links;
 mod memo;
 mod stamp;
 mod table;
+mod writes;
 
 pub use clock::FileClock;
 pub use links::{LinkRecord, Links};
 pub use memo::Memo;
 pub use stamp::FileStamp;
+pub use writes::{NotedWrite, WriteMark, Writes, note_writes};
 
 use std::path::{Path, PathBuf};
 
 /// The folder of everything that may be deleted, below `.dvc/tmp`.
 pub const STATE_DIR: &str = "haul";
+
+/// The system has surely written out what did not change for so long; by default it waits half a minute.
+const WRITTEN_OUT_NS: i64 = 600 * 1_000_000_000;
 
 /// Returns the folder of the state below `.dvc/tmp`.
 pub fn state_dir(tmp_dir: &Path) -> PathBuf {

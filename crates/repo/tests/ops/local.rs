@@ -141,7 +141,7 @@ fn remove_stops_tracking_and_keeps_or_deletes_the_data() {
     world.checkout();
     world.write(".gitignore", "/d\n/f\nmine\n");
     let options = ops::RemoveOptions { targets: vec!["d.dvc".into(), "f".into()], ..Default::default() };
-    let report = ops::remove(&world.repo(), &options).unwrap();
+    let report = ops::remove(&world.repo(), &options, &NoObserver).unwrap();
     assert_eq!(report.removed, [world.repo().root().join("d.dvc")]);
     assert_eq!(report.failed[0].error.to_string(), "'f' is not a .dvc file. Do you mean 'f.dvc'?");
     assert_eq!(world.read(".gitignore"), "/f\nmine\n");
@@ -150,7 +150,7 @@ fn remove_stops_tracking_and_keeps_or_deletes_the_data() {
     world.checkout();
     assert!(world.exists("d/a"));
     let options = ops::RemoveOptions { targets: vec!["f.dvc".into()], outs: true, ..Default::default() };
-    ops::remove(&world.repo(), &options).unwrap();
+    ops::remove(&world.repo(), &options, &NoObserver).unwrap();
     assert!(!world.exists("f") && !world.exists("f.dvc"));
 }
 
@@ -235,7 +235,7 @@ fn outs_of_a_stage_that_runs_are_left_alone() {
     let options = CommitOptions { force: true, select: select(&["f.dvc"]), ..CommitOptions::default() };
     assert!(is_busy(&ops::commit(&repo, &options, &NoObserver).unwrap().failed[0].error));
     let options = RemoveOptions { targets: vec!["f.dvc".to_owned()], ..RemoveOptions::default() };
-    assert!(is_busy(&ops::remove(&repo, &options).unwrap().failed[0].error));
+    assert!(is_busy(&ops::remove(&repo, &options, &NoObserver).unwrap().failed[0].error));
     let options = MoveOptions { from: "f".to_owned(), to: "h".to_owned(), ..MoveOptions::default() };
     assert!(is_busy(&ops::move_out(&repo, &options, &NoObserver).unwrap_err()));
     assert!(is_busy(&ops::status(&repo, &StatusOptions::default(), &NoObserver).unwrap_err()));

@@ -5,6 +5,7 @@
 mod add;
 mod checkout;
 mod local;
+mod power;
 mod transfer;
 
 use std::path::PathBuf;

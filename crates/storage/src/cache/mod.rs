@@ -1,5 +1,8 @@
 //! The local object database: a folder of read-only files named by their hash.
 
+pub(crate) mod committer;
+mod disk;
+mod link_source;
 mod objects;
 pub(crate) mod pending;
 pub(crate) mod presence;
@@ -27,10 +30,11 @@ pub enum CacheSharing {
 /// How sure a finished object must be on the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Durability {
-    /// As sure as the file system makes a rename: survives a killed process, as DVC's.
-    #[default]
+    /// As sure as the file system makes a rename: survives a killed process, as DVC's, and no power failure.
     Rename,
-    /// Synchronised before the rename: survives a power failure.
+    /// The disk has the bytes of an object before it gets its name, and the name before the call that stores it returns:
+    /// survives a power failure.
+    #[default]
     Sync,
 }
 
@@ -51,7 +55,7 @@ pub enum StoreMode {
     /// Reflink for large files where the file system can, else copy; the source stays as it is.
     #[default]
     Copy,
-    /// Rename, else copy and remove; the source is gone afterwards.
+    /// Hard link, else copy; the source is removed when all objects are stored.
     Move,
     /// Hard link (first cache type `hardlink`), else as `Copy`. The source becomes read-only with the object.
     Hardlink,
@@ -74,7 +78,8 @@ pub struct StoredFile {
 ///
 /// An object of mode exactly 0444 is trusted; any other mode makes it be hashed again when it is looked at,
 /// and then be made read-only or deleted. Every object is written under a temporary name and renamed when it is
-/// whole, so a killed process leaves at most a file that no one takes for an object. Clones name the same folder.
+/// whole, and on the disk ([`Durability`]): a killed process or a power failure leaves at most files that no one takes
+/// for objects. Clones name the same folder.
 #[derive(Debug, Clone)]
 pub struct Cache {
     root: Arc<PathBuf>,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use fs_err::File;
 
-use super::{CacheOptions, CacheSharing, Durability};
+use super::{CacheOptions, CacheSharing, Durability, disk};
 use crate::{Error, Result};
 
 /// The mode of a finished object; DVC trusts a cache file of exactly this mode.
@@ -17,42 +17,45 @@ pub(crate) const OBJECT_MODE: u32 = 0o444;
 #[derive(Debug)]
 pub(crate) struct PendingFile {
     file: File,
-    path: PathBuf,
+    name: TemporaryName,
     options: CacheOptions,
-    is_committed: bool,
+}
+
+/// The name of a temporary file. Dropping it before the file got another name deletes the file.
+#[derive(Debug)]
+pub(super) struct TemporaryName {
+    path: PathBuf,
+    /// Folders that got new folders when the file was made.
+    changed: Vec<PathBuf>,
+    is_renamed: bool,
 }
 
 impl PendingFile {
     /// Creates a file with a temporary name in `folder`, which is made if it is not there.
     pub(crate) fn create(folder: &Path, options: CacheOptions) -> Result<Self> {
-        let path = folder.join(temporary_name());
+        let mut name = TemporaryName::new(folder);
         let mut open = fs_err::OpenOptions::new();
         fs_err::os::unix::fs::OpenOptionsExt::mode(open.read(true).write(true).create_new(true), OBJECT_MODE);
-        let file = match open.open(&path) {
+        let file = match open.open(&name.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                make_folders(folder, options.sharing)?;
-                open.open(&path)
+                name.changed = make_folders(folder, options.sharing)?;
+                open.open(&name.path)
             }
             other => other,
         };
         let file =
             file.map_err(|error| Error::io(format!("cannot write into `{}`", folder.display()), error))?;
-        Ok(Self { file, path, options, is_committed: false })
+        Ok(Self { file, name, options })
     }
 
     /// Creates a clone of `source` that shares its blocks, where the file system can do that.
     pub(crate) fn reflink(folder: &Path, source: &Path, options: CacheOptions) -> io::Result<Self> {
-        let path = folder.join(temporary_name());
-        make_folders(folder, options.sharing).map_err(io::Error::other)?;
-        if let Err(error) = reflink_copy::reflink(source, &path) {
-            // Some systems make the file before they find that they cannot clone into it.
-            if let Err(error) = fs_err::remove_file(&path) {
-                tracing::trace!(%error, "nothing to clean up after a failed reflink");
-            }
-            return Err(error);
-        }
-        let file = File::open(&path)?;
-        Ok(Self { file, path, options, is_committed: false })
+        // Some systems make the file before they find that they cannot clone into it: dropping the name removes it.
+        let mut name = TemporaryName::new(folder);
+        name.changed = make_folders(folder, options.sharing).map_err(io::Error::other)?;
+        reflink_copy::reflink(source, &name.path)?;
+        let file = File::open(&name.path)?;
+        Ok(Self { file, name, options })
     }
 
     /// Returns the file.
@@ -60,43 +63,100 @@ impl PendingFile {
         &self.file
     }
 
+    /// Returns where the file is until it gets its name.
+    pub(crate) fn path(&self) -> &Path {
+        &self.name.path
+    }
+
     /// Adds bytes at the end.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.file.write_all(bytes).map_err(|error| {
-            Error::io(format!("cannot write into `{}`", parent(&self.path).display()), error)
+            Error::io(format!("cannot write into `{}`", parent(&self.name.path).display()), error)
         })
     }
 
     /// Gives the file its name: read-only first, so that the name never stands for a file that DVC would hash again.
-    pub(crate) fn commit(mut self, destination: &Path) -> Result<()> {
+    ///
+    /// With [`Durability::Sync`] this waits for the disk. Where there are many files, a
+    /// [`Committer`](super::committer::Committer) waits for all of them together.
+    pub(crate) fn commit(self, destination: &Path) -> Result<()> {
         let cannot = |error| Error::io(format!("cannot write `{}`", destination.display()), error);
-        protect(&self.file);
-        if self.options.durability == Durability::Sync {
-            self.file.sync_data().map_err(cannot)?;
+        let options = self.options;
+        if options.durability == Durability::Sync {
+            disk::sync_file(self.file.file()).map_err(cannot)?;
         }
+        let changed = self.finish().rename(destination, options.sharing)?;
+        if options.durability == Durability::Sync {
+            changed.iter().try_for_each(|folder| disk::sync_folder(folder)).map_err(cannot)?;
+        }
+        Ok(())
+    }
+
+    /// Makes the file read-only and closes it; what is left is to give it its name.
+    pub(super) fn finish(self) -> TemporaryName {
+        protect(&self.file);
+        self.name
+    }
+}
+
+impl TemporaryName {
+    /// Makes up a name in `folder`.
+    pub(super) fn new(folder: &Path) -> Self {
+        Self { path: folder.join(temporary_name()), changed: Vec::new(), is_renamed: false }
+    }
+
+    /// Returns the path.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes the folder of the name, if it is not there.
+    pub(super) fn make_folder(&mut self, sharing: CacheSharing) -> Result<()> {
+        self.changed.extend(make_folders(parent(&self.path), sharing)?);
+        Ok(())
+    }
+
+    /// Gives the file another name. Returns the folders in which there are new names, of files or folders.
+    pub(super) fn rename(mut self, destination: &Path, sharing: CacheSharing) -> Result<Vec<PathBuf>> {
+        let cannot = |error| Error::io(format!("cannot write `{}`", destination.display()), error);
         match fs_err::rename(&self.path, destination) {
             Err(error)
                 if error.kind() == io::ErrorKind::NotFound && self.path.parent() != destination.parent() =>
             {
-                make_folders(parent(destination), self.options.sharing)?;
+                self.changed.extend(make_folders(parent(destination), sharing)?);
                 fs_err::rename(&self.path, destination).map_err(cannot)?;
             }
             other => other.map_err(cannot)?,
         }
-        self.is_committed = true;
-        if self.options.durability == Durability::Sync {
-            File::open(parent(destination)).and_then(|folder| folder.sync_all()).map_err(cannot)?;
+        self.is_renamed = true;
+        let mut changed = std::mem::take(&mut self.changed);
+        changed.push(parent(destination).to_owned());
+        Ok(changed)
+    }
+
+    /// Gives a link another name, be it that of a file that it is a link to already: then a rename does nothing, and the
+    /// link is removed.
+    pub(super) fn rename_link(self, destination: &Path, sharing: CacheSharing) -> Result<Vec<PathBuf>> {
+        let path = self.path.clone();
+        let changed = self.rename(destination, sharing)?;
+        match fs_err::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::debug!(%error, "a temporary name stays behind");
+            }
+            _ => {}
         }
-        Ok(())
+        Ok(changed)
     }
 }
 
-impl Drop for PendingFile {
+impl Drop for TemporaryName {
     fn drop(&mut self) {
-        if self.is_committed {
+        if self.is_renamed {
             return;
         }
-        if let Err(error) = fs_err::remove_file(&self.path) {
+        if let Err(error) = fs_err::remove_file(&self.path)
+            && error.kind() != io::ErrorKind::NotFound
+        {
             tracing::debug!(%error, "a temporary file stays behind");
         }
     }
@@ -122,22 +182,26 @@ pub(crate) fn protect_path(path: &Path) {
 }
 
 /// Makes `folder` and what is missing above it. In a shared cache each new one gets 02775, whatever the umask.
-pub(crate) fn make_folders(folder: &Path, sharing: CacheSharing) -> Result<()> {
+/// Returns the folders that hold the new ones.
+pub(crate) fn make_folders(folder: &Path, sharing: CacheSharing) -> Result<Vec<PathBuf>> {
     let cannot = |error| Error::io(format!("cannot make the folder `{}`", folder.display()), error);
     if folder.is_dir() {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    if sharing == CacheSharing::Private {
-        return fs_err::create_dir_all(folder).map_err(cannot);
-    }
-    if let Some(above) = folder.parent() {
-        make_folders(above, sharing)?;
-    }
-    match std::fs::DirBuilder::new().mode(0o2775).create(folder) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+    let mut changed = match folder.parent() {
+        Some(above) if !above.as_os_str().is_empty() => make_folders(above, sharing)?,
+        _ => Vec::new(),
+    };
+    let mode = if sharing == CacheSharing::Group { 0o2775 } else { 0o777 };
+    match std::fs::DirBuilder::new().mode(mode).create(folder) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => return Ok(changed),
         other => other.map_err(cannot)?,
     }
-    fs_err::set_permissions(folder, std::fs::Permissions::from_mode(0o2775)).map_err(cannot)
+    if sharing == CacheSharing::Group {
+        fs_err::set_permissions(folder, std::fs::Permissions::from_mode(mode)).map_err(cannot)?;
+    }
+    changed.push(parent(folder).to_owned());
+    Ok(changed)
 }
 
 /// Returns a fresh name as DVC makes them: a dot, 16 random bytes in URL-safe base64, `.tmp`.
@@ -154,7 +218,7 @@ pub(crate) fn is_temporary_name(name: &str) -> bool {
     })
 }
 
-fn parent(path: &Path) -> &Path {
+pub(super) fn parent(path: &Path) -> &Path {
     path.parent().unwrap_or(path)
 }
 

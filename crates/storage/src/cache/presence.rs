@@ -1,21 +1,25 @@
 //! When an object counts as being there.
 
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
-use super::Cache;
 use super::pending::{OBJECT_MODE, protect_path};
+use super::{Cache, Durability, disk};
 use crate::hash::{self, Flavour, is_named};
 use crate::{Error, ErrorKind, Layout, Oid, Result};
 
 /// Objects that one thread looks at before it asks for more.
 const BATCH: usize = 256;
+
+/// The disk surely has a file that did not change for so long.
+const WRITTEN_OUT_AFTER: Duration = Duration::from_hours(1);
 
 /// The MD5 of nothing.
 const EMPTY: crate::Md5Digest = 0xd41d_8cd9_8f00_b204_e980_0998_ecf8_427e_u128.to_be_bytes();
@@ -55,6 +59,12 @@ impl Cache {
             // It is read-only nevertheless; taking the right away would take it from the file.
             let is_read_only = mode & 0o222 == 0;
             if !self.is_looking && !(is_read_only && mode & 0o111 != 0) {
+                if self.options.durability == Durability::Sync && is_recent(&metadata) {
+                    // What was hashed may be in the memory of the system only, and is trusted from now on.
+                    fs_err::File::open(&path)
+                        .and_then(|file| disk::sync_file(file.file()))
+                        .map_err(cannot)?;
+                }
                 protect_path(&path);
             }
             return Ok(Some(metadata.len()));
@@ -70,6 +80,11 @@ impl Cache {
             return Ok(false);
         }
         is_intact(layout, oid, &path)
+    }
+
+    /// Hashes a file that has no name yet, and tells whether it is what that name says.
+    pub(crate) fn verify_file(layout: Layout, oid: &Oid, path: &Path) -> Result<bool> {
+        is_intact(layout, oid, path)
     }
 
     /// Does [`check`](Self::check) for many objects on all processors; the answers are in the order of `oids`.
@@ -159,6 +174,13 @@ impl Cache {
             }
         }
     }
+}
+
+/// Tells whether the disk may not have a file yet; the system writes out what is older than half a minute.
+fn is_recent(metadata: &std::fs::Metadata) -> bool {
+    let changed = SystemTime::UNIX_EPOCH + Duration::from_secs(metadata.ctime().try_into().unwrap_or(0));
+    // A time that is still to come is that of another clock.
+    changed.elapsed().map_or(true, |age| age < WRITTEN_OUT_AFTER)
 }
 
 /// Hashes a file and tells whether it is what its name says.

@@ -1,12 +1,15 @@
 //! Putting files and bytes into the cache.
 
-use std::os::unix::fs::MetadataExt;
+use std::collections::HashMap;
+use std::error::Error as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio_util::sync::CancellationToken;
 
-use super::pending::{PendingFile, protect_path};
+use super::committer::{Committer, Unfinished};
+use super::link_source::LinkSource;
+use super::pending::{PendingFile, TemporaryName, parent};
 use super::{Cache, StoreMode, StoredFile};
 use crate::hash::reader::{self, FileSink, Run};
 use crate::hash::{self, Flavour, HashedFile};
@@ -29,7 +32,8 @@ impl Cache {
 
     /// Hashes files and stores them, on all processors and with many files in flight; the answers are in the
     /// order of `paths`. What is stored is what was hashed: a file that changes while it is read is an error for
-    /// this file, and is not stored. Reports bytes and files in [`Phase::Caching`]. After a cancellation, the files
+    /// this file, and is not stored. All is on the disk when this returns ([`Durability`](super::Durability)). Reports bytes
+    /// and files in [`Phase::Caching`]. After a cancellation, the files
     /// that were not stored yet are [`ErrorKind::Interrupted`].
     pub fn store_files(
         &self,
@@ -39,20 +43,34 @@ impl Cache {
         cancel: &CancellationToken,
     ) -> Vec<Result<StoredFile>> {
         let run = Run { flavour: Flavour::Md5, n_threads: self.options.n_threads, observer, cancel };
-        match mode {
-            StoreMode::Copy => {
-                reader::run(paths, &CopyInto { cache: self, can_reflink: AtomicBool::new(true) }, run)
+        let committer = Committer::new(self);
+        let mut answers = match mode {
+            StoreMode::Copy => reader::run(paths, &CopyInto::new(self, &committer), run),
+            StoreMode::Move | StoreMode::Hardlink => {
+                reader::run(paths, &LinkInto { cache: self, committer: &committer }, run)
             }
-            StoreMode::Move | StoreMode::Hardlink => reader::run(paths, &LinkInto { cache: self, mode }, run),
+        };
+        take_back(&mut answers, committer.finish());
+        if mode == StoreMode::Move {
+            for (answer, path) in answers.iter_mut().zip(paths).filter(|(answer, _)| answer.is_ok()) {
+                if let Err(error) = remove_source(path) {
+                    *answer = Err(error);
+                }
+            }
         }
+        answers
     }
 
     /// Writes bytes that are known to be those of `oid`.
     pub(crate) fn write_object(&self, layout: Layout, oid: &Oid, bytes: &[u8]) -> Result<()> {
-        let destination = self.object_path(layout, oid);
-        let mut pending = PendingFile::create(parent(&destination), self.options)?;
+        self.written(layout, oid, bytes)?.commit(&self.object_path(layout, oid))
+    }
+
+    /// Writes bytes to a temporary file in the folder of `oid`.
+    pub(crate) fn written(&self, layout: Layout, oid: &Oid, bytes: &[u8]) -> Result<PendingFile> {
+        let mut pending = self.pending(layout, oid)?;
         pending.write(bytes)?;
-        pending.commit(&destination)
+        Ok(pending)
     }
 
     /// Creates a temporary file in the folder of `oid`, for its bytes.
@@ -61,9 +79,26 @@ impl Cache {
     }
 }
 
+/// Makes answers errors, whose objects are not in the cache after all.
+fn take_back(answers: &mut [Result<StoredFile>], unfinished: Unfinished) {
+    if unfinished.objects.is_empty() && unfinished.names.is_none() {
+        return;
+    }
+    let failed: HashMap<Oid, Error> = unfinished.objects.into_iter().collect();
+    for answer in answers.iter_mut() {
+        let Ok(stored) = answer else { continue };
+        let names = unfinished.names.as_ref().filter(|_| !stored.existed);
+        if let Some(error) = failed.get(&stored.oid).or(names) {
+            let reason = error.source().map(|source| format!(": {source}")).unwrap_or_default();
+            *answer = Err(Error::new(error.kind(), format!("{error}{reason}")));
+        }
+    }
+}
+
 /// Copies files into the cache.
 struct CopyInto<'a> {
     cache: &'a Cache,
+    committer: &'a Committer,
     /// Becomes false with the first reflink that fails.
     can_reflink: AtomicBool,
 }
@@ -75,6 +110,12 @@ enum Copying {
     Written(PendingFile),
 }
 
+impl<'a> CopyInto<'a> {
+    fn new(cache: &'a Cache, committer: &'a Committer) -> Self {
+        Self { cache, committer, can_reflink: AtomicBool::new(true) }
+    }
+}
+
 impl FileSink for CopyInto<'_> {
     type Stream = Copying;
     type Output = StoredFile;
@@ -83,7 +124,9 @@ impl FileSink for CopyInto<'_> {
     const WRITES: bool = true;
 
     fn small(&self, _path: &Path, bytes: &[u8], hashed: HashedFile) -> Result<StoredFile> {
-        store(self.cache, hashed, |oid| self.cache.write_object(Layout::Current, oid, bytes))
+        store(self.cache, self.committer, hashed, |oid| {
+            self.committer.add(self.cache.written(Layout::Current, oid, bytes)?, Layout::Current, oid)
+        })
     }
 
     fn begin(&self, path: &Path) -> Result<Copying> {
@@ -107,14 +150,14 @@ impl FileSink for CopyInto<'_> {
 
     fn finish(&self, _path: &Path, stream: Copying, hashed: HashedFile) -> Result<StoredFile> {
         let (Copying::Cloned(pending) | Copying::Written(pending)) = stream;
-        store(self.cache, hashed, |oid| pending.commit(&self.cache.object_path(Layout::Current, oid)))
+        store(self.cache, self.committer, hashed, |oid| self.committer.add(pending, Layout::Current, oid))
     }
 }
 
 /// Hashes files, and makes them objects without a copy.
 struct LinkInto<'a> {
     cache: &'a Cache,
-    mode: StoreMode,
+    committer: &'a Committer,
 }
 
 impl FileSink for LinkInto<'_> {
@@ -125,17 +168,18 @@ impl FileSink for LinkInto<'_> {
     const WRITES: bool = false;
 
     fn small(&self, path: &Path, bytes: &[u8], hashed: HashedFile) -> Result<StoredFile> {
-        let size_bytes = hashed.size_bytes;
         let metadata = hashed.metadata.clone();
-        let stored = store(self.cache, hashed, |oid| {
+        store(self.cache, self.committer, hashed, |oid| {
             // As DVC: a hard link to an empty file would join all empty files of the workspace.
-            if bytes.is_empty() || self.mode == StoreMode::Copy {
-                return self.cache.write_object(Layout::Current, oid, bytes);
+            if bytes.is_empty() {
+                return self.committer.add(
+                    self.cache.written(Layout::Current, oid, bytes)?,
+                    Layout::Current,
+                    oid,
+                );
             }
-            self.link(path, oid, size_bytes, &metadata)
-        })?;
-        self.end(path, &stored)?;
-        Ok(stored)
+            self.link(path, oid, &metadata)
+        })
     }
 
     fn begin(&self, _path: &Path) -> Result<()> {
@@ -147,11 +191,8 @@ impl FileSink for LinkInto<'_> {
     }
 
     fn finish(&self, path: &Path, _stream: (), hashed: HashedFile) -> Result<StoredFile> {
-        let size_bytes = hashed.size_bytes;
         let metadata = hashed.metadata.clone();
-        let stored = store(self.cache, hashed, |oid| self.link(path, oid, size_bytes, &metadata))?;
-        self.end(path, &stored)?;
-        Ok(stored)
+        store(self.cache, self.committer, hashed, |oid| self.link(path, oid, &metadata))
     }
 }
 
@@ -161,77 +202,55 @@ impl LinkInto<'_> {
     ///
     /// Deviation: the file that a symbolic link leads to is copied whatever the cache type. DVC makes it an object itself,
     /// read-only wherever it lies.
-    fn link(&self, path: &Path, oid: &Oid, size_bytes: u64, hashed: &std::fs::Metadata) -> Result<()> {
+    fn link(&self, path: &Path, oid: &Oid, hashed: &std::fs::Metadata) -> Result<bool> {
         if fs_err::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink()) {
             return self.copy(path, oid);
         }
         let destination = self.cache.object_path(Layout::Current, oid);
-        super::pending::make_folders(parent(&destination), self.cache.options.sharing)?;
-        let linked = match self.mode {
-            StoreMode::Move => fs_err::rename(path, &destination),
-            StoreMode::Hardlink | StoreMode::Copy => fs_err::hard_link(path, &destination),
-        };
-        if let Err(error) = linked {
+        let mut name = TemporaryName::new(parent(&destination));
+        name.make_folder(self.cache.options.sharing)?;
+        if let Err(error) = fs_err::hard_link(path, name.path()) {
             tracing::debug!(%error, "copying instead of linking into the cache");
             return self.copy(path, oid);
         }
-        // Not followed: a symbolic link that has just taken the place of the file is not what was hashed.
-        let linked = fs_err::symlink_metadata(&destination)
-            .map_err(|error| Error::io("cannot look at a new object", error))?;
-        let stamp = |of: &std::fs::Metadata| (of.dev(), of.ino(), of.mtime(), of.mtime_nsec());
-        if linked.len() != size_bytes || stamp(&linked) != stamp(hashed) {
-            // Not read-only yet, so nobody trusts it: it can be given back.
-            let undone = match self.mode {
-                StoreMode::Move => fs_err::rename(&destination, path),
-                StoreMode::Hardlink | StoreMode::Copy => fs_err::remove_file(&destination),
-            };
-            undone.map_err(|error| Error::io(format!("cannot give back `{}`", path.display()), error))?;
-            return Err(Error::new(
-                ErrorKind::Io,
-                format!("`{}` changed while it was stored", path.display()),
-            ));
-        }
-        protect_path(&destination);
-        Ok(())
+        let source = LinkSource::new(path, hashed);
+        source.refuse_changed(name.path())?;
+        self.committer.add_link(name, source, Layout::Current, oid)
     }
 
-    fn copy(&self, path: &Path, oid: &Oid) -> Result<()> {
-        let sink = CopyInto { cache: self.cache, can_reflink: AtomicBool::new(true) };
+    fn copy(&self, path: &Path, oid: &Oid) -> Result<bool> {
+        let sink = CopyInto::new(self.cache, self.committer);
         let token = CancellationToken::new();
         let observer = &crate::progress::NoObserver;
         let run = Run { flavour: Flavour::Md5, n_threads: Some(1), observer, cancel: &token };
         let stored =
             reader::run(&[path.to_path_buf()], &sink, run).pop().expect("one answer for one path")?;
         if stored.oid == *oid {
-            return Ok(());
+            return Ok(!stored.existed);
         }
         Err(Error::new(ErrorKind::Io, format!("`{}` changed while it was stored", path.display())))
     }
+}
 
-    /// A moved file is gone, whether it became the object, was copied, or the object was there before.
-    fn end(&self, path: &Path, _stored: &StoredFile) -> Result<()> {
-        if self.mode != StoreMode::Move {
-            return Ok(());
+/// Removes a file that was moved: it became the object, was copied, or the object was there before.
+fn remove_source(path: &Path) -> Result<()> {
+    match fs_err::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::io("cannot remove a file that is in the cache now", error))
         }
-        match fs_err::remove_file(path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(Error::io("cannot remove a file that is in the cache now", error))
-            }
-            _ => Ok(()),
-        }
+        _ => Ok(()),
     }
 }
 
-/// Stores a file under its name, if the object is not there.
-fn store(cache: &Cache, hashed: HashedFile, write: impl FnOnce(&Oid) -> Result<()>) -> Result<StoredFile> {
+/// Stores a file under its name, if the object is not there. `write` returns whether it was new.
+fn store(
+    cache: &Cache,
+    committer: &Committer,
+    hashed: HashedFile,
+    write: impl FnOnce(&Oid) -> Result<bool>,
+) -> Result<StoredFile> {
     let oid = Oid::file(hashed.digest);
-    let existed = cache.check(Layout::Current, &oid)?.is_some();
-    if !existed {
-        write(&oid)?;
-    }
+    let is_there = committer.has(Layout::Current, &oid) || cache.check(Layout::Current, &oid)?.is_some();
+    let existed = is_there || !write(&oid)?;
     Ok(StoredFile { oid, size_bytes: hashed.size_bytes, existed, source: hashed.metadata })
-}
-
-fn parent(path: &Path) -> &Path {
-    path.parent().expect("an object lies in a folder")
 }

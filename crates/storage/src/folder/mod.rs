@@ -13,9 +13,9 @@ use fs_err::File;
 use futures::StreamExt as _;
 use futures::stream;
 
-use crate::cache::CacheOptions;
 use crate::cache::pending::PendingFile;
 use crate::cache::presence::is_absence;
+use crate::cache::{CacheOptions, Durability};
 use crate::hash::Md5Hasher;
 use crate::{
     Body, Download, Error, ErrorKind, ListFrom, ListPage, Md5Digest, ObjectInfo, RemoteStore, Result,
@@ -40,10 +40,13 @@ pub struct FolderStore {
 impl FolderStore {
     /// Names the store in the folder `root`, which need not exist yet.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self::with_options(root, CacheOptions::default())
+        // One wait for the disk for each small file would be most of the time of a push.
+        let durability = Durability::Rename;
+        Self::with_options(root, CacheOptions { durability, ..CacheOptions::default() })
     }
 
-    /// Names the store in the folder `root`, shared and synchronised as `options` say.
+    /// Names the store in the folder `root`, shared and synchronised as `options` say. With [`Durability::Sync`] every
+    /// object is waited for by itself.
     pub fn with_options(root: impl Into<PathBuf>, options: CacheOptions) -> Self {
         let root = root.into();
         Self { location: root.display().to_string().into(), root: Arc::new(root), options }

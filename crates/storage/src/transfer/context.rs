@@ -9,6 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::slots::{DEFAULT_JOBS, Slots};
 use super::{DownloadCheck, TransferOptions};
+use crate::cache::committer::Committer;
+use crate::cache::pending::PendingFile;
 use crate::hash::shared::SharedLanes;
 use crate::progress::{Event, Observer, Phase};
 use crate::{Cache, CountingStore, Error, ErrorKind, Layout, Oid, RemoteStore as _, Result, StoreLimits};
@@ -31,6 +33,8 @@ const MAX_IN_THREADS: u32 = 1 << 20;
 #[derive(Debug)]
 pub(crate) struct Context {
     pub(crate) cache: Cache,
+    /// Gives names to the objects that arrive.
+    committer: Committer,
     pub(crate) store: Arc<CountingStore>,
     pub(crate) limits: StoreLimits,
     pub(crate) slots: Arc<Slots>,
@@ -67,6 +71,7 @@ impl Context {
         store.tell_of_trouble(listener);
         Arc::new(Self {
             cache: cache.clone(),
+            committer: Committer::new(cache),
             store,
             limits,
             slots,
@@ -100,15 +105,23 @@ impl Context {
         room.expect("the semaphore is never closed")
     }
 
-    /// Reads an object that was just written again, if that is wanted; it does not stay if it is not what its name says.
-    pub(super) fn check_file(&self, layout: Layout, oid: &Oid) -> Result<()> {
-        if self.check == DownloadCheck::Stream || self.cache.verify(layout, oid)? {
-            return Ok(());
+    /// Stores an object whose bytes arrived right. It gets its name when the disk has it, by the time that
+    /// [`finish_commits`](Self::finish_commits) returns.
+    ///
+    /// If that is wanted, the file is read again first; it does not stay if it is not what its name will say.
+    pub(super) fn commit(&self, pending: PendingFile, layout: Layout, oid: &Oid) -> Result<()> {
+        if self.check == DownloadCheck::StreamAndFile && !Cache::verify_file(layout, oid, pending.path())? {
+            let path = self.cache.object_path(layout, oid);
+            let message = format!("`{}` does not hold the bytes that were written to it", path.display());
+            return Err(Error::new(ErrorKind::Corrupt, message).with_hint("check the disk of the cache"));
         }
-        let path = self.cache.object_path(layout, oid);
-        self.cache.remove(layout, oid)?;
-        let message = format!("`{}` does not hold the bytes that were written to it", path.display());
-        Err(Error::new(ErrorKind::Corrupt, message).with_hint("check the disk of the cache"))
+        self.committer.add(pending, layout, oid).map(drop)
+    }
+
+    /// Waits until the disk has every object that was stored.
+    pub(super) async fn finish_commits(self: &Arc<Self>) -> Result<()> {
+        let context = Arc::clone(self);
+        blocking(move || context.committer.finish().into_result()).await
     }
 
     /// Waits until no thread has a file of this transfer in hand.
@@ -243,7 +256,7 @@ impl Meter {
 mod tests {
     use super::*;
     use crate::testing::MemoryStore;
-    use crate::{CacheOptions, OidKind, RemoteOdb};
+    use crate::{CacheOptions, RemoteOdb};
 
     #[test]
     fn file_that_holds_other_bytes_than_were_written_does_not_stay_where_files_are_read_again() {
@@ -253,16 +266,17 @@ mod tests {
             let remote = RemoteOdb::new(Arc::new(MemoryStore::new()));
             let options = TransferOptions { check, ..TransferOptions::default() };
             let context = Context::new(&cache, remote.shared_store(), &options, Phase::Downloading);
-            let oid = cache.store_bytes(Layout::Current, OidKind::File, b"content").unwrap();
-            context.check_file(Layout::Current, &oid).unwrap();
-
-            let path = cache.object_path(Layout::Current, &oid);
-            fs_err::remove_file(&path).unwrap();
-            fs_err::write(&path, "c0ntent").unwrap();
-            let checked = context.check_file(Layout::Current, &oid);
-            let is_found_out = check == DownloadCheck::StreamAndFile;
-            assert_eq!(checked.is_err_and(|error| error.kind() == ErrorKind::Corrupt), is_found_out);
-            assert_eq!(path.exists(), !is_found_out);
+            for (written, is_right) in [(b"content", true), (b"c0ntent", false)] {
+                let oid = Oid::file(crate::hash::md5(b"content"));
+                cache.remove(Layout::Current, &oid).unwrap();
+                let pending = cache.written(Layout::Current, &oid, written).unwrap();
+                let committed = context.commit(pending, Layout::Current, &oid);
+                context.committer.finish().into_result().unwrap();
+                let is_kept = is_right || check == DownloadCheck::Stream;
+                assert_eq!(committed.is_err_and(|error| error.kind() == ErrorKind::Corrupt), !is_kept);
+                assert_eq!(cache.object_path(Layout::Current, &oid).exists(), is_kept);
+                assert!(cache.temporary_files(Layout::Current).unwrap().is_empty());
+            }
         }
     }
 }

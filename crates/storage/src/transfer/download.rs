@@ -100,8 +100,6 @@ async fn get_once(
         }
     };
     context.slots.good();
-    let task = Arc::clone(context);
-    context.blocking(move || task.check_file(layout, &oid)).await?;
     Ok(Got::Stored { size_bytes })
 }
 
@@ -239,7 +237,7 @@ fn write(
         context.meter.lost(n_bytes);
         return Err(wrong_bytes(context.store.location(), key));
     }
-    pending.commit(&context.cache.object_path(layout, &oid))
+    context.commit(pending, layout, &oid)
 }
 
 /// The error for a download that has another length than was asked for.

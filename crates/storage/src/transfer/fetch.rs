@@ -75,7 +75,10 @@ pub(super) async fn run(
     });
     let worked = fetch.work().await;
     fetch.context.wait_for_threads().await;
+    // What came is kept, also where the rest failed.
+    let committed = fetch.context.finish_commits().await;
     worked?;
+    committed?;
     if let Some(Ok(Err(error))) = futures::future::OptionFuture::from(swept).await {
         tracing::debug!(%error, "old temporary files stay in the cache");
     }
@@ -362,8 +365,8 @@ fn write(context: &Context, batch: Vec<(usize, (Layout, Oid), Bytes)>) -> Vec<(u
         .zip(digests)
         .map(|((object, (layout, oid), bytes), md5)| {
             let result = if is_named(layout, &oid, &bytes, &md5) {
-                let written = context.cache.write_object(layout, &oid, &bytes);
-                written.and_then(|()| context.check_file(layout, &oid))
+                let written = context.cache.written(layout, &oid, &bytes);
+                written.and_then(|pending| context.commit(pending, layout, &oid))
             } else {
                 Err(wrong_bytes(context.store.location(), &layout.object_path(&oid)))
             };

@@ -100,9 +100,9 @@ pub(super) async fn get(
         context.meter.lost(size_bytes);
         return Err(crate::remote::wrong_bytes(context.store.location(), key));
     }
-    let destination = context.cache.object_path(layout, &oid);
     let pending = Arc::into_inner(pending).ok_or_else(interrupted)?;
-    context.blocking(move || pending.commit(&destination)).await
+    let task = Arc::clone(context);
+    context.blocking(move || task.commit(pending, layout, &oid)).await
 }
 
 struct Parts<'a> {

@@ -41,7 +41,7 @@ impl Resume {
     pub(super) fn upload_id(&self) -> Option<String> {
         let note = fs_err::read_to_string(&self.file).ok()?;
         let (id, _) = note.strip_prefix(&self.head)?.split_once('\n')?;
-        (!id.is_empty()).then(|| id.to_owned())
+        is_id(id).then(|| id.to_owned())
     }
 
     /// Returns which bytes a part was sent with, by what the store said of it then.
@@ -91,7 +91,7 @@ impl Resume {
         let note = fs_err::read_to_string(&self.file).ok()?;
         let (_, rest) = note.strip_prefix(&self.place)?.split_once('\n')?;
         let (id, _) = rest.split_once('\n')?;
-        (!note.starts_with(&self.head) && !id.is_empty()).then(|| id.to_owned())
+        (!note.starts_with(&self.head) && is_id(id)).then(|| id.to_owned())
     }
 
     /// Tells whether a process that lives has noted the upload.
@@ -126,6 +126,11 @@ impl Resume {
             tracing::debug!(%error, "the note of an upload stays behind");
         }
     }
+}
+
+/// Tells whether this can be the id of an upload: a note that a power failure damaged may hold anything.
+fn is_id(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 #[cfg(test)]
@@ -192,5 +197,21 @@ mod tests {
         drop(sender);
         assert!(!other.is_under_way());
         assert_eq!(other.upload_id().as_deref(), Some("id"));
+    }
+
+    #[test]
+    fn note_that_a_power_failure_damaged_is_as_if_it_were_not_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let note = Resume::new(folder.path(), "s3://b", "key", &Oid::file([1; 16]), 10, 5);
+        note.remember("id");
+        let whole = fs_err::read(&note.file).unwrap();
+        let cut = whole[..whole.len() - 2].to_vec();
+        let zeros_at_the_end = [&whole[..whole.len() - 3], b"\0\0\n"].concat();
+        for damaged in [Vec::new(), cut, vec![0; whole.len()], b"\xff\xfe\n".to_vec(), zeros_at_the_end] {
+            fs_err::write(&note.file, &damaged).unwrap();
+            assert_eq!((note.upload_id(), note.id_of_another()), (None, None), "{damaged:?}");
+        }
+        note.remember("id");
+        assert_eq!(note.upload_id().as_deref(), Some("id"));
     }
 }

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{RecordedVersion, VersionedStore};
+use crate::cache::committer::Committer;
 use crate::cache::pending::PendingFile;
 use crate::hash::Md5Hasher;
 use crate::progress::{Event, Observer, Phase};
@@ -42,23 +43,34 @@ pub async fn adopt(
 ) -> Vec<Result<AdoptedVersion>> {
     let n_objects = versions.len() as u64;
     observer.on(Event::Planned { phase: Phase::Downloading, n_objects, total_bytes: 0 });
-    futures::stream::iter(versions)
-        .map(|version| async move {
-            let adopted = tokio::select! {
-                biased;
-                () = cancel.cancelled() => Err(interrupted()),
-                adopted = adopt_one(cache, store.as_ref(), version, observer) => adopted,
-            };
-            observer.on(Event::Finished { phase: Phase::Downloading, n_objects: 1 });
-            adopted
+    let committer = Arc::new(Committer::new(cache));
+    let mut adopted: Vec<Result<AdoptedVersion>> = futures::stream::iter(versions)
+        .map(|version| {
+            let committer = &committer;
+            async move {
+                let adopted = tokio::select! {
+                    biased;
+                    () = cancel.cancelled() => Err(interrupted()),
+                    adopted = adopt_one(cache, committer, store.as_ref(), version, observer) => adopted,
+                };
+                observer.on(Event::Finished { phase: Phase::Downloading, n_objects: 1 });
+                adopted
+            }
         })
         .buffered(jobs.max(1))
         .collect()
-        .await
+        .await;
+    if let Err(error) = blocking(move || committer.finish().into_result()).await
+        && let Some(last) = adopted.iter_mut().rfind(|adopted| adopted.is_ok())
+    {
+        *last = Err(error);
+    }
+    adopted
 }
 
 async fn adopt_one(
     cache: &Cache,
+    committer: &Arc<Committer>,
     store: &dyn VersionedStore,
     version: &RecordedVersion,
     observer: &dyn Observer,
@@ -74,9 +86,9 @@ async fn adopt_one(
     observer.on(Event::Planned { phase: Phase::Downloading, n_objects: 0, total_bytes: size_bytes });
     let (chunks, to_write) = mpsc::channel(WAITING_CHUNKS);
     let writer = blocking({
-        let cache = cache.clone();
+        let (cache, committer) = (cache.clone(), Arc::clone(committer));
         let expected = etag.clone().filter(|_| is_md5);
-        move || write(&cache, size_bytes, expected.as_deref(), to_write)
+        move || write(&cache, &committer, size_bytes, expected.as_deref(), to_write)
     });
     let feed = async move {
         while let Some(chunk) = download.stream.next().await {
@@ -100,6 +112,7 @@ async fn adopt_one(
 /// Writes what arrives to a temporary file, which gets its name when all of it is there.
 fn write(
     cache: &Cache,
+    committer: &Committer,
     size_bytes: u64,
     etag: Option<&str>,
     mut chunks: mpsc::Receiver<Bytes>,
@@ -123,7 +136,7 @@ fn write(
     }
     let oid = Oid::file(digest);
     if cache.check(Layout::Current, &oid)?.is_none() {
-        pending.commit(&cache.object_path(Layout::Current, &oid))?;
+        committer.add(pending, Layout::Current, &oid)?;
     }
     Ok(oid)
 }

@@ -158,7 +158,7 @@ fn add_one(
     {
         return Err(tracked_by_git(repo, target));
     }
-    let _paths = repo.lock_paths("haul add", &[], std::slice::from_ref(&target.out))?;
+    session.refuse_busy(&[], std::slice::from_ref(&target.out))?;
     let previous = target.known.map(|out| &index.outs[out]);
     let Stored { state, files, n_new, n_files } = store(session, options, target, previous)?;
 

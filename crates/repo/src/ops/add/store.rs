@@ -155,6 +155,8 @@ pub(in crate::ops) fn relink(
     let mut plan = plan_found(files, session.cache, &out, Some(&types), session.cancel)?;
     plan.keep_empty_folders();
     let linker = session.linker()?;
+    let writes_bytes = linker.writes_bytes();
+    let linker = session.note_writes(linker, plan.writes(writes_bytes))?;
     let Session { repo, cache, memo, observer, cancel } = *session;
     let applied = apply(plan, repo.root(), &linker, cache, memo, observer, cancel)?;
     if applied.is_link_failure {

@@ -100,7 +100,7 @@ fn run(session: &Session<'_>, options: &MoveOptions) -> Result<MoveReport> {
     if let Some(folder) = to.parent().filter(|folder| !folder.is_dir()) {
         return Err(Error::BadOut(format!("stage working dir '{}' does not exist", folder.display())));
     }
-    let _paths = repo.lock_paths("haul move", &[], &[from.clone(), to.clone()])?;
+    session.refuse_busy(&[], &[from.clone(), to.clone()])?;
     let target = AddTarget {
         name: options.from.clone(),
         path: from.clone(),

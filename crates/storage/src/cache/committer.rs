@@ -1,0 +1,398 @@
+//! Giving finished files their names, many at a time.
+
+use std::collections::{BTreeSet, HashSet};
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::link_source::LinkSource;
+use super::pending::{PendingFile, TemporaryName, protect_path};
+use super::{Cache, CacheSharing, Durability, disk};
+use crate::{Error, ErrorKind, Layout, Oid, Result};
+
+/// How long the first file waits for others, unless there are no more.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// So many files are enough.
+const ENOUGH_FILES: usize = 4096;
+/// So many bytes are enough: the disk had better begin.
+const ENOUGH_BYTES: u64 = 128 << 20;
+/// Most files that wait; who has more to add waits for the disk.
+const MAX_FILES: usize = 8 * ENOUGH_FILES;
+/// Up to so many files, or folders, are waited for one by one; for more of them, the whole file system is.
+const FEW: usize = 16;
+
+/// Gives finished files their names when the disk has their bytes. One wait serves all files that came since the last
+/// one, and goes on beside the work on the next ones.
+///
+/// With [`Durability::Rename`] a file gets its name at once. [`finish`](Self::finish) has to be called at the end; files
+/// that still wait when a committer is dropped are deleted.
+#[derive(Debug)]
+pub(crate) struct Committer {
+    cache: Cache,
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    root: PathBuf,
+    sharing: CacheSharing,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    files: Vec<FinishedFile>,
+    total_bytes: u64,
+    /// When the first of the files came.
+    since: Option<Instant>,
+    /// The objects of the files, and of those that are about to get their names.
+    names: HashSet<(Layout, Oid)>,
+    /// Folders with names that the disk may not have yet.
+    folders: BTreeSet<PathBuf>,
+    is_closed: bool,
+    unfinished: Unfinished,
+}
+
+/// A file that is whole and has no name yet.
+#[derive(Debug)]
+struct FinishedFile {
+    name: TemporaryName,
+    object: (Layout, Oid),
+    destination: PathBuf,
+    size_bytes: u64,
+    /// For a file that others can still write to: what it has to be to get its name.
+    source: Option<LinkSource>,
+}
+
+/// What is not in the cache for sure.
+#[derive(Debug, Default)]
+pub(crate) struct Unfinished {
+    /// Objects that did not get their names.
+    pub(crate) objects: Vec<(Oid, Error)>,
+    /// Why the names of all others may be lost.
+    pub(crate) names: Option<Error>,
+}
+
+impl Unfinished {
+    /// Returns the first error.
+    pub(crate) fn into_result(self) -> Result<()> {
+        let first = self.objects.into_iter().next().map(|(_, error)| error);
+        first.or(self.names).map_or(Ok(()), Err)
+    }
+}
+
+impl Committer {
+    /// Makes a committer for objects of `cache`.
+    pub(crate) fn new(cache: &Cache) -> Self {
+        let shared = Shared {
+            root: cache.root().to_owned(),
+            sharing: cache.options.sharing,
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        };
+        Self { cache: cache.clone(), shared: Arc::new(shared), thread: Mutex::default() }
+    }
+
+    /// Returns whether the object waits for its name.
+    pub(crate) fn has(&self, layout: Layout, oid: &Oid) -> bool {
+        self.shared.lock().names.contains(&(layout, *oid))
+    }
+
+    /// Takes a file whose bytes are known to be those of `oid`. Returns whether the object was new.
+    pub(crate) fn add(&self, pending: PendingFile, layout: Layout, oid: &Oid) -> Result<bool> {
+        let destination = self.cache.object_path(layout, oid);
+        if self.cache.options.durability == Durability::Rename {
+            return pending.commit(&destination).map(|()| true);
+        }
+        let size_bytes = pending.file().metadata().map_or(0, |metadata| metadata.len());
+        let name = pending.finish();
+        Ok(self.enqueue(FinishedFile { name, object: (layout, *oid), destination, size_bytes, source: None }))
+    }
+
+    /// Takes a file that is another name of `source`, which was hashed. It is made read-only and gets the name of `oid`
+    /// if it is still what was hashed when the disk has its bytes. Returns whether the object was new.
+    pub(super) fn add_link(
+        &self,
+        name: TemporaryName,
+        source: LinkSource,
+        layout: Layout,
+        oid: &Oid,
+    ) -> Result<bool> {
+        let destination = self.cache.object_path(layout, oid);
+        let size_bytes = source.size_bytes();
+        let file =
+            FinishedFile { name, object: (layout, *oid), destination, size_bytes, source: Some(source) };
+        if self.cache.options.durability == Durability::Rename {
+            return file.give_name(self.cache.options.sharing).map(|_| true);
+        }
+        Ok(self.enqueue(file))
+    }
+
+    /// Waits until the disk has every file and its name, and returns what failed.
+    pub(crate) fn finish(&self) -> Unfinished {
+        self.shared.lock().is_closed = true;
+        let is_panicked = self.join();
+        let mut unfinished = std::mem::take(&mut self.shared.lock().unfinished);
+        if is_panicked {
+            let error = Error::new(ErrorKind::Io, "waiting for the disk of the cache was given up");
+            unfinished.names.get_or_insert(error);
+        }
+        unfinished
+    }
+
+    fn enqueue(&self, file: FinishedFile) -> bool {
+        let mut state = self.shared.lock();
+        while state.files.len() >= MAX_FILES {
+            state = self.shared.wait(state);
+        }
+        if !state.names.insert(file.object) {
+            return false;
+        }
+        let is_first = state.files.is_empty();
+        state.total_bytes += file.size_bytes;
+        state.since.get_or_insert_with(Instant::now);
+        state.files.push(file);
+        // For the others the thread need not wake up.
+        let is_awaited = is_first || state.is_enough();
+        drop(state);
+        if is_awaited {
+            self.shared.changed.notify_all();
+        }
+        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        thread.get_or_insert_with(|| {
+            let shared = Arc::clone(&self.shared);
+            std::thread::spawn(move || shared.work())
+        });
+        true
+    }
+
+    /// Waits for the thread. Returns whether it panicked.
+    fn join(&self) -> bool {
+        self.shared.changed.notify_all();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        thread.is_some_and(|thread| thread.join().is_err())
+    }
+}
+
+impl Drop for Committer {
+    fn drop(&mut self) {
+        {
+            let mut state = self.shared.lock();
+            state.is_closed = true;
+            state.files.clear();
+        }
+        if self.join() {
+            tracing::debug!("the thread that waits for the disk panicked");
+        }
+    }
+}
+
+impl State {
+    fn is_enough(&self) -> bool {
+        self.files.len() >= ENOUGH_FILES || self.total_bytes >= ENOUGH_BYTES
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(&self, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Names groups of files until there are no more, then waits for the names.
+    fn work(&self) {
+        // Errors of the disk are told to those who had opened the file system before.
+        let file_system = fs_err::File::open(&self.root).ok();
+        let sync_all = || file_system.as_ref().map_or(Ok(false), |root| disk::sync_file_system(root.file()));
+        while let Some(group) = self.next_group() {
+            let objects: Vec<(Layout, Oid)> = group.iter().map(|file| file.object).collect();
+            let (failed, folders) = name_group(group, self.sharing, sync_all);
+            let mut state = self.lock();
+            state.unfinished.objects.extend(failed);
+            state.folders.extend(folders);
+            for object in &objects {
+                state.names.remove(object);
+            }
+            drop(state);
+            self.changed.notify_all();
+        }
+        let folders = std::mem::take(&mut self.lock().folders);
+        if let Err(error) = sync_folders(&folders, sync_all) {
+            self.lock().unfinished.names =
+                Some(Error::io("cannot wait until the disk has the names of objects", error));
+        }
+    }
+
+    /// Waits until there is enough to do, or all that there will ever be.
+    fn next_group(&self) -> Option<Vec<FinishedFile>> {
+        let mut state = self.lock();
+        loop {
+            let left = state.since.map(|since| PATIENCE.saturating_sub(since.elapsed()));
+            if state.is_closed || state.is_enough() || left == Some(Duration::ZERO) {
+                if state.files.is_empty() {
+                    return None;
+                }
+                state.total_bytes = 0;
+                state.since = None;
+                return Some(std::mem::take(&mut state.files));
+            }
+            state = match left {
+                Some(left) => {
+                    self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => self.wait(state),
+            };
+        }
+    }
+}
+
+impl FinishedFile {
+    /// Gives the file its name. Returns the folders in which names are new.
+    fn give_name(self, sharing: CacheSharing) -> Result<Vec<PathBuf>> {
+        if let Some(source) = &self.source {
+            source.refuse_changed(self.name.path())?;
+            protect_path(self.name.path());
+            return self.name.rename_link(&self.destination, sharing);
+        }
+        self.name.rename(&self.destination, sharing)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        disk::sync_file(fs_err::File::open(self.name.path())?.file())
+    }
+
+    fn error(&self, error: io::Error) -> (Oid, Error) {
+        (self.object.1, Error::io(format!("cannot write `{}`", self.destination.display()), error))
+    }
+}
+
+/// Waits for the bytes of files, then gives them their names. Returns what failed, and the folders in which names are
+/// new.
+fn name_group(
+    group: Vec<FinishedFile>,
+    sharing: CacheSharing,
+    sync_all: impl Fn() -> io::Result<bool>,
+) -> (Vec<(Oid, Error)>, BTreeSet<PathBuf>) {
+    let mut failed = Vec::new();
+    let mut folders = BTreeSet::new();
+    let synced = if group.len() > FEW { sync_all() } else { Ok(false) };
+    for file in group {
+        let synced = match &synced {
+            Ok(true) => Ok(()),
+            Ok(false) => file.sync(),
+            Err(error) => Err(again(error)),
+        };
+        if let Err(error) = synced {
+            failed.push(file.error(error));
+            continue;
+        }
+        let oid = file.object.1;
+        match file.give_name(sharing) {
+            Ok(changed) => folders.extend(changed),
+            Err(error) => failed.push((oid, error)),
+        }
+    }
+    (failed, folders)
+}
+
+fn sync_folders(folders: &BTreeSet<PathBuf>, sync_all: impl Fn() -> io::Result<bool>) -> io::Result<()> {
+    if folders.len() > FEW && sync_all()? {
+        return Ok(());
+    }
+    folders.iter().try_for_each(|folder| disk::sync_folder(folder))
+}
+
+/// Makes the same error for another file.
+fn again(error: &io::Error) -> io::Error {
+    error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::CacheOptions;
+    use crate::hash::md5;
+
+    fn cache(folder: &tempfile::TempDir) -> Cache {
+        let options = CacheOptions { durability: Durability::Sync, ..CacheOptions::default() };
+        Cache::new(folder.path().join("cache"), options)
+    }
+
+    fn put(committer: &Committer, cache: &Cache, bytes: &[u8]) -> (Oid, bool) {
+        let oid = Oid::file(md5(bytes));
+        let mut pending = cache.pending(Layout::Current, &oid).unwrap();
+        pending.write(bytes).unwrap();
+        (oid, committer.add(pending, Layout::Current, &oid).unwrap())
+    }
+
+    fn n_files(cache: &Cache) -> (usize, usize) {
+        let temporary = cache.temporary_files(Layout::Current).unwrap().len();
+        (cache.objects(Layout::Current).unwrap().len(), temporary)
+    }
+
+    #[test]
+    fn files_get_their_names_together_at_the_end() {
+        for count in [1, FEW, 2 * ENOUGH_FILES] {
+            let folder = tempfile::tempdir().unwrap();
+            let cache = cache(&folder);
+            let committer = Committer::new(&cache);
+            for number in 0..count {
+                assert!(put(&committer, &cache, number.to_string().as_bytes()).1);
+            }
+            committer.finish().into_result().unwrap();
+            assert_eq!(n_files(&cache), (count, 0));
+        }
+    }
+
+    #[test]
+    fn file_has_no_name_while_it_waits_and_is_known_to_wait() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = cache(&folder);
+        let committer = Committer::new(&cache);
+        // Held, the thread can't take the file.
+        let (oid, is_new) = put(&committer, &cache, b"one");
+        let state = committer.shared.lock();
+        if !state.files.is_empty() {
+            assert!(state.names.contains(&(Layout::Current, oid)));
+            assert!(!cache.object_path(Layout::Current, &oid).exists());
+        }
+        drop(state);
+        assert!(is_new);
+        committer.finish().into_result().unwrap();
+        assert_eq!(cache.check(Layout::Current, &oid).unwrap(), Some(3));
+    }
+
+    #[test]
+    fn committer_that_is_dropped_leaves_no_temporary_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = cache(&folder);
+        let committer = Committer::new(&cache);
+        put(&committer, &cache, b"one");
+        drop(committer);
+        assert_eq!(n_files(&cache).1, 0);
+    }
+
+    #[test]
+    fn file_that_cannot_get_its_name_is_reported_and_others_get_theirs() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = cache(&folder);
+        let committer = Committer::new(&cache);
+        // A folder with something in it is in the way.
+        let blocked = cache.object_path(Layout::Current, &Oid::file(md5(b"blocked")));
+        fs_err::create_dir_all(blocked.join("x")).unwrap();
+        let (oid, _) = put(&committer, &cache, b"blocked");
+        let (other, _) = put(&committer, &cache, b"other");
+        let unfinished = committer.finish();
+        assert_eq!(unfinished.objects.iter().map(|(oid, _)| *oid).collect::<Vec<_>>(), [oid]);
+        assert!(unfinished.names.is_none());
+        assert!(cache.check(Layout::Current, &other).unwrap().is_some());
+        assert_eq!(n_files(&cache).1, 0);
+    }
+}
