@@ -26,8 +26,8 @@ class Body(io.BytesIO):
 def send(self, request):
     body = request.body or b""
     body = body if isinstance(body, bytes) else body.encode()
-    # As urllib3 sends it.
-    url = quote(request.url, safe="%:/?#[]@!$&'()*+,;=-._~")
+    # As urllib3 sends it; line breaks are lost before.
+    url = quote(request.url.replace("\n", ""), safe="%:/?#[]@!$&'()*+,;=-._~")
     SENT.append(describe(request.method, url, request.headers, body.decode("utf-8")))
     line = f"{request.method} {url}"
     for reply in REPLIES:
