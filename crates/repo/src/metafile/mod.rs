@@ -10,6 +10,7 @@ pub mod legacy_hash;
 pub(crate) mod load;
 mod schema;
 pub(crate) mod stage_checksum;
+pub(crate) mod template;
 pub(crate) mod yaml;
 
 /// A metafile that cannot be used.
