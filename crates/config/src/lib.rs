@@ -55,6 +55,6 @@ pub use mask::mask_urls;
 pub use origin::{Level, Located, Origin};
 pub use paths::ConfigPaths;
 pub use remote::{LocalRemote, Remote, RemoteKind, S3Remote, ServerSideEncryption, SslVerify};
-pub use schema::{CacheConfig, Config, CoreConfig, LinkType};
+pub use schema::{CacheConfig, Config, CoreConfig, LinkType, ParsingConfig};
 pub use secret::Secret;
 pub use stack::{AddRemote, ConfigStack, Edited, Listed, ListedRemote, Notice};

@@ -18,6 +18,8 @@ pub struct Config {
     pub core: CoreConfig,
     /// Section `cache`.
     pub cache: CacheConfig,
+    /// Section `parsing`.
+    pub parsing: ParsingConfig,
     warnings: Vec<String>,
     tree: Table,
     env: Env,
@@ -29,6 +31,7 @@ impl Config {
         let warnings = validate::validate(&tree)?;
         let core = Section { tree: &tree, name: "core" };
         let cache = Section { tree: &tree, name: "cache" };
+        let parsing = Section { tree: &tree, name: "parsing" };
         Ok(Self {
             core: CoreConfig {
                 remote: core.text("remote").map(|name| name.map(|name| name.to_lowercase())),
@@ -47,6 +50,10 @@ impl Config {
                     Some(leaf) => Located::new(true, leaf.origin.clone()),
                     None => Located::default_value(false),
                 },
+            },
+            parsing: ParsingConfig {
+                negates_booleans: parsing.is_choice("bool", "boolean_optional"),
+                repeats_lists: parsing.is_choice("list", "append"),
             },
             warnings,
             env: env.clone(),
@@ -134,12 +141,29 @@ impl<'a> Section<'a> {
         self.leaf(option).map(|leaf| leaf.located().map(|value| value.to_string()))
     }
 
+    /// Returns whether an option has been set to this choice.
+    fn is_choice(&self, key: &str, choice: &str) -> Located<bool> {
+        match self.leaf(key) {
+            Some(leaf) => leaf.located().map(|value| value.to_string() == choice),
+            None => Located::default_value(false),
+        }
+    }
+
     fn boolean(&self, option: &str, default: bool) -> Located<bool> {
         match self.leaf(option) {
             Some(leaf) => leaf.located().map(|value| values::boolean(&value).unwrap_or(default)),
             None => Located::default_value(default),
         }
     }
+}
+
+/// Section `parsing`: how a dictionary in a command of `dvc.yaml` becomes options.
+#[derive(Debug, Clone)]
+pub struct ParsingConfig {
+    /// `bool = boolean_optional`: a false value becomes `--no-NAME`; else it is left out.
+    pub negates_booleans: Located<bool>,
+    /// `list = append`: each item of a list has the name of the option before it; else only the first has.
+    pub repeats_lists: Located<bool>,
 }
 
 /// Section `core`.

@@ -1,6 +1,7 @@
 //! Reading every metafile of the workspace, or of a commit.
 
 use std::collections::{BTreeMap, HashSet};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -8,6 +9,8 @@ use rayon::prelude::*;
 use super::read::{Context, ReadStages};
 use super::unseen::{self, Unseen};
 use super::{Index, graph};
+use crate::metafile::template::OptionStyle;
+use crate::metafile::template::context::{FileContent, ReadFiles};
 use crate::{Error, Repo, Result};
 
 /// The name of the file with pipeline stages.
@@ -28,11 +31,13 @@ impl Index {
     /// [`Error::Metafile`] for the first file, by path, that cannot be read; [`Error::OverlappingOuts`].
     pub fn collect(repo: &Repo) -> Result<Self> {
         let index = Self::collect_unchecked(repo)?;
+        index.refuse_unresolved()?;
         graph::check(&index, repo)?;
         Ok(index)
     }
 
-    /// Reads every metafile of the workspace, overlapping or not.
+    /// Reads every metafile of the workspace, overlapping or not. Stages whose templates cannot be worked out are left
+    /// to the caller.
     pub fn collect_unchecked(repo: &Repo) -> Result<Self> {
         let mut index = Self::default();
         let (files, unseen) = read_all(repo, Unreadable::PassOver)?;
@@ -58,7 +63,11 @@ impl Index {
         let (files, unseen) = read_all(repo, Unreadable::Refuse)?;
         for stages in files.into_values().chain(unseen?.iter().map(|file| file.read(repo))) {
             match stages {
-                Ok(stages) => index.extend(stages),
+                Ok(mut stages) => {
+                    let unresolved = std::mem::take(&mut stages.unresolved);
+                    failed.extend(unresolved.into_iter().map(|stage| stage.error.into()));
+                    index.extend(stages);
+                }
                 Err(error) => failed.push(error),
             }
         }
@@ -90,7 +99,9 @@ fn read_all(repo: &Repo, unreadable: Unreadable) -> Result<(ReadFiles, Result<Ve
         for folder in found {
             for (path, stages) in folder.files {
                 if let Ok(stages) = &stages {
-                    tracked.extend(stages.iter().flat_map(|stage| &stage.outs).map(|out| out.path.clone()));
+                    tracked.extend(
+                        stages.stages.iter().flat_map(|stage| &stage.outs).map(|out| out.path.clone()),
+                    );
                 }
                 files.insert(path, stages);
             }
@@ -105,12 +116,35 @@ fn read_all(repo: &Repo, unreadable: Unreadable) -> Result<(ReadFiles, Result<Ve
 
 /// What is needed to read metafiles of the workspace.
 fn context(repo: &Repo) -> Context<'_> {
-    Context { ignore: Some(repo.ignore()), ..context_of_commit(repo) }
+    Context { ignore: Some(repo.ignore()), ..context_of_commit(repo, repo) }
 }
 
-/// What is needed to read metafiles of a commit. As in DVC, rules that are not there yet or any more refuse no out.
-pub(super) fn context_of_commit(repo: &Repo) -> Context<'_> {
-    Context { root: repo.root(), current_dir: repo.current_dir(), ignore: None }
+/// What is needed to read metafiles of a commit, whose other files `files` reads. As in DVC, rules that are not there
+/// yet or any more refuse no out.
+pub(super) fn context_of_commit<'repo>(repo: &'repo Repo, files: &'repo dyn ReadFiles) -> Context<'repo> {
+    let parsing = &repo.config().parsing;
+    let style = OptionStyle {
+        negates_booleans: parsing.negates_booleans.value,
+        repeats_lists: parsing.repeats_lists.value,
+    };
+    Context { root: repo.root(), current_dir: repo.current_dir(), files, style, ignore: None }
+}
+
+impl ReadFiles for Repo {
+    fn read(&self, path: &Path) -> std::io::Result<Option<FileContent>> {
+        match fs_err::read(path) {
+            Ok(bytes) => Ok(Some(FileContent::File(bytes))),
+            Err(_) if path.is_dir() => Ok(Some(FileContent::Directory)),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn shown(&self, path: &Path) -> String {
+        self.display_path(path)
+    }
 }
 
 impl Index {

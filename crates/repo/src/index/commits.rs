@@ -4,8 +4,8 @@
 //! with an earlier commit, and so was a metafile with the same blob; neither is opened again. So a long history costs
 //! what changed in it.
 
-use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use gix::ObjectId;
@@ -14,6 +14,7 @@ use gix::objs::tree::EntryKind;
 
 use super::Index;
 use super::collect::{DVC_YAML, context_of_commit, is_stage_file, read_stages};
+use super::commit_files::{CommitFiles, Input};
 use super::read::ReadStages;
 use crate::git::{Git, Revision, unreadable};
 use crate::ignore::{CommitRules, DVCIGNORE};
@@ -50,6 +51,8 @@ pub(crate) struct CommitReader<'repo> {
     files: HashSet<FileKey>,
     /// Metafiles that were parsed, where commits are looked at whole.
     parsed: HashMap<FileKey, Arc<ReadStages>>,
+    /// Metafiles whose templates name other files, and with which content of these they were read.
+    templated: BTreeMap<String, Vec<(FileKey, Vec<Input>)>>,
 }
 
 /// A folder with its content, and the rules that hold in it.
@@ -77,6 +80,7 @@ impl<'repo> CommitReader<'repo> {
             folders: HashSet::new(),
             files: HashSet::new(),
             parsed: HashMap::new(),
+            templated: BTreeMap::new(),
         }
     }
 
@@ -90,12 +94,21 @@ impl<'repo> CommitReader<'repo> {
         let mut walk = self.walk(revision, true)?;
         let mut addition = Addition { failed: std::mem::take(&mut walk.failed), ..Addition::default() };
         let mut read = Vec::new();
+        let Some(root) = self.root_of(revision)? else { return Ok(addition) };
+        self.add_templated(&mut walk.files, root, revision)?;
         for file in walk.files {
-            if self.files.contains(&file) {
+            if self.is_known(&file, root, revision)? {
                 continue;
             }
-            match self.read(&file) {
-                Ok(stages) => addition.index.extend(stages),
+            match self.read(&file, root) {
+                Ok((mut stages, inputs)) => {
+                    let unresolved = std::mem::take(&mut stages.unresolved);
+                    addition.failed.extend(unresolved.into_iter().map(|stage| stage.error.into()));
+                    addition.index.extend(stages);
+                    if !inputs.is_empty() {
+                        self.templated.entry(file.0.clone()).or_default().push((file.clone(), inputs));
+                    }
+                }
                 Err(error) => addition.failed.push(error),
             }
             read.push(file);
@@ -117,15 +130,64 @@ impl<'repo> CommitReader<'repo> {
             return Err(error);
         }
         let mut index = Index::default();
+        let Some(root) = self.root_of(revision)? else { return Ok(index) };
         for file in walk.files {
-            let stages = match self.parsed.get(&file) {
-                Some(stages) => Arc::clone(stages),
-                None => Arc::new(self.read(&file)?),
-            };
-            index.extend(ReadStages::clone(&stages));
-            self.parsed.insert(file, stages);
+            if let Some(stages) = self.parsed.get(&file) {
+                index.extend(ReadStages::clone(stages));
+                continue;
+            }
+            let (stages, inputs) = self.read(&file, root)?;
+            if inputs.is_empty() {
+                self.parsed.insert(file, Arc::new(stages.clone()));
+            }
+            index.extend(stages);
         }
         Ok(index)
+    }
+
+    /// Adds the metafiles whose templates name other files, which may have changed where the metafile has not.
+    fn add_templated(&self, files: &mut Vec<FileKey>, root: ObjectId, revision: &Revision) -> Result<()> {
+        let cannot = |source: gix::Error| {
+            unreadable(&self.git, format!("cannot read the revision `{}`", revision.name), source)
+        };
+        let commit = self.commit_files(root);
+        for name in self.templated.keys() {
+            let find = |name: &str| -> std::result::Result<Option<ObjectId>, gix::Error> {
+                let entry = commit.find(name)?;
+                Ok(entry.filter(|entry| entry.mode().is_blob()).map(|entry| entry.object_id()))
+            };
+            if files.iter().any(|file| file.0 == *name) {
+                continue;
+            }
+            if let Some(blob) = find(name).map_err(cannot)? {
+                let lock = find(&name.replace(DVC_YAML, "dvc.lock")).map_err(cannot)?;
+                files.push((name.clone(), blob, lock));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a metafile was read before, with the same files that its templates name.
+    fn is_known(&self, file: &FileKey, root: ObjectId, revision: &Revision) -> Result<bool> {
+        let Some(known) = self.templated.get(&file.0).filter(|_| self.files.contains(file)) else {
+            return Ok(self.files.contains(file));
+        };
+        let commit = self.commit_files(root);
+        let of_file: Vec<_> = known.iter().filter(|(key, _)| key == file).collect();
+        for (_, inputs) in &of_file {
+            let is_same = commit.are_same(inputs).map_err(|source| {
+                unreadable(&self.git, format!("cannot read the revision `{}`", revision.name), source)
+            })?;
+            if is_same {
+                return Ok(true);
+            }
+        }
+        // Without inputs, it had no templates with this content.
+        Ok(of_file.is_empty())
+    }
+
+    fn commit_files(&self, root: ObjectId) -> CommitFiles<'_> {
+        CommitFiles { repo: self.repo, git: &self.git, root, inputs: RefCell::default() }
     }
 
     /// Walks through the folders of a commit, past those that were read before if `is_incremental`. Nothing is
@@ -248,17 +310,20 @@ impl<'repo> CommitReader<'repo> {
         Ok(self.rules.len() - 1)
     }
 
-    fn read(&self, (name, blob, lock): &FileKey) -> Result<ReadStages> {
+    /// Reads a metafile, and returns which other files its templates name.
+    fn read(&self, (name, blob, lock): &FileKey, root: ObjectId) -> Result<(ReadStages, Vec<Input>)> {
         let data = |id: ObjectId| {
             let blob = self.git.find_blob(id);
             let cannot = |source| unreadable(&self.git, format!("cannot read `{name}` from Git"), source);
             blob.map(|mut blob| blob.take_data()).map_err(cannot)
         };
-        let path: PathBuf = self.repo.root().join(name);
+        let path = self.repo.root().join(name);
         let text = data(*blob)?;
         let lock = lock.map(data).transpose()?;
         let lock_path = path.with_file_name("dvc.lock");
         let lock = lock.as_ref().map(|text| (lock_path.as_path(), text.as_slice()));
-        read_stages(context_of_commit(self.repo), &path, &text, lock)
+        let files = self.commit_files(root);
+        let stages = read_stages(context_of_commit(self.repo, &files), &path, &text, lock)?;
+        Ok((stages, files.inputs.into_inner()))
     }
 }

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use haul_storage::{Layout, Oid};
 
 use crate::metafile::dir_manifest::{DirEntry, ManifestError};
-use crate::{DirManifest, Repo};
+use crate::{DirManifest, Repo, Result};
 
 mod collect;
+mod commit_files;
 mod commits;
 mod graph;
 mod ignored;
@@ -20,6 +21,7 @@ mod unseen;
 pub(crate) use collect::git_ignored_text;
 pub(crate) use commits::{Broken, CommitReader};
 pub(crate) use ignored::IgnoredOut;
+pub(crate) use read::Unresolved;
 pub use select::{SelectOptions, Selected, Selection};
 pub use target::expand_globs;
 pub(crate) use unseen::{Unseen, outs as unseen_outs, sentences as unseen_sentences};
@@ -33,8 +35,6 @@ pub struct Stage {
     pub name: Option<String>,
     /// The folder its paths are relative to; absolute.
     pub wdir: PathBuf,
-    /// Tells that `wdir` has a template in it, so that nobody here knows the folder.
-    pub has_templated_wdir: bool,
     /// Tells that the stage has a command (a pipeline stage).
     pub has_command: bool,
     /// Tells that the command is not the one recorded in `dvc.lock`.
@@ -134,7 +134,7 @@ impl Out {
 }
 
 /// Makes the manifest of files; `None` if the hash of one is not known.
-fn manifest_of(files: &[VersionedFile]) -> Option<Result<DirManifest, ManifestError>> {
+fn manifest_of(files: &[VersionedFile]) -> Option<std::result::Result<DirManifest, ManifestError>> {
     let entry = |file: &VersionedFile| {
         Some(DirEntry { path: file.path.as_str().into(), digest: *file.oid?.digest() })
     };
@@ -178,6 +178,8 @@ pub struct Index {
     pub(crate) unseen: Vec<Unseen>,
     /// Tells that nobody knows whether there are more, because the index of Git cannot be read.
     pub(crate) has_unknown: bool,
+    /// Stages whose templates cannot be worked out.
+    pub(crate) unresolved: Vec<Unresolved>,
 }
 
 impl Index {
@@ -205,9 +207,15 @@ impl Index {
         self.outs[stage.outs.clone()].iter().map(|out| out.path.clone()).collect()
     }
 
+    /// Fails if there is a stage whose templates cannot be worked out.
+    fn refuse_unresolved(&self) -> Result<()> {
+        self.unresolved.first().map_or(Ok(()), |stage| Err(stage.error.clone().into()))
+    }
+
     /// Adds what one metafile says.
     fn extend(&mut self, read: read::ReadStages) {
-        for read::ReadStage { mut stage, outs } in read {
+        self.unresolved.extend(read.unresolved);
+        for read::ReadStage { mut stage, outs } in read.stages {
             let first = self.outs.len();
             stage.outs = first..first + outs.len();
             let number = self.stages.len();

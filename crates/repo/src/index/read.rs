@@ -11,11 +11,28 @@ use crate::ignore::IgnoreRules;
 use crate::metafile::MetafileError;
 use crate::metafile::load::{MetafileKind, load};
 use crate::metafile::stage_checksum::stage_checksum;
+use crate::metafile::template::context::ReadFiles;
+use crate::metafile::template::{OptionStyle, Resolver, TemplateError, text_of};
 use crate::metafile::yaml::{Kind, Node, Scalar};
 use crate::paths::{normalize, relative};
 
 /// What one metafile says.
-pub(super) type ReadStages = Vec<ReadStage>;
+#[derive(Debug, Clone, Default)]
+pub(super) struct ReadStages {
+    pub(super) stages: Vec<ReadStage>,
+    /// Stages whose templates cannot be worked out.
+    pub(super) unresolved: Vec<Unresolved>,
+}
+
+/// A stage of a `dvc.yaml` whose templates cannot be worked out.
+#[derive(Debug, Clone)]
+pub(crate) struct Unresolved {
+    /// The `dvc.yaml`.
+    pub(crate) metafile: PathBuf,
+    /// The name of the stage, or of the group whose members nobody can tell.
+    pub(crate) name: String,
+    pub(crate) error: MetafileError,
+}
 
 /// A stage with its outs; the outs are not in an index yet.
 #[derive(Debug, Clone)]
@@ -25,10 +42,14 @@ pub(super) struct ReadStage {
 }
 
 /// What reading needs to know about the repository.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(super) struct Context<'repo> {
     pub(super) root: &'repo Path,
     pub(super) current_dir: &'repo Path,
+    /// Where files of parameters are read.
+    pub(super) files: &'repo dyn ReadFiles,
+    /// How dictionaries become options of a command.
+    pub(super) style: OptionStyle,
     /// The rules for outs; none for those of a commit, which are never written.
     pub(super) ignore: Option<&'repo IgnoreRules>,
 }
@@ -55,7 +76,6 @@ impl Context<'_> {
             name: None,
             deps: deps.iter().map(|dep| self.dep(path, &wdir, dep)).collect::<Result<_, _>>()?,
             wdir,
-            has_templated_wdir: false,
             has_command: false,
             command_changed: false,
             checksum_changed: root.as_ref().is_some_and(|root| is_edited(root, is_import || has_command)),
@@ -65,7 +85,7 @@ impl Context<'_> {
             is_repo_import,
             outs: 0..0,
         };
-        Ok(vec![ReadStage { stage, outs }])
+        Ok(ReadStages { stages: vec![ReadStage { stage, outs }], unresolved: Vec::new() })
     }
 
     /// Reads a `dvc.yaml` together with its `dvc.lock`, if there is one.
@@ -82,27 +102,33 @@ impl Context<'_> {
         };
         let locked_stages = locked.as_ref().and_then(|lock| lock.get("stages"));
         let lock_path = lock.map_or(path, |(path, _)| path);
-        let Some(stages) = root.as_ref().and_then(|root| root.get("stages")) else { return Ok(Vec::new()) };
-        let mut read = Vec::new();
-        for entry in stages.entries() {
-            let Some(name) = entry.key.as_str() else { continue };
-            let definition = &entry.value;
-            let is_group = ["foreach", "matrix"].iter().any(|key| definition.get(key).is_some());
-            let body = definition.get("do").unwrap_or(definition);
-            if is_group {
-                // Deviation: the members of a group are those in the lock, not those the group would have if
-                // its parameters were worked out: data is what was recorded. Members no longer in the group
-                // stay until DVC takes them out of the lock.
-                let prefix = format!("{name}@");
-                let members = locked_stages.map(Node::entries).unwrap_or_default();
-                for member in members {
-                    if let Some(name) = member.key.as_str().filter(|name| name.starts_with(&prefix)) {
-                        read.push(self.pipeline_stage(path, lock_path, name, body, Some(&member.value))?);
-                    }
+        let mut read = ReadStages::default();
+        let Some(root) = root else { return Ok(read) };
+        let shown = self.shown(path);
+        let resolver = Resolver {
+            files: self.files,
+            folder: path.parent().unwrap_or(path),
+            shown: &shown,
+            style: self.style,
+        };
+        let failed = |error: TemplateError| MetafileError {
+            path: path.to_owned(),
+            line: Some(error.place.0),
+            column: Some(error.place.1),
+            hint: Some(format!("it stands in line {} of `{shown}`", error.place.0)),
+            message: error.message,
+        };
+        for resolved in resolver.stages(&root).map_err(failed)? {
+            let name = resolved.name;
+            let locked = locked_stages.and_then(|stages| stages.get(&name));
+            match resolved.definition {
+                Ok(definition) => {
+                    read.stages.push(self.pipeline_stage(path, lock_path, &name, &definition, locked)?);
                 }
-            } else {
-                let locked = locked_stages.and_then(|stages| stages.get(name));
-                read.push(self.pipeline_stage(path, lock_path, name, body, locked)?);
+                Err(error) => {
+                    let metafile = path.to_owned();
+                    read.unresolved.push(Unresolved { metafile, name, error: failed(error) });
+                }
             }
         }
         Ok(read)
@@ -117,50 +143,40 @@ impl Context<'_> {
         locked: Option<&Node>,
     ) -> Result<ReadStage, MetafileError> {
         let flag = |key: &str| definition.get(key).and_then(Node::as_bool).unwrap_or_default();
-        let wdir_text = definition.get("wdir").and_then(Node::as_str);
-        let wdir = wdir_of(path, wdir_text.filter(|wdir| !is_template(wdir)));
+        let wdir = wdir_of(path, definition.get("wdir").map(text_of).as_deref());
         let locked_items =
             |key: &str| locked.and_then(|locked| locked.get(key)).map(Node::items).unwrap_or_default();
-        let mut outs = Vec::new();
+        let recorded = |key: &str, def_path: &str| {
+            // Of two entries for a path, DVC takes the last.
+            locked_items(key).iter().rev().find(|item| {
+                item.get("path").and_then(Node::as_str).is_some_and(|path| is_same_path(def_path, path))
+            })
+        };
+        let mut outs: Vec<Out> = Vec::new();
         for key in ["outs", "metrics", "plots"] {
             for item in definition.get(key).map(Node::items).unwrap_or_default() {
                 for (def_path, flags) in definitions(item) {
-                    let recorded: Vec<&Node> = locked_items("outs")
-                        .iter()
-                        .filter(|out| {
-                            out.get("path").and_then(Node::as_str).is_some_and(|path| fits(def_path, path))
-                        })
-                        .collect();
-                    if recorded.is_empty() && !is_template(def_path) {
-                        outs.push(self.out(path, &wdir, def_path, flags, None)?);
-                    }
-                    for recorded in recorded {
-                        let def_path = recorded.get("path").and_then(Node::as_str).unwrap_or(def_path);
-                        outs.push(self.out(lock_path, &wdir, def_path, flags, Some(recorded))?);
-                    }
+                    let Some(def_path) = def_path.as_str() else {
+                        let message = format!("expected str, in stages -> {name} -> {key}");
+                        return Err(self.invalid(path, def_path, &message));
+                    };
+                    let out = match recorded("outs", def_path) {
+                        Some(node) => self.out(lock_path, &wdir, def_path, flags, Some(node))?,
+                        None => self.out(path, &wdir, def_path, flags, None)?,
+                    };
+                    outs.push(Out { position: outs.len(), ..out });
                 }
             }
         }
-        // A template may fit what another definition already took.
-        let mut seen = std::collections::HashSet::new();
-        outs.retain(|out| seen.insert(out.path.clone()));
-        for (position, out) in outs.iter_mut().enumerate() {
-            out.position = position;
-        }
         let mut deps = Vec::new();
-        for def_path in
-            definition.get("deps").map(Node::items).unwrap_or_default().iter().filter_map(Node::as_str)
-        {
-            let recorded = locked_items("deps").iter().filter(|dep| {
-                dep.get("path").and_then(Node::as_str).is_some_and(|path| fits(def_path, path))
+        for item in definition.get("deps").map(Node::items).unwrap_or_default() {
+            let Some(def_path) = item.as_str() else {
+                return Err(self.invalid(path, item, &format!("expected str, in stages -> {name} -> deps")));
+            };
+            deps.push(match recorded("deps", def_path) {
+                Some(node) => self.dep(lock_path, &wdir, node)?,
+                None => dep_at(&wdir, def_path),
             });
-            let before = deps.len();
-            for recorded in recorded {
-                deps.push(self.dep(lock_path, &wdir, recorded)?);
-            }
-            if deps.len() == before && !is_template(def_path) {
-                deps.push(dep_at(&wdir, def_path));
-            }
         }
         let command = definition.get("cmd");
         let recorded_command = locked.and_then(|locked| locked.get("cmd"));
@@ -168,10 +184,9 @@ impl Context<'_> {
             metafile: path.to_owned(),
             name: Some(name.to_owned()),
             wdir,
-            has_templated_wdir: wdir_text.is_some_and(is_template),
             has_command: true,
             command_changed: match (command, recorded_command) {
-                (Some(command), Some(recorded)) => !has_template(command) && !same(command, recorded),
+                (Some(command), Some(recorded)) => !same(command, recorded),
                 _ => false,
             },
             checksum_changed: false,
@@ -416,25 +431,11 @@ fn wdir_of(path: &Path, wdir: Option<&str>) -> PathBuf {
 }
 
 /// Returns paths and flags of one entry of `outs:` in a `dvc.yaml`: a text, or a mapping from paths to flags.
-fn definitions(item: &Node) -> Vec<(&str, Option<&Node>)> {
-    if let Some(path) = item.as_str() {
-        return vec![(path, None)];
+fn definitions(item: &Node) -> Vec<(&Node, Option<&Node>)> {
+    if item.is_mapping() {
+        return item.entries().iter().map(|entry| (&entry.key, Some(&entry.value))).collect();
     }
-    let entries = item.entries().iter();
-    entries.filter_map(|entry| Some((entry.key.as_str()?, Some(&entry.value)))).collect()
-}
-
-fn is_template(text: &str) -> bool {
-    text.contains("${")
-}
-
-fn has_template(node: &Node) -> bool {
-    match &*node.kind {
-        Kind::Scalar(Scalar::Text(text)) => is_template(text),
-        Kind::Scalar(_) => false,
-        Kind::Sequence(items) => items.iter().any(has_template),
-        Kind::Mapping(entries) => entries.iter().any(|entry| has_template(&entry.value)),
-    }
+    vec![(item, None)]
 }
 
 fn same(left: &Node, right: &Node) -> bool {
@@ -447,44 +448,7 @@ fn same(left: &Node, right: &Node) -> bool {
     }
 }
 
-/// Tells whether `path` can be what the definition stands for: `${…}` in it may be any text.
-fn fits(definition: &str, path: &str) -> bool {
-    let Some((start, rest)) = definition.split_once("${") else {
-        return definition == path || definition.trim_end_matches('/') == path;
-    };
-    let Some(mut path) = path.strip_prefix(start) else { return false };
-    let Some((_, mut rest)) = rest.split_once('}') else { return false };
-    loop {
-        match rest.split_once("${") {
-            None => return path.ends_with(rest),
-            Some((literal, after)) => {
-                let Some(position) = path.find(literal) else { return false };
-                path = &path[position + literal.len()..];
-                let Some((_, after)) = after.split_once('}') else { return false };
-                rest = after;
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn definition_with_template_fits_what_it_may_stand_for() {
-        for (definition, path, expected) in [
-            ("a", "a", true),
-            ("a/", "a", true),
-            ("a", "ab", false),
-            ("each_${item}", "each_p", true),
-            ("each_${item}", "other_p", false),
-            ("${dir}/m.json", "x/y/m.json", true),
-            ("${dir}/m.json", "x/y/n.json", false),
-            ("a-${x}-b-${y}.txt", "a-1-b-2.txt", true),
-            ("a-${x}-b-${y}.txt", "a-1-c-2.txt", false),
-        ] {
-            assert_eq!(fits(definition, path), expected, "{definition} {path}");
-        }
-    }
+/// Whether an entry of the lock is for this path; DVC leaves slashes at the end out of the lock.
+fn is_same_path(def_path: &str, recorded: &str) -> bool {
+    def_path == recorded || def_path.trim_end_matches('/') == recorded
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::collect::{DVC_YAML, Unreadable, git_ignored_text, is_git_ignored, is_stage_file, read_file};
 use super::target::{Target, expand_globs, parse};
-use super::{Broken, CommitReader, Index, Out, Stage};
+use super::{Broken, CommitReader, Index, Out, Stage, Unresolved};
 use crate::git::Revision;
 use crate::paths::posix;
 use crate::{Error, Repo, Result};
@@ -55,7 +55,9 @@ impl Selection {
     /// to be looked at.
     pub fn resolve(repo: &Repo, options: &SelectOptions) -> Result<Self> {
         if options.targets.is_empty() {
-            return Ok(Self::everything(Index::collect_unchecked(repo)?));
+            let index = Index::collect_unchecked(repo)?;
+            index.refuse_unresolved()?;
+            return Ok(Self::everything(index));
         }
         let known = Known::Files(HashSet::new());
         Resolver { repo, index: Index::default(), known, empty: Vec::new() }.resolve(options)
@@ -184,6 +186,7 @@ impl Resolver<'_> {
         }
         if is_recursive {
             self.read_everything()?;
+            self.refuse_unresolved(|stage| stage.metafile.starts_with(&path))?;
             let inside = self.index.stages.iter().filter(|stage| stage.metafile.starts_with(&path));
             let keys: Vec<Key> = inside.map(key).collect();
             if keys.is_empty() {
@@ -207,7 +210,11 @@ impl Resolver<'_> {
         }
         let stages = match parsed {
             Target::File { file, name } => self.file(&self.repo.target_path(file), name)?,
-            Target::NameOrPath(name) => return Err(self.not_found(target, name)),
+            Target::NameOrPath(name) => {
+                // It may be an out of a stage that nobody can tell the outs of.
+                self.refuse_unresolved(|_| true)?;
+                return Err(self.not_found(target, name));
+            }
         };
         Ok(whole(if options.with_deps { self.upstream(stages)? } else { stages }))
     }
@@ -228,8 +235,10 @@ impl Resolver<'_> {
         self.read(path)?;
         let stages = self.index.stages.iter().filter(|stage| stage.metafile == path);
         let Some(name) = name.filter(|_| path.extension().is_none_or(|extension| extension != "dvc")) else {
+            self.refuse_unresolved(|stage| stage.metafile == path)?;
             return Ok(stages.map(key).collect());
         };
+        self.refuse_unresolved(|stage| stage.metafile == path && is_meant(stage, name))?;
         let found: Vec<Key> = stages.filter(|stage| has_name(stage, name)).map(key).collect();
         if found.is_empty() {
             return Err(Error::TargetNotFound {
@@ -253,8 +262,15 @@ impl Resolver<'_> {
         if matches!(self.known, Known::Files(_)) {
             self.read(&path)?;
         }
+        self.refuse_unresolved(|stage| stage.metafile == path && is_meant(stage, name))?;
         let stages = self.index.stages.iter().filter(|stage| stage.metafile == path);
         Ok(stages.filter(|stage| has_name(stage, name)).map(key).collect())
+    }
+
+    /// Fails if the templates of a stage that is asked for cannot be worked out.
+    fn refuse_unresolved(&self, is_asked_for: impl Fn(&Unresolved) -> bool) -> Result<()> {
+        let stage = self.index.unresolved.iter().find(|stage| is_asked_for(stage));
+        stage.map_or(Ok(()), |stage| Err(stage.error.clone().into()))
     }
 
     /// Reads one metafile.
@@ -289,7 +305,10 @@ impl Resolver<'_> {
 
     fn read_everything(&mut self) -> Result<()> {
         if matches!(self.known, Known::Files(_)) {
-            self.index = Index::collect(self.repo)?;
+            // A stage whose templates cannot be worked out stops only those who ask for it.
+            let index = Index::collect_unchecked(self.repo)?;
+            super::graph::check(&index, self.repo)?;
+            self.index = index;
             self.known = Known::Everything;
         }
         Ok(())
@@ -298,6 +317,7 @@ impl Resolver<'_> {
     /// Adds the stages whose outs the stages depend on, and theirs.
     fn upstream(&mut self, stages: Vec<Key>) -> Result<Vec<Key>> {
         self.read_everything()?;
+        self.refuse_unresolved(|_| true)?;
         let mut found = stages;
         let mut next = 0;
         while next < found.len() {
@@ -359,9 +379,18 @@ fn key(stage: &Stage) -> Key {
 
 /// Tells whether a stage is called `name`, or is a member of the group called so.
 fn has_name(stage: &Stage, name: &str) -> bool {
-    let own = stage.name.as_deref();
-    own == Some(name)
-        || own.is_some_and(|own| own.strip_prefix(name).is_some_and(|rest| rest.starts_with('@')))
+    stage.name.as_deref().is_some_and(|own| is_called(own, name))
+}
+
+/// Whether `name` asks for a stage or a group that cannot be worked out.
+fn is_meant(stage: &Unresolved, name: &str) -> bool {
+    is_called(&stage.name, name) || is_called(name, &stage.name)
+}
+
+fn is_called(own: &str, name: &str) -> bool {
+    let is_member =
+        |member: &str, group: &str| member.strip_prefix(group).is_some_and(|rest| rest.starts_with('@'));
+    own == name || is_member(own, name)
 }
 
 fn file_name(path: &str) -> &str {

@@ -202,10 +202,7 @@ impl Conflict {
 fn merge(into: &mut Dict, update: Dict, above: &mut Vec<String>) -> Result<(), Conflict> {
     for (key, member) in update {
         match (into.get_mut(&key), member) {
-            (
-                Some(Member { value: Value::Dict(into), .. }),
-                Member { value: Value::Dict(update), .. },
-            ) => {
+            (Some(Member { value: Value::Dict(into), .. }), Member { value: Value::Dict(update), .. }) => {
                 above.push(key);
                 merge(into, update, above)?;
                 above.pop();

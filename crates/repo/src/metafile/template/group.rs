@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use super::context::{Context, VariableError};
 use super::substitute::{Purpose, substitute};
 use super::value::{Dict, Member, Value};
-use super::{Resolver, ResolvedStage, TemplateError};
+use super::{ResolvedStage, Resolver, TemplateError};
 use crate::metafile::yaml::{Kind, Node};
 
 /// The variables that a member of a group brings.
@@ -29,7 +29,10 @@ pub(super) fn members(
         }
         None => {
             let foreach = definition.get("foreach").unwrap_or(definition);
-            (of_foreach(resolver, name, foreach, context)?, definition.get("do").unwrap_or(definition).clone())
+            (
+                of_foreach(resolver, name, foreach, context)?,
+                definition.get("do").unwrap_or(definition).clone(),
+            )
         }
     };
     let checked = resolver.check_syntax(name, &template);
@@ -68,9 +71,9 @@ fn items(node: &Node, context: &Context) -> Result<Items, (VariableError, Node)>
     let is_template = |node: &Node| node.as_str().is_some_and(super::expression::is_template);
     let item = |node: &Node| {
         let filled = substitute(node, context, Purpose::Group)?;
-        let is_alone = node.as_str().is_some_and(|text| {
-            matches!(&super::expression::find(text)[..], [one] if one.span == (0..text.len()))
-        });
+        let is_alone = node.as_str().is_some_and(
+            |text| matches!(&super::expression::find(text)[..], [one] if one.span == (0..text.len())),
+        );
         Ok(Item { value: Value::of_node(&filled, &source), is_variable: is_alone })
     };
     Ok(match &*node.kind {
@@ -153,10 +156,13 @@ fn of_matrix(
                 .into_iter()
                 .map(|(key, _)| Item { value: Value::Text(key), is_variable: false })
                 .collect(),
-            Items::Other(Value::Text(text)) if !super::expression::is_template(entry.value.as_str().unwrap_or_default()) => text
-                .chars()
-                .map(|character| Item { value: Value::Text(character.to_string()), is_variable: false })
-                .collect(),
+            Items::Other(Value::Text(text))
+                if !super::expression::is_template(entry.value.as_str().unwrap_or_default()) =>
+            {
+                text.chars()
+                    .map(|character| Item { value: Value::Text(character.to_string()), is_variable: false })
+                    .collect()
+            }
             Items::Other(value) => {
                 let message = format!(
                     "failed to resolve {section} in '{}': expected list/dictionary, got {}",

@@ -83,9 +83,8 @@ impl Resolver<'_> {
                     }
                 }
             } else {
-                let definition = self
-                    .check_syntax(name, definition)
-                    .and_then(|()| self.stage(name, definition, &context));
+                let definition =
+                    self.check_syntax(name, definition).and_then(|()| self.stage(name, definition, &context));
                 resolved.push(ResolvedStage { name: name.to_owned(), definition });
             }
         }
@@ -199,9 +198,9 @@ fn has_text(node: &Node, is_wanted: fn(&str) -> bool) -> bool {
         Kind::Scalar(Scalar::Text(text)) => is_wanted(text),
         Kind::Scalar(_) => false,
         Kind::Sequence(items) => items.iter().any(|item| has_text(item, is_wanted)),
-        Kind::Mapping(entries) => entries
-            .iter()
-            .any(|entry| has_text(&entry.key, is_wanted) || has_text(&entry.value, is_wanted)),
+        Kind::Mapping(entries) => {
+            entries.iter().any(|entry| has_text(&entry.key, is_wanted) || has_text(&entry.value, is_wanted))
+        }
     }
 }
 
@@ -221,7 +220,7 @@ fn first_problem(node: &Node) -> Option<(VariableError, &Node)> {
 }
 
 /// Returns a scalar as text.
-fn text_of(node: &Node) -> String {
+pub(crate) fn text_of(node: &Node) -> String {
     Value::of_node(node, &"".into()).to_text()
 }
 

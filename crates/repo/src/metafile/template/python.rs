@@ -187,8 +187,7 @@ fn logical_line(text: &str) -> (Vec<String>, &str) {
 fn text_length(text: &str) -> usize {
     let quote = &text[..1];
     let triple = quote.repeat(3);
-    let (open, is_triple) =
-        if text.starts_with(&triple) { (triple.as_str(), true) } else { (quote, false) };
+    let (open, is_triple) = if text.starts_with(&triple) { (triple.as_str(), true) } else { (quote, false) };
     let mut at = open.len();
     while at < text.len() {
         let rest = &text[at..];
@@ -280,9 +279,7 @@ impl Reader<'_> {
                 is_set = true;
             }
             if !self.eat(',') {
-                return self
-                    .eat('}')
-                    .then_some(if is_set { Value::Other("set") } else { Value::Dict(dict) });
+                return self.eat('}').then_some(if is_set { Value::Other("set") } else { Value::Dict(dict) });
             }
         }
     }
@@ -304,7 +301,11 @@ impl Reader<'_> {
             let quotes = if quoted.starts_with("\"\"\"") || quoted.starts_with("'''") { 3 } else { 1 };
             let inner = quoted.get(quotes..length.checked_sub(quotes)?)?;
             is_bytes |= prefix.contains('b');
-            if prefix.contains('r') { joined.push_str(inner) } else { unescape(inner, &mut joined)? }
+            if prefix.contains('r') {
+                joined.push_str(inner)
+            } else {
+                unescape(inner, &mut joined)?
+            }
             self.text = &body[length..];
             self.blanks();
         }
@@ -316,8 +317,7 @@ impl Reader<'_> {
         let is_part = |(position, character): (usize, char)| {
             is_name(character)
                 || character == '.'
-                || (matches!(character, '+' | '-')
-                    && (position == 0 || is_exponent(&self.text[..position])))
+                || (matches!(character, '+' | '-') && (position == 0 || is_exponent(&self.text[..position])))
         };
         let end = self.text.char_indices().find(|part| !is_part(*part)).map_or(self.text.len(), |(at, _)| at);
         let (word, rest) = self.text.split_at(end);

@@ -41,9 +41,9 @@ pub(crate) fn substitute(
                 let key = substitute(&entry.key, context, purpose)?;
                 let value = substitute(&entry.value, context, purpose)?;
                 // As in a dictionary of Python, the last one counts, at the place of the first.
-                let same = key.as_str().and_then(|key| {
-                    filled.iter_mut().find(|entry| entry.key.as_str() == Some(key))
-                });
+                let same = key
+                    .as_str()
+                    .and_then(|key| filled.iter_mut().find(|entry| entry.key.as_str() == Some(key)));
                 match same {
                     Some(entry) => entry.value = value,
                     None => filled.push(Entry { key, value, is_merged: entry.is_merged }),

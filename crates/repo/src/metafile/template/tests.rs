@@ -47,12 +47,8 @@ fn plain(node: &Node) -> Json {
 fn answer(files: &Files) -> Json {
     let text = &files.0[Path::new("/repo/dvc.yaml")];
     let root = parse(text).unwrap().unwrap();
-    let resolver = Resolver {
-        files,
-        folder: Path::new("/repo"),
-        shown: "dvc.yaml",
-        style: OptionStyle::default(),
-    };
+    let resolver =
+        Resolver { files, folder: Path::new("/repo"), shown: "dvc.yaml", style: OptionStyle::default() };
     let error = |error: &super::TemplateError| json!({ "error": error.message });
     match resolver.stages(&root) {
         Err(failed) => error(&failed),
@@ -79,7 +75,9 @@ fn without_wording(answer: &mut Json) {
                 first
             } else if let Some((start, _)) = text.split_once(" as it already exists in ") {
                 start.to_owned()
-            } else if text.contains("object is not iterable") || text.contains("expected list/dictionary, got") {
+            } else if text.contains("object is not iterable")
+                || text.contains("expected list/dictionary, got")
+            {
                 "not iterable".to_owned()
             } else {
                 text.to_owned()

@@ -51,15 +51,15 @@ impl Value {
                 Scalar::Merge => Self::Text("<<".to_owned()),
                 Scalar::Other => Self::Other("date or number out of range"),
             },
-            Kind::Sequence(items) => Self::List(items.iter().map(|item| Self::of_node(item, source)).collect()),
+            Kind::Sequence(items) => {
+                Self::List(items.iter().map(|item| Self::of_node(item, source)).collect())
+            }
             Kind::Mapping(entries) => {
-                let member = |value: &Node| Member {
-                    value: Self::of_node(value, source),
-                    source: Arc::clone(source),
-                };
-                let entries = entries.iter().filter_map(|entry| {
-                    Some((entry.key.as_str()?.to_owned(), member(&entry.value)))
-                });
+                let member =
+                    |value: &Node| Member { value: Self::of_node(value, source), source: Arc::clone(source) };
+                let entries = entries
+                    .iter()
+                    .filter_map(|entry| Some((entry.key.as_str()?.to_owned(), member(&entry.value))));
                 Self::Dict(entries.collect())
             }
         }

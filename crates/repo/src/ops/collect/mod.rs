@@ -208,10 +208,6 @@ impl Collector<'_> {
             let moved = self.of_remote(config, bound)?;
             if moved.remote.is_cloud_versioned() {
                 let out = VersionedOut::new(session.repo, out, stage, selected.within.clone());
-                if let Some(stage) = &out.unclear_stage {
-                    self.collected.failed.push(unclear_paths(&out, stage));
-                    continue;
-                }
                 if source == Source::Workspace && self.has_no_part(&out) {
                     continue;
                 }
@@ -405,14 +401,4 @@ fn no_hashes(display: String, out: &Out, metafile: &str) -> Failure {
     );
     let error = Error::Workspace { path: out.path.clone(), message };
     Failure { subject: display, path: Some(out.path.clone()), error }
-}
-
-fn unclear_paths(out: &VersionedOut, stage: &str) -> Failure {
-    let message = format!(
-        "`{}` has no place on a cloud-versioned remote: the `wdir` of {stage} has a template, which haul does not work \
-         out; write the folder itself there",
-        out.display
-    );
-    let error = Error::Workspace { path: out.metafile.clone(), message };
-    Failure { subject: out.display.clone(), path: Some(out.metafile.clone()), error }
 }

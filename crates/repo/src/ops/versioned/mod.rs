@@ -46,8 +46,6 @@ pub(super) struct VersionedOut {
     /// The file or folder inside that was asked for.
     pub(super) within: Option<String>,
     pub(super) share: Share,
-    /// The stage, as DVC shows it, if nobody can tell in which folder its paths start.
-    pub(super) unclear_stage: Option<String>,
 }
 
 /// Which files of an out are read from a remote.
@@ -70,7 +68,6 @@ impl VersionedOut {
             display: repo.display_path(&out.path),
             within,
             share: Share::All,
-            unclear_stage: stage.has_templated_wdir.then(|| stage.shown(repo.current_dir())),
         }
     }
 

@@ -76,9 +76,6 @@ pub async fn update(repo: &Repo, options: &UpdateOptions, observer: &dyn Observe
                 "is an import, which haul does not update; use `dvc update` for it",
             ));
         }
-        if stage.has_templated_wdir {
-            return Err(refused(repo, stage, "has a template in its `wdir`, which haul does not work out"));
-        }
         if out.use_cache && !out.is_external && out.can_push {
             outs.push((VersionedOut::new(repo, out, stage, None), stage));
         }
