@@ -84,11 +84,11 @@ pub(super) enum Unreadable {
 }
 
 /// The stages of each metafile, or why it cannot be read.
-type ReadFiles = BTreeMap<PathBuf, Result<ReadStages>>;
+type MetafilesRead = BTreeMap<PathBuf, Result<ReadStages>>;
 
 /// Reads every metafile of the workspace, and finds those that Git tracks besides.
-fn read_all(repo: &Repo, unreadable: Unreadable) -> Result<(ReadFiles, Result<Vec<Unseen>>)> {
-    let mut files = ReadFiles::new();
+fn read_all(repo: &Repo, unreadable: Unreadable) -> Result<(MetafilesRead, Result<Vec<Unseen>>)> {
+    let mut files = MetafilesRead::new();
     let mut tracked: HashSet<PathBuf> = HashSet::new();
     let mut level = vec![repo.root().to_owned()];
     // Folder by folder, breadth first: what a metafile tracks is known before that would be entered.

@@ -102,13 +102,13 @@ impl Unseen {
     /// Reads its stages, from where it is or from Git.
     pub(super) fn read(&self, repo: &Repo) -> Result<ReadStages> {
         let (Reason::NotCheckedOut(blob, lock), Some(git)) = (&self.reason, repo.git()) else {
-            return read_file_in(context_of_commit(repo), &self.metafile);
+            return read_file_in(context_of_commit(repo, repo), &self.metafile);
         };
         let text = git.blob(*blob, &self.metafile)?;
         let lock_path = self.metafile.with_file_name("dvc.lock");
         let lock = lock.map(|lock| git.blob(lock, &lock_path)).transpose()?;
         let lock = lock.as_ref().map(|text| (lock_path.as_path(), text.as_slice()));
-        read_stages(context_of_commit(repo), &self.metafile, &text, lock)
+        read_stages(context_of_commit(repo, repo), &self.metafile, &text, lock)
     }
 }
 
@@ -160,7 +160,7 @@ pub(crate) fn sentences(repo: &Repo, unseen: &[Unseen]) -> Vec<String> {
 pub(crate) fn outs(repo: &Repo, unseen: &[Unseen]) -> Result<Vec<PathBuf>, Error> {
     let mut paths = Vec::new();
     for file in unseen {
-        paths.extend(file.read(repo)?.iter().flat_map(|stage| &stage.outs).map(|out| out.path.clone()));
+        paths.extend(file.read(repo)?.stages.iter().flat_map(|stage| &stage.outs).map(|out| out.path.clone()));
     }
     Ok(paths)
 }
