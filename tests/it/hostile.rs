@@ -204,6 +204,7 @@ fn out_of_a_pipeline_in_git_is_refused_by_every_command() {
     for (definition, recorded) in
         [(".git/hooks/post-checkout", ".git/hooks/post-checkout"), ("${where}", ".git/hooks/x")]
     {
+        repo.write("params.yaml", "where: .git/hooks/x\n");
         repo.write("dvc.yaml", format!("stages:\n  a:\n    cmd: x\n    outs:\n    - {definition}\n"));
         let outs = out_text(recorded).replace('\n', "\n    ");
         repo.write(

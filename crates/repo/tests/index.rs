@@ -155,10 +155,84 @@ fn import_is_known_as_one_and_tells_when_it_was_edited() {
 #[test]
 fn pipeline_without_lock_has_outs_without_hash() {
     let world = World::new();
-    world.write("dvc.yaml", "stages:\n  a:\n    cmd: x\n    outs: [o, '${p}']\n");
+    world.write("params.yaml", "p: {q: data}\n");
+    world.write("dvc.yaml", "stages:\n  a:\n    cmd: x\n    outs: [o, '${p.q}/out']\n");
     let index = Index::collect(&world.repo()).unwrap();
-    assert_eq!(index.outs.len(), 1);
-    assert_eq!(index.outs[0].oid, None);
+    let outs: Vec<&str> = index.outs.iter().map(|out| out.def_path.as_str()).collect();
+    assert_eq!(outs, ["o", "data/out"]);
+    assert!(index.outs.iter().all(|out| out.oid.is_none()));
+}
+
+/// A template once took the flags of the out that stood before it.
+#[test]
+fn template_has_the_flags_of_its_own_definition() {
+    let world = World::new();
+    world.write("params.yaml", "m: model\nd: out\nwork: sub\n");
+    world.write(
+        "dvc.yaml",
+        "stages:\n  a:\n    cmd: train ${m}\n    wdir: ${work}\n    outs:\n    - ${m}\n    - ${d}/p: {push: false, remote: '${m}-r'}\n    \
+         metrics:\n    - metrics.json: {cache: false}\n  g:\n    foreach: [x, y]\n    do:\n      cmd: c ${item}\n      outs:\n      \
+         - o/${item}\n      - o/m-${item}.json: {cache: false}\n",
+    );
+    let hash = "d751713988987e9331980363e24189ce";
+    let recorded = |path: &str| format!("    - path: {path}\n      hash: md5\n      md5: {hash}\n");
+    world.write(
+        "dvc.lock",
+        &format!(
+            "schema: '2.0'\nstages:\n  a:\n    cmd: train model\n    outs:\n{}{}  g@gone:\n    cmd: c gone\n    outs:\n{}",
+            recorded("metrics.json"),
+            recorded("model"),
+            recorded("o/gone")
+        ),
+    );
+    let index = Index::collect(&world.repo()).unwrap();
+    let outs: Vec<(&str, bool, bool, bool)> = index
+        .outs
+        .iter()
+        .map(|out| (out.def_path.as_str(), out.oid.is_some(), out.use_cache, out.can_push))
+        .collect();
+    assert_eq!(
+        outs,
+        [
+            ("model", true, true, true),
+            ("out/p", false, true, false),
+            ("metrics.json", true, false, true),
+            ("o/x", false, true, true),
+            ("o/m-x.json", false, false, true),
+            ("o/y", false, true, true),
+            ("o/m-y.json", false, false, true),
+        ]
+    );
+    assert_eq!(index.outs[0].path, world.folder.path().join("sub/model"));
+    assert_eq!(index.outs[1].remote.as_deref(), Some("model-r"));
+    assert!(index.stages.iter().all(|stage| !stage.command_changed));
+    world.write("params.yaml", "m: other\nd: out\nwork: sub\n");
+    let index = Index::collect(&world.repo()).unwrap();
+    assert!(index.stages[0].command_changed && index.outs[0].oid.is_none());
+}
+
+#[test]
+fn stage_whose_templates_cannot_be_worked_out_stops_those_who_ask_for_it() {
+    let world = World::new();
+    world.track("f", "");
+    world.write(
+        "dvc.yaml",
+        "stages:\n  good:\n    cmd: x\n    outs: [o]\n  bad:\n    cmd: x\n    outs: ['${p}']\n  group:\n    foreach: ${items}\n    do: \
+         {cmd: x}\n",
+    );
+    let message = "failed to parse 'stages.bad.outs' in 'dvc.yaml': Could not find 'p'";
+    assert_eq!(Index::collect(&world.repo()).unwrap_err().to_string(), message);
+    assert_eq!(world.targets(&[]).unwrap_err().to_string(), message);
+    for targets in [["f.dvc"], ["f"], ["good"], ["dvc.yaml:good"], ["o"]] {
+        assert_eq!(world.targets(&targets).unwrap().len(), 1, "{targets:?}");
+    }
+    for targets in [["bad"], ["dvc.yaml"], ["nope"]] {
+        assert_eq!(world.targets(&targets).unwrap_err().to_string(), message, "{targets:?}");
+    }
+    let message = "failed to parse 'stages.group.foreach' in 'dvc.yaml': Could not find 'items'";
+    for targets in [["group"], ["group@a"]] {
+        assert_eq!(world.targets(&targets).unwrap_err().to_string(), message, "{targets:?}");
+    }
 }
 
 #[test]

@@ -294,7 +294,7 @@ fn dry_run_writes_nothing() {
 }
 
 #[test]
-fn stage_whose_folder_is_a_template_is_refused_by_name() {
+fn stage_whose_folder_is_a_template_has_its_keys_there() {
     let (server, environment) = stage();
     let repo = repository(&environment, &server, "repo");
     repo.write("params.yaml", "dir: sub\n");
@@ -304,8 +304,8 @@ fn stage_whose_folder_is_a_template_is_refused_by_name() {
         "schema: '2.0'\nstages:\n  build:\n    cmd: make\n    outs:\n    - path: out.txt\n      hash: md5\n      \
          md5: c68271a63ddbc431c307beb7d2918275\n      size: 3\n",
     );
-    for words in [&["push"][..], &["fetch"]] {
-        repo.haul(words).code(1).stderr_has(&["the `wdir` of stage: 'build' has a template"]);
-    }
-    assert_eq!(server.keys("bucket"), [""; 0]);
+    repo.write("sub/out.txt", "abc");
+    repo.haul(["commit", "-f", "build"]).success();
+    repo.haul(["push"]).success().stdout_has(&["1 file pushed"]);
+    assert_eq!(server.keys("bucket"), ["sub/out.txt"]);
 }

@@ -48,8 +48,11 @@ impl Index {
                         folders.push(path);
                     }
                 } else if is_stage_file(&name) && path.is_file() && !seen.contains(&*path) {
-                    let stages = read_file_in(context_of_commit(repo), &path)?;
-                    let named = stages.into_iter().flat_map(|stage| stage.outs);
+                    let read = read_file_in(context_of_commit(repo, repo), &path)?;
+                    if let Some(stage) = read.unresolved.into_iter().next() {
+                        return Err(stage.error.into());
+                    }
+                    let named = read.stages.into_iter().flat_map(|stage| stage.outs);
                     ignored.extend(named.map(|out| IgnoredOut { path: out.path, metafile: path.clone() }));
                 }
             }

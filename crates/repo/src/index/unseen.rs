@@ -160,7 +160,11 @@ pub(crate) fn sentences(repo: &Repo, unseen: &[Unseen]) -> Vec<String> {
 pub(crate) fn outs(repo: &Repo, unseen: &[Unseen]) -> Result<Vec<PathBuf>, Error> {
     let mut paths = Vec::new();
     for file in unseen {
-        paths.extend(file.read(repo)?.stages.iter().flat_map(|stage| &stage.outs).map(|out| out.path.clone()));
+        let read = file.read(repo)?;
+        if let Some(stage) = read.unresolved.into_iter().next() {
+            return Err(stage.error.into());
+        }
+        paths.extend(read.stages.iter().flat_map(|stage| &stage.outs).map(|out| out.path.clone()));
     }
     Ok(paths)
 }

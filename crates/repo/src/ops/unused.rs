@@ -42,8 +42,14 @@ pub(super) fn remove_unused(
     if candidates.is_empty() {
         return;
     }
-    if index.has_unknown {
-        let why = "the index of Git cannot be read";
+    let why = if index.has_unknown {
+        Some("the index of Git cannot be read")
+    } else if index.unresolved.is_empty() {
+        None
+    } else {
+        Some("the outs of a stage with templates cannot be worked out")
+    };
+    if let Some(why) = why {
         report.warnings.push(format!("data that is tracked no longer is left where it is: {why}"));
         return;
     }
