@@ -8,12 +8,12 @@ use crate::environment;
 
 /// A server behind its own certificate, and a repository with a file for it. Returns the certificate's path, too.
 fn world(environment: &mut TestEnvironment) -> (EmbeddedS3, String) {
-    let certificate = Certificate::generate_self_signed().unwrap();
+    let certificate = Certificate::generate_self_signed().expect("a certificate can be made");
     let server =
         EmbeddedS3::start(EmbeddedOptions { tls: Some(certificate.clone()), ..EmbeddedOptions::default() })
-            .unwrap();
+            .expect("the server starts");
     environment.use_keys_of(&server);
-    let files = certificate.write_to(&environment.root().join("tls")).unwrap();
+    let files = certificate.write_to(&environment.root().join("tls")).expect("they can be written");
     (server, files.certificate.display().to_string())
 }
 
@@ -40,7 +40,7 @@ fn self_signed_certificate_is_believed_where_it_is_named() {
     repo.haul(["push"]).success();
 
     // Another one of the same name is a stranger.
-    let other = Certificate::generate_self_signed().unwrap();
+    let other = Certificate::generate_self_signed().expect("a certificate can be made");
     let other = other.write_to(&environment.root().join("other")).unwrap().certificate.display().to_string();
     repo.haul(["remote", "modify", "origin", "ssl_verify", &other]).success();
     repo.haul(["status", "-c"]).failure().stderr_has(&["no trusted connection", &other]);

@@ -222,16 +222,16 @@ fn stage_whose_templates_cannot_be_worked_out_stops_those_who_ask_for_it() {
     );
     let message = "failed to parse 'stages.bad.outs' in 'dvc.yaml': Could not find 'p'";
     assert_eq!(Index::collect(&world.repo()).unwrap_err().to_string(), message);
-    assert_eq!(world.targets(&[]).unwrap_err().to_string(), message);
+    assert_eq!(world.targets(&[]).unwrap_err(), message);
     for targets in [["f.dvc"], ["f"], ["good"], ["dvc.yaml:good"], ["o"]] {
         assert_eq!(world.targets(&targets).unwrap().len(), 1, "{targets:?}");
     }
     for targets in [["bad"], ["dvc.yaml"], ["nope"]] {
-        assert_eq!(world.targets(&targets).unwrap_err().to_string(), message, "{targets:?}");
+        assert_eq!(world.targets(&targets).unwrap_err(), message, "{targets:?}");
     }
     let message = "failed to parse 'stages.group.foreach' in 'dvc.yaml': Could not find 'items'";
     for targets in [["group"], ["group@a"]] {
-        assert_eq!(world.targets(&targets).unwrap_err().to_string(), message, "{targets:?}");
+        assert_eq!(world.targets(&targets).unwrap_err(), message, "{targets:?}");
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) struct CommitFiles<'a> {
 impl CommitFiles<'_> {
     /// Returns what is at a path below the root of the repository.
     pub(super) fn find(&self, path: &str) -> Result<Option<gix::object::tree::Entry<'_>>, gix::Error> {
-        Ok(self.git.find_tree(self.root)?.lookup_entry_by_path(path)?)
+        self.git.find_tree(self.root)?.lookup_entry_by_path(path)
     }
 
     /// Whether the files are as they were when they were read for another commit.
@@ -47,7 +47,7 @@ impl ReadFiles for CommitFiles<'_> {
         };
         let below = posix(below).map_err(io::Error::other)?;
         let entry = self.find(&below).map_err(io::Error::other)?;
-        self.inputs.borrow_mut().push((below, entry.as_ref().map(|entry| entry.object_id())));
+        self.inputs.borrow_mut().push((below, entry.as_ref().map(gix::object::tree::Entry::object_id)));
         let Some(entry) = entry else { return Ok(None) };
         if entry.mode().is_tree() {
             return Ok(Some(FileContent::Directory));

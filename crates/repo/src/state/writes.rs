@@ -103,10 +103,13 @@ fn notes_in(folder: &Path) -> Vec<(PathBuf, String, i64)> {
         .collect()
 }
 
+/// The objects by the path of the file that was written from them.
+type Objects = HashMap<String, (Layout, Oid)>;
+
 /// The files that were written and noted.
 #[derive(Debug, Default)]
 pub struct Writes {
-    notes: Vec<(i64, HashMap<String, (Layout, Oid)>)>,
+    notes: Vec<(i64, Objects)>,
 }
 
 impl Writes {

@@ -57,8 +57,8 @@ impl Cache {
         if is_intact(layout, oid, &path)? {
             // DVC sets the right to execute on an object, for an executable file of the workspace that is a link to it.
             // It is read-only nevertheless; taking the right away would take it from the file.
-            let is_read_only = mode & 0o222 == 0;
-            if !self.is_looking && !(is_read_only && mode & 0o111 != 0) {
+            let is_executable_link = mode & 0o222 == 0 && mode & 0o111 != 0;
+            if !self.is_looking && !is_executable_link {
                 if self.options.durability == Durability::Sync && is_recent(&metadata) {
                     // What was hashed may be in the memory of the system only, and is trusted from now on.
                     fs_err::File::open(&path)

@@ -89,15 +89,12 @@ async fn get_once(
     drop(slot);
     let Ok(_stream) = context.streams.acquire().await else { return Err(interrupted()) };
     let least = if is_ranged { ranges::PART_BYTES + 1 } else { RANGES_FROM_BYTES };
-    let size_bytes = match announced.filter(|size_bytes| *size_bytes >= least) {
-        Some(size_bytes) => {
-            ranges::get(context, layout, oid, &key, size_bytes, download).await?;
-            size_bytes
-        }
-        None => {
-            let _slot = context.slots.acquire().await;
-            stream_to_cache(context, layout, oid, &key, download, expected).await?
-        }
+    let size_bytes = if let Some(size_bytes) = announced.filter(|size_bytes| *size_bytes >= least) {
+        ranges::get(context, layout, oid, &key, size_bytes, download).await?;
+        size_bytes
+    } else {
+        let _slot = context.slots.acquire().await;
+        stream_to_cache(context, layout, oid, &key, download, expected).await?
     };
     context.slots.good();
     Ok(Got::Stored { size_bytes })

@@ -20,20 +20,15 @@ pub(super) fn members(
     definition: &Node,
     context: &Context,
 ) -> Result<Vec<ResolvedStage>, TemplateError> {
-    let (members, template) = match definition.get("matrix") {
-        Some(matrix) => {
-            let members = of_matrix(resolver, name, matrix, context)?;
-            let entries = definition.entries().iter();
-            let body = entries.filter(|entry| entry.key.as_str() != Some("matrix")).cloned().collect();
-            (members, Node { kind: Arc::new(Kind::Mapping(body)), ..definition.clone() })
-        }
-        None => {
-            let foreach = definition.get("foreach").unwrap_or(definition);
-            (
-                of_foreach(resolver, name, foreach, context)?,
-                definition.get("do").unwrap_or(definition).clone(),
-            )
-        }
+    let (members, template) = if let Some(matrix) = definition.get("matrix") {
+        let members = of_matrix(resolver, name, matrix, context)?;
+        let entries = definition.entries().iter();
+        let body = entries.filter(|entry| entry.key.as_str() != Some("matrix")).cloned().collect();
+        (members, Node { kind: Arc::new(Kind::Mapping(body)), ..definition.clone() })
+    } else {
+        let foreach = definition.get("foreach").unwrap_or(definition);
+        let template = definition.get("do").unwrap_or(definition).clone();
+        (of_foreach(resolver, name, foreach, context)?, template)
     };
     let checked = resolver.check_syntax(name, &template);
     let stage = |(key, variables): (String, Variables)| {

@@ -104,8 +104,7 @@ fn equals_sign(text: &str) -> Option<usize> {
     let mut quote = None;
     for (position, character) in text.char_indices() {
         match (quote, character) {
-            (Some(open), _) if character == open => quote = None,
-            (Some(_), _) => {}
+            (Some(open), _) => quote = (character != open).then_some(open),
             (None, '"' | '\'') => quote = Some(character),
             (None, '(' | '[' | '{') => depth += 1,
             (None, ')' | ']' | '}') => depth = depth.saturating_sub(1),
@@ -191,8 +190,8 @@ fn text_length(text: &str) -> usize {
     let mut at = open.len();
     while at < text.len() {
         let rest = &text[at..];
-        if rest.starts_with('\\') {
-            at += 1 + rest[1..].chars().next().map_or(0, char::len_utf8);
+        if let Some(escaped) = rest.strip_prefix('\\') {
+            at += 1 + escaped.chars().next().map_or(0, char::len_utf8);
         } else if rest.starts_with(open) {
             return at + open.len();
         } else if rest.starts_with('\n') && !is_triple {
@@ -302,9 +301,9 @@ impl Reader<'_> {
             let inner = quoted.get(quotes..length.checked_sub(quotes)?)?;
             is_bytes |= prefix.contains('b');
             if prefix.contains('r') {
-                joined.push_str(inner)
+                joined.push_str(inner);
             } else {
-                unescape(inner, &mut joined)?
+                unescape(inner, &mut joined)?;
             }
             self.text = &body[length..];
             self.blanks();
@@ -419,7 +418,7 @@ mod tests {
 
     #[test]
     fn literals_of_module_class_and_init_count() {
-        let text = r##"
+        let text = r#"
 """A docstring
 x = 1
 """
@@ -451,7 +450,7 @@ class Train:
     class Inner:
         X = 0x1F
 END = 1_000
-"##;
+"#;
         let source: Arc<str> = "params.py".into();
         let dict = assignments(text, &source);
         let text = |key: &str| format!("{:?}", dict[key].value);

@@ -160,7 +160,8 @@ pub(crate) fn to_options(dict: &Dict, style: OptionStyle) -> Result<String, Stri
         match value {
             Value::Bool(true) => write!(options, "--{name} "),
             Value::Bool(false) if style.negates_booleans => write!(options, "--no-{name} "),
-            Value::Bool(false) => Ok(()),
+            // An empty dictionary has no members that could be options.
+            Value::Bool(false) | Value::Dict(_) => Ok(()),
             Value::Text(text) => write!(options, "--{name} {} ", quote(text)),
             Value::List(items) => {
                 for (position, item) in items.iter().enumerate() {
@@ -179,8 +180,6 @@ pub(crate) fn to_options(dict: &Dict, style: OptionStyle) -> Result<String, Stri
                 }
                 Ok(())
             }
-            // An empty dictionary has no members that could be options.
-            Value::Dict(_) => Ok(()),
             scalar => write!(options, "--{name} {} ", scalar.to_python()),
         }
         .expect("writing to a string never fails");

@@ -238,7 +238,8 @@ mod tests {
 
     #[test]
     fn endpoints_that_aws_does_not_have_are_refused_by_name() {
-        let set: [(fn(&mut S3Options), &str, &str); 3] = [
+        type Set = fn(&mut S3Options);
+        let set: [(Set, &str, &str); 3] = [
             (|options| options.accelerate.value = true, "cn-north-1", "`use_accelerate_endpoint`"),
             (|options| options.fips.value = true, "cn-north-1", "`use_fips_endpoint`"),
             (|options| options.dualstack.value = true, "us-isof-south-1", "`use_dualstack_endpoint`"),

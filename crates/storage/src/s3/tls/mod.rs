@@ -41,6 +41,7 @@ pub(super) fn client_config(
 }
 
 /// Returns the certificates of the operating system, where they are files; elsewhere it checks certificates itself.
+#[expect(clippy::unnecessary_wraps, reason = "there are none on other systems")]
 #[cfg(all(unix, not(target_vendor = "apple"), not(target_os = "android")))]
 pub(super) fn system_certificates() -> Option<Vec<CertificateDer<'static>>> {
     let loaded = rustls_native_certs::load_native_certs();
