@@ -9,7 +9,7 @@ use haul_storage::progress::NoObserver;
 use haul_storage::testing::{FaultStore, MemoryStore};
 use haul_storage::transfer::{self, CompareReport, Member, ObjectGroup, TransferOptions, TransferReport};
 use haul_storage::{
-    Cache, CacheOptions, Layout, Oid, OidKind, RemoteOdb, RemoteStore, Result, StoreLimits, hash,
+    Cache, CacheOptions, Durability, Layout, Oid, OidKind, RemoteOdb, RemoteStore, Result, StoreLimits, hash,
 };
 
 /// A cache and a remote.
@@ -40,7 +40,9 @@ impl Setup {
 
     pub(crate) fn with(memory: MemoryStore) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let cache = Cache::new(folder.path().join("cache"), CacheOptions::default());
+        // Thousands of runs that wait for the disk would take too long; the cache tests itself that it waits.
+        let options = CacheOptions { durability: Durability::Rename, ..CacheOptions::default() };
+        let cache = Cache::new(folder.path().join("cache"), options);
         let faults = FaultStore::new(Arc::new(memory.clone()));
         let remote = RemoteOdb::new(Arc::new(faults.clone()));
         Self { folder, cache, memory, faults, remote, options: TransferOptions::default() }
