@@ -155,6 +155,10 @@ pub async fn cloud_status(
             });
             report.entries.extend(entries.max_by_key(|entry| entry.state));
         }
+        report.warnings.extend(compared.damaged_in_cache.iter().map(|path| {
+            let path = path.display();
+            format!("the copy in the cache is damaged, not the one on the remote: delete `{path}`, then type `haul fetch`")
+        }));
         let damaged = compared.damaged.into_iter();
         report.damaged.extend(damaged.map(|object| (object.path.into(), object.oid, batch.remote.clone())));
         report.requests += compared.requests;

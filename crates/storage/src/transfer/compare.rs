@@ -6,7 +6,7 @@ use super::context::{Context, blocking};
 use super::plan::Plan;
 use super::{CompareReport, ObjectGroup, ObjectState, TransferOptions};
 use crate::progress::{Event, Observer, Phase};
-use crate::{Cache, Error, ErrorKind, Layout, Oid, Presence, RemoteOdb, Result};
+use crate::{Cache, Error, ErrorKind, Presence, RemoteOdb, Result};
 
 /// Asks cache and remote at the same time for all objects.
 pub(super) async fn run(
@@ -42,16 +42,16 @@ pub(super) async fn run(
             matches!((in_cache[*object], on_remote[*object]), (Some(local), Presence::Present { size_bytes }) if local != size_bytes)
         })
         .collect();
+    let mut damaged_in_cache = Vec::new();
     for object in doubtful {
         let ((layout, oid), cache) = (plan.name(object), cache.clone());
         if !blocking(move || cache.verify(layout, &oid)).await? {
-            let path = cache_path(&context, layout, &oid);
-            tracing::warn!(%path, "the copy in the cache is damaged, not the one on the remote: delete it, then type `haul fetch`");
+            damaged_in_cache.push(context.cache.object_path(layout, &oid));
             in_cache[object] = None;
         }
     }
 
-    let mut report = CompareReport::default();
+    let mut report = CompareReport { damaged_in_cache, ..CompareReport::default() };
     for (object, (local, presence)) in in_cache.into_iter().zip(on_remote).enumerate() {
         let (layout, oid) = plan.name(object);
         let presence = match presence {
@@ -77,8 +77,4 @@ pub(super) async fn run(
     observer.on(Event::Finished { phase: Phase::Querying, n_objects });
     report.requests = remote.requests().since(&before);
     Ok(report)
-}
-
-fn cache_path(context: &Context, layout: Layout, oid: &Oid) -> String {
-    context.cache.object_path(layout, oid).display().to_string()
 }

@@ -1,6 +1,7 @@
 //! What happened.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use crate::{Error, Layout, Oid};
 
@@ -162,6 +163,8 @@ pub struct CompareReport {
     pub differing: HashMap<(Layout, Oid), ObjectState>,
     /// Objects on the remote whose size or entity tag is wrong; they count as not there.
     pub damaged: Vec<MissingObject>,
+    /// Files of the cache that are not what their names say; they count as not there.
+    pub damaged_in_cache: Vec<PathBuf>,
     /// Number of objects in both places.
     pub n_in_sync: u64,
     /// What it cost.
