@@ -348,7 +348,7 @@ fn base_path_of_an_endpoint_stands_before_the_bucket() {
     environment.set("AWS_SECRET_ACCESS_KEY", "secret");
     let repo = environment.repository_at("repo", &format!("{}/gate/s3/", server.endpoint()));
     add_files(&repo);
-    repo.haul(["push"]).failure();
+    repo.haul(["push"]).failure().stderr_has(&["AccessDenied"]);
     let paths: Vec<String> = server.requests().into_iter().map(|request| request.path).collect();
     assert!(!paths.is_empty() && paths.iter().all(|path| path.starts_with("/gate/s3/bucket")), "{paths:?}");
 }

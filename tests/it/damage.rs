@@ -65,7 +65,7 @@ fn pull_with_bodies_swapped_for_ever_fails_and_leaves_nothing() {
     track(&repo, "file", &oid);
     let swapped = FaultAction::ReplaceBody(Bytes::from_static(b"another content"));
     server.inject(Fault::on(Operation::GetObject, swapped));
-    repo.haul(["pull"]).failure();
+    repo.haul(["pull"]).failure().stderr_has(&["file", &oid]);
     assert_eq!(repo.cache_objects(), [""; 0]);
     assert!(!repo.exists("file"));
     server.heal();
@@ -141,7 +141,7 @@ fn push_whose_member_fails_does_not_store_the_directory() {
     let failing = key_of(&md5_of(b"two"));
     let denied = FaultAction::error(403, "AccessDenied");
     server.inject(Fault::on(Operation::PutObject, denied).key_containing(failing));
-    repo.haul(["push"]).failure();
+    repo.haul(["push"]).failure().stderr_has(&["data/b", "AccessDenied"]);
     let keys = server.keys("bucket");
     assert!(!keys.iter().any(|key| is_directory(key)), "{keys:?}");
     server.heal();
@@ -158,7 +158,7 @@ fn directory_with_a_corrupt_member_leaves_the_workspace_as_it_was() {
     server.put("bucket", &key_of(&two), "too");
     let directory = put_directory(&server, &[(&one, "a"), (&two, "b")]);
     track(&repo, "data", &directory);
-    repo.haul(["pull"]).failure();
+    repo.haul(["pull"]).failure().stderr_has(&["data/b", &two]);
     assert!(!repo.exists("data/b"));
     repo.assert_cache_is_sound();
 }

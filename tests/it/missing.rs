@@ -53,7 +53,7 @@ fn command_outside_of_a_repository_fails_with_253() {
     let environment = environment();
     let folder = environment.folder("nothing here");
     for command in ["status", "push", "pull", "checkout"] {
-        folder.haul([command]).failure().code(253);
+        folder.haul([command]).failure().code(253).stderr_has(&["not inside of a DVC repository"]);
     }
 }
 
@@ -156,19 +156,18 @@ fn with_lost_directory<'a>(environment: &'a TestEnvironment, server: &EmbeddedS3
 fn pull_goes_on_without_a_list_of_files_that_is_nowhere() {
     let (server, environment) = served();
     let repo = with_lost_directory(&environment, &server);
-    let output = repo.haul(["pull"]).failure().code(1);
-    assert_eq!(output.stdout, "A       f\n1 file fetched and 1 file added\n");
-    output.stderr_has(&[
+    let output = repo.haul(["pull"]).failure().code(1).stderr_has(&[
         "the list of files of `d`",
         "Checkout failed for following targets:\nd\n",
         "`haul push d`",
     ]);
+    assert_eq!(output.stdout, "A       f\n1 file fetched and 1 file added\n");
     assert_eq!(repo.read("f"), "content");
     repo.remove("f");
     repo.haul(["pull", "--allow-missing"]).success();
     assert_eq!(repo.read("f"), "content");
     repo.remove("f");
-    repo.haul(["checkout"]).failure().code(255);
+    repo.haul(["checkout"]).failure().code(255).stderr_has(&["Checkout failed for following targets:\nd\n"]);
     repo.haul(["checkout", "--allow-missing"]).success();
     assert_eq!(repo.read("f"), "content");
 }
@@ -178,12 +177,11 @@ fn nothing_is_said_to_be_in_sync_before_an_error() {
     let (server, environment) = served();
     let repo = with_lost_directory(&environment, &server);
     repo.haul(["fetch", "f"]).success();
-    let output = repo.haul(["status", "-c"]).failure().code(1);
+    let why = ["the list of files of `d`", "`haul add d`"];
+    let output = repo.haul(["status", "-c"]).failure().code(1).stderr_has(&why);
     assert_eq!(output.stdout, "");
-    output.stderr_has(&["the list of files of `d`", "`haul add d`"]);
-    for line in repo.haul(["status", "-c", "--json"]).failure().stdout.lines() {
-        assert_ne!(line, "{}");
-    }
+    let output = repo.haul(["status", "-c", "--json"]).failure().code(1).stderr_has(&why);
+    assert!(output.stdout.lines().all(|line| line != "{}"), "{output}");
 }
 
 #[test]
@@ -198,7 +196,7 @@ fn checkout_of_what_the_workspace_has_needs_no_cache() {
     assert_eq!(repo.haul(["checkout"]).success().stdout, "");
     repo.haul(["checkout", "d/a"]).success();
     repo.write("d/a", "edited");
-    repo.haul(["checkout"]).failure().code(255);
+    repo.haul(["checkout"]).failure().code(255).stderr_has(&["Checkout failed for following targets:\nd\n"]);
     assert_eq!(repo.read("d/a"), "edited");
 }
 

@@ -124,9 +124,9 @@ fn error_about_a_fifo_says_what_to_do() {
         output.stderr_has(&["data/pipe", "hint", "pipe", ".dvcignore"]);
     }
     // Nothing is said to be fine before the error.
-    let status = repo.haul(["status"]).failure();
+    let status = repo.haul(["status"]).failure().stderr_has(&["data/pipe"]);
     assert_eq!(status.stdout, "");
-    let json = repo.haul(["status", "--json"]).failure();
+    let json = repo.haul(["status", "--json"]).failure().stderr_has(&["data/pipe"]);
     assert_ne!(json.stdout.lines().next(), Some("{}"));
     repo.write(".dvcignore", "pipe\n");
     repo.haul(["status"]).success().stdout_has(&["up to date"]);

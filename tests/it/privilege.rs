@@ -80,7 +80,7 @@ fn without_the_right_to_list_objects_are_asked_for_one_by_one() {
         server.take_requests();
         repo.haul(["push"]).success();
         // What is not used cannot be found without a listing, so nothing is deleted.
-        repo.haul(["gc", "-w", "-c", "-f"]).failure();
+        repo.haul(["gc", "-w", "-c", "-f"]).failure().stderr_has(&["s3:ListBucket"]);
         assert_eq!(server.count(Operation::DeleteObjects), 0);
         assert_eq!(server.keys("bucket").len(), 13);
     });

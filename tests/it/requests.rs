@@ -182,7 +182,7 @@ fn push_of_what_was_not_committed_puts_nothing() {
     repo.remove("data.dvc");
     repo.write("more", "more");
     repo.haul(["add", "--no-commit", "more"]).success();
-    repo.haul(["push"]).failure();
+    repo.haul(["push"]).failure().stderr_has(&["more", "cache"]);
     assert_eq!(calls(&world.server), [format!("{} -> 404", each("HeadObject", &[md5_of(b"more")])[0])]);
 }
 
@@ -237,7 +237,7 @@ fn missing_objects_are_asked_for_once() {
     let world = World::pushed();
     let missing = key_of(&world.oids[2]);
     world.server.remove("bucket", &missing);
-    world.clone().haul(["fetch"]).failure();
+    world.clone().haul(["fetch"]).failure().stderr_has(&["data/2", &world.oids[2]]);
     let mut expected = each("GetObject", &world.oids);
     for call in &mut expected {
         if missing.ends_with(call.split(' ').nth(1).unwrap()) {

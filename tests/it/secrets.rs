@@ -112,8 +112,8 @@ fn secrets_are_not_printed_when_the_server_refuses_or_breaks() {
         RawReply::new(403, &[("content-type", "application/xml")], body)
     });
     let repo = with_file(&environment, &server.endpoint());
-    repo.haul(["push", "-vv"]).failure();
-    repo.haul(["push", "-vv", "--json"]).failure();
+    repo.haul(["push", "-vv"]).failure().stderr_has(&["AccessDenied"]);
+    repo.haul(["push", "-vv", "--json"]).failure().stderr_has(&["AccessDenied"]);
 }
 
 #[test]
@@ -249,6 +249,6 @@ fn password_in_an_endpoint_of_the_environment_is_shown_by_no_command() {
         repo.write("file", "content");
         repo.haul(["add", "file"]).success();
         show_urls(&repo);
-        repo.haul(["push"]).failure();
+        repo.haul(["push"]).failure().stderr_has(&["127.0.0.1:9"]);
     }
 }

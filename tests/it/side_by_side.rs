@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use haul_tests::dataset::DataSet;
 use haul_tests::embedded::{Fault, FaultAction, Operation};
+use haul_tests::objects::md5_of;
 
 use crate::{served, with_file};
 
@@ -60,7 +61,7 @@ fn cache_that_was_damaged_on_disk_is_not_pushed() {
     let path = repo.join(".dvc/cache").join(object);
     fs_err::remove_file(&path).unwrap();
     fs_err::write(&path, "the wrong content").unwrap();
-    repo.haul(["push"]).failure();
+    repo.haul(["push"]).failure().stderr_has(&["file", &md5_of(b"the right content")]);
     assert!(server.keys("bucket").is_empty(), "a damaged object went to the remote");
 }
 

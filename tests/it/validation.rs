@@ -103,7 +103,7 @@ fn contradictions_are_refused_with_both_places_and_either_repair_works() {
         // Written by hand, it is found when it is read.
         repo.write(".dvc/config.local", format!("['remote \"origin\"']\n    {second} = {value}\n"));
         is_refused_for_uploads(&repo, &server, &texts);
-        let commands = repairs(&repo.haul(["push"]).failure().stderr);
+        let commands = repairs(&repo.haul(["push"]).failure().stderr_has(&texts).stderr);
         assert_eq!(commands.len(), 2, "{first:?} {second}");
         for command in commands {
             let (config, local) = (repo.read(".dvc/config"), repo.read(".dvc/config.local"));

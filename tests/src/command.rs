@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 pub use rustix::process::Signal;
 use rustix::process::{Pid, kill_process};
 
+use crate::failure::FailedCommand;
+
 /// A command that has been started. Dropping it kills it.
 #[derive(Debug)]
 pub struct RunningCommand {
@@ -210,15 +212,11 @@ impl CommandOutput {
     /// # Panics
     /// When it did not.
     #[track_caller]
-    #[expect(
-        clippy::return_self_not_must_use,
-        reason = "the assertion is the point; the value is for the next one"
-    )]
-    pub fn failure(self) -> Self {
+    pub fn failure(self) -> FailedCommand {
         assert!(self.status.code().is_some_and(|code| code != 0), "{} should fail\n{self}", self.line);
         assert!(!self.stderr.contains("panicked"), "{} panicked\n{self}", self.line);
         assert!(!self.stderr.trim().is_empty(), "{} failed without a word\n{self}", self.line);
-        self
+        FailedCommand(self)
     }
 
     /// Fails unless stderr holds all these texts.

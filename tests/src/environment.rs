@@ -348,7 +348,8 @@ impl Folder<'_> {
         Tree::read(&self.join(".dvc/cache")).entries.into_keys().filter(|path| is_temporary(path)).collect()
     }
 
-    /// Fails unless each object in the cache has the MD5 that its name says. Temp files do not count.
+    /// Fails unless each object in the cache has the MD5 that its name says, and the mode 0444 that says that this was
+    /// checked. Temp files do not count.
     ///
     /// # Panics
     /// When one has not.
@@ -359,13 +360,20 @@ impl Folder<'_> {
             return;
         }
         for (path, entry) in Tree::read(&objects).entries {
-            let crate::tree::Entry::File(_, md5) = entry else { continue };
             if is_temporary(&path) {
                 continue;
             }
-            let name: String = path.display().to_string().replace('/', "");
+            let shown = path.display();
+            let crate::tree::Entry::File(_, md5) = entry else {
+                assert!(entry == crate::tree::Entry::Folder, "{shown} is no object: {entry:?}");
+                continue;
+            };
+            let name: String = shown.to_string().replace('/', "");
             let name = name.strip_suffix(".dir").unwrap_or(&name);
-            assert_eq!(name, hex::encode(md5), "{} is not what its name says", path.display());
+            assert_eq!(name, hex::encode(md5), "{shown} is not what its name says");
+            let metadata = fs_err::symlink_metadata(objects.join(&path)).expect("it was there just now");
+            let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o7777;
+            assert_eq!(mode, 0o444, "{shown} has the mode {mode:o}");
         }
     }
 }

@@ -28,6 +28,7 @@ pub mod dataset;
 pub mod delay;
 pub mod embedded;
 pub mod environment;
+pub mod failure;
 pub mod fault_proxy;
 pub mod git;
 #[cfg(target_os = "linux")]

@@ -58,14 +58,17 @@ pub(crate) fn run(project: &Project, options: &flags::Integration) -> Result<()>
     println!("integration: {list}");
     guards.push(shell.push_env("HAUL_TEST_SERVERS", &list));
     guards.push(shell.push_env("REQUIRE_INTEGRATION", "1"));
+    // The tests of `oracle` ask DVC itself.
+    guards.push(shell.push_env("HAUL_DVC", tools::Venv::clients(project)?.program("dvc")));
     // What a server cannot do fails as it should: whole traces of that would hide the rest.
     guards.push(shell.push_env("RUST_BACKTRACE", "0"));
     let lines = project.scratch_dir("integration")?.join("results.jsonl");
     guards.push(shell.push_env("HAUL_MATRIX", &lines));
-    let filter = options.filter.as_deref().unwrap_or("integration::");
-    let outcome = cmd!(shell, "cargo test --package haul-tests --test it --locked -- {filter} --nocapture")
-        .run()
-        .with_context(|| format!("the integration tests failed on {list}"));
+    let filters = options.filter.as_deref().map_or(vec!["integration::", "oracle::"], |filter| vec![filter]);
+    let outcome =
+        cmd!(shell, "cargo test --package haul-tests --test it --locked -- {filters...} --nocapture")
+            .run()
+            .with_context(|| format!("the integration tests failed on {list}"));
     let results = std::fs::read_to_string(&lines).unwrap_or_default();
     let matrix = Matrix::of_lines(&results, &servers, options.filter.is_none() && outcome.is_ok())?;
     println!("\n{}", matrix.to_text());

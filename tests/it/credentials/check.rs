@@ -143,7 +143,7 @@ fn check_without_anybody_there_says_so_and_asks_no_more() {
     repo.haul(["init", "--no-scm"]).success();
     repo.haul(["remote", "add", "-d", "origin", "s3://bucket/store"]).success();
     repo.haul(["remote", "modify", "origin", "endpointurl", &gone]).success();
-    let output = repo.haul(["remote", "check", "--json"]).failure();
+    let output = repo.haul(["remote", "check", "--json"]).failure().stdout_has(&["is_reachable"]);
     let json: serde_json::Value = serde_json::from_str(output.stdout.lines().next().unwrap()).unwrap();
     assert_eq!(json["is_reachable"], false);
 }

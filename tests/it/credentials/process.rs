@@ -67,7 +67,7 @@ fn process_that_breaks_ends_the_command_with_the_reason() {
         let output = repo.haul(["push", "-vv"]).failure();
         let output = output.stderr_has(&["credential process", "aws/config:2 [default]"]);
         output.stderr_has(words);
-        repo.haul(["push", "--json"]).failure();
+        repo.haul(["push", "--json"]).failure().stderr_has(words);
         assert!(server.requests().is_empty(), "{behaviour}: nothing is asked without keys");
         // Each command asks once, however many objects wait for the keys.
         assert_eq!(n_runs(&world), 2, "{behaviour}");

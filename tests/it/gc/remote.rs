@@ -75,7 +75,7 @@ fn nothing_is_deleted_when_a_listing_breaks_off() {
     }
     let n_keys = server.keys(BUCKET).len();
     server.inject(Fault::on(Operation::ListObjectsV2, FaultAction::error(403, "AccessDenied")).after(2));
-    repo.haul(["gc", "-w", "-c", "-f"]).failure();
+    repo.haul(["gc", "-w", "-c", "-f"]).failure().stderr_has(&["AccessDenied"]);
     server.heal();
     assert_eq!(server.count(Operation::DeleteObjects), 0);
     assert_eq!(server.keys(BUCKET).len(), n_keys);

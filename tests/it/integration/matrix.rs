@@ -185,11 +185,11 @@ fn authority_of_the_aws_settings_is_trusted() {
             repo.haul(["remote", "modify", "--unset", "origin", "ssl_verify"]).success();
             repo.write("file", "content");
             repo.haul(["add", "file"]).success();
-            repo.haul(["push"]).failure();
+            repo.haul(["push"]).failure().stderr_has(&["certificate"]);
             aws.write("config", format!("[default]\nca_bundle = {bundle}\n"));
             repo.haul(["push"]).success();
             aws.write("config", "");
-            repo.haul(["status", "-c"]).failure();
+            repo.haul(["status", "-c"]).failure().stderr_has(&["certificate"]);
         }
         ground.environment.set("AWS_CA_BUNDLE", &bundle);
         ground.environment.folder("repo").haul(["status", "-c"]).success().stdout_has(&["in sync"]);

@@ -160,7 +160,7 @@ fn without_the_right_to_list_objects_are_asked_for_one_by_one() {
     on_every_server_with(&BLIND, |ground, bucket, repo| {
         round_trip(repo);
         change(repo);
-        repo.haul(["gc", "-w", "-c", "-f"]).failure();
+        repo.haul(["gc", "-w", "-c", "-f"]).failure().stderr_has(&["s3:ListBucket"]);
         assert_eq!(n_keys(ground, bucket), 12);
     });
 }
@@ -187,7 +187,7 @@ fn the_right_to_old_versions_is_enough_for_a_versioned_remote() {
         repo.haul(["pull"]).success();
         assert_eq!(repo.read("file"), "new content");
         // Where versions may not be listed, or not deleted, nothing goes.
-        repo.haul(["gc", "-w", "-c", "-f"]).failure();
+        repo.haul(["gc", "-w", "-c", "-f"]).failure().stderr_has(&["s3:ListBucketVersions"]);
         repo.haul(["push"]).success().stdout_has(&["up to date"]);
     });
 }

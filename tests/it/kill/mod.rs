@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use haul_tests::dataset::{DataSet, Random};
-use haul_tests::embedded::EmbeddedS3;
+use haul_tests::embedded::{EmbeddedS3, Fault, FaultAction, Operation};
 use haul_tests::objects::{is_directory, key_of};
 use haul_tests::tree::Tree;
 use haul_tests::{Folder, TestEnvironment};
@@ -191,14 +191,13 @@ fn kill_of_push_leaves_no_directory_without_its_members() {
     source.haul(["add", "data"]).success();
     let n_objects = source.cache_objects().len();
     let prepare = |_| {
-        for key in stage.server.keys("bucket") {
-            stage.server.remove("bucket", &key);
-        }
+        empty(&stage.server);
         source.clone()
     };
     survives(12, &["push"], prepare, |_| assert_eq!(stage.server.keys("bucket").len(), n_objects));
 }
 
+/// At each of several uploads, the first, the last and some between, the program is killed while it waits for the reply.
 #[test]
 fn killed_push_never_shows_a_directory_before_its_members() {
     let stage = stage();
@@ -206,15 +205,36 @@ fn killed_push_never_shows_a_directory_before_its_members() {
     data_set().write_to(&source.join("data"));
     source.haul(["add", "data"]).success();
     let n_objects = source.cache_objects().len();
-    let mut random = Random(13);
-    for _ in 0..ROUNDS {
-        let running = source.start(["push"]);
-        std::thread::sleep(Duration::from_millis(random.below(400)));
+    for n_stored in [0, 1, n_objects / 3, n_objects / 2, n_objects - 2, n_objects - 1] {
+        empty(&stage.server);
+        stage.server.take_requests();
+        stage.server.inject(Fault::on(Operation::PutObject, FaultAction::Silence).after(n_stored));
+        let running = source.start(["push", "--jobs", "4"]);
+        let end = Instant::now() + Duration::from_mins(1);
+        let is_there = || {
+            stage.server.count(Operation::PutObject) > n_stored
+                && stage.server.keys("bucket").len() >= n_stored
+        };
+        while !is_there() && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         running.kill();
+        stage.server.heal();
         let keys = stage.server.keys("bucket");
+        assert!(keys.len() >= n_stored, "{n_stored}: it was killed too early");
         if keys.iter().any(|key| is_directory(key)) {
             assert_eq!(keys.len(), n_objects, "the directory is there, but not all of its members");
+        } else {
+            assert!(keys.len() < n_objects, "{n_stored}: it was killed too late");
         }
+    }
+    source.haul(["push"]).success();
+    assert_eq!(stage.server.keys("bucket").len(), n_objects);
+}
+
+fn empty(server: &EmbeddedS3) {
+    for key in server.keys("bucket") {
+        server.remove("bucket", &key);
     }
 }
 
@@ -279,7 +299,6 @@ fn kill_of_config_edits_leaves_a_whole_file() {
 
 #[test]
 fn upload_in_parts_that_was_killed_is_taken_up_again() {
-    use haul_tests::embedded::{Fault, FaultAction, Operation};
     let stage = stage();
     stage
         .environment
