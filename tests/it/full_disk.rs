@@ -235,11 +235,10 @@ fn metafiles_and_config_on_a_full_disk_stay_as_they_are() {
     fs_err::write(repo.join("file"), "two").expect("it can be written");
     disk.fill();
     let output = repo.haul(["remote", "modify", "origin", "region", "eu-west-1"]).failure();
-    assert_is_one_error(&output, FULL);
-    output.stderr_has(&[HINT]);
+    assert_is_one_error(&output.stderr_has(&[HINT]), FULL);
     assert_eq!(repo.read(".dvc/config"), config);
     let output = repo.haul(["add", "file"]).failure();
-    assert_is_one_error(&output, FULL);
+    assert_is_one_error(&output.stderr_has(&[FULL]), FULL);
     assert_eq!((repo.read("file.dvc"), repo.read("file")), (metafile, String::from("two")));
     assert_no_temporary_files(&repo);
     // What makes room works.

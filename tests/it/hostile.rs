@@ -74,8 +74,8 @@ fn manifest_that_names_a_path_twice_or_as_file_and_folder_is_refused() {
 
 #[test]
 fn manifest_with_names_and_paths_that_no_file_system_takes_is_refused() {
-    manifest_is_refused(&[&format!("{}/planted", "n".repeat(256))]);
-    manifest_is_refused(&[&format!("{}planted", "d/".repeat(2045))]);
+    manifest_is_refused(&[&format!("{}/planted", "n".repeat(256))], "has a component of more than 255 bytes");
+    manifest_is_refused(&[&format!("{}planted", "d/".repeat(2045))], "is longer than any path can be");
 }
 
 /// Memory is bounded by the size of a manifest: many folders in one path cost no more than the path.

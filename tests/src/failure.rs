@@ -41,6 +41,21 @@ impl FailedCommand {
         self.0.stderr_has(texts)
     }
 
+    /// Fails unless stdout and stderr together hold all these texts, of which there is at least one: `remote check` says
+    /// on stdout what other commands say on stderr.
+    ///
+    /// # Panics
+    /// When they do not.
+    #[track_caller]
+    pub fn says(self, texts: &[&str]) -> CommandOutput {
+        assert!(texts.iter().any(|text| !text.is_empty()), "name a word of the failure");
+        let both = format!("{}{}", self.0.stdout, self.0.stderr);
+        for text in texts {
+            assert!(both.contains(text), "{text:?} is not said\n{}", self.0);
+        }
+        self.0
+    }
+
     /// Fails unless stdout holds all these texts, of which there is at least one: what failed is said there by
     /// `status -c` and under `--json`.
     ///

@@ -42,6 +42,7 @@ pub mod tree;
 
 pub use command::CommandOutput;
 pub use environment::{Folder, TestEnvironment};
+pub use failure::FailedCommand;
 
 /// Returns `length` random letters and digits, for keys and names of one test run.
 pub fn random_text(length: usize) -> String {

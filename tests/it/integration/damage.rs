@@ -155,7 +155,7 @@ fn server_that_answers_with_pages_is_an_error_on_every_command() {
             behind.clone.remove(".dvc/cache");
             // Nothing is there that a command could leave the server out for.
             behind.proxy.inject(Meddling::everywhere(act));
-            behind.clone.haul(["fetch"]).failure();
+            behind.clone.haul(["fetch"]).failure().stderr_has(&["s3://"]);
             behind.proxy.heal();
         }
     });
