@@ -240,8 +240,8 @@ fn check_keys(credentials: &Credentials, from: &str) -> std::result::Result<(), 
             "starts with a blank"
         } else if key.ends_with(is_odd) {
             "ends with a blank"
-        } else if key.contains(is_odd) {
-            "holds a blank or a line break"
+        } else if key.contains(char::is_control) {
+            "holds a line break or another control character"
         } else {
             continue;
         };
