@@ -224,7 +224,7 @@ fn note(
 
 /// Refuses keys that hold what no key holds: most often the line break at the end of a secret of a CI system.
 ///
-/// Deviation: botocore signs with them, and the server says that the signature is wrong.
+/// Deviation: botocore signs with a key that ends with a line break, and the server says that the signature is wrong.
 fn check_keys(credentials: &Credentials, from: &str) -> std::result::Result<(), Stop> {
     let parts = [
         ("access key id", Some(credentials.access_key_id.as_str())),

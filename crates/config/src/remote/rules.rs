@@ -139,7 +139,7 @@ pub(crate) fn check(options: &Options<'_>) -> Vec<Error> {
         let hint = format!("type `haul remote modify {} url s3://<bucket>/<path>`", options.name);
         errors.push(options.malformed("url", &problem, hint));
     }
-    // Deviation: DVC sends such paths as they are; most HTTP clients, haul's and many proxies among them, resolve them
+    // Deviation: DVC sends prefixes with `.` or `..` segments as they are. HTTP clients and proxies resolve the segments
     // like a file system, so that a request would reach another object than its signature names.
     if prefix.split('/').any(|segment| segment == "." || segment == "..") {
         let hint = format!(

@@ -4,7 +4,7 @@
 //! Those of a clone that is gone, as after a cancelled job of a CI, stay there unseen, and are paid for. They go by age
 //! alone, because nobody can tell which of them are still being sent; what is not the key of an object is none of ours.
 //!
-//! Deviation: DVC knows nothing of unfinished uploads.
+//! Deviation: DVC leaves unfinished uploads in the bucket, where they cost storage and no listing of objects shows them.
 
 use std::time::SystemTime;
 

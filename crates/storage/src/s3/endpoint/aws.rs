@@ -23,7 +23,8 @@ pub(super) struct AwsEndpoint {
 /// Deviation: without a region, and in us-east-1, botocore asks `s3.amazonaws.com`; here it is `s3.us-east-1.amazonaws.com`,
 /// which says in its reply where a bucket of another region is.
 pub(super) fn endpoint(options: &S3Options, region: &str) -> Result<Endpoint> {
-    // Deviation: botocore asks hosts such as `s3.EU-WEST-1.amazonaws.com`, which no signature fits.
+    // Deviation: botocore takes a region with capital letters, and asks a host like `s3.EU-WEST-1.amazonaws.com`, which no
+    // signature fits.
     if region.bytes().any(|byte| byte.is_ascii_uppercase()) {
         let hint = format!(
             "type `haul remote modify {} region {}`",
