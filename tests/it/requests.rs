@@ -367,7 +367,9 @@ fn gc_lists_each_layout_once_and_deletes_in_bulk() {
     let world = World::pushed();
     let (server, repo) = (&world.server, world.repo());
     repo.haul(["gc", "-w", "-c", "-f"]).success();
-    assert_eq!(counts(server), BTreeMap::from([(Operation::ListObjectsV2, 2)]));
+    // Unfinished uploads are looked for below the prefix, and as MinIO needs it, without one.
+    let looks = [(Operation::ListObjectsV2, 2), (Operation::ListMultipartUploads, 2)];
+    assert_eq!(counts(server), BTreeMap::from(looks));
     repo.remove("data/0");
     repo.haul(["add", "data"]).success();
     repo.haul(["push"]).success();
@@ -376,10 +378,9 @@ fn gc_lists_each_layout_once_and_deletes_in_bulk() {
     assert_eq!(counts(server), BTreeMap::new(), "the cache needs no remote");
     repo.haul(["gc", "-w", "-c", "-f"]).success();
     // The list of the old directory first, its file when it is gone.
-    assert_eq!(
-        counts(server),
-        BTreeMap::from([(Operation::ListObjectsV2, 2), (Operation::DeleteObjects, 2)])
-    );
+    let mut expected = BTreeMap::from(looks);
+    expected.insert(Operation::DeleteObjects, 2);
+    assert_eq!(counts(server), expected);
 }
 
 #[test]
@@ -393,7 +394,8 @@ fn gc_of_many_objects_deletes_a_thousand_with_each_request() {
     repo.haul(["gc", "-w", "-c", "-f"]).success().stdout_has(&["Removed 3000 objects from remote."]);
     let counts = counts(&server);
     assert_eq!(counts[&Operation::DeleteObjects], 3);
-    assert_eq!(counts.len(), 2, "{counts:?}");
+    assert_eq!(counts[&Operation::ListMultipartUploads], 2);
+    assert_eq!(counts.len(), 3, "{counts:?}");
     // One page tells that there is more, then each first digit from there on is listed for itself; and one page for the
     // legacy layout, which ends where `files/` begins.
     assert!(counts[&Operation::ListObjectsV2] <= 1 + 12 + 1, "{counts:?}");

@@ -307,5 +307,5 @@ fn stage_whose_folder_is_a_template_has_its_keys_there() {
     repo.write("sub/out.txt", "abc");
     repo.haul(["commit", "-f", "build"]).success();
     repo.haul(["push"]).success().stdout_has(&["1 file pushed"]);
-    assert_eq!(server.keys("bucket"), ["sub/out.txt"]);
+    assert_eq!(server.keys("bucket"), ["store/sub/out.txt"]);
 }
