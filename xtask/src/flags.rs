@@ -63,6 +63,15 @@ xflags::xflags! {
             /// The binary to compare with dvc (default: built from this checkout).
             optional --haul haul: PathBuf
         }
+        /// Run random inputs through the parsers, guided by the code they reach.
+        cmd fuzz {
+            /// Seconds for each target (default 60); as many targets at once as there are cores.
+            optional --seconds seconds: u64
+            /// Comma-separated targets (default all): the folders of fuzz/corpus.
+            optional --targets targets: String
+            /// Take over into fuzz/corpus what reached code that nothing there reaches.
+            optional --grow
+        }
         /// Measure haul beside dvc, s5cmd, rclone, curl and cp on MinIO, as a Markdown table.
         cmd bench {
             /// Comma-separated work items (default all).

@@ -15,6 +15,7 @@ mod check;
 mod dataset;
 mod demo;
 mod flags;
+mod fuzz;
 mod generate;
 mod integration;
 mod kills;
@@ -39,6 +40,7 @@ fn main() -> Result<()> {
         flags::XtaskCmd::Kills(options) => kills::run(&project, &options),
         flags::XtaskCmd::Generate(options) => generate::run(&project, &options),
         flags::XtaskCmd::Parity(options) => parity::run(&project, &options),
+        flags::XtaskCmd::Fuzz(options) => fuzz::run(&project, &options),
         flags::XtaskCmd::Bench(options) => bench::run(&project, &options),
         flags::XtaskCmd::Powercut(options) => powercut::run(&project, &options),
         flags::XtaskCmd::Tools(options) => tools::run(&project, &options),

@@ -46,6 +46,8 @@ mod chain;
 mod clock;
 mod credentials;
 mod error;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod http;
 mod identity;
 mod partition;

@@ -175,6 +175,16 @@ pub enum Error {
         /// The option or section.
         key: String,
     },
+    /// An edit would leave a file that can't be read any more: a section and an option of one name side by side.
+    #[error("the edited configuration file could not be read: {message}")]
+    NotReadable {
+        /// The file.
+        path: PathBuf,
+        /// The line of the edited file that would be wrong, counted from 1.
+        line: usize,
+        /// What would be wrong with it, in DVC's words.
+        message: String,
+    },
     /// A file can't be read or written.
     #[error("failed to {action} configuration file `{}`", path.display())]
     Io {
@@ -244,6 +254,10 @@ impl Error {
             Self::Unquotable { .. } => {
                 Some("quotes of both kinds, and characters that end a line, can't stand there".to_owned())
             }
+            Self::NotReadable { path, .. } => Some(format!(
+                "nothing was written; a section and an option cannot have one name: look into `{}`",
+                path.display()
+            )),
             Self::InUseAbove { name, origin, .. } => {
                 let flag = level_flag(origin);
                 Some(format!("first type `haul remote remove{flag} {name}`"))

@@ -35,6 +35,8 @@ pub mod atomic;
 mod env;
 mod error;
 mod exhausted;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod ini;
 mod key;
 pub mod keys;

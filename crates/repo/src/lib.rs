@@ -20,6 +20,8 @@
 mod atomic;
 pub mod checkout;
 mod error;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod git;
 mod identity;
 pub mod ignore;

@@ -64,6 +64,8 @@ pub use oid::{InvalidOid, Md5Digest, Oid, OidKind};
 pub use open::{S3Connection, connect_s3, open_remote, open_remote_with, open_versioned_remote};
 pub use probe::{WriteProbe, probe_listing, probe_reading, probe_writing};
 pub use remote::{Presence, RemoteObject, RemoteOdb, Removal};
+#[cfg(feature = "fuzzing")]
+pub use s3::fuzzing;
 pub use store::{
     Body, Download, ListFrom, ListPage, ObjectInfo, OpenUpload, RemoteStore, StoreLimits, TroubleListener,
     Uploaded, UploadedPart,

@@ -8,10 +8,12 @@
 //! write FILE TEXT           TEXT with \n, \t, \xNN, \\ escapes; no newline is added
 //! fill FILE SIZE            SIZE bytes of noise
 //! sh COMMAND                a shell command in the repository
-//! dvc ARGUMENTS             the tool: exit codes must be equal
-//! dvc= ARGUMENTS            … and standard output
-//! dvc~ ARGUMENTS            … and the words of standard output (DVC expands tabs and wraps lines at 80 columns)
-//! dvc! ARGUMENTS            … and standard output and the words of the first error, which both must have
+//! dvc ARGUMENTS             the tool: both must exit with 0
+//! dvc= ARGUMENTS            … with the same standard output
+//! dvc~ ARGUMENTS            … with the same words on standard output (DVC expands tabs and wraps lines at 80 columns)
+//! dvc! ARGUMENTS            both must fail with the same code and the same words in the first error
+//! dvc[1] ARGUMENTS          both must exit with 1; the words of the error differ
+//! dvc? ARGUMENTS            the exit codes must be equal, whatever they are
 //! dvc[0,1] ARGUMENTS        a deviation: DVC exits with 0, haul with 1
 //! dvc[fails,0] ARGUMENTS    … where the code DVC fails with depends on the server
 //! swap                      commit, clone, and go on in the clone with the other tool
@@ -48,10 +50,11 @@ pub(super) enum Action {
 /// What must be equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Expect {
+    Success,
+    SuccessAndOutput,
+    SuccessAndWords,
+    SameError,
     SameCode,
-    SameCodeAndOutput,
-    SameCodeAndWords,
-    SameCodeAndError,
     /// A deviation: exit code of DVC (`None`: any that is not 0), exit code of haul.
     Codes(Option<i32>, i32),
 }
@@ -158,15 +161,15 @@ impl Action {
                 let (path, size) = rest.rsplit_once(' ').context("fill FILE SIZE")?;
                 Self::Fill { path: path.to_owned(), size: size.parse()? }
             }
-            "dvc" => Self::Tool { arguments: rest.to_owned(), expect: Expect::SameCode },
-            "dvc=" => Self::Tool { arguments: rest.to_owned(), expect: Expect::SameCodeAndOutput },
-            "dvc!" => Self::Tool { arguments: rest.to_owned(), expect: Expect::SameCodeAndError },
-            "dvc~" => Self::Tool { arguments: rest.to_owned(), expect: Expect::SameCodeAndWords },
+            "dvc" => Self::Tool { arguments: rest.to_owned(), expect: Expect::Success },
+            "dvc=" => Self::Tool { arguments: rest.to_owned(), expect: Expect::SuccessAndOutput },
+            "dvc~" => Self::Tool { arguments: rest.to_owned(), expect: Expect::SuccessAndWords },
+            "dvc!" => Self::Tool { arguments: rest.to_owned(), expect: Expect::SameError },
+            "dvc?" => Self::Tool { arguments: rest.to_owned(), expect: Expect::SameCode },
             _ => {
                 let codes = verb.strip_prefix("dvc[").and_then(|codes| codes.strip_suffix(']'));
-                let (dvc, haul) = codes
-                    .and_then(|codes| codes.split_once(','))
-                    .with_context(|| format!("unknown step `{verb}`"))?;
+                let codes = codes.with_context(|| format!("unknown step `{verb}`"))?;
+                let (dvc, haul) = codes.split_once(',').unwrap_or((codes, codes));
                 let dvc = if dvc == "fails" { None } else { Some(dvc.parse()?) };
                 Self::Tool { arguments: rest.to_owned(), expect: Expect::Codes(dvc, haul.parse()?) }
             }
@@ -181,7 +184,9 @@ impl Step {
         let codes = (dvc.code, haul.code);
         let fits = match *expect {
             Expect::Codes(dvc, haul) => codes.1 == haul && dvc.map_or(codes.0 != 0, |dvc| codes.0 == dvc),
-            _ => codes.0 == codes.1,
+            Expect::Success | Expect::SuccessAndOutput | Expect::SuccessAndWords => codes == (0, 0),
+            Expect::SameError => codes.0 == codes.1 && codes.0 != 0,
+            Expect::SameCode => codes.0 == codes.1,
         };
         if !fits {
             bail!(
@@ -195,14 +200,14 @@ impl Step {
             );
         }
         let is_same_output = match *expect {
-            Expect::SameCodeAndOutput => dvc.stdout == haul.stdout,
-            Expect::SameCodeAndWords => dvc.stdout.split_whitespace().eq(haul.stdout.split_whitespace()),
-            Expect::SameCodeAndError => dvc
+            Expect::SuccessAndOutput => dvc.stdout == haul.stdout,
+            Expect::SuccessAndWords => dvc.stdout.split_whitespace().eq(haul.stdout.split_whitespace()),
+            Expect::SameError => dvc
                 .first_error()
                 .is_some_and(|of_dvc| haul.first_error().is_some_and(|error| error == of_dvc)),
-            Expect::SameCode | Expect::Codes(..) => true,
+            Expect::Success | Expect::SameCode | Expect::Codes(..) => true,
         };
-        if *expect == Expect::SameCodeAndError && !is_same_output {
+        if *expect == Expect::SameError && !is_same_output {
             bail!(
                 "the error differs\n--- dvc\n{}{}\n--- haul\n{}{}",
                 dvc.stdout,

@@ -31,6 +31,11 @@ const LAYERS: &[(&str, &[&str], &str)] = &[
         &["haul", "haul-config", "haul-auth", "haul-storage", "haul-repo"],
         "tests may use all of it",
     ),
+    (
+        "haul-fuzz",
+        &["haul-config", "haul-auth", "haul-storage", "haul-repo"],
+        "fuzz targets are the libraries' own",
+    ),
 ];
 
 /// Crates that only some packages may depend on directly.

@@ -3,7 +3,7 @@
 //! Source: <https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html>; where that is vague, botocore's
 //! reading of it.
 
-mod ini;
+pub(crate) mod ini;
 mod path;
 
 use std::collections::BTreeMap;

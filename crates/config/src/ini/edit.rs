@@ -3,7 +3,7 @@
 use super::grammar;
 use super::lines::{content, is_space, split};
 use super::quote::{quote_name, quote_value};
-use super::{Document, Item, Kind, Outline, Value};
+use super::{Document, Item, Kind, Outline, ParseError, Value};
 use crate::SectionName;
 
 /// DVC's indentation, for sections that have none of their own yet.
@@ -133,6 +133,15 @@ impl Document {
         if self.items.is_empty() {
             self.items.push(Item { text: "\n".to_owned(), kind: Kind::Trivia });
         }
+    }
+
+    /// Returns the document as it will be read.
+    ///
+    /// # Errors
+    ///
+    /// An edit has put a section and an option of one name side by side, which ConfigObj refuses.
+    pub(crate) fn reread(&self) -> Result<Self, ParseError> {
+        Self::parse(&self.to_string())
     }
 
     fn last_header(&self, name: &SectionName) -> Option<usize> {

@@ -9,7 +9,7 @@ pub(super) fn is_space(character: char) -> bool {
 }
 
 /// Splits text after each line end that `str.splitlines` knows; line ends stay on the lines.
-pub(super) fn split(text: &str) -> Vec<&str> {
+pub(crate) fn split(text: &str) -> Vec<&str> {
     let mut lines = Vec::new();
     let mut start = 0;
     let mut characters = text.char_indices().peekable();

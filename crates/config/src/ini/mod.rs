@@ -20,6 +20,8 @@ use std::ops::Range;
 
 pub(crate) use edit::Unquotable;
 pub(crate) use lines::python_repr;
+#[cfg(feature = "fuzzing")]
+pub(crate) use lines::split;
 pub use parse::ParseError;
 
 /// The value of an option.
@@ -109,6 +111,14 @@ pub(crate) struct OutlineSection {
     pub(crate) sections: Vec<usize>,
 }
 
+impl OutlineSection {
+    /// Returns the number of the section around it; the document is its own parent.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn parent(&self) -> usize {
+        self.parent
+    }
+}
+
 impl Document {
     /// Returns the first line of each item, counted from 1.
     pub(crate) fn first_lines(&self) -> Vec<usize> {
@@ -129,7 +139,7 @@ impl Document {
     }
 
     /// Returns the value of an entry, before interpolation.
-    fn value(&self, item: usize) -> Option<&Value> {
+    pub(crate) fn value(&self, item: usize) -> Option<&Value> {
         match &self.items[item].kind {
             Kind::Entry { value, .. } => Some(value),
             Kind::Header { .. } | Kind::Trivia => None,

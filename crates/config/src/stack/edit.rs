@@ -192,10 +192,16 @@ impl ConfigStack {
         level: Level,
         change: impl FnOnce(&mut Document) -> Result<()>,
     ) -> Result<Document> {
-        let mut document = self.layer(level)?.document.clone();
+        let layer = self.layer(level)?;
+        let mut document = layer.document.clone();
         change(&mut document)?;
         document.finish();
-        Ok(document)
+        // What is written is what is read next, and not only what was meant.
+        document.reread().map_err(|error| Error::NotReadable {
+            path: layer.path.clone(),
+            line: error.line,
+            message: error.message,
+        })
     }
 
     /// Checks what would come out and, if all is well, writes it, in this order; a level may come twice.

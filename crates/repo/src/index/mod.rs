@@ -22,6 +22,8 @@ pub(crate) use collect::git_ignored_text;
 pub(crate) use commits::{Broken, CommitReader};
 pub(crate) use ignored::IgnoredOut;
 pub(crate) use read::Unresolved;
+#[cfg(feature = "fuzzing")]
+pub(crate) use read::read_for_fuzzing;
 pub use select::{SelectOptions, Selected, Selection};
 pub use target::expand_globs;
 pub(crate) use unseen::{Unseen, outs as unseen_outs, sentences as unseen_sentences};

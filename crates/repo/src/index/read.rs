@@ -369,6 +369,24 @@ impl Context<'_> {
     }
 }
 
+/// Reads the outs of a `.dvc` file, or of a `dvc.yaml` with its lock, in a repository at `/repo` that ignores nothing.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn read_for_fuzzing(
+    path: &Path,
+    text: &[u8],
+    lock: Option<&[u8]>,
+    files: &dyn ReadFiles,
+) -> Result<Vec<Out>, MetafileError> {
+    let root = Path::new("/repo");
+    let context = Context { root, current_dir: root, files, style: OptionStyle::default(), ignore: None };
+    let lock_path = path.with_file_name("dvc.lock");
+    let stages = match path.extension() {
+        Some(extension) if extension == "dvc" => context.dvc_file(path, text)?,
+        _ => context.pipeline(path, text, lock.map(|lock| (lock_path.as_path(), lock)))?,
+    };
+    Ok(stages.stages.into_iter().flat_map(|stage| stage.outs).collect())
+}
+
 /// What a metafile records about content.
 struct Recorded {
     oid: Option<Oid>,

@@ -105,6 +105,12 @@ impl DvcFile {
         Ok(Self { file: EditedFile::read(path, MetafileKind::Single)?, new_out: None })
     }
 
+    /// Takes bytes as those of the file at `path`.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self> {
+        Ok(Self { file: EditedFile::from_bytes(path, MetafileKind::Single, bytes)?, new_out: None })
+    }
+
     /// Makes a file, not yet written, that tracks `out_path` (relative to the file, with `/`).
     pub fn new(path: &Path, out_path: &str) -> Self {
         Self { file: EditedFile::new(path, MetafileKind::Single), new_out: Some(out_path.to_owned()) }
@@ -215,6 +221,12 @@ impl DvcLock {
         Ok(Self { file: EditedFile::read(path, MetafileKind::Lock)? })
     }
 
+    /// Takes bytes as those of the file at `path`.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self> {
+        Ok(Self { file: EditedFile::from_bytes(path, MetafileKind::Lock, bytes)? })
+    }
+
     /// Records the content of an out of a stage, named by its path as written in the file.
     ///
     /// # Errors
@@ -261,6 +273,10 @@ impl EditedFile {
 
     fn read(path: &Path, kind: MetafileKind) -> Result<Self> {
         let bytes = fs_err::read(path).map_err(|source| Error::io("cannot read a metafile", source))?;
+        Self::from_bytes(path, kind, bytes)
+    }
+
+    fn from_bytes(path: &Path, kind: MetafileKind, bytes: Vec<u8>) -> Result<Self> {
         let file = Self { before: None, text: String::new(), ..Self::new(path, kind) };
         load(kind, path, &file.shown(), &bytes)?;
         let text = String::from_utf8(bytes).map_err(|_| file.error("it is not valid utf-8"))?;

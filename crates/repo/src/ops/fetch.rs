@@ -107,6 +107,7 @@ pub async fn fetch(repo: &Repo, options: &FetchOptions, observer: &dyn Observer)
             remote_check: RemoteCheck::Listing,
             state_dir: Some(session.memo.dir().to_owned()),
             cancel: options.cancel.clone(),
+            ..TransferOptions::default()
         };
         let on_failure = |failure| failed.lock().unwrap_or_else(PoisonError::into_inner).push(failure);
         let groups = collect::groups(session, batch, &parts, &on_failure);

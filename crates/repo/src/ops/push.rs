@@ -112,6 +112,7 @@ pub async fn push(repo: &Repo, options: &PushOptions, observer: &dyn Observer) -
             remote_check: options.remote_check,
             state_dir: Some(session.memo.dir().to_owned()),
             cancel: options.cancel.clone(),
+            ..TransferOptions::default()
         };
         let on_failure = |failure| failed.lock().unwrap_or_else(PoisonError::into_inner).push(failure);
         let groups = collect::groups(session, batch, &parts, &on_failure);

@@ -30,7 +30,7 @@ pub(crate) struct Page {
 
 /// Where a page starts, together with what is needed to see that a listing moves on.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Position {
+pub(super) struct Position {
     /// The server's token (V2) or marker (V1), or the key to start behind.
     from: Option<String>,
     is_token: bool,
@@ -40,7 +40,7 @@ struct Position {
 }
 
 impl Position {
-    fn new(from: &ListFrom) -> Result<Self> {
+    pub(super) fn new(from: &ListFrom) -> Result<Self> {
         match from {
             ListFrom::Start => Ok(Self::default()),
             // A given key may lie anywhere; only what the pages themselves show counts for moving on.
@@ -51,7 +51,7 @@ impl Position {
         }
     }
 
-    fn encode(&self) -> String {
+    pub(super) fn encode(&self) -> String {
         let last = self.last_key.as_deref();
         format!(
             "{}:{}:{}{}",
@@ -62,7 +62,7 @@ impl Position {
         )
     }
 
-    fn decode(token: &str) -> Option<Self> {
+    pub(super) fn decode(token: &str) -> Option<Self> {
         let (n_empty_pages, rest) = token.split_once(':')?;
         let (length, rest) = rest.split_once(':')?;
         let (last_key, from) = match length {
@@ -115,7 +115,7 @@ pub(crate) async fn list_page(client: &Client, request: &ListRequest<'_>, from: 
 }
 
 /// Checks that a page belongs to the listing and moves it on, and finds where the next one starts.
-fn advance(
+pub(super) fn advance(
     mut reply: ListReply,
     request: &ListRequest<'_>,
     position: Position,

@@ -36,6 +36,8 @@ mod download;
 mod endpoint;
 mod error_body;
 mod failure;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod http_client;
 mod list;
 mod locked;

@@ -131,7 +131,7 @@ fn says_no_such_version(error: &Error) -> bool {
 }
 
 /// Checks that a page belongs to the listing and moves it on, and finds where the next one starts.
-fn advance(
+pub(super) fn advance(
     mut reply: VersionsReply,
     prefix: &str,
     from: Option<&VersionCursor>,

@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::slots::{DEFAULT_JOBS, Slots};
-use super::{DownloadCheck, TransferOptions};
+use super::{DownloadCheck, RangeOptions, TransferOptions};
 use crate::cache::committer::Committer;
 use crate::cache::pending::PendingFile;
 use crate::hash::shared::SharedLanes;
@@ -49,6 +49,7 @@ pub(crate) struct Context {
     /// One permit for each unit of bytes that may be kept.
     room: Arc<Semaphore>,
     check: DownloadCheck,
+    pub(super) ranges: RangeOptions,
     /// One permit for each file operation that goes on in a thread.
     in_threads: Arc<Semaphore>,
     /// Cancelled by the user, or when going on makes no sense.
@@ -83,6 +84,7 @@ impl Context {
             state_dir: options.state_dir.clone(),
             room: Arc::new(Semaphore::new(permits(MAX_KEPT_BYTES) as usize)),
             check: options.check,
+            ranges: options.ranges,
             in_threads: Arc::new(Semaphore::new(MAX_IN_THREADS as usize)),
             stop: options.cancel.child_token(),
         })

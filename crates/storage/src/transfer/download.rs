@@ -7,7 +7,7 @@ use futures::StreamExt as _;
 use tokio::sync::mpsc;
 
 use super::context::{Context, SMALL_BYTES, interrupted};
-use super::ranges;
+use super::{RangeOptions, ranges};
 use crate::cache::pending::PendingFile;
 use crate::hash::shared::BUFFER_BYTES;
 use crate::remote::wrong_bytes;
@@ -15,9 +15,6 @@ use crate::{Download, Error, ErrorKind, Layout, Oid, RemoteStore as _, Result};
 
 /// How often an object is got before its damage is believed.
 pub(super) const ATTEMPTS: u32 = 3;
-
-/// Objects of at least this size are got in several ranges at once.
-pub(super) const RANGES_FROM_BYTES: u64 = 64 << 20;
 
 /// So much is read of an object whose size nothing tells: as much as S3 takes in one request.
 pub(super) const MOST_UNANNOUNCED_BYTES: u64 = 5 << 30;
@@ -69,8 +66,8 @@ async fn get_once(
     let key = layout.object_path(&oid);
     let slot = context.slots.acquire().await;
     // The recorded size is only a hint, as in DVC; what the bytes have to be, the name says.
-    let is_ranged = expected.is_some_and(|size| size >= RANGES_FROM_BYTES);
-    let download = context.store.get(&key, is_ranged.then_some(0..ranges::PART_BYTES), None).await?;
+    let is_ranged = expected.is_some_and(|size| size >= context.ranges.from_bytes);
+    let download = context.store.get(&key, is_ranged.then_some(0..context.ranges.part_bytes), None).await?;
     let announced = download.size_bytes;
     if let (Some(size_bytes), None, 1) = (announced, expected, attempt) {
         context.meter.planned(size_bytes);
@@ -88,7 +85,8 @@ async fn get_once(
     // Without the slot: those who hold a stream wait for slots, so nobody may wait the other way round.
     drop(slot);
     let Ok(_stream) = context.streams.acquire().await else { return Err(interrupted()) };
-    let least = if is_ranged { ranges::PART_BYTES + 1 } else { RANGES_FROM_BYTES };
+    let RangeOptions { from_bytes, part_bytes } = context.ranges;
+    let least = if is_ranged { part_bytes + 1 } else { from_bytes };
     let size_bytes = if let Some(size_bytes) = announced.filter(|size_bytes| *size_bytes >= least) {
         ranges::get(context, layout, oid, &key, size_bytes, download).await?;
         size_bytes

@@ -86,6 +86,8 @@ pub struct TransferOptions {
     pub remote_check: RemoteCheck,
     /// How far a download is trusted.
     pub check: DownloadCheck,
+    /// When a download goes in ranges.
+    pub ranges: RangeOptions,
     /// A folder for what a killed upload needs to go on (`.dvc/tmp/haul`); without it, it starts over.
     pub state_dir: Option<PathBuf>,
     /// Stops the transfer: nothing new is started, nothing half done is left, and the report says so.
@@ -100,6 +102,22 @@ pub enum RemoteCheck {
     Listing,
     /// Not at all: what is there is read and hashed, and sent again if it is damaged.
     Content,
+}
+
+/// When a download goes in ranges, several at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RangeOptions {
+    /// Objects of this size and more do.
+    pub from_bytes: u64,
+    /// The bytes of a range; not 0.
+    pub part_bytes: u64,
+}
+
+/// From 64 MiB on, in ranges of 10 MiB.
+impl Default for RangeOptions {
+    fn default() -> Self {
+        Self { from_bytes: 64 << 20, part_bytes: 10 << 20 }
+    }
 }
 
 /// How far a download is trusted.

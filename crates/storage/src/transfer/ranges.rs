@@ -17,8 +17,6 @@ use crate::cache::pending::PendingFile;
 use crate::hash::shared::{BUFFER_BYTES, LaneHasher, SharedLanes};
 use crate::{Download, Error, Layout, Oid, RemoteStore as _, Result};
 
-/// Size of a range.
-pub(super) const PART_BYTES: u64 = 10 << 20;
 /// Ranges of one object under way at once.
 const MAX_PARTS_AT_ONCE: usize = 8;
 /// How often a range is asked for.
@@ -57,18 +55,21 @@ pub(super) async fn get(
             })
             .await?,
     );
+    let part_bytes = context.ranges.part_bytes;
     let (done, parts_done) = channel();
     let hungry = Arc::new(Notify::new());
     let hasher = context.blocking({
         let (pending, hungry, lanes) =
             (Arc::clone(&pending), Arc::clone(&hungry), Arc::clone(&context.lanes));
-        move || follow(&pending, layout, oid, size_bytes, &parts_done, &hungry, &lanes)
+        move || {
+            follow(&pending, (layout, oid), Extent { size_bytes, part_bytes }, &parts_done, &hungry, &lanes)
+        }
     });
     let pending_parts = Arc::clone(&pending);
     let parts = Parts { context, key, etag: etag.as_deref(), size_bytes, pending: pending_parts };
     let fill = async {
         let done = done;
-        let n_parts = size_bytes.div_ceil(PART_BYTES);
+        let n_parts = size_bytes.div_ceil(part_bytes);
         let mut first = Some(first);
         let at_once = MAX_PARTS_AT_ONCE.min(context.jobs);
         let mut under_way = FuturesUnordered::new();
@@ -79,7 +80,7 @@ pub(super) async fn get(
             // it has the time to read them back, too.
             let room = tokio::select! {
                 biased;
-                room = context.room_for(PART_BYTES), if may_start => Some(room),
+                room = context.room_for(part_bytes), if may_start => Some(room),
                 () = hungry.notified(), if may_start => None,
                 Some(part) = under_way.next() => {
                     part?;
@@ -105,6 +106,13 @@ pub(super) async fn get(
     context.blocking(move || task.commit(pending, layout, &oid)).await
 }
 
+/// An object, cut into parts.
+#[derive(Clone, Copy)]
+struct Extent {
+    size_bytes: u64,
+    part_bytes: u64,
+}
+
 struct Parts<'a> {
     context: &'a Arc<Context>,
     key: &'a str,
@@ -121,7 +129,8 @@ impl Parts<'_> {
         room: Option<OwnedSemaphorePermit>,
         done: &Sender<Part>,
     ) -> Result<()> {
-        let range = number * PART_BYTES..((number + 1) * PART_BYTES).min(self.size_bytes);
+        let part_bytes = self.context.ranges.part_bytes;
+        let range = number * part_bytes..((number + 1) * part_bytes).min(self.size_bytes);
         let mut attempt = 1;
         loop {
             let slot = self.context.slots.acquire().await;
@@ -227,16 +236,15 @@ impl Parts<'_> {
 /// `hungry` whenever it has to wait.
 fn follow(
     pending: &PendingFile,
-    layout: Layout,
-    oid: Oid,
-    size_bytes: u64,
+    (layout, oid): (Layout, Oid),
+    extent: Extent,
     done: &Receiver<Part>,
     hungry: &Notify,
     lanes: &Arc<SharedLanes>,
 ) -> Result<bool> {
     let mut hasher = lanes.hasher(layout, &oid);
     let mut waiting = BTreeMap::new();
-    let n_parts = size_bytes.div_ceil(PART_BYTES);
+    let n_parts = extent.size_bytes.div_ceil(extent.part_bytes);
     let mut next = 0;
     while next < n_parts {
         let part = done.try_recv().or_else(|_| {
@@ -252,7 +260,7 @@ fn follow(
                         hasher.update(buffer);
                     }
                 }
-                None => read_back(pending, part.number, size_bytes, lanes, &mut hasher)?,
+                None => read_back(pending, part.number, extent, lanes, &mut hasher)?,
             }
             next += 1;
         }
@@ -263,12 +271,12 @@ fn follow(
 fn read_back(
     pending: &PendingFile,
     part: u64,
-    size_bytes: u64,
+    Extent { size_bytes, part_bytes }: Extent,
     lanes: &SharedLanes,
     hasher: &mut LaneHasher,
 ) -> Result<()> {
-    let end = ((part + 1) * PART_BYTES).min(size_bytes);
-    let mut at = part * PART_BYTES;
+    let end = ((part + 1) * part_bytes).min(size_bytes);
+    let mut at = part * part_bytes;
     while at < end {
         let n = usize::try_from(end - at).map_or(BUFFER_BYTES, |left| left.min(BUFFER_BYTES));
         let mut buffer = lanes.buffer();
@@ -287,6 +295,8 @@ mod tests {
     use crate::CacheOptions;
     use crate::hash::md5;
 
+    const PART_BYTES: u64 = 1 << 20;
+
     #[test]
     fn parts_are_hashed_in_their_order_from_memory_or_from_the_file() {
         let folder = tempfile::tempdir().unwrap();
@@ -300,6 +310,7 @@ mod tests {
         };
         pending.file().file().write_all_at(range(&on_disk), on_disk.start).unwrap();
         let oid = Oid::file(md5(&bytes));
+        let extent = Extent { size_bytes: size, part_bytes: PART_BYTES };
         for (damage, expected) in [(0, true), (1, false)] {
             let (done, parts) = channel();
             let lanes = Arc::default();
@@ -312,7 +323,7 @@ mod tests {
             }
             drop(done);
             let is_right =
-                follow(&pending, Layout::Current, oid, size, &parts, &Notify::new(), &lanes).unwrap();
+                follow(&pending, (Layout::Current, oid), extent, &parts, &Notify::new(), &lanes).unwrap();
             assert_eq!(is_right, expected);
         }
     }

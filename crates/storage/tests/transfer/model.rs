@@ -1,21 +1,55 @@
 //! Random pushes, fetches, faults and damage keep the invariants: a manifest is on the remote only if all its members
 //! are; a file in the cache has the bytes that it is named by; and when the faults end, everything heals.
+//!
+//! Two clients work on one remote, each with a cache of its own; one of them collects garbage, between and beside the
+//! transfers. Every size is sent and got in every way: whole, streamed, in parts and in ranges, because the thresholds are
+//! part of what is random.
+//!
+//! Each case is a seed. `HAUL_MODEL_SEEDS=10000` runs so many of them, `HAUL_MODEL_SEED=17` that one, with its steps on
+//! stderr.
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "the seeds are named on the command line of the tests"
+)]
 
 use haul_storage::ErrorKind;
-use haul_storage::testing::{Fault, Operation};
+use haul_storage::progress::NoObserver;
+use haul_storage::testing::{Fault, MemoryStore, Operation};
+use haul_storage::transfer::{ObjectGroup, RangeOptions};
+use haul_storage::{Layout, Oid, RemoteStore, StoreLimits};
 use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use crate::setup::{Setup, check_remote, key};
+
+/// Seeds that every run of the tests goes through.
+const N_SEEDS: u64 = 200;
 
 #[derive(Debug, Clone)]
 enum Step {
     Push {
+        client: usize,
         directory: usize,
     },
     Fetch {
+        client: usize,
         directory: usize,
     },
+    /// Both clients transfer at once.
+    Both {
+        first: (bool, usize),
+        second: (bool, usize),
+    },
+    /// The second client deletes a directory and what only that one uses; beside it, the first may push another.
+    Collect {
+        directory: usize,
+        pushed: Option<usize>,
+    },
     LoseLocal {
+        client: usize,
         directory: usize,
         member: usize,
     },
@@ -35,12 +69,14 @@ enum Step {
     /// Ends a transfer at its n-th request, in good order.
     Interrupt {
         at: u64,
+        client: usize,
         is_push: bool,
         directory: usize,
     },
     /// Drops a transfer at its n-th request, as a kill does.
     Kill {
         at: u64,
+        client: usize,
         is_push: bool,
         directory: usize,
     },
@@ -60,67 +96,135 @@ fn members(directory: usize) -> Vec<Vec<u8>> {
         .collect()
 }
 
+/// When objects go in parts and in ranges: at once, at sizes between those of the objects, or never.
+#[derive(Debug, Clone, Copy)]
+struct Thresholds {
+    multipart_threshold_bytes: u64,
+    part_size_bytes: u64,
+    ranges: RangeOptions,
+    page_objects: usize,
+    jobs: Option<usize>,
+}
+
+fn thresholds() -> impl Strategy<Value = Thresholds> {
+    let multipart = prop_oneof![
+        Just((1, 16 << 10)),
+        Just((64 << 10, 64 << 10)),
+        Just((200_000, 100_000)),
+        Just((1 << 30, 1 << 20))
+    ];
+    let ranges = prop_oneof![
+        Just((1, 20_000)),
+        Just((280_000, 64 << 10)),
+        Just((300_000, 300_000)),
+        Just((1 << 30, 1 << 20))
+    ];
+    let jobs = prop_oneof![Just(None), Just(Some(1)), Just(Some(3))];
+    (multipart, ranges, prop_oneof![Just(2_usize), Just(1000)], jobs).prop_map(
+        |(multipart, ranges, page_objects, jobs)| Thresholds {
+            multipart_threshold_bytes: multipart.0,
+            part_size_bytes: multipart.1,
+            ranges: RangeOptions { from_bytes: ranges.0, part_bytes: ranges.1 },
+            page_objects,
+            jobs,
+        },
+    )
+}
+
+const OPERATIONS: [Operation; 10] = [
+    Operation::List,
+    Operation::Head,
+    Operation::Get,
+    Operation::Put,
+    Operation::CreateMultipart,
+    Operation::PutPart,
+    Operation::ListParts,
+    Operation::CompleteMultipart,
+    Operation::AbortMultipart,
+    Operation::Delete,
+];
+
 fn step() -> impl Strategy<Value = Step> {
     let directory = 0..N_DIRECTORIES;
     let member = 0..N_MEMBERS;
-    let operation = prop_oneof![
-        Just(Operation::Put),
-        Just(Operation::PutPart),
-        Just(Operation::CompleteMultipart),
-        Just(Operation::Get),
-        Just(Operation::List),
-        Just(Operation::Head),
-    ];
+    let client = 0..2_usize;
+    let operation = proptest::sample::select(&OPERATIONS[..]);
     let fault = prop_oneof![
-        Just(Fault::Error(ErrorKind::Network)),
-        Just(Fault::Error(ErrorKind::Denied)),
-        Just(Fault::Error(ErrorKind::Throttled)),
-        Just(Fault::ReplyLost),
-        Just(Fault::ShortBody),
-        Just(Fault::LongBody),
-        Just(Fault::Reset),
-        Just(Fault::WrongBytes),
+        2 => Just(Fault::Error(ErrorKind::Network)),
+        1 => Just(Fault::Error(ErrorKind::Denied)),
+        1 => Just(Fault::Error(ErrorKind::Throttled)),
+        3 => Just(Fault::ReplyLost),
+        1 => Just(Fault::ShortBody),
+        1 => Just(Fault::LongBody),
+        1 => Just(Fault::Reset),
+        1 => Just(Fault::WrongBytes),
+        1 => Just(Fault::WrongEtag),
     ];
+    let one = (any::<bool>(), directory.clone());
+    let chosen = (client.clone(), directory.clone());
     prop_oneof![
-        4 => directory.clone().prop_map(|directory| Step::Push { directory }),
-        4 => directory.clone().prop_map(|directory| Step::Fetch { directory }),
-        2 => (directory.clone(), member.clone()).prop_map(|(directory, member)| Step::LoseLocal { directory, member }),
+        4 => chosen.clone().prop_map(|(client, directory)| Step::Push { client, directory }),
+        4 => chosen.clone().prop_map(|(client, directory)| Step::Fetch { client, directory }),
+        3 => (one.clone(), one).prop_map(|(first, second)| Step::Both { first, second }),
+        1 => (directory.clone(), proptest::option::of(directory.clone()))
+            .prop_map(|(directory, pushed)| Step::Collect { directory, pushed: pushed.filter(|other| *other != directory) }),
+        2 => (chosen.clone(), member.clone())
+            .prop_map(|((client, directory), member)| Step::LoseLocal { client, directory, member }),
         1 => (directory.clone(), member.clone()).prop_map(|(directory, member)| Step::LoseRemote { directory, member }),
         1 => (directory.clone(), member).prop_map(|(directory, member)| Step::DamageRemote { directory, member }),
-        3 => (operation, fault, 0_usize..8).prop_map(|(operation, fault, skip)| Step::Fail { operation, fault, skip }),
-        2 => (0_u64..12, any::<bool>(), directory.clone())
-            .prop_map(|(at, is_push, directory)| Step::Interrupt { at, is_push, directory }),
-        2 => (0_u64..12, any::<bool>(), directory)
-            .prop_map(|(at, is_push, directory)| Step::Kill { at, is_push, directory }),
+        4 => (operation, fault, 0_usize..8).prop_map(|(operation, fault, skip)| Step::Fail { operation, fault, skip }),
+        2 => (0_u64..12, any::<bool>(), chosen.clone())
+            .prop_map(|(at, is_push, (client, directory))| Step::Interrupt { at, client, is_push, directory }),
+        2 => (0_u64..12, any::<bool>(), chosen)
+            .prop_map(|(at, is_push, (client, directory))| Step::Kill { at, client, is_push, directory }),
     ]
 }
 
-async fn run(steps: Vec<Step>) {
-    let mut setup = Setup::new();
-    setup.options.state_dir = Some(setup.folder.path().join("state"));
-    let groups: Vec<_> = (0..N_DIRECTORIES)
-        .map(|directory| setup.add_directory(&directory.to_string(), &members(directory)))
-        .collect();
+/// Two clients of one remote.
+fn clients(thresholds: Thresholds) -> [Setup; 2] {
+    let memory = MemoryStore::new().with_page_objects(thresholds.page_objects);
+    let limits = StoreLimits {
+        multipart_threshold_bytes: thresholds.multipart_threshold_bytes,
+        part_size_bytes: thresholds.part_size_bytes,
+        ..RemoteStore::limits(&memory)
+    };
+    let first = Setup::with(memory.with_limits(limits));
+    let second = first.another_client();
+    [first, second].map(|mut setup| {
+        setup.options.state_dir = Some(setup.folder.path().join("state"));
+        setup.options.ranges = thresholds.ranges;
+        setup.options.jobs = thresholds.jobs;
+        setup
+    })
+}
+
+async fn run(thresholds: Thresholds, steps: Vec<Step>) {
+    let mut clients = clients(thresholds);
+    let mut groups = Vec::new();
+    for setup in &clients {
+        groups = (0..N_DIRECTORIES)
+            .map(|directory| setup.add_directory(&directory.to_string(), &members(directory)))
+            .collect();
+    }
     // What another client broke on the remote is not ours to guarantee until the next whole push.
     let mut is_remote_broken = false;
     for step in steps {
+        let memory = clients[0].memory.clone();
         match step {
-            Step::Push { directory } => {
+            Step::Push { client, directory } => {
+                let setup = &clients[client];
                 let report = setup.try_push(&groups[directory..=directory]).await;
                 if let Ok(report) = report
                     && report.is_complete()
                 {
-                    let compared = setup.remote.look_up(&names(&groups[directory]), 4).await;
-                    if let Ok(found) = compared {
-                        assert!(
-                            found
-                                .iter()
-                                .all(|presence| matches!(presence, haul_storage::Presence::Present { .. }))
-                        );
+                    let objects = memory.objects();
+                    for (_, oid, _) in names(&groups[directory]) {
+                        assert!(objects.contains_key(&key(&oid)), "{oid} is said to be there");
                     }
                 }
             }
-            Step::Fetch { directory } => {
+            Step::Fetch { client, directory } => {
+                let setup = &clients[client];
                 if let Ok(report) = setup.try_fetch(&groups[directory..=directory]).await
                     && report.is_complete()
                 {
@@ -129,75 +233,117 @@ async fn run(steps: Vec<Step>) {
                     }
                 }
             }
-            Step::LoseLocal { directory, member } => {
+            Step::Both { first, second } => {
+                let [one, other] = &clients;
+                tokio::join!(
+                    transfer(one, first.0, &groups[first.1]),
+                    transfer(other, second.0, &groups[second.1])
+                );
+            }
+            Step::Collect { directory, pushed } => {
+                let [one, other] = &clients;
+                // A manifest goes before its members, as in `gc`; what another directory uses stays.
+                let used: Vec<Oid> = groups
+                    .iter()
+                    .enumerate()
+                    .filter(|(other, _)| *other != directory)
+                    .flat_map(|(_, group)| names(group))
+                    .map(|(_, oid, _)| oid)
+                    .collect();
+                let unused =
+                    |oids: Vec<Oid>| oids.into_iter().filter(|oid| !used.contains(oid)).collect::<Vec<_>>();
+                let group = &groups[directory];
+                let manifest = unused(group.directory.iter().map(|member| member.oid).collect());
+                let rest = unused(group.members.iter().map(|member| member.oid).collect());
+                let collect = async {
+                    let cancel = &other.options.cancel;
+                    let removal =
+                        other.remote.remove(Layout::Current, &manifest, 2, &NoObserver, cancel).await;
+                    // Whoever cannot delete the manifest keeps its members.
+                    if removal.failed.is_empty() && removal.n_not_tried == 0 {
+                        other.remote.remove(Layout::Current, &rest, 2, &NoObserver, cancel).await;
+                    }
+                };
+                let push = async {
+                    if let Some(pushed) = pushed {
+                        transfer(one, true, &groups[pushed]).await;
+                    }
+                };
+                tokio::join!(collect, push);
+            }
+            Step::LoseLocal { client, directory, member } => {
                 let oid = groups[directory].members[member].oid;
-                setup.cache.remove(groups[directory].layout, &oid).unwrap();
+                clients[client].cache.remove(groups[directory].layout, &oid).unwrap();
             }
             Step::LoseRemote { directory, member } => {
-                setup.memory.remove(&key(&groups[directory].members[member].oid));
+                memory.remove(&key(&groups[directory].members[member].oid));
                 is_remote_broken = true;
             }
             Step::DamageRemote { directory, member } => {
                 let path = key(&groups[directory].members[member].oid);
-                if setup.memory.objects().contains_key(&path) {
-                    setup.memory.insert(&path, "damaged");
+                if memory.objects().contains_key(&path) {
+                    memory.insert(&path, "damaged");
                 }
             }
-            Step::Fail { operation, fault, skip } => setup.faults.fail(operation, fault, skip, 1),
-            Step::Interrupt { at, is_push, directory } => {
+            Step::Fail { operation, fault, skip } => clients[0].faults.fail(operation, fault, skip, 1),
+            Step::Interrupt { at, client, is_push, directory } => {
+                let setup = &mut clients[client];
                 let cancel = setup.options.cancel.clone();
                 let watch = async {
-                    wait_for_requests(&setup, at).await;
+                    wait_for_requests(setup, at).await;
                     cancel.cancel();
                     std::future::pending::<()>().await;
                 };
                 tokio::select! {
-                    () = transfer(&setup, is_push, &groups[directory]) => {}
+                    () = transfer(setup, is_push, &groups[directory]) => {}
                     () = watch => {}
                 }
                 setup.options.cancel = Default::default();
             }
-            Step::Kill { at, is_push, directory } => {
+            Step::Kill { at, client, is_push, directory } => {
+                let setup = &clients[client];
                 tokio::select! {
-                    () = transfer(&setup, is_push, &groups[directory]) => {}
-                    () = wait_for_requests(&setup, at) => {}
+                    () = transfer(setup, is_push, &groups[directory]) => {}
+                    () = wait_for_requests(setup, at) => {}
                 }
                 // What a thread had in hand it still finishes; nobody waits for it.
                 setup.check_names();
                 if !is_remote_broken {
-                    check_remote(&setup.memory);
+                    check_remote(&memory);
                 }
                 setup.wait_for_threads().await;
             }
         }
-        setup.check_cache();
+        for setup in &clients {
+            setup.check_cache();
+        }
         if !is_remote_broken {
-            check_remote(&setup.memory);
+            check_remote(&memory);
         }
     }
 
-    setup.faults.heal();
+    clients[0].faults.heal();
     for directory in 0..N_DIRECTORIES {
-        setup.add_directory(&directory.to_string(), &members(directory));
+        clients[0].add_directory(&directory.to_string(), &members(directory));
     }
-    assert!(setup.push(&groups).await.is_complete());
-    check_remote(&setup.memory);
-    setup.empty_cache();
-    assert!(setup.fetch(&groups).await.is_complete());
-    setup.check_cache();
-    for object in setup.cache.objects(haul_storage::Layout::Current).unwrap() {
-        assert_eq!(setup.memory.objects()[&key(&object.oid)].len() as u64, object.size_bytes);
+    assert!(clients[0].push(&groups).await.is_complete());
+    check_remote(&clients[0].memory);
+    for setup in &clients {
+        setup.empty_cache();
+        assert!(setup.fetch(&groups).await.is_complete());
+        setup.check_cache();
+        for object in setup.cache.objects(Layout::Current).unwrap() {
+            assert_eq!(setup.memory.objects()[&key(&object.oid)].len() as u64, object.size_bytes);
+        }
     }
 }
 
-fn names(
-    group: &haul_storage::transfer::ObjectGroup,
-) -> Vec<(haul_storage::Layout, haul_storage::Oid, Option<u64>)> {
+fn names(group: &ObjectGroup) -> Vec<(Layout, Oid, Option<u64>)> {
     group.directory.iter().chain(&group.members).map(|member| (group.layout, member.oid, None)).collect()
 }
 
 /// Runs a transfer. It may fail; what counts is what is left.
-async fn transfer(setup: &Setup, is_push: bool, group: &haul_storage::transfer::ObjectGroup) {
+async fn transfer(setup: &Setup, is_push: bool, group: &ObjectGroup) {
     let group = std::slice::from_ref(group);
     let result = if is_push { setup.try_push(group).await } else { setup.try_fetch(group).await };
     drop(result);
@@ -215,12 +361,65 @@ fn total(setup: &Setup) -> u64 {
     counts.list + counts.head + counts.get + counts.put + counts.multipart
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() })]
+/// Returns the case of a seed.
+fn case(seed: u64) -> (Thresholds, Vec<Step>) {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    let strategy = (thresholds(), prop::collection::vec(step(), 1..25));
+    strategy.new_tree(&mut runner).expect("nothing is filtered out").current()
+}
 
-    #[test]
-    fn invariants_hold_whatever_happens(steps in prop::collection::vec(step(), 1..25)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(run(steps));
-    }
+#[test]
+fn invariants_hold_whatever_happens() {
+    let number = |name: &str| {
+        let value = std::env::var(name).ok()?;
+        Some(value.parse::<u64>().unwrap_or_else(|error| panic!("{name}={value}: {error}")))
+    };
+    let seeds = match number("HAUL_MODEL_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("HAUL_MODEL_SEEDS").unwrap_or(N_SEEDS),
+    };
+    let is_single = seeds.end - seeds.start == 1;
+    let next = std::sync::atomic::AtomicU64::new(seeds.start);
+    let failed = std::sync::Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    if !seeds.contains(&seed) {
+                        return;
+                    }
+                    let (thresholds, steps) = case(seed);
+                    if is_single {
+                        eprintln!("{thresholds:?}");
+                        for step in &steps {
+                            eprintln!("{step:?}");
+                        }
+                    }
+                    let ran = std::panic::catch_unwind(|| {
+                        let runtime =
+                            tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                        // A case that hangs is wrong as well.
+                        let limit = std::time::Duration::from_mins(5);
+                        runtime
+                            .block_on(async { tokio::time::timeout(limit, run(thresholds, steps)).await })
+                            .expect("it hangs");
+                    });
+                    if ran.is_err() {
+                        failed.lock().unwrap().push(seed);
+                    }
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner().unwrap();
+    assert!(
+        failed.is_empty(),
+        "{} failed; one again: HAUL_MODEL_SEED={}; all: {failed:?}",
+        failed.len(),
+        failed[0]
+    );
 }

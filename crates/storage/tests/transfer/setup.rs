@@ -48,6 +48,15 @@ impl Setup {
         Self { folder, cache, memory, faults, remote, options: TransferOptions::default() }
     }
 
+    /// Returns a client of the same remote, with a cache of its own.
+    pub(crate) fn another_client(&self) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::new(folder.path().join("cache"), CacheOptions::default());
+        let remote = RemoteOdb::new(Arc::new(self.faults.clone()));
+        let (memory, faults) = (self.memory.clone(), self.faults.clone());
+        Self { folder, cache, memory, faults, remote, options: TransferOptions::default() }
+    }
+
     /// Stores objects in the cache and returns their group. A manifest's bytes are its members' names.
     pub(crate) fn add_directory(&self, name: &str, files: &[Vec<u8>]) -> ObjectGroup {
         let mut manifest = String::new();

@@ -8,7 +8,15 @@ use super::context::{Context, VariableError};
 use super::substitute::{Purpose, substitute};
 use super::value::{Dict, Member, Value};
 use super::{ResolvedStage, Resolver, TemplateError};
-use crate::metafile::yaml::{Kind, Node};
+use crate::metafile::yaml::{Kind, Node, Scalar};
+
+/// Most stages that a `matrix` may make.
+///
+/// Deviation: a few lines of `matrix` or of long variables are refused when they stand for more stages or text than
+/// any pipeline has; DVC works until it runs out of memory.
+const MAX_MEMBERS: usize = 100_000;
+/// Most text, in bytes, that the stages of a group may have once their templates are filled in.
+const MAX_FILLED_BYTES: usize = 64 << 20;
 
 /// The variables that a member of a group brings.
 type Variables = Vec<(&'static str, Value)>;
@@ -31,13 +39,34 @@ pub(super) fn members(
         (of_foreach(resolver, name, foreach, context)?, template)
     };
     let checked = resolver.check_syntax(name, &template);
-    let stage = |(key, variables): (String, Variables)| {
-        let name = format!("{name}@{key}");
-        let stage = || resolver.stage(&name, &template, &context.within_group(variables));
+    let mut filled_bytes = 0;
+    let mut stages = Vec::with_capacity(members.len());
+    for (key, variables) in members {
+        let name_of_member = format!("{name}@{key}");
+        let stage = || resolver.stage(&name_of_member, &template, &context.within_group(variables));
         let definition = checked.clone().and_then(|()| stage());
-        ResolvedStage { name, definition }
-    };
-    Ok(members.into_iter().map(stage).collect())
+        filled_bytes += definition.as_ref().map_or(0, n_bytes);
+        if filled_bytes > MAX_FILLED_BYTES {
+            let message = format!("its stages have more than {} MiB of text", MAX_FILLED_BYTES >> 20);
+            let section = format!("'stages.{name}'");
+            return Err(resolver.error(&section, VariableError::Sentence(message), &template));
+        }
+        stages.push(ResolvedStage { name: name_of_member, definition });
+    }
+    Ok(stages)
+}
+
+/// Returns how much text a node has, in bytes; what is short counts as a few.
+fn n_bytes(node: &Node) -> usize {
+    const AT_LEAST: usize = 8;
+    match &*node.kind {
+        Kind::Scalar(Scalar::Text(text)) => text.len().max(AT_LEAST),
+        Kind::Scalar(_) => AT_LEAST,
+        Kind::Sequence(items) => items.iter().map(n_bytes).sum(),
+        Kind::Mapping(entries) => {
+            entries.iter().map(|entry| n_bytes(&entry.key) + n_bytes(&entry.value)).sum()
+        }
+    }
 }
 
 /// A value that a group iterates over.
@@ -168,6 +197,11 @@ fn of_matrix(
             }
         };
         axes.push((super::text_of(&axis), values));
+    }
+    let n_members = axes.iter().try_fold(1_usize, |product, (_, values)| product.checked_mul(values.len()));
+    if n_members.is_none_or(|n_members| n_members > MAX_MEMBERS) {
+        let message = format!("it makes more than {MAX_MEMBERS} stages");
+        return Err(resolver.error(&section, VariableError::Sentence(message), matrix));
     }
     let source: Arc<str> = "matrix".into();
     let mut members = IndexMap::new();

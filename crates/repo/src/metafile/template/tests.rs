@@ -120,3 +120,24 @@ fn templates_are_worked_out_as_in_dvc() {
     assert!(cases.len() >= 100);
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
+
+#[test]
+fn group_that_stands_for_too_much_is_refused() {
+    let axis: Vec<String> = (0..1000).map(|number| number.to_string()).collect();
+    let axis = axis.join(", ");
+    let matrix = format!("stages:\n  m:\n    matrix:\n      a: [{axis}]\n      b: [{axis}]\n    cmd: x\n");
+    let long = format!(
+        "vars:\n- a: {}\nstages:\n  m:\n    foreach: [{axis}]\n    do:\n      cmd: {}\n",
+        "x".repeat(1000),
+        "${a}".repeat(1000)
+    );
+    let cases = [
+        (matrix, "failed to parse 'stages.m.matrix' in 'dvc.yaml': it makes more than 100000 stages"),
+        (long, "failed to parse 'stages.m' in 'dvc.yaml': its stages have more than 64 MiB of text"),
+    ];
+    for (text, expected) in cases {
+        let files = Files(BTreeMap::from([(PathBuf::from("/repo/dvc.yaml"), text)]));
+        let answer = answer(&files);
+        assert_eq!(answer["stages"], json!([["m", { "error": expected }]]));
+    }
+}

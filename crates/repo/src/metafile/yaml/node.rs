@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// What a scalar means.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Scalar {
     Null,
     Bool(bool),

@@ -13,6 +13,11 @@ use super::resolve::resolve;
 /// Deeper documents are refused, so that none can exhaust the stack. DVC's own files are five levels deep.
 const MAX_DEPTH: usize = 128;
 
+/// So many bytes of text, and so many times the text, may aliases stand for. Aliases of aliases share their content here, but
+/// not in what is made of a document: seven lines would make a million outs.
+const MAX_ALIASED_BYTES: usize = 100_000;
+const MAX_ALIASED_FACTOR: usize = 8;
+
 /// What is wrong with a text that is no YAML document DVC would read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Syntax {
@@ -31,6 +36,7 @@ pub(crate) fn parse(text: &str) -> Result<Option<Node>, Syntax> {
         offsets: Offsets::new(text),
         text,
         anchors: HashMap::new(),
+        aliased_bytes: 0,
     };
     let mut root = None;
     loop {
@@ -54,7 +60,10 @@ struct Reader<'text> {
     parser: Parser<'text, StrInput<'text>>,
     offsets: Offsets,
     text: &'text str,
-    anchors: HashMap<usize, Node>,
+    /// Each with the bytes that an alias of it stands for.
+    anchors: HashMap<usize, (Node, usize)>,
+    /// The bytes that the aliases so far stand for.
+    aliased_bytes: usize,
 }
 
 impl<'text> Reader<'text> {
@@ -83,11 +92,16 @@ impl<'text> Reader<'text> {
             is_decorated: false,
         };
         let anchor;
+        let aliased_before = self.aliased_bytes;
         match event {
             Event::Alias(id) => {
-                let Some(target) = self.anchors.get(&id) else {
+                let Some((target, n_bytes)) = self.anchors.get(&id) else {
                     return Err(syntax("Found undefined alias", span));
                 };
+                self.aliased_bytes = self.aliased_bytes.saturating_add(*n_bytes);
+                if self.aliased_bytes > MAX_ALIASED_BYTES + MAX_ALIASED_FACTOR * self.text.len() {
+                    return Err(syntax("Found too many aliases of large values", span));
+                }
                 return Ok(Node { kind: Arc::clone(&target.kind), is_decorated: true, ..node });
             }
             Event::Scalar(value, style, id, tag) => {
@@ -137,13 +151,16 @@ impl<'text> Reader<'text> {
         }
         if anchor > 0 {
             node.is_decorated = true;
-            self.anchors.insert(anchor, node.clone());
+            let n_bytes = node.span.len().max(1) + (self.aliased_bytes - aliased_before);
+            self.anchors.insert(anchor, (node.clone(), n_bytes));
         }
         Ok(node)
     }
 
     fn entries(&mut self, mapping: &Node, depth: usize) -> Result<(Vec<Entry>, Span), Syntax> {
         let mut entries: Vec<Entry> = Vec::new();
+        // Where each key stands: a file of many keys must not be looked through for each of them.
+        let mut places: HashMap<Option<Scalar>, usize> = HashMap::new();
         let mut merges = Vec::new();
         let end = loop {
             let (event, span) = self.next()?;
@@ -165,17 +182,16 @@ impl<'text> Reader<'text> {
             if key.as_scalar() == Some(&Scalar::Merge) {
                 merges.push(value.clone());
             }
-            if let (Some(scalar), Some(first)) =
-                (key.as_scalar(), entries.iter().find(|entry| entry.key.as_scalar() == key.as_scalar()))
-            {
-                return Err(duplicate(mapping, scalar, &key, &value, &first.value));
+            let name = key.as_scalar();
+            if let (Some(scalar), Some(first)) = (name, places.insert(name.cloned(), entries.len())) {
+                return Err(duplicate(mapping, scalar, &key, &value, &entries[first].value));
             }
             entries.push(Entry { key, value, is_merged: false });
         };
         for merge in merges {
             let sources = if merge.is_sequence() { merge.items() } else { std::slice::from_ref(&merge) };
             for entry in sources.iter().flat_map(Node::entries) {
-                if !entries.iter().any(|other| other.key.as_scalar() == entry.key.as_scalar()) {
+                if places.insert(entry.key.as_scalar().cloned(), entries.len()).is_none() {
                     entries.push(Entry { is_merged: true, ..entry.clone() });
                 }
             }
@@ -409,6 +425,14 @@ mod tests {
             let previous = level - 1;
             bomb = format!("{bomb}a{level}: &a{level} [*a{previous}, *a{previous}, *a{previous}]\n");
         }
-        assert_eq!(parse(&bomb).unwrap().unwrap().entries().len(), 40);
+        assert!(
+            parse(&bomb).unwrap_err().message.starts_with("Found too many aliases of large values, in line")
+        );
+        // What an honest file has: a stage that a thousand others take over.
+        let mut honest = String::from("base: &base {a: 1, b: 2, c: [3, 4], d: {e: f}}\n");
+        for stage in 0..1000 {
+            honest = format!("{honest}stage{stage}:\n  <<: *base\n  a: {stage}\n");
+        }
+        assert_eq!(parse(&honest).unwrap().unwrap().entries().len(), 1001);
     }
 }
