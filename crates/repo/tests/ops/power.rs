@@ -37,6 +37,8 @@ fn state_that_is_empty_or_cut_or_garbage_is_as_if_it_were_not_there() {
     let world = World::new();
     world.write("d/a", "1");
     world.write("f", "2");
+    // What was written in the same tick of the clock is not remembered.
+    std::thread::sleep(Duration::from_millis(20));
     world.add(&["d", "f"]);
     fs_err::remove_file(world.path("one/f")).unwrap();
     world.checkout();
