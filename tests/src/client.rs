@@ -143,7 +143,9 @@ impl S3Client {
     pub fn make_bucket(&self, bucket: &str) -> Result<()> {
         let patience = Instant::now() + PATIENCE;
         loop {
-            let reply = self.send(&Method::PUT, &format!("/{bucket}"), &[], Bytes::new())?;
+            // As on AWS, versitygw takes ACLs only in buckets that ask for it.
+            let ownership = [("x-amz-object-ownership", "BucketOwnerPreferred")];
+            let reply = self.send(&Method::PUT, &format!("/{bucket}"), &ownership, Bytes::new())?;
             // A server that has just answered "ready" may still say that it is not initialised.
             if reply.status == StatusCode::SERVICE_UNAVAILABLE && Instant::now() < patience {
                 std::thread::sleep(Duration::from_millis(200));

@@ -127,10 +127,10 @@ fn public_bucket_is_read_without_keys_and_a_private_one_is_not() {
         assert_eq!(repo.read("file"), "content");
         repo.write("other", "other content");
         repo.haul(["add", "other"]).success();
-        repo.haul(["push"]).failure().stderr_has(&["denied"]);
+        repo.haul(["push"]).failure().stderr_has(&["HTTP 403"]);
         repo.haul(["remote", "modify", "origin", "url", &private]).success();
         repo.remove(".dvc/cache");
-        repo.haul(["fetch", "file"]).failure().stderr_has(&["denied"]);
+        repo.haul(["fetch", "file"]).failure().stderr_has(&["HTTP 403"]);
     });
 }
 

@@ -8,7 +8,11 @@ use super::{Case, on_every_server};
 
 #[test]
 fn missing_bucket_is_an_error_of_every_command_on_every_server() {
-    let case = Case::everywhere("a bucket that is missing", "NoSuchBucket, from each command");
+    let case = Case::where_there_is(
+        "a bucket that is missing",
+        "NoSuchBucket, from each command",
+        |_| "missing-buckets",
+    );
     on_every_server(case, |ground| {
         let bucket = format!("nobodys-{}", ground.prefix.to_lowercase());
         let repo = ground.repository(&[("url", &format!("s3://{bucket}/store"))]);

@@ -68,9 +68,8 @@ pub(crate) fn over_a_bad_line(proxy: &FaultProxy, repo: &Folder<'_>) {
     let places = [Place::First, Place::Middle, Place::Last];
     let parts = (1..).zip(places).map(|(number, place)| on_part(number, flip(place))).collect();
     push_and_read_back(proxy, repo, BIG_BYTES, parts);
-    for number in 1..=3 {
-        push_and_read_back(proxy, repo, BIG_BYTES, vec![on_part(number, Act::ChangeReplyEtag)]);
-    }
+    let replies = (1..=3).map(|number| on_part(number, Act::ChangeReplyEtag)).collect();
+    push_and_read_back(proxy, repo, BIG_BYTES, replies);
     for act in [flip(Place::Middle), Act::ChangeReplyEtag] {
         push_and_read_back(proxy, repo, BIG_BYTES, vec![on_completion(act)]);
     }

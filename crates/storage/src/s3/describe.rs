@@ -351,11 +351,14 @@ fn encryption_hint(subject: &Subject<'_>, code: &str, text: &str) -> Option<Stri
     })
 }
 
+/// Names the right that an operation needs.
+pub(crate) fn right_hint(op: Op, bucket: &str) -> String {
+    let below = if op.concerns_objects() { "/*" } else { "" };
+    format!("the credentials need the right {} on `arn:aws:s3:::{bucket}{below}`", op.permission())
+}
+
 fn denied_hint(subject: &Subject<'_>) -> String {
-    let bucket = &subject.options.bucket;
-    let resource = if subject.op.concerns_objects() { format!("{bucket}/*") } else { bucket.clone() };
-    let mut hint =
-        format!("the credentials need the right {} on `arn:aws:s3:::{resource}`", subject.op.permission());
+    let mut hint = right_hint(subject.op, &subject.options.bucket);
     let acl = remedies::acl_options(subject);
     if subject.op.creates_object()
         && let Some((name, _)) = acl.first()

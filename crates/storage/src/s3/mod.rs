@@ -35,6 +35,7 @@ mod describe;
 mod download;
 mod endpoint;
 mod error_body;
+mod etags;
 mod failure;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;

@@ -11,6 +11,7 @@ use http::header::{ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_M
 use md5::{Digest, Md5};
 
 use super::client::{Answer, Call, Client, Expect};
+use super::describe::right_hint;
 use super::endpoint::Query;
 use super::op::{Op, copy_source};
 use super::options::Checksums;
@@ -420,7 +421,11 @@ impl Client {
                 message: error.message.clone(),
                 ..ServerReply::default()
             };
-            failed.push((index, Error::new(kind, message).with_reply(reply)));
+            let mut still_there = Error::new(kind, message).with_reply(reply);
+            if is_denied {
+                still_there = still_there.with_hint(right_hint(op, &self.options.bucket));
+            }
+            failed.push((index, still_there));
         }
         for ((key, _), index) in pending {
             let message = format!(

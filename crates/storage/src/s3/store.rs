@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
@@ -12,6 +11,7 @@ use http::header::{HeaderMap, HeaderValue, IF_MATCH};
 use super::client::Client;
 use super::download::{Wanted, open};
 use super::endpoint::{Endpoint, Query};
+use super::etags::EtagKnowledge;
 use super::http_client::{Http, HttpTransport};
 use super::list::{ListRequest, list_page};
 use super::ops::{Stored, hides_md5};
@@ -115,47 +115,6 @@ impl fmt::Debug for S3Store {
             .field("location", &self.location)
             .field("endpoint", &self.endpoint())
             .finish_non_exhaustive()
-    }
-}
-
-/// Whether the server's entity tags are MD5 digests: nearly all are, but only experience shows it.
-#[derive(Debug, Default)]
-struct EtagKnowledge(AtomicU8);
-
-impl EtagKnowledge {
-    /// One tag differed, and none agreed.
-    const DOUBTED: u8 = 1;
-    const MD5: u8 = 2;
-    const OTHER: u8 = 3;
-
-    /// Takes the entity tag of an upload with the given digest. `false` means that the server may hold other bytes, and
-    /// that they should be sent again.
-    ///
-    /// Two tags that differ before one agrees say that this server has tags of its own kind; one alone, or one after
-    /// tags that agreed, that something went wrong. (The server has checked Content-MD5 on arrival as well.)
-    fn check(&self, etag: Option<&str>, md5: &Md5Digest) -> bool {
-        let Some(etag) = etag.filter(|etag| etag.len() == 32) else { return true };
-        if etag.eq_ignore_ascii_case(&hex::encode(md5)) {
-            self.0.store(Self::MD5, Ordering::Relaxed);
-            return true;
-        }
-        let next = |state| match state {
-            0 => Some(Self::DOUBTED),
-            Self::DOUBTED => Some(Self::OTHER),
-            _ => None,
-        };
-        match self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next) {
-            Ok(before) => before == Self::DOUBTED,
-            Err(state) => state == Self::OTHER,
-        }
-    }
-
-    fn may_be_md5(&self) -> bool {
-        self.0.load(Ordering::Relaxed) != Self::OTHER
-    }
-
-    fn note_other(&self) {
-        self.0.store(Self::OTHER, Ordering::Relaxed);
     }
 }
 
@@ -358,28 +317,5 @@ impl RemoteStore for S3Store {
         let named: Vec<_> = keys.iter().map(|key| (self.full_key(key), None)).collect();
         let failed = self.client.delete_objects(&named).await?;
         Ok(failed.into_iter().map(|(index, error)| (keys[index].clone(), error)).collect())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tag_that_differs_is_damage_until_a_second_one_shows_that_all_do() {
-        let md5 = [0x11; 16];
-        let agreeing = hex::encode(md5);
-        let other = "22".repeat(16);
-        let etags = EtagKnowledge::default();
-        assert!(etags.check(Some(&agreeing), &md5));
-        assert!(!etags.check(Some(&other), &md5) && !etags.check(Some(&other), &md5));
-        let etags = EtagKnowledge::default();
-        assert!(!etags.check(Some(&other), &md5) && etags.check(Some(&agreeing), &md5), "one bad reply");
-        assert!(!etags.check(Some(&other), &md5));
-        let etags = EtagKnowledge::default();
-        assert!(!etags.check(Some(&other), &md5) && etags.may_be_md5());
-        assert!(etags.check(Some(&other), &md5) && etags.check(Some(&other), &md5));
-        assert!(!etags.may_be_md5());
-        assert!(etags.check(Some("abc-2"), &md5) && etags.check(None, &md5));
     }
 }

@@ -121,7 +121,7 @@ impl Value {
 
     /// Returns a scalar as it reads inside a text: `true`, `1e-05`, `None`.
     ///
-    /// Lists and dictionaries have no such text; see [`Value::to_options`] for dictionaries in commands.
+    /// Lists and dictionaries have no such text; see [`to_options`] for dictionaries in commands.
     pub(crate) fn to_text(&self) -> String {
         match self {
             Self::Bool(value) => value.to_string(),
