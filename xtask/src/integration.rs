@@ -65,10 +65,13 @@ pub(crate) fn run(project: &Project, options: &flags::Integration) -> Result<()>
     let lines = project.scratch_dir("integration")?.join("results.jsonl");
     guards.push(shell.push_env("HAUL_MATRIX", &lines));
     let filters = options.filter.as_deref().map_or(vec!["integration::", "oracle::"], |filter| vec![filter]);
-    let outcome =
-        cmd!(shell, "cargo test --package haul-tests --test it --locked -- {filters...} --nocapture")
-            .run()
-            .with_context(|| format!("the integration tests failed on {list}"));
+    // They wait for servers more than they compute.
+    let threads = std::thread::available_parallelism().map_or(1, usize::from) * 3;
+    let threads = threads.to_string();
+    let outcome = cmd!(shell, "cargo test --workspace --test it --locked -- {filters...}")
+        .args(["--nocapture", "--test-threads", &threads])
+        .run()
+        .with_context(|| format!("the integration tests failed on {list}"));
     let results = std::fs::read_to_string(&lines).unwrap_or_default();
     let matrix = Matrix::of_lines(&results, &servers, options.filter.is_none() && outcome.is_ok())?;
     println!("\n{}", matrix.to_text());

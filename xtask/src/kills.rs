@@ -19,7 +19,7 @@ pub(crate) fn run(project: &Project, options: &flags::Kills) -> Result<()> {
         guards.push(shell.push_env("HAUL_DVC", tools::Venv::clients(project)?.program("dvc")));
     }
     let filter = options.filter.as_deref().unwrap_or("kill::points");
-    cmd!(shell, "cargo test --package haul-tests --test it --locked -- {filter} --nocapture")
+    cmd!(shell, "cargo test --workspace --test it --locked -- {filter} --nocapture")
         .run()
         .context("a command does not survive a kill")?;
     println!("kills: every command survives");

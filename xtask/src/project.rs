@@ -61,9 +61,14 @@ impl Project {
     }
 
     /// Builds the binary `bin` of `package` and returns its path.
+    ///
+    /// For debugging, with the features that the whole workspace asks for: the tests have built all dependencies so.
     pub(crate) fn build(&self, package: &str, bin: &str, profile: Profile) -> Result<PathBuf> {
-        let release: &[&str] = if profile == Profile::Release { &["--release"] } else { &[] };
-        cmd!(self.shell, "cargo build --quiet --package {package} --bin {bin} {release...}").quiet().run()?;
+        let what: &[&str] = match profile {
+            Profile::Release => &["--release", "--package", package],
+            Profile::Dev => &["--workspace"],
+        };
+        cmd!(self.shell, "cargo build --quiet {what...} --bin {bin}").quiet().run()?;
         Ok(self.target.join(profile.folder()).join(bin))
     }
 }
