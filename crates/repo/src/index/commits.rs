@@ -3,6 +3,9 @@
 //! Commits share nearly all of their trees. A folder with the same tree, under the same rules of `.dvcignore`, was read
 //! with an earlier commit, and so was a metafile with the same blob; neither is opened again. So a long history costs
 //! what changed in it.
+//!
+//! What an unchanged metafile means may change with the configuration beside it: the remote of its outs. So each
+//! configuration has a [`Reading`] of its own.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -47,10 +50,27 @@ pub(crate) struct CommitReader<'repo> {
     /// Rules by the `.dvcignore` files they come from, so that equal ones have one number.
     rules: Vec<CommitRules>,
     rule_numbers: HashMap<(usize, String, ObjectId), usize>,
-    folders: HashSet<FolderKey>,
-    files: HashSet<FileKey>,
+    readings: HashMap<Reading, Seen>,
     /// Metafiles that were parsed, where commits are looked at whole.
     parsed: HashMap<FileKey, Arc<ReadStages>>,
+}
+
+/// What commits are read for: what was read for another one counts as not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Reading {
+    /// The metafiles alone.
+    Metafiles,
+    /// The metafiles under the configuration of this number.
+    Under(usize),
+    /// The metafiles under configurations that cannot be used.
+    UnderNone,
+}
+
+/// What was read.
+#[derive(Debug, Default)]
+struct Seen {
+    folders: HashSet<FolderKey>,
+    files: HashSet<FileKey>,
     /// Metafiles whose templates name other files, and with which content of these they were read.
     templated: BTreeMap<String, Vec<(FileKey, Vec<Input>)>>,
 }
@@ -77,10 +97,8 @@ impl<'repo> CommitReader<'repo> {
             root: root.and_then(|root| root.to_str()).map(|root| root.replace('\\', "/")),
             rules: vec![CommitRules::new()],
             rule_numbers: HashMap::new(),
-            folders: HashSet::new(),
-            files: HashSet::new(),
+            readings: HashMap::new(),
             parsed: HashMap::new(),
-            templated: BTreeMap::new(),
         }
     }
 
@@ -88,16 +106,29 @@ impl<'repo> CommitReader<'repo> {
         self.repo
     }
 
-    /// Reads what `revision` has and no commit before it had. With [`Broken::Refuse`], a commit that fails counts as
-    /// not read: what it shares with a later one is read then.
-    pub(crate) fn addition(&mut self, revision: &Revision, broken: Broken) -> Result<Addition> {
-        let mut walk = self.walk(revision, true)?;
+    /// Reads what `revision` has and no commit before it had in the same reading. With [`Broken::Refuse`], a commit
+    /// that fails counts as not read: what it shares with a later one is read then.
+    pub(crate) fn addition(
+        &mut self,
+        revision: &Revision,
+        reading: Reading,
+        broken: Broken,
+    ) -> Result<Addition> {
+        // Taken out and put back: the rest of the reader changes as well.
+        let mut seen = self.readings.remove(&reading).unwrap_or_default();
+        let addition = self.addition_to(&mut seen, revision, broken);
+        self.readings.insert(reading, seen);
+        addition
+    }
+
+    fn addition_to(&mut self, seen: &mut Seen, revision: &Revision, broken: Broken) -> Result<Addition> {
+        let mut walk = self.walk(revision, Some(&seen.folders))?;
         let mut addition = Addition { failed: std::mem::take(&mut walk.failed), ..Addition::default() };
         let mut read = Vec::new();
         let Some(root) = self.root_of(revision)? else { return Ok(addition) };
-        self.add_templated(&mut walk.files, root, revision)?;
+        self.add_templated(seen, &mut walk.files, root, revision)?;
         for file in walk.files {
-            if self.is_known(&file, root, revision)? {
+            if self.is_known(seen, &file, root, revision)? {
                 continue;
             }
             match self.read(&file, root) {
@@ -106,7 +137,7 @@ impl<'repo> CommitReader<'repo> {
                     addition.failed.extend(unresolved.into_iter().map(|stage| stage.error.into()));
                     addition.index.extend(stages);
                     if !inputs.is_empty() {
-                        self.templated.entry(file.0.clone()).or_default().push((file.clone(), inputs));
+                        seen.templated.entry(file.0.clone()).or_default().push((file.clone(), inputs));
                     }
                 }
                 Err(error) => addition.failed.push(error),
@@ -118,14 +149,14 @@ impl<'repo> CommitReader<'repo> {
         {
             return Err(error);
         }
-        self.files.extend(read);
-        self.folders.extend(walk.folders);
+        seen.files.extend(read);
+        seen.folders.extend(walk.folders);
         Ok(addition)
     }
 
     /// Reads everything that `revision` has.
     pub(crate) fn whole(&mut self, revision: &Revision) -> Result<Index> {
-        let mut walk = self.walk(revision, false)?;
+        let mut walk = self.walk(revision, None)?;
         if let Some(error) = walk.failed.pop() {
             return Err(error);
         }
@@ -146,12 +177,18 @@ impl<'repo> CommitReader<'repo> {
     }
 
     /// Adds the metafiles whose templates name other files, which may have changed where the metafile has not.
-    fn add_templated(&self, files: &mut Vec<FileKey>, root: ObjectId, revision: &Revision) -> Result<()> {
+    fn add_templated(
+        &self,
+        seen: &Seen,
+        files: &mut Vec<FileKey>,
+        root: ObjectId,
+        revision: &Revision,
+    ) -> Result<()> {
         let cannot = |source: gix::Error| {
             unreadable(&self.git, format!("cannot read the revision `{}`", revision.name), source)
         };
         let commit = self.commit_files(root);
-        for name in self.templated.keys() {
+        for name in seen.templated.keys() {
             let find = |name: &str| -> std::result::Result<Option<ObjectId>, gix::Error> {
                 let entry = commit.find(name)?;
                 Ok(entry.filter(|entry| entry.mode().is_blob()).map(|entry| entry.object_id()))
@@ -168,9 +205,9 @@ impl<'repo> CommitReader<'repo> {
     }
 
     /// Whether a metafile was read before, with the same files that its templates name.
-    fn is_known(&self, file: &FileKey, root: ObjectId, revision: &Revision) -> Result<bool> {
-        let Some(known) = self.templated.get(&file.0).filter(|_| self.files.contains(file)) else {
-            return Ok(self.files.contains(file));
+    fn is_known(&self, seen: &Seen, file: &FileKey, root: ObjectId, revision: &Revision) -> Result<bool> {
+        let Some(known) = seen.templated.get(&file.0).filter(|_| seen.files.contains(file)) else {
+            return Ok(seen.files.contains(file));
         };
         let commit = self.commit_files(root);
         let of_file: Vec<_> = known.iter().filter(|(key, _)| key == file).collect();
@@ -190,14 +227,13 @@ impl<'repo> CommitReader<'repo> {
         CommitFiles { repo: self.repo, git: &self.git, root, inputs: RefCell::default() }
     }
 
-    /// Walks through the folders of a commit, past those that were read before if `is_incremental`. Nothing is
-    /// remembered yet.
-    fn walk(&mut self, revision: &Revision, is_incremental: bool) -> Result<Walk> {
+    /// Walks through the folders of a commit, past those that were read before. Nothing is remembered yet.
+    fn walk(&mut self, revision: &Revision, seen: Option<&HashSet<FolderKey>>) -> Result<Walk> {
         let mut walk = Walk::default();
         let Some(start) = self.root_of(revision)? else { return Ok(walk) };
         let mut pending = vec![(String::new(), start, 0)];
         while let Some(key) = pending.pop() {
-            if is_incremental && self.folders.contains(&key) {
+            if seen.is_some_and(|seen| seen.contains(&key)) {
                 continue;
             }
             let found = self.folder(&key, &mut pending).map_err(|source| {

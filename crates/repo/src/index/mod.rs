@@ -19,7 +19,7 @@ mod target;
 mod unseen;
 
 pub(crate) use collect::git_ignored_text;
-pub(crate) use commits::{Broken, CommitReader};
+pub(crate) use commits::{Broken, CommitReader, Reading};
 pub(crate) use ignored::IgnoredOut;
 pub(crate) use read::Unresolved;
 #[cfg(feature = "fuzzing")]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::collect::{DVC_YAML, Unreadable, git_ignored_text, is_git_ignored, is_stage_file, read_file};
 use super::target::{Target, expand_globs, parse};
-use super::{Broken, CommitReader, Index, Out, Stage, Unresolved};
+use super::{Broken, CommitReader, Index, Out, Reading, Stage, Unresolved};
 use crate::git::Revision;
 use crate::paths::posix;
 use crate::{Error, Repo, Result};
@@ -64,14 +64,15 @@ impl Selection {
     }
 
     /// Finds what `options` names in a commit. With targets it is looked at whole; without, only at what it adds to
-    /// those that `reader` has read before.
+    /// those that `reader` has read before in the same reading.
     pub(crate) fn resolve_at(
         reader: &mut CommitReader<'_>,
         revision: &Revision,
+        reading: Reading,
         options: &SelectOptions,
     ) -> Result<Self> {
         if options.targets.is_empty() {
-            return Ok(Self::everything(reader.addition(revision, Broken::Refuse)?.index));
+            return Ok(Self::everything(reader.addition(revision, reading, Broken::Refuse)?.index));
         }
         let index = reader.whole(revision)?;
         let known = Known::Everything;

@@ -8,7 +8,7 @@ use haul_storage::progress::Observer;
 use haul_storage::transfer::{self, ObjectState, RequestCounts, TransferMode, TransferOptions};
 use haul_storage::{CancellationToken, Layout, Oid};
 
-use super::collect::{self, Parts, Purpose, Request, SkippedOut};
+use super::collect::{self, Item, Parts, Purpose, Request, SkippedOut};
 use super::session::Stores;
 use super::versioned;
 use crate::git::RevisionSet;
@@ -128,7 +128,8 @@ pub async fn cloud_status(
             cancel: options.cancel.clone(),
             ..TransferOptions::default()
         };
-        let on_failure = |failure| failed.lock().unwrap_or_else(PoisonError::into_inner).push(failure);
+        let on_failure =
+            |_: &Item, failure| failed.lock().unwrap_or_else(PoisonError::into_inner).push(failure);
         // The answer is by object; a person wants paths, all of them.
         let paths: Mutex<BTreeMap<String, BTreeSet<(Layout, Oid)>>> = Mutex::default();
         let groups = collect::groups(session, batch, &parts, &on_failure).inspect(|group| {

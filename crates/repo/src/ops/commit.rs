@@ -110,6 +110,13 @@ fn commit_stage(
             "dependencies of {shown} changed; `dvc commit` records them, or `dvc repro` runs the stage again"
         )));
     }
+    if let Some(out) = outs.iter().find(|out| out.is_external && out.use_cache) {
+        return Err(Error::BadOut(format!(
+            "Saving cached external output {} is not supported since DVC 3.0. See \
+             <https://dvc.org/doc/user-guide/upgrade> for more info.",
+            out.path.display()
+        )));
+    }
     for out in outs.iter().filter(|out| !out.is_external) {
         session.check_cancelled()?;
         commit_out(session, options, index, stage, out, links, report)?;

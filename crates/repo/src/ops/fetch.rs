@@ -1,12 +1,13 @@
 //! `fetch`: get what the cache lacks.
 
+use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
 use haul_storage::progress::Observer;
 use haul_storage::transfer::{self, DirTrust, RemoteCheck, TransferMode, TransferOptions, TransferReport};
-use haul_storage::{CancellationToken, ErrorKind};
+use haul_storage::{Cache, CancellationToken, ErrorKind, Layout, Oid};
 
-use super::collect::{self, Parts, Purpose, Request, SkippedOut};
+use super::collect::{self, Item, Parts, Purpose, Request, SkippedOut};
 use super::session::Stores;
 use super::versioned;
 use crate::git::RevisionSet;
@@ -90,7 +91,7 @@ pub async fn fetch(repo: &Repo, options: &FetchOptions, observer: &dyn Observer)
     };
     let collected = collect::collect(&session, &request)?;
     let n_outs = collected.n_outs();
-    let failed = Mutex::new(collected.failed);
+    let failed = Mutex::new(Vec::new());
     let parts = Parts::default();
     let mut report = FetchReport {
         warnings: collected.warnings,
@@ -109,7 +110,10 @@ pub async fn fetch(repo: &Repo, options: &FetchOptions, observer: &dyn Observer)
             cancel: options.cancel.clone(),
             ..TransferOptions::default()
         };
-        let on_failure = |failure| failed.lock().unwrap_or_else(PoisonError::into_inner).push(failure);
+        let on_failure = |item: &Item, failure| {
+            let failure = ((item.layout, item.oid), failure);
+            failed.lock().unwrap_or_else(PoisonError::into_inner).push(failure);
+        };
         let groups = collect::groups(session, batch, &parts, &on_failure);
         let transfer =
             transfer::fetch(session.cache, &batch.odb, groups, &transfer_options, observer).await?;
@@ -117,11 +121,18 @@ pub async fn fetch(repo: &Repo, options: &FetchOptions, observer: &dyn Observer)
         let is_ended = transfer.stopped_by.as_ref().is_some_and(ends_run);
         report.remotes.push(RemoteFetch { remote: batch.remote.clone(), location, transfer });
         if is_ended {
-            report.failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+            report.failed = collected.failed;
+            let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+            report.failed.extend(failed.into_iter().map(|(_, failure)| failure));
             return Ok(report);
         }
     }
-    report.failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
+    report.failed = collected.failed;
+    report.failed.extend(without_those_that_came(
+        session.cache,
+        &mut report.remotes,
+        failed.into_inner().unwrap_or_else(PoisonError::into_inner),
+    ));
     report.failed.extend(parts.into_failures());
     for batch in &collected.versioned {
         let transfer_options = TransferOptions {
@@ -138,6 +149,30 @@ pub async fn fetch(repo: &Repo, options: &FetchOptions, observer: &dyn Observer)
         report.remotes.push(RemoteFetch { remote, location, transfer });
     }
     Ok(report)
+}
+
+/// Forgets what one remote lacks and another one had: revisions may name different remotes for the same data. Returns
+/// the failures that remain of those of lists of files.
+fn without_those_that_came(
+    cache: &Cache,
+    remotes: &mut [RemoteFetch],
+    failed: Vec<((Layout, Oid), Failure)>,
+) -> Vec<Failure> {
+    let planned: HashSet<(Layout, Oid)> = remotes
+        .iter()
+        .flat_map(|remote| &remote.transfer.planned)
+        .map(|object| (object.layout, object.oid))
+        .collect();
+    let is_nowhere = |layout: Layout, oid: Oid| {
+        !planned.contains(&(layout, oid)) && !cache.check(layout, &oid).is_ok_and(|size| size.is_some())
+    };
+    for remote in remotes {
+        remote.transfer.missing.retain(|object| is_nowhere(object.layout, object.oid));
+    }
+    let is_left = |((layout, oid), failure): &((Layout, Oid), Failure)| {
+        !failure.is_missing_data() || is_nowhere(*layout, *oid)
+    };
+    failed.into_iter().filter(is_left).map(|(_, failure)| failure).collect()
 }
 
 /// Whether a transfer was ended by the machine, as by a full disk, which no other remote can help.

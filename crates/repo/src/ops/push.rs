@@ -7,7 +7,7 @@ use haul_storage::CancellationToken;
 use haul_storage::progress::Observer;
 use haul_storage::transfer::{self, DirTrust, RemoteCheck, TransferMode, TransferOptions, TransferReport};
 
-use super::collect::{self, Parts, Purpose, Request, SkippedOut};
+use super::collect::{self, Item, Parts, Purpose, Request, SkippedOut};
 use super::session::Stores;
 use super::versioned;
 use crate::git::RevisionSet;
@@ -114,7 +114,8 @@ pub async fn push(repo: &Repo, options: &PushOptions, observer: &dyn Observer) -
             cancel: options.cancel.clone(),
             ..TransferOptions::default()
         };
-        let on_failure = |failure| failed.lock().unwrap_or_else(PoisonError::into_inner).push(failure);
+        let on_failure =
+            |_: &Item, failure| failed.lock().unwrap_or_else(PoisonError::into_inner).push(failure);
         let groups = collect::groups(session, batch, &parts, &on_failure);
         let transfer = transfer::push(session.cache, &batch.odb, groups, &transfer_options, observer).await?;
         let location = batch.odb.location().to_owned();

@@ -114,6 +114,8 @@ fn resolve_one(repo: &Repo, index: &Index, name: &str) -> Result<AddTarget> {
     let metafile = path.with_file_name(format!("{file_name}.dvc"));
     refuse_place(repo, &path, Some(&metafile))?;
     refuse_symlinked_folder(root, &path)?;
+    // Deviation: what lies in a repository of its own is refused here, because its data belongs to that one; where Git does
+    // not track it, DVC records an empty directory, or a second `.dvc` file for the same data.
     if let Some(rule) = repo.ignore().check(&path, path.is_dir()).last()
         && rule.is_ignored
     {

@@ -66,13 +66,13 @@ pub(in crate::ops) fn groups<'a>(
     session: Session<'a>,
     batch: &'a Batch,
     parts: &'a Parts,
-    on_failure: &'a (dyn Fn(Failure) + Sync),
+    on_failure: &'a (dyn Fn(&Item, Failure) + Sync),
 ) -> BoxStream<'a, haul_storage::Result<ObjectGroup>> {
     let to_group = move |item: &'a Item| async move {
         match group(session, &batch.odb, item, parts).await {
             Ok(group) => group,
             Err(error) => {
-                on_failure(Failure { subject: item.display.clone(), path: None, error });
+                on_failure(item, Failure { subject: item.display.clone(), path: None, error });
                 None
             }
         }

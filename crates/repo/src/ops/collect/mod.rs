@@ -18,7 +18,7 @@ use super::session::Session;
 use super::versioned::{Share, VersionedBatch, VersionedOut, homes};
 use crate::checkout::is_at_or_below;
 use crate::git::{Revision, RevisionSet};
-use crate::index::{CommitReader, unseen_sentences};
+use crate::index::{CommitReader, Reading, unseen_sentences};
 use crate::ops::Failure;
 use crate::{Error, LockWait, Out, Result, SelectOptions, Selection};
 
@@ -326,20 +326,20 @@ impl Collector<'_> {
     }
 
     fn add_revision(&mut self, reader: &mut CommitReader<'_>, revision: &Revision) -> Result<()> {
-        let selection = Selection::resolve_at(reader, revision, self.request.select)?;
+        let (config, problem) = match self.configs.of_revision(reader, revision) {
+            Err(Error::Config(error)) => (0, Some(error)),
+            config => (config?, None),
+        };
+        let selection = Selection::resolve_at(reader, revision, Reading::Under(config), self.request.select)?;
         if selection.outs.is_empty() {
             return Ok(());
         }
-        let config = match self.configs.of_revision(reader, revision) {
-            Err(Error::Config(error)) => {
-                let (name, cause) = (&revision.name, error);
-                self.collected.warnings.push(format!(
-                    "the configuration of '{name}' cannot be used, and that of the workspace takes its place: {cause}"
-                ));
-                0
-            }
-            config => config?,
-        };
+        if let Some(cause) = problem {
+            let name = &revision.name;
+            self.collected.warnings.push(format!(
+                "the configuration of '{name}' cannot be used, and that of the workspace takes its place: {cause}"
+            ));
+        }
         self.add_outs(&selection, Source::Revision(config))
     }
 

@@ -10,7 +10,7 @@ use super::projects::Project;
 use super::versions::{self, VersionRef};
 use super::{GcOptions, links};
 use crate::git::Revision;
-use crate::index::{Broken, CommitReader};
+use crate::index::{Broken, CommitReader, Reading};
 use crate::ops::collect::Configs;
 use crate::{Error, Index, Out, Result};
 
@@ -104,12 +104,13 @@ impl Used {
     ) -> Result<()> {
         // Deviation: of a revision that is skipped, DVC keeps nothing; here, what can be read of it is kept.
         let broken = if options.skip_failed { Broken::PassOver } else { Broken::Refuse };
-        match reader.addition(revision, broken) {
+        // A configuration that cannot be had may mean any place.
+        let config = configs.of_revision(reader, revision).ok();
+        let reading = config.map_or(Reading::UnderNone, Reading::Under);
+        match reader.addition(revision, reading, broken) {
             Ok(addition) => {
                 let failed = addition.failed.iter();
                 self.warnings.extend(failed.map(|error| skipping_part(project, &revision.name, error)));
-                // A configuration that cannot be had may mean any place.
-                let config = configs.of_revision(reader, revision).ok();
                 let is_elsewhere = |out: &Out| config.is_none_or(|config| configs.is_elsewhere(config, out));
                 let revision = Arc::from(revision.name.as_str());
                 self.add(number, project, &addition.index, &revision, &is_elsewhere);

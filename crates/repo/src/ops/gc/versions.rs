@@ -19,7 +19,7 @@ use super::projects::Project;
 use super::used::check;
 use super::{CollectedVersions, GcOptions, PlannedVersions, UnusedVersion};
 use crate::git::{HistoryOptions, RevisionSet};
-use crate::index::{Broken, CommitReader};
+use crate::index::{Broken, CommitReader, Reading};
 use crate::{Out, Repo, Result};
 
 /// Versions that one request may delete.
@@ -85,7 +85,7 @@ fn ever_recorded(
     let mut reader = CommitReader::new(repo, git);
     for revision in git.history(&history)? {
         check(&options.cancel)?;
-        match reader.addition(&revision, Broken::PassOver) {
+        match reader.addition(&revision, Reading::Metafiles, Broken::PassOver) {
             Ok(addition) => ever.extend(addition.index.outs.iter().flat_map(|out| recorded(repo, out))),
             Err(error) if error.is_interrupted() => return Err(error),
             Err(error) => tracing::debug!(%error, revision = revision.name, "a revision names no versions"),
