@@ -168,6 +168,6 @@ impl Folder<'_> {
 
 fn is_committed(name: &Path) -> bool {
     let is_metafile = name.extension().is_some_and(|extension| extension == "dvc");
-    let names = [".gitignore", ".dvcignore", "dvc.yaml", "dvc.lock"];
+    let names = [".gitignore", ".dvcignore", "dvc.yaml", "dvc.lock", "params.yaml"];
     is_metafile || name.file_name().is_some_and(|name| names.iter().any(|known| name == *known))
 }

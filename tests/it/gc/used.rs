@@ -292,3 +292,34 @@ fn list_of_files_that_is_never_pushed_may_be_nowhere() {
     track(&repo, "other", &kept);
     repo.haul(["gc", "-w", "-c", "-f"]).code(255).stderr_has(&["the list of files of `"]);
 }
+
+#[test]
+fn older_commit_counts_though_a_newer_one_with_the_same_pipeline_cannot_be_read() {
+    let (server, environment) = stage();
+    let repo = environment.repository_at("repo", &server.endpoint());
+    // The name of the folder holds that of the file.
+    let folder = "my-dvc.yaml-demo";
+    let pipeline = "stages:\n  build:\n    matrix:\n      name: ${names}\n    cmd: make\n    outs:\n    - ${item.name}\n";
+    repo.write(format!("{folder}/dvc.yaml"), pipeline);
+    let locked = |name: &str| {
+        let oid = md5_of(name.as_bytes());
+        server.put(BUCKET, &key_of(&oid), name);
+        format!(
+            "  build@{name}:\n    cmd: make\n    outs:\n    - path: {name}\n      hash: md5\n      md5: {oid}\n"
+        )
+    };
+    let lock = format!("schema: '2.0'\nstages:\n{}{}", locked("one"), locked("two"));
+    repo.write(format!("{folder}/dvc.lock"), &lock);
+    // Its parameters lie elsewhere, so that the folder itself stays what it was.
+    let vars = |text: &str| repo.write("params.yaml", text);
+    repo.write(format!("{folder}/dvc.yaml"), format!("vars:\n- ../params.yaml\n{pipeline}"));
+    for text in ["names: [one]\n", "names: [two]\n", "<<<<<<< HEAD\n"] {
+        vars(text);
+        repo.commit();
+    }
+    vars("names: []\n");
+    let gc = repo.haul(["gc", "-A", "-c", "-f", "--skip-failed"]).success().stderr_has(&["skipping"]);
+    for name in ["one", "two"] {
+        assert!(is_stored(&server, name), "{name} is used by a commit: {gc}");
+    }
+}

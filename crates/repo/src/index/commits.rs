@@ -131,16 +131,18 @@ impl<'repo> CommitReader<'repo> {
             if self.is_known(seen, &file, root, revision)? {
                 continue;
             }
-            match self.read(&file, root) {
-                Ok((mut stages, inputs)) => {
+            let (stages, inputs) = self.read(&file, root);
+            match stages {
+                Ok(mut stages) => {
                     let unresolved = std::mem::take(&mut stages.unresolved);
                     addition.failed.extend(unresolved.into_iter().map(|stage| stage.error.into()));
                     addition.index.extend(stages);
-                    if !inputs.is_empty() {
-                        seen.templated.entry(file.0.clone()).or_default().push((file.clone(), inputs));
-                    }
                 }
                 Err(error) => addition.failed.push(error),
+            }
+            // Also where it failed: with other content of those files, it may not.
+            if !inputs.is_empty() {
+                seen.templated.entry(file.0.clone()).or_default().push((file.clone(), inputs));
             }
             read.push(file);
         }
@@ -167,7 +169,8 @@ impl<'repo> CommitReader<'repo> {
                 index.extend(ReadStages::clone(stages));
                 continue;
             }
-            let (stages, inputs) = self.read(&file, root)?;
+            let (stages, inputs) = self.read(&file, root);
+            let stages = stages?;
             if inputs.is_empty() {
                 self.parsed.insert(file, Arc::new(stages.clone()));
             }
@@ -197,7 +200,8 @@ impl<'repo> CommitReader<'repo> {
                 continue;
             }
             if let Some(blob) = find(name).map_err(cannot)? {
-                let lock = find(&name.replace(DVC_YAML, "dvc.lock")).map_err(cannot)?;
+                let lock = format!("{}dvc.lock", name.strip_suffix(DVC_YAML).unwrap_or_default());
+                let lock = find(&lock).map_err(cannot)?;
                 files.push((name.clone(), blob, lock));
             }
         }
@@ -347,7 +351,13 @@ impl<'repo> CommitReader<'repo> {
     }
 
     /// Reads a metafile, and returns which other files its templates name.
-    fn read(&self, (name, blob, lock): &FileKey, root: ObjectId) -> Result<(ReadStages, Vec<Input>)> {
+    fn read(&self, file: &FileKey, root: ObjectId) -> (Result<ReadStages>, Vec<Input>) {
+        let files = self.commit_files(root);
+        let stages = self.read_with(file, &files);
+        (stages, files.inputs.into_inner())
+    }
+
+    fn read_with(&self, (name, blob, lock): &FileKey, files: &CommitFiles<'_>) -> Result<ReadStages> {
         let data = |id: ObjectId| {
             let blob = self.git.find_blob(id);
             let cannot = |source| unreadable(&self.git, format!("cannot read `{name}` from Git"), source);
@@ -358,8 +368,6 @@ impl<'repo> CommitReader<'repo> {
         let lock = lock.map(data).transpose()?;
         let lock_path = path.with_file_name("dvc.lock");
         let lock = lock.as_ref().map(|text| (lock_path.as_path(), text.as_slice()));
-        let files = self.commit_files(root);
-        let stages = read_stages(context_of_commit(self.repo, &files), &path, &text, lock)?;
-        Ok((stages, files.inputs.into_inner()))
+        read_stages(context_of_commit(self.repo, files), &path, &text, lock)
     }
 }

@@ -146,7 +146,11 @@ pub async fn fetch(repo: &Repo, options: &FetchOptions, observer: &dyn Observer)
         let (transfer, failed) = versioned::fetch(&session, batch, &transfer_options).await?;
         report.failed.extend(failed);
         let (remote, location) = (batch.remote.clone(), batch.store.location().to_owned());
+        let is_ended = transfer.stopped_by.as_ref().is_some_and(ends_run);
         report.remotes.push(RemoteFetch { remote, location, transfer });
+        if is_ended {
+            break;
+        }
     }
     Ok(report)
 }

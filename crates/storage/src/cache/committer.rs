@@ -7,9 +7,10 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::disk::{self, FileSystems};
 use super::link_source::LinkSource;
 use super::pending::{PendingFile, TemporaryName, protect_path};
-use super::{Cache, CacheSharing, Durability, disk};
+use super::{Cache, CacheSharing, Durability};
 use crate::{Error, ErrorKind, Layout, Oid, Result};
 
 /// How long the first file waits for others, unless there are no more.
@@ -54,7 +55,26 @@ struct State {
     /// Folders with names that the disk may not have yet.
     folders: BTreeSet<PathBuf>,
     is_closed: bool,
+    /// The thread panicked.
+    is_given_up: bool,
     unfinished: Unfinished,
+}
+
+/// Wakes up those who wait for the thread when it panics.
+struct GiveUpOnPanic<'a>(&'a Shared);
+
+impl Drop for GiveUpOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.lock().is_given_up = true;
+            self.0.changed.notify_all();
+        }
+    }
+}
+
+fn given_up() -> Error {
+    Error::new(ErrorKind::Io, "waiting for the disk of the cache was given up")
+        .with_hint("run the same command again: objects without a name are stored anew")
 }
 
 /// A file that is whole and has no name yet.
@@ -110,7 +130,7 @@ impl Committer {
         }
         let size_bytes = pending.file().metadata().map_or(0, |metadata| metadata.len());
         let name = pending.finish();
-        Ok(self.enqueue(FinishedFile { name, object: (layout, *oid), destination, size_bytes, source: None }))
+        self.enqueue(FinishedFile { name, object: (layout, *oid), destination, size_bytes, source: None })
     }
 
     /// Takes a file that is another name of `source`, which was hashed. It is made read-only and gets the name of `oid`
@@ -129,7 +149,7 @@ impl Committer {
         if self.cache.options.durability == Durability::Rename {
             return file.give_name(self.cache.options.sharing).map(|_| true);
         }
-        Ok(self.enqueue(file))
+        self.enqueue(file)
     }
 
     /// Waits until the disk has every file and its name, and returns what failed.
@@ -138,19 +158,22 @@ impl Committer {
         let is_panicked = self.join();
         let mut unfinished = std::mem::take(&mut self.shared.lock().unfinished);
         if is_panicked {
-            let error = Error::new(ErrorKind::Io, "waiting for the disk of the cache was given up");
-            unfinished.names.get_or_insert(error);
+            unfinished.names.get_or_insert_with(given_up);
         }
         unfinished
     }
 
-    fn enqueue(&self, file: FinishedFile) -> bool {
+    fn enqueue(&self, file: FinishedFile) -> Result<bool> {
+        self.start()?;
         let mut state = self.shared.lock();
-        while state.files.len() >= MAX_FILES {
+        while state.files.len() >= MAX_FILES && !state.is_given_up {
             state = self.shared.wait(state);
         }
+        if state.is_given_up {
+            return Err(given_up());
+        }
         if !state.names.insert(file.object) {
-            return false;
+            return Ok(false);
         }
         let is_first = state.files.is_empty();
         state.total_bytes += file.size_bytes;
@@ -162,12 +185,23 @@ impl Committer {
         if is_awaited {
             self.shared.changed.notify_all();
         }
+        Ok(true)
+    }
+
+    /// Starts the thread that waits for the disk, if there is none.
+    fn start(&self) -> Result<()> {
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
-        thread.get_or_insert_with(|| {
+        if thread.is_none() {
             let shared = Arc::clone(&self.shared);
-            std::thread::spawn(move || shared.work())
-        });
-        true
+            let work = move || {
+                let _guard = GiveUpOnPanic(&shared);
+                shared.work();
+            };
+            let spawned = std::thread::Builder::new().name("haul-committer".to_owned()).spawn(work);
+            let spawned = spawned.map_err(|error| Error::io("cannot start a thread", error))?;
+            *thread = Some(spawned);
+        }
+        Ok(())
     }
 
     /// Waits for the thread. Returns whether it panicked.
@@ -209,11 +243,11 @@ impl Shared {
     /// Names groups of files until there are no more, then waits for the names.
     fn work(&self) {
         // Errors of the disk are told to those who had opened the file system before.
-        let file_system = fs_err::File::open(&self.root).ok();
-        let sync_all = || file_system.as_ref().map_or(Ok(false), |root| disk::sync_file_system(root.file()));
+        let mut disks = FileSystems::default();
+        disks.open(&self.root);
         while let Some(group) = self.next_group() {
             let objects: Vec<(Layout, Oid)> = group.iter().map(|file| file.object).collect();
-            let (failed, folders) = name_group(group, self.sharing, sync_all);
+            let (failed, folders) = name_group(group, self.sharing, &mut disks);
             let mut state = self.lock();
             state.unfinished.objects.extend(failed);
             state.folders.extend(folders);
@@ -224,7 +258,7 @@ impl Shared {
             self.changed.notify_all();
         }
         let folders = std::mem::take(&mut self.lock().folders);
-        if let Err(error) = sync_folders(&folders, sync_all) {
+        if let Err(error) = sync_folders(&folders, &mut disks) {
             self.lock().unfinished.names =
                 Some(Error::io("cannot wait until the disk has the names of objects", error));
         }
@@ -278,11 +312,15 @@ impl FinishedFile {
 fn name_group(
     group: Vec<FinishedFile>,
     sharing: CacheSharing,
-    sync_all: impl Fn() -> io::Result<bool>,
+    disks: &mut FileSystems,
 ) -> (Vec<(Oid, Error)>, BTreeSet<PathBuf>) {
     let mut failed = Vec::new();
     let mut folders = BTreeSet::new();
-    let synced = if group.len() > FEW { sync_all() } else { Ok(false) };
+    let synced = if group.len() > FEW {
+        disks.sync(group.iter().filter_map(|file| file.name.path().parent()))
+    } else {
+        Ok(false)
+    };
     for file in group {
         let synced = match &synced {
             Ok(true) => Ok(()),
@@ -302,8 +340,8 @@ fn name_group(
     (failed, folders)
 }
 
-fn sync_folders(folders: &BTreeSet<PathBuf>, sync_all: impl Fn() -> io::Result<bool>) -> io::Result<()> {
-    if folders.len() > FEW && sync_all()? {
+fn sync_folders(folders: &BTreeSet<PathBuf>, disks: &mut FileSystems) -> io::Result<()> {
+    if folders.len() > FEW && disks.sync(folders.iter().map(PathBuf::as_path))? {
         return Ok(());
     }
     folders.iter().try_for_each(|folder| disk::sync_folder(folder))

@@ -3,24 +3,83 @@
 //! A file that was written and renamed may be empty or full of zeros after a power failure: its bytes reach the disk up
 //! to half a minute later, its name within seconds. So bytes are waited for before they get a name that is trusted.
 
+use std::collections::BTreeSet;
 use std::io;
+use std::path::Path;
 
 pub(crate) use haul_config::atomic::{sync_file, sync_folder};
 
-/// Waits until the disk has all that was written to the file system of `folder`, be it bytes or names, whoever wrote
-/// it. Returns whether the system can do that.
+/// The file systems that files of a cache lie on: mostly one, unless a folder of it is a link or a mount.
+#[derive(Debug, Default)]
+pub(crate) struct FileSystems {
+    /// Each with its device number.
+    opened: Vec<(u64, fs_err::File)>,
+}
+
 #[cfg(target_os = "linux")]
-pub(crate) fn sync_file_system(folder: &std::fs::File) -> io::Result<bool> {
-    use rustix::io::Errno;
-    match rustix::fs::syncfs(folder) {
-        Ok(()) => Ok(true),
-        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Ok(false),
-        Err(error) => Err(error.into()),
+impl FileSystems {
+    /// Opens the file system of a folder, if it is there. Returns its place among those that are open.
+    pub(crate) fn open(&mut self, folder: &Path) -> Option<usize> {
+        use std::os::unix::fs::MetadataExt as _;
+        let device = fs_err::metadata(folder).ok()?.dev();
+        let known = self.opened.iter().position(|(known, _)| *known == device);
+        known.or_else(|| {
+            self.opened.push((device, fs_err::File::open(folder).ok()?));
+            Some(self.opened.len() - 1)
+        })
+    }
+
+    /// Waits until the disks have all that was written to the file systems of these folders, be it bytes or names, whoever
+    /// wrote it. Returns whether the system can do that for all of them.
+    pub(crate) fn sync<'a>(&mut self, folders: impl Iterator<Item = &'a Path>) -> io::Result<bool> {
+        use rustix::io::Errno;
+        let folders: BTreeSet<&Path> = folders.collect();
+        let mut places = BTreeSet::new();
+        for folder in folders {
+            let Some(place) = self.open(folder) else { return Ok(false) };
+            places.insert(place);
+        }
+        for place in places {
+            match rustix::fs::syncfs(self.opened[place].1.file()) {
+                Ok(()) => {}
+                Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => return Ok(false),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(true)
     }
 }
 
-/// Returns that there is no such thing here.
+/// There is no such thing here.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn sync_file_system(_folder: &std::fs::File) -> io::Result<bool> {
-    Ok(false)
+impl FileSystems {
+    pub(crate) fn open(&mut self, _folder: &Path) -> Option<usize> {
+        None
+    }
+
+    pub(crate) fn sync<'a>(&mut self, _folders: impl Iterator<Item = &'a Path>) -> io::Result<bool> {
+        Ok(false)
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_file_system_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        // Memory is another file system than the disk, where there is one.
+        let other = Path::new("/dev/shm");
+        let mut disks = FileSystems::default();
+        disks.open(folder.path());
+        let all = [folder.path(), other, folder.path()];
+        if other.is_dir() {
+            assert!(disks.sync(all.into_iter()).unwrap());
+            assert!(disks.opened.len() <= 2);
+            let devices: BTreeSet<u64> = disks.opened.iter().map(|(device, _)| *device).collect();
+            assert_eq!(devices.len(), disks.opened.len());
+        }
+        assert!(!disks.sync([Path::new("/nonexistent")].into_iter()).unwrap(), "nobody knows where it is");
+    }
 }

@@ -302,10 +302,15 @@ impl RemoteStore for S3Store {
     }
 
     async fn list_uploads(&self) -> Result<Vec<OpenUpload>> {
-        let mut uploads = list_uploads(&self.client, &self.key_prefix).await?;
-        if uploads.is_empty() && !self.key_prefix.is_empty() {
+        let below = &self.key_prefix;
+        let mut uploads = list_uploads(&self.client, below, below).await?;
+        if uploads.is_empty() && !below.is_empty() {
             // MinIO takes the prefix for a whole key. Without one it lists what was started since it was started itself.
-            uploads = list_uploads(&self.client, "").await.unwrap_or_default();
+            uploads = match list_uploads(&self.client, "", below).await {
+                // A policy may tie the right to the prefix.
+                Err(error) if error.kind() == ErrorKind::Denied => Vec::new(),
+                uploads => uploads?,
+            };
         }
         let uploads = uploads.into_iter().filter_map(|upload| {
             Some(OpenUpload { key: self.below_prefix(&upload.key)?.to_owned(), ..upload })

@@ -1,4 +1,6 @@
-//! Multipart uploads that were neither completed nor given up.
+//! ListMultipartUploads: uploads that were neither completed nor given up.
+
+use std::collections::HashSet;
 
 use http::Method;
 
@@ -68,9 +70,13 @@ impl UploadsReply {
 }
 
 /// ListMultipartUploads, all pages: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListMultipartUploads.html>.
-pub(super) async fn list_uploads(client: &Client, prefix: &str) -> Result<Vec<OpenUpload>> {
+///
+/// Asks for those of keys with `prefix`, and keeps those that start with `below`.
+pub(super) async fn list_uploads(client: &Client, prefix: &str, below: &str) -> Result<Vec<OpenUpload>> {
     let mut uploads = Vec::new();
     let mut from: Option<(String, String)> = None;
+    // Of the key at hand.
+    let mut seen_ids = HashSet::new();
     loop {
         let mut query = Query::default().with("uploads", "").with("encoding-type", "url");
         if !prefix.is_empty() {
@@ -86,14 +92,20 @@ pub(super) async fn list_uploads(client: &Client, prefix: &str) -> Result<Vec<Op
         let answer = client.send(&call).await?;
         let mut page =
             UploadsReply::parse(&answer.body).map_err(|malformed| client.malformed(&call, malformed))?;
-        uploads.append(&mut page.uploads);
+        let below = page.uploads.drain(..).filter(|upload| upload.key.starts_with(below));
+        uploads.extend(below);
         match page.next {
             None => return Ok(uploads),
             // Ids have no order; keys have.
-            Some(next) if from.as_ref().is_none_or(|from| next.0 >= from.0 && next != *from) => {
-                from = Some(next);
-            }
-            Some(_) => {
+            Some(next) => {
+                let before = from.as_ref().map(|(key, _)| key.as_str());
+                if before != Some(next.0.as_str()) {
+                    seen_ids.clear();
+                }
+                if before.is_none_or(|before| next.0.as_str() >= before) && seen_ids.insert(next.1.clone()) {
+                    from = Some(next);
+                    continue;
+                }
                 let malformed = MalformedXml("the list of uploads does not move on".into());
                 return Err(client.malformed(&call, malformed));
             }

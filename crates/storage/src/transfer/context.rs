@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::slots::{DEFAULT_JOBS, Slots};
 use super::{DownloadCheck, RangeOptions, TransferOptions};
-use crate::cache::committer::Committer;
+use crate::cache::committer::{Committer, Unfinished};
 use crate::cache::pending::PendingFile;
 use crate::hash::shared::SharedLanes;
 use crate::progress::{Event, Observer, Phase};
@@ -120,10 +120,10 @@ impl Context {
         self.committer.add(pending, layout, oid).map(drop)
     }
 
-    /// Waits until the disk has every object that was stored.
-    pub(super) async fn finish_commits(self: &Arc<Self>) -> Result<()> {
+    /// Waits until the disk has every object that was stored, and returns what did not get there.
+    pub(super) async fn finish_commits(self: &Arc<Self>) -> Result<Unfinished> {
         let context = Arc::clone(self);
-        blocking(move || context.committer.finish().into_result()).await
+        blocking(move || Ok(context.committer.finish())).await
     }
 
     /// Waits until no thread has a file of this transfer in hand.

@@ -14,6 +14,7 @@ use super::outcome::{Outcome, Verdict};
 use super::plan::{Plan, Release};
 use super::push::REPORT_EVERY;
 use super::{ObjectGroup, PlannedObject, TransferMode, TransferOptions, TransferReport};
+use crate::cache::committer::Unfinished;
 use crate::hash::{is_named, md5_many};
 use crate::progress::{Event, Observer, Phase};
 use crate::remote::wrong_bytes;
@@ -76,9 +77,9 @@ pub(super) async fn run(
     let worked = fetch.work().await;
     fetch.context.wait_for_threads().await;
     // What came is kept, also where the rest failed.
-    let committed = fetch.context.finish_commits().await;
+    let unfinished = fetch.context.finish_commits().await;
     worked?;
-    committed?;
+    fetch.take_back(unfinished?);
     if let Some(Ok(Err(error))) = futures::future::OptionFuture::from(swept).await {
         tracing::debug!(%error, "old temporary files stay in the cache");
     }
@@ -280,6 +281,29 @@ impl Fetch<'_> {
                 self.settle(object, false);
             }
             Err(error) => self.take_failure(object, error, started),
+        }
+    }
+
+    /// Takes back what was counted as stored and did not get its name.
+    fn take_back(&mut self, unfinished: Unfinished) {
+        let errors: HashMap<Oid, Error> = unfinished.objects.into_iter().collect();
+        if !errors.is_empty() {
+            self.take_back_objects(errors);
+        }
+        if let Some(error) = unfinished.names {
+            self.outcome.end(error);
+        }
+    }
+
+    fn take_back_objects(&mut self, mut errors: HashMap<Oid, Error>) {
+        for object in 0..self.plan.len() {
+            let Some(error) = errors.remove(&self.plan.name(object).1) else { continue };
+            let report = &mut self.outcome.report;
+            report.n_transferred = report.n_transferred.saturating_sub(1);
+            let size_bytes = self.plan.size_bytes(object).unwrap_or(0);
+            report.transferred_bytes = report.transferred_bytes.saturating_sub(size_bytes);
+            // What it says of the others comes too late.
+            let _: Verdict = self.outcome.failed(self.plan.describe(object), error, Instant::now());
         }
     }
 

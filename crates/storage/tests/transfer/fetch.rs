@@ -242,3 +242,21 @@ async fn fetch_onto_a_full_disk_ends_at_once_with_one_error_and_goes_on_later() 
         setup.check_cache();
     }
 }
+
+#[tokio::test]
+async fn object_that_cannot_get_its_name_fails_alone() {
+    let setup = Setup::that_waits_for_the_disk();
+    let groups: Vec<_> =
+        (0..30).map(|number: u32| setup.add_file(&number.to_string(), &number.to_le_bytes())).collect();
+    setup.push(&groups).await;
+    setup.empty_cache();
+    // A folder with something in it is in the way.
+    let blocked = groups[7].members[0].oid;
+    fs_err::create_dir_all(setup.object_path(&blocked).join("x")).unwrap();
+    let report = setup.fetch(&groups).await;
+    assert_eq!(report.failed.iter().map(|failed| failed.oid).collect::<Vec<_>>(), [blocked]);
+    assert_eq!(report.n_transferred, 29);
+    for group in groups.iter().filter(|group| group.members[0].oid != blocked) {
+        assert!(setup.object_path(&group.members[0].oid).is_file());
+    }
+}

@@ -38,6 +38,14 @@ impl Setup {
         Self::with(memory.with_limits(limits))
     }
 
+    /// Objects get their names when the disk has them, many at once.
+    pub(crate) fn that_waits_for_the_disk() -> Self {
+        let setup = Self::new();
+        let options = CacheOptions { durability: Durability::Sync, ..CacheOptions::default() };
+        let cache = Cache::new(setup.cache.root(), options);
+        Self { cache, ..setup }
+    }
+
     pub(crate) fn with(memory: MemoryStore) -> Self {
         let folder = tempfile::tempdir().unwrap();
         // Thousands of runs that wait for the disk would take too long; the cache tests itself that it waits.

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::expression;
 use super::params::{self, ParamsError};
@@ -55,12 +56,39 @@ pub(crate) struct Context {
     imports: HashMap<PathBuf, Option<Vec<String>>>,
     /// The variables of a group, which no `vars` may define.
     group: Vec<(&'static str, Value)>,
+    /// How much was made of the templates of the file so far, in bytes.
+    made_bytes: Arc<AtomicUsize>,
 }
+
+/// Most that the templates of a file may make, in bytes.
+///
+/// Deviation: a few lines that stand for more text or more stages than any pipeline has are refused; DVC works until it
+/// runs out of memory.
+const MAX_MADE_BYTES: usize = 64 << 20;
 
 impl Context {
     /// Returns the context of one member of a group.
     pub(crate) fn within_group(&self, variables: Vec<(&'static str, Value)>) -> Self {
-        Self { members: Arc::clone(&self.members), imports: self.imports.clone(), group: variables }
+        Self {
+            members: Arc::clone(&self.members),
+            imports: self.imports.clone(),
+            group: variables,
+            made_bytes: Arc::clone(&self.made_bytes),
+        }
+    }
+
+    /// Counts what is about to be made.
+    ///
+    /// # Errors
+    ///
+    /// The templates of the file make too much.
+    pub(super) fn make(&self, n_bytes: usize) -> Result<(), VariableError> {
+        let before = self.made_bytes.fetch_add(n_bytes, Ordering::Relaxed);
+        if before.saturating_add(n_bytes) <= MAX_MADE_BYTES {
+            return Ok(());
+        }
+        let message = format!("the templates of the file make more than {} MiB", MAX_MADE_BYTES >> 20);
+        Err(VariableError::Sentence(message))
     }
 
     /// Loads `params.yaml`, if it is there.

@@ -8,15 +8,12 @@ use super::context::{Context, VariableError};
 use super::substitute::{Purpose, substitute};
 use super::value::{Dict, Member, Value};
 use super::{ResolvedStage, Resolver, TemplateError};
-use crate::metafile::yaml::{Kind, Node, Scalar};
+use crate::metafile::yaml::{Kind, Node};
 
 /// Most stages that a `matrix` may make.
 ///
-/// Deviation: a few lines of `matrix` or of long variables are refused when they stand for more stages or text than
-/// any pipeline has; DVC works until it runs out of memory.
+/// Deviation: a matrix of more stages than any pipeline has is refused; DVC works until it runs out of memory.
 const MAX_MEMBERS: usize = 100_000;
-/// Most text, in bytes, that the stages of a group may have once their templates are filled in.
-const MAX_FILLED_BYTES: usize = 64 << 20;
 
 /// The variables that a member of a group brings.
 type Variables = Vec<(&'static str, Value)>;
@@ -39,34 +36,13 @@ pub(super) fn members(
         (of_foreach(resolver, name, foreach, context)?, template)
     };
     let checked = resolver.check_syntax(name, &template);
-    let mut filled_bytes = 0;
-    let mut stages = Vec::with_capacity(members.len());
-    for (key, variables) in members {
-        let name_of_member = format!("{name}@{key}");
-        let stage = || resolver.stage(&name_of_member, &template, &context.within_group(variables));
+    let stage = |(key, variables): (String, Variables)| {
+        let name = format!("{name}@{key}");
+        let stage = || resolver.stage(&name, &template, &context.within_group(variables));
         let definition = checked.clone().and_then(|()| stage());
-        filled_bytes += definition.as_ref().map_or(0, n_bytes);
-        if filled_bytes > MAX_FILLED_BYTES {
-            let message = format!("its stages have more than {} MiB of text", MAX_FILLED_BYTES >> 20);
-            let section = format!("'stages.{name}'");
-            return Err(resolver.error(&section, VariableError::Sentence(message), &template));
-        }
-        stages.push(ResolvedStage { name: name_of_member, definition });
-    }
-    Ok(stages)
-}
-
-/// Returns how much text a node has, in bytes; what is short counts as a few.
-fn n_bytes(node: &Node) -> usize {
-    const AT_LEAST: usize = 8;
-    match &*node.kind {
-        Kind::Scalar(Scalar::Text(text)) => text.len().max(AT_LEAST),
-        Kind::Scalar(_) => AT_LEAST,
-        Kind::Sequence(items) => items.iter().map(n_bytes).sum(),
-        Kind::Mapping(entries) => {
-            entries.iter().map(|entry| n_bytes(&entry.key) + n_bytes(&entry.value)).sum()
-        }
-    }
+        ResolvedStage { name, definition }
+    };
+    Ok(members.into_iter().map(stage).collect())
 }
 
 /// A value that a group iterates over.
@@ -214,12 +190,14 @@ fn of_matrix(
         let mut item = Dict::with_capacity(axes.len());
         for ((axis, values), position) in axes.iter().zip(&chosen) {
             let value = &values[*position];
+            let made = context.make(value.value.n_bytes());
+            made.map_err(|error| resolver.error(&section, error, matrix))?;
             fragments.push(if value.value.is_composite() {
                 format!("{axis}{position}")
             } else {
                 value.name()
             });
-            item.insert(axis.clone(), Member { value: value.value.clone(), source: Arc::clone(&source) });
+            item.insert(axis.clone(), Member::new(value.value.clone(), &source));
         }
         let key = fragments.join("-");
         members.insert(key.clone(), vec![("key", Value::Text(key)), ("item", Value::Dict(item))]);

@@ -74,10 +74,6 @@ pub(crate) fn load(files: &dyn ReadFiles, path: &Path) -> Result<Dict, ParamsErr
     }
 }
 
-fn member(value: Value, source: &Arc<str>) -> Member {
-    Member { value, source: Arc::clone(source) }
-}
-
 /// Reads JSON in the order of the file, which `serde_json`'s own values forget.
 struct JsonValue<'source>(&'source Arc<str>);
 
@@ -131,7 +127,7 @@ impl<'de> Visitor<'de> for JsonValue<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
         let mut dict = Dict::new();
         while let Some(key) = access.next_key()? {
-            dict.insert(key, member(access.next_value_seed(JsonValue(self.0))?, self.0));
+            dict.insert(key, Member::new(access.next_value_seed(JsonValue(self.0))?, self.0));
         }
         Ok(Value::Dict(dict))
     }
@@ -148,7 +144,10 @@ fn of_toml(value: toml::Value, source: &Arc<str>) -> Value {
             Value::List(items.into_iter().map(|item| of_toml(item, source)).collect())
         }
         toml::Value::Table(table) => Value::Dict(
-            table.into_iter().map(|(key, value)| (key, member(of_toml(value, source), source))).collect(),
+            table
+                .into_iter()
+                .map(|(key, value)| (key, Member::new(of_toml(value, source), source)))
+                .collect(),
         ),
     }
 }

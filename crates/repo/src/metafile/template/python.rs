@@ -15,8 +15,12 @@ use super::value::{Dict, Member, Value};
 pub(crate) fn assignments(text: &str, source: &Arc<str>) -> Dict {
     let lines = logical_lines(text);
     let mut position = 0;
-    block(&lines, &mut position, Names::Plain, source)
+    block(&lines, &mut position, Names::Plain, source, 0)
 }
+
+/// What is nested deeper is passed over, so that no file can exhaust the stack. Python takes 100 levels of blocks, and 200
+/// of brackets.
+const MAX_DEPTH: usize = 100;
 
 /// A statement with its indentation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +38,7 @@ enum Names {
     OfSelf,
 }
 
-fn block(lines: &[Line], position: &mut usize, names: Names, source: &Arc<str>) -> Dict {
+fn block(lines: &[Line], position: &mut usize, names: Names, source: &Arc<str>, depth: usize) -> Dict {
     let mut dict = Dict::new();
     let Some(indent) = lines.get(*position).map(|line| line.indent) else { return dict };
     while let Some(line) = lines.get(*position) {
@@ -46,21 +50,17 @@ fn block(lines: &[Line], position: &mut usize, names: Names, source: &Arc<str>) 
             // The body of a statement that is passed over.
             continue;
         }
-        let begins_block = lines.get(*position).is_some_and(|next| next.indent > indent);
+        let begins_block = depth < MAX_DEPTH && lines.get(*position).is_some_and(|next| next.indent > indent);
         if let Some(name) = definition(&line.text, "class").filter(|_| begins_block) {
-            let inner = block(lines, position, Names::Plain, source);
-            dict.insert(name.to_owned(), member(Value::Dict(inner), source));
+            let inner = block(lines, position, Names::Plain, source, depth + 1);
+            dict.insert(name.to_owned(), Member::new(Value::Dict(inner), source));
         } else if begins_block && definition(&line.text, "def") == Some("__init__") {
-            dict.extend(block(lines, position, Names::OfSelf, source));
+            dict.extend(block(lines, position, Names::OfSelf, source, depth + 1));
         } else if let Some((name, value)) = assignment(&line.text, names, source) {
-            dict.insert(name, member(value, source));
+            dict.insert(name, Member::new(value, source));
         }
     }
     dict
-}
-
-fn member(value: Value, source: &Arc<str>) -> Member {
-    Member { value, source: Arc::clone(source) }
 }
 
 fn definition<'line>(line: &'line str, keyword: &str) -> Option<&'line str> {
@@ -92,7 +92,7 @@ fn assignment(line: &str, names: Names, source: &Arc<str>) -> Option<(String, Va
         Some(annotated) => &annotated[equals_sign(annotated)? + 1..],
         None => rest.strip_prefix('=')?,
     };
-    let mut reader = Reader { text: literal, source };
+    let mut reader = Reader { text: literal, depth: 0, source };
     let value = reader.value()?;
     reader.blanks();
     reader.text.is_empty().then(|| (name.to_owned(), value))
@@ -206,6 +206,8 @@ fn text_length(text: &str) -> usize {
 /// Reads literals, as `ast.literal_eval` does.
 struct Reader<'text> {
     text: &'text str,
+    /// Brackets around what is read.
+    depth: usize,
     source: &'text Arc<str>,
 }
 
@@ -222,6 +224,13 @@ impl Reader<'_> {
     }
 
     fn value(&mut self) -> Option<Value> {
+        self.depth += 1;
+        let value = if self.depth > MAX_DEPTH { None } else { self.value_here() };
+        self.depth -= 1;
+        value
+    }
+
+    fn value_here(&mut self) -> Option<Value> {
         self.blanks();
         match self.text.chars().next()? {
             '[' => {
@@ -272,7 +281,7 @@ impl Reader<'_> {
             if self.eat(':') {
                 let value = self.value()?;
                 if let Value::Text(key) = key {
-                    dict.insert(key, member(value, self.source));
+                    dict.insert(key, Member::new(value, self.source));
                 }
             } else {
                 is_set = true;

@@ -38,7 +38,25 @@ impl PartialEq for Member {
     }
 }
 
+impl Member {
+    /// Makes the member that a file or section defines.
+    pub(crate) fn new(value: Value, source: &Arc<str>) -> Self {
+        Self { value, source: Arc::clone(source) }
+    }
+}
+
 impl Value {
+    /// Returns about how much memory a copy takes.
+    pub(crate) fn n_bytes(&self) -> usize {
+        let inner = match self {
+            Self::Text(text) => text.len(),
+            Self::List(items) => items.iter().map(Self::n_bytes).sum(),
+            Self::Dict(dict) => dict.iter().map(|(key, member)| key.len() + member.value.n_bytes()).sum(),
+            Self::Null | Self::Bool(_) | Self::Int(_) | Self::Float(_) | Self::Other(_) => 0,
+        };
+        size_of::<Self>() + inner
+    }
+
     /// Returns the value of a YAML node.
     pub(crate) fn of_node(node: &Node, source: &Arc<str>) -> Self {
         match &*node.kind {
@@ -55,8 +73,7 @@ impl Value {
                 Self::List(items.iter().map(|item| Self::of_node(item, source)).collect())
             }
             Kind::Mapping(entries) => {
-                let member =
-                    |value: &Node| Member { value: Self::of_node(value, source), source: Arc::clone(source) };
+                let member = |value: &Node| Member::new(Self::of_node(value, source), source);
                 let entries = entries
                     .iter()
                     .filter_map(|entry| Some((entry.key.as_str()?.to_owned(), member(&entry.value))));
@@ -160,7 +177,7 @@ pub(crate) fn to_options(dict: &Dict, style: OptionStyle) -> Result<String, Stri
         match value {
             Value::Bool(true) => write!(options, "--{name} "),
             Value::Bool(false) if style.negates_booleans => write!(options, "--no-{name} "),
-            // An empty dictionary has no members that could be options.
+            // There is no dictionary among them.
             Value::Bool(false) | Value::Dict(_) => Ok(()),
             Value::Text(text) => write!(options, "--{name} {} ", quote(text)),
             Value::List(items) => {
@@ -192,11 +209,10 @@ fn flatten(dict: &Dict) -> Vec<(String, &Value)> {
     let mut flat = Vec::new();
     for (key, member) in dict {
         match &member.value {
-            Value::Dict(inner) if !inner.is_empty() => {
+            // An empty one vanishes.
+            Value::Dict(inner) => {
                 flat.extend(flatten(inner).into_iter().map(|(name, value)| (format!("{key}.{name}"), value)));
             }
-            // An empty one vanishes.
-            Value::Dict(_) => {}
             value => flat.push((key.clone(), value)),
         }
     }

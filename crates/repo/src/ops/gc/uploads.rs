@@ -1,4 +1,4 @@
-//! Multipart uploads that were neither completed nor given up.
+//! Giving up multipart uploads that nobody went on with.
 //!
 //! A push that is killed leaves the parts that arrived in the bucket: the next push of the same clone goes on with them.
 //! Those of a clone that is gone, as after a cancelled job of a CI, stay there unseen, and are paid for. They go by age
@@ -63,11 +63,14 @@ pub(super) async fn plan(
     let uploads = match remote.odb.store().list_uploads().await {
         Ok(uploads) => uploads,
         Err(error) if error.kind() == ErrorKind::Interrupted => return Err(error.into()),
+        Err(error) if error.is_transient() && options.older_than.is_some() => return Err(error.into()),
         Err(error) => {
             tracing::debug!(%error, "unfinished uploads cannot be listed");
             let why = match error.kind() {
-                ErrorKind::Denied => "the credentials lack the right s3:ListBucketMultipartUploads",
-                _ => "the server does not list them",
+                ErrorKind::Denied => {
+                    "the credentials lack the right s3:ListBucketMultipartUploads".to_owned()
+                }
+                _ => format!("the server does not list them ({error})"),
             };
             return Ok(Err(format!("unfinished uploads to `{location}` are not looked at: {why}")));
         }
