@@ -303,7 +303,7 @@ fn older_commit_counts_though_a_newer_one_with_the_same_pipeline_cannot_be_read(
     repo.write(format!("{folder}/dvc.yaml"), pipeline);
     let locked = |name: &str| {
         let oid = md5_of(name.as_bytes());
-        server.put(BUCKET, &key_of(&oid), name);
+        server.put(BUCKET, &key_of(&oid), name.to_owned());
         format!(
             "  build@{name}:\n    cmd: make\n    outs:\n    - path: {name}\n      hash: md5\n      md5: {oid}\n"
         )
