@@ -67,6 +67,8 @@ xflags::xflags! {
         cmd fuzz {
             /// Seconds for each target (default 60); as many targets at once as there are cores.
             optional --seconds seconds: u64
+            /// So many inputs for each target instead, from a fixed seed: the same ones each time.
+            optional --runs runs: u64
             /// Comma-separated targets (default all): the folders of fuzz/corpus.
             optional --targets targets: String
             /// Take over into fuzz/corpus what reached code that nothing there reaches.

@@ -34,7 +34,10 @@ const MAX_PROCESS_MIB: u32 = 1024;
 const MAX_INPUT_SECONDS: u32 = 10;
 
 pub(crate) fn run(project: &Project, options: &flags::Fuzz) -> Result<()> {
-    let seconds = options.seconds.unwrap_or(DEFAULT_SECONDS);
+    let budget = match options.runs {
+        Some(runs) => Budget::Runs(runs),
+        None => Budget::Seconds(options.seconds.unwrap_or(DEFAULT_SECONDS)),
+    };
     let corpora = project.root.join("fuzz/corpus");
     let mut names: Vec<String> = std::fs::read_dir(&corpora)?
         .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
@@ -57,7 +60,7 @@ pub(crate) fn run(project: &Project, options: &flags::Fuzz) -> Result<()> {
                 while let Some(name) = names.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let target =
                         Target { program: &program, name, corpus: corpora.join(name), scratch: &scratch };
-                    let result = target.fuzz(seconds, options.grow);
+                    let result = target.fuzz(budget, options.grow);
                     match result {
                         Ok(summary) => println!("ok      {name}: {summary}"),
                         Err(error) => {
@@ -73,7 +76,7 @@ pub(crate) fn run(project: &Project, options: &flags::Fuzz) -> Result<()> {
     if !failures.is_empty() {
         bail!("fuzz: {} failed", failures.join(", "));
     }
-    println!("fuzz: {} targets, {seconds} s each", names.len());
+    println!("fuzz: {} targets, {budget} each", names.len());
     Ok(())
 }
 
@@ -95,6 +98,23 @@ fn build(project: &Project) -> Result<PathBuf> {
     Ok(folder.join(host).join("fuzz/fuzz"))
 }
 
+/// How much is tried.
+#[derive(Debug, Clone, Copy)]
+enum Budget {
+    Seconds(u64),
+    /// Inputs, from a fixed seed and the corpus of the repository alone: what fails is found again.
+    Runs(u64),
+}
+
+impl std::fmt::Display for Budget {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Seconds(seconds) => write!(formatter, "{seconds} s"),
+            Self::Runs(runs) => write!(formatter, "{runs} inputs"),
+        }
+    }
+}
+
 struct Target<'a> {
     program: &'a Path,
     name: &'a str,
@@ -105,15 +125,25 @@ struct Target<'a> {
 
 impl Target<'_> {
     /// Runs the target for a time; returns what libFuzzer counted.
-    fn fuzz(&self, seconds: u64, grow: bool) -> Result<String> {
+    fn fuzz(&self, budget: Budget, grow: bool) -> Result<String> {
         let found = self.scratch.join("found").join(self.name);
-        let inputs = self.scratch.join("corpus").join(self.name);
+        let inputs = match budget {
+            Budget::Seconds(_) => self.scratch.join("corpus").join(self.name),
+            Budget::Runs(_) => self.scratch.join("once").join(self.name),
+        };
+        if matches!(budget, Budget::Runs(_)) && inputs.exists() {
+            std::fs::remove_dir_all(&inputs)?;
+        }
+        let budget = match budget {
+            Budget::Seconds(seconds) => vec![format!("-max_total_time={seconds}")],
+            Budget::Runs(runs) => vec![format!("-runs={runs}"), "-seed=1".to_owned()],
+        };
         for folder in [&found, &inputs] {
             std::fs::create_dir_all(folder)?;
         }
         let output = self
             .command()
-            .arg(format!("-max_total_time={seconds}"))
+            .args(budget)
             .arg(format!("-max_len={MAX_INPUT_BYTES}"))
             .arg(format!("-rss_limit_mb={MAX_PROCESS_MIB}"))
             .arg(format!("-timeout={MAX_INPUT_SECONDS}"))

@@ -2,6 +2,7 @@
 
 use haul_tests::client::note_read_back;
 use haul_tests::dataset::DataSet;
+use haul_tests::fault_proxy::FaultProxy;
 use haul_tests::objects::md5_of;
 
 use super::{Case, Ground, on_every_server};
@@ -171,6 +172,21 @@ fn private_authority_is_refused_where_it_is_not_named() {
         repo.haul(["push"]).success();
         repo.haul(["remote", "modify", "origin", "ssl_verify", &bundle]).success();
         repo.haul(["status", "-c"]).success().stdout_has(&["in sync"]);
+    });
+}
+
+#[test]
+fn certificate_that_signed_itself_is_trusted_where_it_is_named() {
+    let case =
+        Case::everywhere("ssl_verify, a certificate that signed itself", "refused when unset; same bytes");
+    on_every_server(case.over_tls(), |ground| {
+        let proxy = FaultProxy::self_signed_in_front_of(&ground.server.announcement).expect("a proxy starts");
+        let endpoint = proxy.endpoint();
+        let certificate = proxy.ca_bundle().expect("it speaks TLS").display().to_string();
+        push_and_pull(ground, &[("endpointurl", &endpoint), ("ssl_verify", &certificate)]);
+        let repo = ground.environment.folder("repo");
+        repo.haul(["remote", "modify", "--unset", "origin", "ssl_verify"]).success();
+        repo.haul(["status", "-c"]).failure().stderr_has(&["no trusted connection", "ssl_verify"]);
     });
 }
 

@@ -149,9 +149,27 @@ impl FaultProxy {
     /// # Errors
     /// The URL or the certificate cannot be used, or no port can be had.
     pub fn start(endpoint: &str, authority_pem: Option<&[u8]>) -> Result<Self> {
+        Self::start_with(endpoint, authority_pem, Certificate::generate)
+    }
+
+    /// Starts a proxy whose certificate signed itself in front of a server with TLS; [`ca_bundle`](Self::ca_bundle) is that
+    /// certificate.
+    ///
+    /// # Errors
+    /// The server's CA bundle cannot be read, or no port can be had.
+    pub fn self_signed_in_front_of(server: &Announcement) -> Result<Self> {
+        let authority = server.ca_bundle.as_deref().map(fs_err::read).transpose()?;
+        Self::start_with(&server.endpoint, authority.as_deref(), Certificate::generate_self_signed)
+    }
+
+    fn start_with(
+        endpoint: &str,
+        authority_pem: Option<&[u8]>,
+        certificate: fn() -> Result<Certificate>,
+    ) -> Result<Self> {
         let upstream = Upstream::new(endpoint, authority_pem)?;
         let folder = tempfile::tempdir()?;
-        let certificate = upstream.tls.is_some().then(Certificate::generate).transpose()?;
+        let certificate = upstream.tls.is_some().then(certificate).transpose()?;
         let acceptor = certificate.as_ref().map(Certificate::acceptor).transpose()?;
         let files = certificate.map(|certificate| certificate.write_to(folder.path())).transpose()?;
         let ca_bundle = files.map(|files| files.authority);

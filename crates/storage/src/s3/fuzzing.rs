@@ -105,7 +105,8 @@ fn follow_keys<'page>(pages: impl Iterator<Item = &'page str>, is_v1: bool, afte
         "" => ListFrom::Start,
         after => ListFrom::AfterKey(after.to_owned()),
     };
-    let mut last = after.to_owned();
+    // The key to start behind may lie anywhere: only what the pages show counts.
+    let mut last = String::new();
     for page in pages {
         let Ok(reply) = ListReply::parse(page.as_bytes()) else { return };
         let position = Position::new(&from).expect("it is ours");
