@@ -59,7 +59,7 @@ fn the_right_to_delete_is_enough_for_gc_as_well() {
         let gc = repo.haul(["gc", "-w", "-c", "-f"]).success();
         let gc = gc.stdout_has(&["Removed 1 objects from remote."]);
         assert_eq!(server.keys("bucket").len(), 4);
-        // The look at unfinished uploads is an offer: where it is refused, nobody hears of it.
+        // Listing unfinished uploads is optional: `gc` prints nothing where the server denies it.
         assert!(!gc.stderr.contains("unfinished uploads"), "{gc}");
         assert!(server.requests().iter().all(|request| {
             request.status != Some(403) || request.operation == Operation::ListMultipartUploads

@@ -50,7 +50,7 @@ pub(crate) fn run(project: &Project, options: &flags::Fuzz) -> Result<()> {
         names.retain(|name| wanted.split(',').any(|wanted| wanted == name));
     }
     let program = build(project)?;
-    let scratch = project.root.join("target/fuzz/work");
+    let scratch = project.root.join("target/fuzz");
     let next = AtomicUsize::new(0);
     let failures = Mutex::new(Vec::new());
     let n_workers = std::thread::available_parallelism().map_or(1, usize::from);

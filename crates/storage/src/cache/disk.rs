@@ -29,8 +29,8 @@ impl FileSystems {
         })
     }
 
-    /// Waits until the disks have all that was written to the file systems of these folders, be it bytes or names, whoever
-    /// wrote it. Returns whether the system can do that for all of them.
+    /// Waits until the disks have all bytes and names that any process wrote to the file systems of these directories.
+    /// Returns whether the system can wait for all of them.
     pub(crate) fn sync<'a>(&mut self, folders: impl Iterator<Item = &'a Path>) -> io::Result<bool> {
         use rustix::io::Errno;
         let folders: BTreeSet<&Path> = folders.collect();
@@ -80,6 +80,6 @@ mod tests {
             let devices: BTreeSet<u64> = disks.opened.iter().map(|(device, _)| *device).collect();
             assert_eq!(devices.len(), disks.opened.len());
         }
-        assert!(!disks.sync([Path::new("/nonexistent")].into_iter()).unwrap(), "nobody knows where it is");
+        assert!(!disks.sync([Path::new("/nonexistent")].into_iter()).unwrap(), "the directory is missing");
     }
 }

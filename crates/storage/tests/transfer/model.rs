@@ -259,7 +259,7 @@ async fn run(thresholds: Thresholds, steps: Vec<Step>) {
                     let cancel = &other.options.cancel;
                     let removal =
                         other.remote.remove(Layout::Current, &manifest, 2, &NoObserver, cancel).await;
-                    // Whoever cannot delete the manifest keeps its members.
+                    // A client that cannot delete a directory manifest keeps its members.
                     if removal.failed.is_empty() && removal.n_not_tried == 0 {
                         other.remote.remove(Layout::Current, &rest, 2, &NoObserver, cancel).await;
                     }

@@ -1,4 +1,4 @@
-//! Giving up multipart uploads that nobody went on with.
+//! Aborting multipart uploads that no push continues.
 //!
 //! A push that is killed leaves the parts that arrived in the bucket: the next push of the same clone goes on with them.
 //! Those of a clone that is gone, as after a cancelled job of a CI, stay there unseen, and are paid for. They go by age
