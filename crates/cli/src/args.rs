@@ -82,6 +82,9 @@ pub(crate) enum Command {
     Remove(command::remove::RemoveArgs),
     Unprotect(command::unprotect::UnprotectArgs),
     Gc(command::gc::GcArgs),
+    #[command(visible_alias = "ls")]
+    List(command::list::ListArgs),
+    Du(command::disk_usage::DiskUsageArgs),
     CheckIgnore(command::check_ignore::CheckIgnoreArgs),
     Root(command::root::RootArgs),
     #[command(alias = "doctor")]

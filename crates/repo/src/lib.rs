@@ -11,6 +11,9 @@
 //! | What does Git say about a path? | [`git`] |
 //! | Which file does a path mean? | `identity` |
 //! | Which outs does a command work on? | [`index`] |
+//! | Which files are in the workspace, or in a commit? | `tree` |
+//! | Which data do paths stand for? | `data_tree` |
+//! | How is another repository, or a commit, looked into? | [`project`] |
 //! | Which files are in the workspace, and what is their hash? | [`scan`], [`state`] |
 //! | How does an object get into the workspace? | [`link`], [`checkout`] |
 //! | What can a user do? | [`ops`] |
@@ -19,7 +22,9 @@
 
 mod atomic;
 pub mod checkout;
+mod data_tree;
 mod error;
+pub mod external;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 pub mod git;
@@ -32,9 +37,11 @@ pub mod lock;
 pub mod metafile;
 pub mod ops;
 mod paths;
+pub mod project;
 pub mod root;
 pub mod scan;
 pub mod state;
+mod tree;
 
 pub use error::{Error, Result};
 pub use git::Git;
@@ -42,4 +49,5 @@ pub use ignore::IgnoreRules;
 pub use index::{Dep, Index, Out, SelectOptions, Selected, Selection, Stage};
 pub use lock::{LockWait, PathLocks, RepoLock, TransferLock};
 pub use metafile::dir_manifest::DirManifest;
+pub use project::{ConfigOverrides, Project};
 pub use root::Repo;

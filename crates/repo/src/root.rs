@@ -60,8 +60,6 @@ impl Repo {
             return Err(Error::NotARepository(format!("`{}` is not a DVC repository", root.display())));
         }
         let config = ConfigStack::load(&ConfigPaths::new(env, Some(&dvc_dir)), env)?.config()?;
-        let cache_dir =
-            config.cache.dir.as_ref().map_or_else(|| dvc_dir.join("cache"), |dir| dir.value.clone());
         if config.core.hardlink_lock.value {
             // Deviation: DVC's hardlink lock is a lease that a killed process keeps for 365 days, and it cannot
             // be mixed with the `flock` every other client takes. Pretending to hold it would be worse.
@@ -71,7 +69,19 @@ impl Repo {
                 config.core.hardlink_lock.origin
             )));
         }
-        let repo = Self {
+        let repo = Self::assemble(root, env, config)?;
+        fs_err::create_dir_all(repo.tmp_dir())
+            .map_err(|source| Error::io("cannot open the repository", source))?;
+        repo.hide_private_files()?;
+        Ok(repo)
+    }
+
+    /// Puts a repository together without touching anything; `root` is absolute and normal, and may have no `.dvc`.
+    pub(crate) fn assemble(root: PathBuf, env: &Env, config: Config) -> Result<Self> {
+        let dvc_dir = root.join(DVC_DIR);
+        let cache_dir =
+            config.cache.dir.as_ref().map_or_else(|| dvc_dir.join("cache"), |dir| dir.value.clone());
+        Ok(Self {
             waits_for_disk: env.waits_for_disk()?,
             dvc_dir,
             current_dir: normalize(&physical(env.current_dir())),
@@ -83,11 +93,7 @@ impl Repo {
             mfa_prompt: None,
             cancel: CancellationToken::new(),
             root,
-        };
-        fs_err::create_dir_all(repo.tmp_dir())
-            .map_err(|source| Error::io("cannot open the repository", source))?;
-        repo.hide_private_files()?;
-        Ok(repo)
+        })
     }
 
     /// Lets a person be asked for the codes of MFA devices when remotes are opened.

@@ -8,11 +8,14 @@ pub(crate) mod commit;
 pub(crate) mod completion;
 pub(crate) mod config;
 mod context;
+pub(crate) mod disk_usage;
+mod external;
 pub(crate) mod gc;
 pub(crate) mod generate;
 mod git_hint;
 pub(crate) mod init;
 mod level;
+pub(crate) mod list;
 pub(crate) mod relocate;
 pub(crate) mod remote;
 pub(crate) mod remove;
@@ -100,6 +103,8 @@ fn dispatch(command: Command, context: &Context) -> CommandResult {
         Command::Remove(args) => args.run(context),
         Command::Unprotect(args) => args.run(context),
         Command::Gc(args) => args.run(context),
+        Command::List(args) => args.run(context),
+        Command::Du(args) => args.run(context),
         Command::CheckIgnore(args) => args.run(context),
         Command::Root(args) => args.run(context),
         Command::Version(args) => args.run(context),

@@ -30,6 +30,8 @@ impl Verb {
         Self { locked: ExitStatus::Unexpected, ..Self::plain(ExitStatus::Failure) };
     pub(crate) const CHECKOUT: Self = Self::plain(ExitStatus::Unexpected);
     pub(crate) const COMMIT: Self = Self::plain(ExitStatus::Failure);
+    pub(crate) const LIST: Self = Self::plain(ExitStatus::Failure);
+    pub(crate) const DU: Self = Self::plain(ExitStatus::Unexpected);
     pub(crate) const MOVE: Self = Self::plain(ExitStatus::Failure);
     pub(crate) const REMOVE: Self = Self::plain(ExitStatus::Failure);
     pub(crate) const UNPROTECT: Self = Self::plain(ExitStatus::Unexpected);

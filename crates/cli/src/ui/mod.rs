@@ -5,6 +5,7 @@ mod message;
 mod printer;
 mod progress;
 mod stream;
+pub(crate) mod table;
 
 pub(crate) use message::{Colour, Message, OutputFormat, Page};
 pub(crate) use printer::{Printer, Verbosity};

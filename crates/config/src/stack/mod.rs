@@ -3,6 +3,7 @@
 mod edit;
 mod layer;
 mod lock;
+mod over;
 mod refusal;
 mod remotes;
 pub(crate) mod resolve;

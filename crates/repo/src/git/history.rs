@@ -42,6 +42,17 @@ impl HistoryOptions {
 }
 
 impl Git {
+    /// Returns the commit that a name stands for: anything that Git takes for one, or the name of an experiment.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownRevision`] in DVC's words.
+    pub fn resolve(&self, name: &str) -> Result<Revision> {
+        let repo = self.repo.to_thread_local();
+        let commit = History { repo: &repo }.resolve(name)?;
+        Ok(Revision { name: name.to_owned(), commit })
+    }
+
     /// Lists the commits that `options` name, each once, with all its names.
     ///
     /// # Errors

@@ -51,6 +51,19 @@ impl Git {
         Ok(Some(Self { repo, work_dir, excludes: Mutex::new(None) }))
     }
 
+    /// Returns another handle on the same repository.
+    pub(crate) fn again(&self) -> Self {
+        Self { repo: self.repo.clone(), work_dir: self.work_dir.clone(), excludes: Mutex::new(None) }
+    }
+
+    /// Opens a repository without a work tree; its commits are looked at as if their files lay at `directory` itself.
+    pub(crate) fn open_bare(directory: &Path) -> Result<Self> {
+        let repo = gix::open(directory).map_err(|source| {
+            Error::git(format!("cannot open the Git repository at `{}`", directory.display()), source)
+        })?;
+        Ok(Self { repo: repo.into_sync(), work_dir: directory.to_owned(), excludes: Mutex::new(None) })
+    }
+
     /// Returns the root of the work tree.
     pub fn work_dir(&self) -> &Path {
         &self.work_dir

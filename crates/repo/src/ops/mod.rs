@@ -15,6 +15,8 @@ mod collect;
 mod commit;
 mod fetch;
 mod gc;
+mod list;
+mod looking;
 mod pull;
 mod push;
 mod relocate;
@@ -35,6 +37,7 @@ pub use gc::{
     CollectedPlace, CollectedUploads, CollectedVersions, GcOptions, GcPlace, GcPlan, GcReport, GcTarget,
     PlannedPlace, PlannedUploads, PlannedVersions, UnusedObject, UnusedVersion, plan_gc,
 };
+pub use list::{ListOptions, ListedEntry, disk_usage, list, list_tree};
 pub use pull::{PullOptions, PullReport, pull};
 pub use push::{PushOptions, PushReport, RemotePush, push};
 pub use relocate::{MoveOptions, MoveReport, move_out};

@@ -1,0 +1,50 @@
+//! `haul du`.
+
+use clap::Args;
+use haul_config::mask_urls;
+use haul_repo::ops::{ListOptions, disk_usage};
+
+use super::external::LocationArgs;
+use super::{CommandResult, Context};
+use crate::command_error::Verb;
+use crate::exit::ExitStatus;
+use crate::ui::table::{size, table};
+
+/// Show how much space the data of a repository takes
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  haul du . data\n  haul du . -s --rev v1.0")]
+pub(crate) struct DiskUsageArgs {
+    /// Path or URL of the repository
+    url: String,
+    /// Path in the repository
+    path: Option<String>,
+    /// Show only the total
+    #[arg(short, long)]
+    summarize: bool,
+    #[command(flatten)]
+    location: LocationArgs,
+}
+
+impl DiskUsageArgs {
+    pub(crate) fn run(self, context: &Context) -> CommandResult {
+        let options = ListOptions {
+            location: self.location.at(&self.url),
+            path: self.path.filter(|path| !path.is_empty()),
+            cancel: context.cancellation(),
+            ..ListOptions::default()
+        };
+        let sizes = context
+            .observe_async(async |_| disk_usage(&options, self.summarize, context.env()).await)
+            .map_err(|error| match error {
+                error @ haul_repo::Error::Git { .. } => Verb::DU
+                    .error(error)
+                    .while_trying(&format!("failed to look into '{}'", mask_urls(&self.url))),
+                error => Verb::DU.error(error),
+            })?;
+        let rows: Vec<_> = sizes.into_iter().map(|(path, bytes)| vec![Some(size(bytes)), Some(path)]).collect();
+        for line in table(&rows, false) {
+            context.printer().line(line)?;
+        }
+        Ok(ExitStatus::Success)
+    }
+}

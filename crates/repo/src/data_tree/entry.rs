@@ -1,0 +1,69 @@
+//! What a path of a data tree leads to.
+
+use haul_storage::{Layout, Oid};
+
+use super::Tracked;
+use crate::tree::TreeEntry;
+
+/// An object in a cache or on a remote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct DataObject {
+    pub(crate) layout: Layout,
+    pub(crate) oid: Oid,
+}
+
+/// A file or directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DataEntry {
+    pub(crate) name: String,
+    pub(crate) is_dir: bool,
+    pub(crate) is_exec: bool,
+    /// The size in bytes, where it is known.
+    pub(crate) size_bytes: Option<u64>,
+    /// Whether the path is an out, or lies in one.
+    pub(crate) is_out: bool,
+    /// Its data; for a directory that is an out, its manifest.
+    pub(crate) object: Option<DataObject>,
+    /// Whether the tree has it.
+    pub(crate) is_in_tree: bool,
+}
+
+impl DataEntry {
+    /// Puts together what the tree and the outs say. Where they disagree about what it is, the tree is right.
+    pub(super) fn merge(name: &str, in_tree: Option<TreeEntry>, tracked: Option<Tracked<'_>>) -> Option<Self> {
+        let from_outs = tracked.map(|tracked| Self::tracked(name, tracked));
+        let Some(in_tree) = in_tree else { return from_outs };
+        let same = from_outs.filter(|entry| entry.is_dir == in_tree.is_dir);
+        Some(Self {
+            name: name.to_owned(),
+            is_dir: in_tree.is_dir,
+            is_exec: in_tree.is_exec,
+            size_bytes: Some(in_tree.size_bytes),
+            is_out: same.as_ref().is_some_and(|entry| entry.is_out),
+            object: same.and_then(|entry| entry.object),
+            is_in_tree: true,
+        })
+    }
+
+    fn tracked(name: &str, tracked: Tracked<'_>) -> Self {
+        let entry = Self {
+            name: name.to_owned(),
+            is_dir: true,
+            is_exec: false,
+            size_bytes: None,
+            is_out: true,
+            object: None,
+            is_in_tree: false,
+        };
+        match tracked {
+            Tracked::Above => Self { is_out: false, ..entry },
+            Tracked::Dir => entry,
+            Tracked::Out(out) => {
+                let object = out.oid.map(|oid| DataObject { layout: out.layout, oid });
+                let is_dir = out.oid.is_some_and(|oid| oid.is_dir());
+                Self { is_dir, size_bytes: out.size_bytes, object, ..entry }
+            }
+            Tracked::File(object) => Self { is_dir: false, object: Some(object), ..entry },
+        }
+    }
+}

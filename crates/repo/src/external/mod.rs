@@ -1,0 +1,62 @@
+//! Other repositories: by a path on this machine, or by a URL that Git clones.
+
+mod clone;
+
+use std::path::Path;
+
+use haul_config::Env;
+use haul_storage::CancellationToken;
+
+use crate::git::Git;
+use crate::paths::{normalize, posix};
+use crate::root::find_root;
+use crate::{ConfigOverrides, Project, Result};
+
+/// Which repository, and at which revision.
+#[derive(Debug, Clone, Default)]
+pub struct Location {
+    /// A path, or a URL as `git clone` takes it.
+    pub url: String,
+    /// A revision of Git; none means the workspace of a path, and the default branch of a URL.
+    pub revision: Option<String>,
+    /// What to put over its configuration.
+    pub overrides: ConfigOverrides,
+}
+
+/// Opens a repository, for which a URL is cloned or brought up to date first.
+///
+/// # Errors
+///
+/// [`Error::Git`](crate::Error::Git) if it cannot be cloned; [`Error::UnknownRevision`](crate::Error::UnknownRevision).
+pub fn open(location: &Location, env: &Env, cancel: &CancellationToken) -> Result<Project> {
+    let path = env.absolute(&location.url);
+    let overrides = &location.overrides;
+    if !location.url.is_empty() && path.exists() {
+        let path = normalize(&crate::identity::physical(&path));
+        let Some(name) = &location.revision else {
+            if is_bare(&path) || !path.is_dir() {
+                return cloned(location, env, cancel);
+            }
+            return Project::of_workspace(&path, env, overrides);
+        };
+        if let Some(git) = Git::discover(&path)? {
+            let root = find_root(&path).unwrap_or_else(|_| git.work_dir().to_owned());
+            let below = root.strip_prefix(git.work_dir()).map(posix).unwrap_or_else(|_| Ok(String::new()))?;
+            let revision = git.resolve(name)?;
+            return Project::of_commit(git, revision, &below, env, overrides);
+        }
+    }
+    cloned(location, env, cancel)
+}
+
+/// Whether a path is a repository of Git without a work tree.
+fn is_bare(path: &Path) -> bool {
+    path.join("HEAD").is_file() && path.join("objects").is_dir() && path.join("refs").is_dir()
+}
+
+fn cloned(location: &Location, env: &Env, cancel: &CancellationToken) -> Result<Project> {
+    let name = location.revision.as_deref();
+    let git = clone::open(&location.url, name, env, cancel)?;
+    let revision = git.resolve(name.unwrap_or("HEAD"))?;
+    Project::of_commit(git, revision, "", env, &location.overrides)
+}

@@ -1,0 +1,182 @@
+//! A repository to look into: this one or another, in its workspace or at a commit. Nothing is written to it.
+
+use std::path::Path;
+use std::sync::OnceLock;
+
+use haul_config::{Config, ConfigPaths, ConfigStack, Env};
+use haul_storage::Cache;
+
+use crate::checkout::cache_of;
+use crate::data_tree::DataTree;
+use crate::git::{Git, Revision};
+use crate::index::{CommitReader, Index};
+use crate::paths::{normalize, posix, relative};
+use crate::root::DVC_DIR;
+use crate::tree::{CommitTree, Tree, WorkspaceTree, join};
+use crate::{Error, Repo, Result};
+
+/// What a command line puts over the configuration of a repository that it looks into.
+#[derive(Debug, Clone, Default)]
+pub struct ConfigOverrides {
+    /// A file that is merged over the others (`--config`).
+    pub file: Option<std::path::PathBuf>,
+    /// The default remote (`--remote`).
+    pub remote: Option<String>,
+    /// Options of that remote (`--remote-config`).
+    pub remote_options: Vec<(String, String)>,
+}
+
+/// A repository of DVC, or of Git alone, with its files and metafiles at one point.
+pub struct Project {
+    /// Where it lies and how it is configured. Its directory may not exist, for a commit.
+    repo: Repo,
+    at: Option<(Git, Revision)>,
+    tree: Box<dyn Tree>,
+    is_dvc: bool,
+    index: OnceLock<Index>,
+}
+
+impl Project {
+    /// Opens the workspace of the repository around `directory`, which may be one of Git alone; a directory outside of any
+    /// is one without tracked data, as for DVC.
+    pub fn of_workspace(directory: &Path, env: &Env, overrides: &ConfigOverrides) -> Result<Self> {
+        let root = match crate::root::find_root(directory) {
+            Ok(root) => root,
+            Err(Error::NotARepository(_)) => {
+                Git::discover(directory)?.map_or_else(|| directory.to_owned(), |git| git.work_dir().to_owned())
+            }
+            Err(error) => return Err(error),
+        };
+        let root = normalize(&crate::identity::physical(&root));
+        let repo = Repo::assemble(root.clone(), env, config_of(&root, None, env, overrides)?)?;
+        let tree = WorkspaceTree { ignore: repo.ignore().clone() };
+        let is_dvc = tree.is_repository("")?;
+        Ok(Self { repo, at: None, tree: Box::new(tree), is_dvc, index: OnceLock::new() })
+    }
+
+    /// Opens a commit of the repository whose root is the directory `below` that of Git.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotARepository`] if the commit does not have that directory.
+    pub(crate) fn of_commit(
+        git: Git,
+        revision: Revision,
+        below: &str,
+        env: &Env,
+        overrides: &ConfigOverrides,
+    ) -> Result<Self> {
+        let root = if below.is_empty() { git.work_dir().to_owned() } else { git.work_dir().join(below) };
+        let Some(tree) = CommitTree::open(&git, &revision, below)? else {
+            let message = format!("there is no `{below}` in the revision '{}'", revision.name);
+            return Err(Error::NotARepository(message));
+        };
+        let is_dvc = tree.is_repository("")?;
+        let text = tree.read_hidden(&join(DVC_DIR, "config"))?.unwrap_or_default();
+        let repo = Repo::assemble(root.clone(), env, config_of(&root, Some(&text), env, overrides)?)?;
+        Ok(Self { repo, at: Some((git, revision)), tree: Box::new(tree), is_dvc, index: OnceLock::new() })
+    }
+
+    /// Returns where it lies and how it is configured.
+    pub(crate) fn repo(&self) -> &Repo {
+        &self.repo
+    }
+
+    /// Returns the id of the commit that is looked at; `None` for a workspace.
+    pub fn commit(&self) -> Option<String> {
+        self.at.as_ref().map(|(_, revision)| revision.commit.to_string())
+    }
+
+    /// Returns the stages and outs; none in a repository of Git alone.
+    pub(crate) fn index(&self) -> Result<&Index> {
+        if let Some(index) = self.index.get() {
+            return Ok(index);
+        }
+        let index = match &self.at {
+            _ if !self.is_dvc => Index::default(),
+            None => Index::collect_unchecked(&self.repo)?,
+            Some((git, revision)) => CommitReader::new(&self.repo, git).whole(revision)?,
+        };
+        Ok(self.index.get_or_init(|| index))
+    }
+
+    /// Returns its files with the data that its outs stand for.
+    pub(crate) fn data_tree(&self) -> Result<DataTree<'_>> {
+        Ok(DataTree::new(self.tree.as_ref(), self.index()?, self.repo.root()))
+    }
+
+    /// Returns its cache, if this machine has one.
+    pub(crate) fn cache(&self) -> Option<Cache> {
+        (self.is_dvc && self.repo.cache_dir().is_dir()).then(|| cache_of(&self.repo).looking())
+    }
+
+    /// Returns a path that a user typed as one below the root: relative to the working directory if that lies in the
+    /// workspace, else to the root. `None` if it leads out of the repository.
+    pub(crate) fn path(&self, typed: &str) -> Option<String> {
+        let start = if self.shows_working_directory() { self.repo.current_dir() } else { self.repo.root() };
+        let absolute = if typed.is_empty() { self.repo.root().to_owned() } else { normalize(&start.join(typed)) };
+        posix(absolute.strip_prefix(self.repo.root()).ok()?).ok()
+    }
+
+    /// Returns a path below the root as [`path`](Self::path) takes it, by way of the root.
+    pub(crate) fn shown(&self, path: &str) -> String {
+        if !self.shows_working_directory() || self.repo.current_dir() == self.repo.root() {
+            return path.to_owned();
+        }
+        relative(self.repo.root(), self.repo.current_dir()).join(path).display().to_string()
+    }
+
+    /// Returns the absolute path that a file has or would have in a workspace.
+    pub(crate) fn absolute(&self, path: &str) -> std::path::PathBuf {
+        if path.is_empty() { self.repo.root().to_owned() } else { self.repo.root().join(path) }
+    }
+
+    fn shows_working_directory(&self) -> bool {
+        self.at.is_none() && self.repo.current_dir().starts_with(self.repo.root())
+    }
+
+    /// Opens the repository of its own that holds a path, and returns it with the path in it; `None` if it is this one.
+    pub(crate) fn inner(&self, path: &str, overrides: &ConfigOverrides) -> Result<Option<(Self, String)>> {
+        let ends: Vec<usize> =
+            path.match_indices('/').map(|(end, _)| end).chain([path.len()]).filter(|end| *end > 0).collect();
+        for end in ends.into_iter().rev() {
+            let directory = &path[..end];
+            if !self.tree.is_repository(directory)? {
+                continue;
+            }
+            let rest = path[end..].trim_start_matches('/').to_owned();
+            let inner = match &self.at {
+                None => Self::of_workspace(&self.absolute(directory), self.repo.env(), overrides)?,
+                Some((git, revision)) => {
+                    let below = self.repo.root().strip_prefix(git.work_dir()).unwrap_or(Path::new(""));
+                    let below = join(&posix(below)?, directory);
+                    Self::of_commit(git.again(), revision.clone(), &below, self.repo.env(), overrides)?
+                }
+            };
+            return Ok(Some((inner, rest)));
+        }
+        Ok(None)
+    }
+}
+
+impl std::fmt::Debug for Project {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let root = self.repo.root();
+        formatter.debug_struct("Project").field("root", &root).field("at", &self.commit()).finish_non_exhaustive()
+    }
+}
+
+/// Loads the configuration of the repository at `root`, with `text` in the place of its file.
+fn config_of(root: &Path, text: Option<&[u8]>, env: &Env, overrides: &ConfigOverrides) -> Result<Config> {
+    let mut stack = ConfigStack::load(&ConfigPaths::new(env, Some(&root.join(DVC_DIR))), env)?;
+    if let Some(text) = text {
+        stack = stack.with_repo_text(text)?;
+    }
+    if let Some(file) = &overrides.file {
+        stack = stack.with_file_over(&env.absolute(file))?;
+    }
+    if overrides.remote.is_some() || !overrides.remote_options.is_empty() {
+        stack = stack.with_remote_over(overrides.remote.as_deref(), &overrides.remote_options)?;
+    }
+    Ok(stack.config()?)
+}
