@@ -84,6 +84,7 @@ pub(crate) enum Command {
     Gc(command::gc::GcArgs),
     #[command(visible_alias = "ls")]
     List(command::list::ListArgs),
+    Get(command::get::GetArgs),
     Du(command::disk_usage::DiskUsageArgs),
     CheckIgnore(command::check_ignore::CheckIgnoreArgs),
     Root(command::root::RootArgs),

@@ -178,5 +178,12 @@ fn config_of(root: &Path, text: Option<&[u8]>, env: &Env, overrides: &ConfigOver
     if overrides.remote.is_some() || !overrides.remote_options.is_empty() {
         stack = stack.with_remote_over(overrides.remote.as_deref(), &overrides.remote_options)?;
     }
-    Ok(stack.config()?)
+    let config = stack.config()?;
+    let cache = config.cache.dir.as_ref().map_or_else(|| root.join(DVC_DIR).join("cache"), |dir| dir.value.clone());
+    if config.core.remote.is_none() && cache.is_dir() {
+        // As in DVC, the cache of a repository stands in for the remote that it does not have.
+        let url = (String::from("url"), cache.display().to_string());
+        return Ok(stack.with_remote_over(Some("auto-generated-upstream"), &[url])?.config()?);
+    }
+    Ok(config)
 }

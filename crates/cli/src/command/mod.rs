@@ -12,6 +12,7 @@ pub(crate) mod disk_usage;
 mod external;
 pub(crate) mod gc;
 pub(crate) mod generate;
+pub(crate) mod get;
 mod git_hint;
 pub(crate) mod init;
 mod level;
@@ -104,6 +105,7 @@ fn dispatch(command: Command, context: &Context) -> CommandResult {
         Command::Unprotect(args) => args.run(context),
         Command::Gc(args) => args.run(context),
         Command::List(args) => args.run(context),
+        Command::Get(args) => args.run(context),
         Command::Du(args) => args.run(context),
         Command::CheckIgnore(args) => args.run(context),
         Command::Root(args) => args.run(context),

@@ -107,7 +107,7 @@ impl RunCacheArgs {
 ///
 /// Deviation: a negative number of jobs is refused like any other bad argument (254). DVC passes it on, and what becomes
 /// of it depends on the remote.
-fn jobs(text: &str) -> Result<usize, String> {
+pub(super) fn jobs(text: &str) -> Result<usize, String> {
     match text.trim().parse::<i64>() {
         Ok(number) => usize::try_from(number).map_err(|_| String::from("number must not be negative")),
         Err(_) => Err(String::from("invalid int value")),

@@ -3,6 +3,8 @@
 use haul_storage::{Layout, Oid};
 
 use super::Tracked;
+use crate::ignore::DVCIGNORE;
+use crate::index::is_stage_file;
 use crate::tree::TreeEntry;
 
 /// An object in a cache or on a remote.
@@ -29,6 +31,11 @@ pub(crate) struct DataEntry {
 }
 
 impl DataEntry {
+    /// Whether it is a file of DVC itself, which is listed and never copied.
+    pub(crate) fn is_metafile(&self) -> bool {
+        !self.is_dir && (is_stage_file(&self.name) || self.name == DVCIGNORE)
+    }
+
     /// Puts together what the tree and the outs say. Where they disagree about what it is, the tree is right.
     pub(super) fn merge(name: &str, in_tree: Option<TreeEntry>, tracked: Option<Tracked<'_>>) -> Option<Self> {
         let from_outs = tracked.map(|tracked| Self::tracked(name, tracked));

@@ -17,7 +17,7 @@ use crate::{Error, Repo, Result};
 pub(super) const DVC_YAML: &str = "dvc.yaml";
 
 /// Tells whether DVC reads a file of this name as stages.
-pub(super) fn is_stage_file(name: &str) -> bool {
+pub(crate) fn is_stage_file(name: &str) -> bool {
     name == DVC_YAML || name.strip_suffix(".dvc").is_some()
 }
 

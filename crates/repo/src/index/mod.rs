@@ -18,7 +18,7 @@ mod select;
 mod target;
 mod unseen;
 
-pub(crate) use collect::git_ignored_text;
+pub(crate) use collect::{git_ignored_text, is_stage_file};
 pub(crate) use commits::{Broken, CommitReader, Reading};
 pub(crate) use ignored::IgnoredOut;
 pub(crate) use read::Unresolved;

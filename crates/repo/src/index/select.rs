@@ -79,6 +79,15 @@ impl Selection {
         Resolver { repo: reader.repo(), index, known, empty: Vec::new() }.resolve(options)
     }
 
+    /// Selects outs of an index.
+    pub(crate) fn of_outs(index: Index, outs: Vec<Selected>) -> Self {
+        let mut numbers: Vec<usize> = outs.iter().map(|selected| index.outs[selected.out].stage).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let stages = numbers.into_iter().map(|stage| (stage, None)).collect();
+        Self { index, stages, outs, empty: Vec::new() }
+    }
+
     fn everything(index: Index) -> Self {
         let stages = (0..index.stages.len()).map(|stage| (stage, None)).collect();
         Self::of_stages(index, stages)

@@ -7,8 +7,8 @@ use haul_storage::progress::Observer;
 use haul_storage::transfer::{self, DirTrust, RemoteCheck, TransferMode, TransferOptions, TransferReport};
 use haul_storage::{Cache, CancellationToken, ErrorKind, Layout, Oid};
 
-use super::collect::{self, Item, Parts, Purpose, Request, SkippedOut};
-use super::session::Stores;
+use super::collect::{self, Collected, Item, Parts, Request, SkippedOut};
+use super::session::{Session, Stores};
 use super::versioned;
 use crate::git::RevisionSet;
 use crate::ops::Failure;
@@ -81,15 +81,17 @@ pub async fn fetch(repo: &Repo, options: &FetchOptions, observer: &dyn Observer)
     let takes_lock = options.mode == TransferMode::Execute;
     let share = || TransferLock::share(session.memo.dir(), options.wait, &options.cancel);
     let _share = takes_lock.then(share).transpose()?;
-    let request = Request {
-        purpose: Purpose::Fetch,
-        select: &options.select,
-        revisions: options.revisions,
-        remote: options.remote.as_deref(),
-        max_size_bytes: options.max_size_bytes,
-        wait: options.wait,
-    };
-    let collected = collect::collect(&session, &request)?;
+    let collected = collect::collect(&session, &Request::of_fetch(options))?;
+    fetch_collected(session, collected, options).await
+}
+
+/// Gets the objects of outs that were collected.
+pub(super) async fn fetch_collected(
+    session: Session<'_>,
+    collected: Collected,
+    options: &FetchOptions,
+) -> Result<FetchReport> {
+    let observer = session.observer;
     let n_outs = collected.n_outs();
     let failed = Mutex::new(Vec::new());
     let parts = Parts::default();

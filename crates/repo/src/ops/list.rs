@@ -3,8 +3,9 @@
 use haul_storage::CancellationToken;
 
 use super::looking::learn;
+use super::obtain::{find, no_such_file};
 use crate::data_tree::{DataEntry, DataTree};
-use crate::external::{Location, open};
+use crate::external::Location;
 use crate::tree::join;
 use crate::{Error, Project, Result};
 
@@ -140,7 +141,7 @@ pub async fn disk_usage(
     }
     let mut sizes = Vec::new();
     for entry in tree.list(&looked.path, false)? {
-        if !is_metafile(&entry) {
+        if !entry.is_metafile() {
             let size = usage(&tree, &join(&looked.path, &entry.name), &entry)?;
             sizes.push((join(asked, &entry.name), size));
         }
@@ -158,26 +159,16 @@ fn usage(tree: &DataTree<'_>, path: &str, entry: &DataEntry) -> Result<u64> {
         return Ok(size_bytes);
     }
     let mut total = 0;
-    for entry in tree.list(path, false)?.iter().filter(|entry| !is_metafile(entry)) {
+    for entry in tree.list(path, false)?.iter().filter(|entry| !entry.is_metafile()) {
         total += usage(tree, &join(path, &entry.name), entry)?;
     }
     Ok(total)
 }
 
-fn is_metafile(entry: &DataEntry) -> bool {
-    let name = entry.name.as_str();
-    !entry.is_dir && (name == "dvc.yaml" || name.ends_with(".dvc") || name == crate::ignore::DVCIGNORE)
-}
-
 fn look(options: &ListOptions, env: &haul_config::Env) -> Result<Looked> {
-    let project = open(&options.location, env, &options.cancel)?;
     let asked = options.path.clone().unwrap_or_default();
-    let outside = || no_such_file(&asked);
-    let path = project.path(&asked).ok_or_else(outside)?;
-    Ok(match project.inner(&path, &options.location.overrides)? {
-        Some((project, path)) => Looked { project, path, asked },
-        None => Looked { project, path, asked },
-    })
+    let place = find(&options.location, &asked, env, &options.cancel)?;
+    Ok(Looked { project: place.project, path: place.path, asked })
 }
 
 /// Makes the files of the directory known that a path lies in.
@@ -190,13 +181,6 @@ async fn learn_around(looked: &Looked, tree: &mut DataTree<'_>) -> Result<Vec<Er
 
 fn not_found(looked: &Looked) -> Error {
     no_such_file(&looked.project.absolute(&looked.path).display().to_string())
-}
-
-fn no_such_file(path: &str) -> Error {
-    Error::TargetNotFound {
-        target: path.to_owned(),
-        message: format!("[Errno 2] No such file or directory: '{path}'"),
-    }
 }
 
 fn listed(path: String, entry: &DataEntry) -> ListedEntry {

@@ -15,13 +15,16 @@ mod collect;
 mod commit;
 mod fetch;
 mod gc;
+mod get;
 mod list;
 mod looking;
+mod obtain;
 mod pull;
 mod push;
 mod relocate;
 mod remove;
 mod session;
+mod show_url;
 mod status;
 mod unprotect;
 mod unused;
@@ -37,11 +40,13 @@ pub use gc::{
     CollectedPlace, CollectedUploads, CollectedVersions, GcOptions, GcPlace, GcPlan, GcReport, GcTarget,
     PlannedPlace, PlannedUploads, PlannedVersions, UnusedObject, UnusedVersion, plan_gc,
 };
+pub use get::{GetOptions, get};
 pub use list::{ListOptions, ListedEntry, disk_usage, list, list_tree};
 pub use pull::{PullOptions, PullReport, pull};
 pub use push::{PushOptions, PushReport, RemotePush, push};
 pub use relocate::{MoveOptions, MoveReport, move_out};
 pub use remove::{RemoveOptions, RemoveReport, remove};
+pub use show_url::show_url;
 pub use status::{EntryState, EntryStatus, StageStatus, StatusOptions, StatusReport, status};
 pub use unprotect::{UnprotectOptions, UnprotectReport, unprotect};
 pub use versioned::{UpdateOptions, UpdateReport, update};

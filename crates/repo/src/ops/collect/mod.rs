@@ -5,10 +5,13 @@ mod places;
 mod skipped;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use haul_config::Remote;
 use haul_storage::transfer::DownloadCheck;
-use haul_storage::{Layout, Oid, OidKind, RemoteOdb, open_remote_with, open_versioned_remote};
+use haul_storage::{
+    Cache, FolderStore, Layout, Oid, OidKind, RemoteOdb, open_remote_with, open_versioned_remote,
+};
 
 pub(super) use self::groups::{Parts, absent, groups};
 pub(super) use self::places::{ConfigNumber, Configs};
@@ -19,7 +22,7 @@ use super::versioned::{Share, VersionedBatch, VersionedOut, homes};
 use crate::checkout::is_at_or_below;
 use crate::git::{Revision, RevisionSet};
 use crate::index::{CommitReader, Reading, unseen_sentences};
-use crate::ops::Failure;
+use crate::ops::{Failure, FetchOptions};
 use crate::{Error, LockWait, Out, Result, SelectOptions, Selection};
 
 /// Revisions that cannot be read and are named one by one.
@@ -45,6 +48,20 @@ pub(super) struct Request<'a> {
     pub(super) max_size_bytes: Option<u64>,
     /// How long to wait while another command reads or writes metafiles.
     pub(super) wait: LockWait,
+}
+
+impl<'a> Request<'a> {
+    /// Makes the request of a fetch.
+    pub(super) fn of_fetch(options: &'a FetchOptions) -> Self {
+        Self {
+            purpose: Purpose::Fetch,
+            select: &options.select,
+            revisions: options.revisions,
+            remote: options.remote.as_deref(),
+            max_size_bytes: options.max_size_bytes,
+            wait: options.wait,
+        }
+    }
 }
 
 /// One out, or a part of it, that takes part.
@@ -96,14 +113,7 @@ impl Collected {
 ///
 /// An out without a remote of its own, and no default remote: the configuration's error.
 pub(super) fn collect(session: &Session<'_>, request: &Request<'_>) -> Result<Collected> {
-    let mut collector = Collector {
-        session,
-        request,
-        configs: Configs::new(session.repo),
-        moved: Vec::new(),
-        places: HashMap::new(),
-        collected: Collected::default(),
-    };
+    let mut collector = Collector::new(session, request);
     // DVC writes metafiles in place: one that is half written would say that there is nothing to do.
     // Deviation: DVC holds the lock until the last byte is transferred; here others can work meanwhile.
     let lock = session.repo.lock(request.wait)?;
@@ -127,6 +137,31 @@ pub(super) fn collect(session: &Session<'_>, request: &Request<'_>) -> Result<Co
         collector.of_remote(0, request.remote)?;
     }
     collector.open()
+}
+
+/// Opens the remotes of outs that were selected. With the `cache` of another repository, that is asked before them.
+pub(super) fn collect_selection(
+    session: &Session<'_>,
+    request: &Request<'_>,
+    selection: &Selection,
+    cache: Option<&Cache>,
+) -> Result<Collected> {
+    let mut collector = Collector::new(session, request);
+    collector.add_outs(selection, Source::Workspace)?;
+    let mut collected = collector.open()?;
+    if let Some(cache) = cache {
+        let items = collected.batches.iter().flat_map(|batch| batch.items.iter().cloned()).collect();
+        let store = Arc::new(FolderStore::new(cache.root()));
+        let batch = Batch {
+            remote: String::from("cache"),
+            odb: RemoteOdb::new(store),
+            jobs: None,
+            check: DownloadCheck::Stream,
+            items,
+        };
+        collected.batches.insert(0, batch);
+    }
+    Ok(collected)
 }
 
 /// Where outs come from.
@@ -156,7 +191,18 @@ struct Collector<'a> {
     collected: Collected,
 }
 
-impl Collector<'_> {
+impl<'a> Collector<'a> {
+    fn new(session: &'a Session<'a>, request: &'a Request<'a>) -> Self {
+        Self {
+            session,
+            request,
+            configs: Configs::new(session.repo),
+            moved: Vec::new(),
+            places: HashMap::new(),
+            collected: Collected::default(),
+        }
+    }
+
     /// Returns what goes to the remote that a configuration calls so.
     fn of_remote(&mut self, config: ConfigNumber, name: Option<&str>) -> Result<&mut Moved> {
         let key = (config, name.map(str::to_owned));

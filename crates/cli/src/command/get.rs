@@ -1,0 +1,63 @@
+//! `haul get`.
+
+use clap::Args;
+use haul_config::mask_urls;
+use haul_repo::ops::{GetOptions, get, show_url};
+
+use super::external::LocationArgs;
+use super::{CommandResult, Context};
+use crate::command_error::Verb;
+use crate::exit::ExitStatus;
+
+/// Download a file or directory of a repository, tracked by DVC or by Git
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  haul get https://github.com/iterative/dataset-registry use-cases/cats-dogs\n  haul get ../other data/model.pkl --rev v1.0 -o model.pkl")]
+pub(crate) struct GetArgs {
+    /// Path or URL of the repository
+    url: String,
+    /// Path in the repository
+    path: String,
+    /// Where to put it
+    #[arg(short, long, value_name = "path", num_args = 0..=1)]
+    out: Option<Option<String>>,
+    /// Print the URL of the data in the remote storage, and get nothing
+    #[arg(long)]
+    show_url: bool,
+    /// Number of transfers at once; 0 for the default
+    #[arg(short, long, value_name = "number", value_parser = super::select::jobs, allow_negative_numbers = true)]
+    jobs: Option<usize>,
+    /// Write over what is there
+    #[arg(short, long)]
+    force: bool,
+    #[command(flatten)]
+    location: LocationArgs,
+}
+
+impl GetArgs {
+    pub(crate) fn run(self, context: &Context) -> CommandResult {
+        let options = GetOptions {
+            location: self.location.at(&self.url),
+            path: self.path,
+            out: self.out.flatten(),
+            force: self.force,
+            jobs: self.jobs.filter(|jobs| *jobs > 0),
+            cancel: context.cancellation(),
+        };
+        if self.show_url {
+            let url = context
+                .observe_async(async |_| show_url(&options, context.env()).await)
+                .map_err(|error| Verb::DU.error(error))?;
+            context.printer().out_always(&format!("{url}\n"))?;
+            return Ok(ExitStatus::Success);
+        }
+        let operation = format!("failed to get '{}' from '{}'", options.path, mask_urls(&self.url));
+        context
+            .observe_async(async |observer| get(&options, context.env(), observer).await)
+            .map_err(|error| match error {
+                // What DVC meets in the file system of the repository, it does not catch.
+                error @ haul_repo::Error::TargetNotFound { .. } => Verb::DU.error(error).while_trying(&operation),
+                error => Verb::LIST.error(error).while_trying(&operation),
+            })?;
+        Ok(ExitStatus::Success)
+    }
+}
