@@ -84,6 +84,8 @@ pub(crate) enum Command {
     Gc(command::gc::GcArgs),
     #[command(visible_alias = "ls")]
     List(command::list::ListArgs),
+    Diff(command::diff::DiffArgs),
+    Data(command::data::DataArgs),
     Get(command::get::GetArgs),
     Du(command::disk_usage::DiskUsageArgs),
     CheckIgnore(command::check_ignore::CheckIgnoreArgs),

@@ -8,6 +8,8 @@ pub(crate) mod commit;
 pub(crate) mod completion;
 pub(crate) mod config;
 mod context;
+pub(crate) mod data;
+pub(crate) mod diff;
 pub(crate) mod disk_usage;
 mod external;
 pub(crate) mod gc;
@@ -105,6 +107,8 @@ fn dispatch(command: Command, context: &Context) -> CommandResult {
         Command::Unprotect(args) => args.run(context),
         Command::Gc(args) => args.run(context),
         Command::List(args) => args.run(context),
+        Command::Diff(args) => args.run(context),
+        Command::Data(args) => args.run(context),
         Command::Get(args) => args.run(context),
         Command::Du(args) => args.run(context),
         Command::CheckIgnore(args) => args.run(context),

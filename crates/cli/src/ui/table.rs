@@ -31,7 +31,7 @@ pub(crate) fn table(rows: &[Vec<Option<String>>], is_first_right: bool) -> Vec<S
 pub(crate) fn markdown(headers: &[&str], rows: &[Vec<String>]) -> Vec<String> {
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| Some(length(row.get(column)?)));
-        cells.max().unwrap_or_default().max(length(headers[column]) + if rows.is_empty() { 0 } else { 2 })
+        cells.max().unwrap_or_default().max(length(headers[column]) + 2)
     };
     let widths: Vec<usize> = (0..headers.len()).map(width).collect();
     let line = |cells: &mut dyn Iterator<Item = String>| {

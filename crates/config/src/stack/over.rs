@@ -44,9 +44,11 @@ impl ConfigStack {
         };
         let mut table = Table::default();
         table.table_mut("core").insert("remote", leaf(&name));
-        let remote = table.table_mut("remote").table_mut(&name);
-        for (option, value) in options {
-            remote.insert(&option.to_lowercase(), leaf(value));
+        if !options.is_empty() {
+            let remote = table.table_mut("remote").table_mut(&name);
+            for (option, value) in options {
+                remote.insert(&option.to_lowercase(), leaf(value));
+            }
         }
         let mut stack = self.clone();
         stack.layers.push(Layer {

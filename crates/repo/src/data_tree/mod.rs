@@ -3,12 +3,14 @@
 //! A path leads to a file or directory of the tree, to an object under its hash, or to both. Directories that are tracked as
 //! a whole are known by their manifests, which [`DataTree::add_manifest`] brings.
 
+mod compare;
 mod entry;
 
 use std::collections::{BTreeMap, HashMap};
 
 use haul_storage::{Layout, Oid};
 
+pub(crate) use compare::{Change, ChangeKind, Side, Sided, compare};
 pub(crate) use entry::{DataEntry, DataObject};
 
 use crate::index::Index;

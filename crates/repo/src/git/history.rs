@@ -53,6 +53,13 @@ impl Git {
         Ok(Revision { name: name.to_owned(), commit })
     }
 
+    /// Returns whether there is no commit yet.
+    pub fn has_no_commits(&self) -> Result<bool> {
+        let repo = self.repo.to_thread_local();
+        let head = repo.head().map_err(|source| Error::git("cannot read HEAD", source))?;
+        Ok(head.is_unborn())
+    }
+
     /// Lists the commits that `options` name, each once, with all its names.
     ///
     /// # Errors

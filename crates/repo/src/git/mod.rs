@@ -15,11 +15,13 @@ pub mod gitignore;
 mod history;
 mod revision;
 mod stage;
+mod status;
 mod tracked;
 
 pub use command::{add_command, shell_quoted};
 pub use history::HistoryOptions;
 pub use revision::{Revision, RevisionSet};
+pub use status::WorkTreeStatus;
 pub(crate) use tracked::TrackedFile;
 
 /// The Git repository around a DVC repository.

@@ -79,6 +79,13 @@ impl Selection {
         Resolver { repo: reader.repo(), index, known, empty: Vec::new() }.resolve(options)
     }
 
+    /// Finds what one target names in an index of everything.
+    pub(crate) fn resolve_in(repo: &Repo, index: &Index, target: &str) -> Result<Self> {
+        let (index, known) = (index.clone(), Known::Everything);
+        let options = SelectOptions { targets: vec![target.to_owned()], ..SelectOptions::default() };
+        Resolver { repo, index, known, empty: Vec::new() }.resolve(&options)
+    }
+
     /// Selects outs of an index.
     pub(crate) fn of_outs(index: Index, outs: Vec<Selected>) -> Self {
         let mut numbers: Vec<usize> = outs.iter().map(|selected| index.outs[selected.out].stage).collect();

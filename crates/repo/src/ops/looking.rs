@@ -8,7 +8,7 @@ use haul_storage::{Cache, RemoteOdb, open_remote_with};
 
 use super::session::bad_manifest;
 use crate::data_tree::DataTree;
-use crate::{DirManifest, Error, Out, Project, Result};
+use crate::{DirManifest, Error, Out, Project, Repo, Result};
 
 /// Manifests that are read from remotes side by side.
 const MANIFESTS_AT_ONCE: usize = 16;
@@ -16,16 +16,25 @@ const MANIFESTS_AT_ONCE: usize = 16;
 /// Makes the directories known that lie at a path, below it or around it: from the cache of the repository, else from the
 /// remotes of their outs. Returns what could not be had.
 pub(super) async fn learn(project: &Project, tree: &mut DataTree<'_>, path: &str) -> Result<Vec<Error>> {
-    let cache = project.cache();
+    learn_in(project.repo(), project.cache().as_ref(), tree, path).await
+}
+
+/// Does [`learn`] with the remotes of `repo` and a cache.
+pub(super) async fn learn_in(
+    repo: &Repo,
+    cache: Option<&Cache>,
+    tree: &mut DataTree<'_>,
+    path: &str,
+) -> Result<Vec<Error>> {
     let mut remotes: HashMap<Option<&str>, Result<RemoteOdb>> = HashMap::new();
     let mut wanted = Vec::new();
     for out in tree.unknown(path) {
-        if let Some(manifest) = cache.as_ref().map(|cache| cached(cache, out)).transpose()?.flatten() {
+        if let Some(manifest) = cache.map(|cache| cached(cache, out)).transpose()?.flatten() {
             add(tree, out, manifest);
             continue;
         }
         let name = out.remote.as_deref();
-        remotes.entry(name).or_insert_with(|| open(project, name));
+        remotes.entry(name).or_insert_with(|| open(repo, name));
         wanted.push(out);
     }
     let remotes = &remotes;
@@ -40,7 +49,7 @@ pub(super) async fn learn(project: &Project, tree: &mut DataTree<'_>, path: &str
             Ok(manifest) => add(tree, out, manifest),
             Err(message) => failed.push(Error::Workspace {
                 path: out.path.clone(),
-                message: format!("cannot list `{}`: {message}", project.repo().display_path(&out.path)),
+                message: format!("cannot list `{}`: {message}", out.def_path),
             }),
         }
     }
@@ -59,8 +68,7 @@ fn cached(cache: &Cache, out: &Out) -> Result<Option<DirManifest>> {
     bytes.map(|bytes| DirManifest::parse(&bytes).map_err(|error| bad_manifest(&oid, &error))).transpose()
 }
 
-fn open(project: &Project, name: Option<&str>) -> Result<RemoteOdb> {
-    let repo = project.repo();
+fn open(repo: &Repo, name: Option<&str>) -> Result<RemoteOdb> {
     let remote = repo.config().remote(name)?;
     Ok(RemoteOdb::new(open_remote_with(&remote, repo.env(), repo.mfa_prompt())?))
 }

@@ -13,6 +13,8 @@ mod checkout;
 mod cloud_status;
 mod collect;
 mod commit;
+mod data_status;
+mod diff;
 mod fetch;
 mod gc;
 mod get;
@@ -25,6 +27,7 @@ mod relocate;
 mod remove;
 mod session;
 mod show_url;
+mod sides;
 mod status;
 mod unprotect;
 mod unused;
@@ -35,6 +38,8 @@ pub use checkout::{CheckoutOptions, CheckoutReport, CheckoutStats, FailedOut, Ou
 pub use cloud_status::{CloudState, CloudStatusEntry, CloudStatusOptions, CloudStatusReport, cloud_status};
 pub use collect::{SkipReason, SkippedOut};
 pub use commit::{CommitOptions, CommitReport, commit};
+pub use data_status::{DataChanges, DataStatusOptions, DataStatusReport, data_status};
+pub use diff::{DiffEntry, DiffOptions, DiffReport, diff};
 pub use fetch::{FetchOptions, FetchReport, RemoteFetch, fetch};
 pub use gc::{
     CollectedPlace, CollectedUploads, CollectedVersions, GcOptions, GcPlace, GcPlan, GcReport, GcTarget,

@@ -1,0 +1,202 @@
+//! What differs between the data of two points: two commits, a commit and the workspace.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use super::{DataObject, DataTree};
+use crate::Out;
+
+/// A file or directory, as one side has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sided {
+    pub(crate) is_dir: bool,
+    /// Its data; a directory is known by the name of its manifest.
+    pub(crate) object: Option<DataObject>,
+}
+
+/// The data of one point, by path.
+#[derive(Debug, Default)]
+pub(crate) struct Side {
+    pub(crate) entries: BTreeMap<String, Sided>,
+    /// Directories of which nothing but their hash is known.
+    pub(crate) opaque: Vec<String>,
+}
+
+impl Side {
+    /// Takes the outs of a tree that `is_wanted`, with their files where `is_granular`; `within` names the only part of an out
+    /// that is wanted.
+    pub(crate) fn of_tree(
+        tree: &DataTree<'_>,
+        is_granular: bool,
+        within: &dyn Fn(&str, &Out) -> Option<Option<String>>,
+    ) -> Self {
+        let mut side = Self::default();
+        for (path, out) in tree.outs() {
+            let Some(within) = within(path, out) else { continue };
+            let object = out.oid.map(|oid| DataObject { layout: out.layout, oid });
+            let is_dir = out.oid.is_some_and(|oid| oid.is_dir());
+            if within.is_none() {
+                side.entries.insert(path.to_owned(), Sided { is_dir, object });
+            }
+            if !is_dir || !is_granular {
+                continue;
+            }
+            let Some(manifest) = tree.manifest(out) else {
+                side.opaque.push(path.to_owned());
+                continue;
+            };
+            let files = within.as_deref().map_or_else(|| manifest.entries(), |within| manifest.below(within));
+            for file in files {
+                let object = DataObject { layout: out.layout, oid: haul_storage::Oid::file(file.digest) };
+                let file = format!("{path}/{}", file.path);
+                side.entries.insert(file, Sided { is_dir: false, object: Some(object) });
+            }
+        }
+        side
+    }
+}
+
+/// How a path differs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ChangeKind {
+    Added,
+    Deleted,
+    Modified,
+    /// The data was at this path before.
+    Renamed(String),
+    Unchanged,
+    /// It lies in a directory of which one side knows nothing but the hash.
+    Unknown,
+}
+
+/// A path that differs, or does not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Change {
+    pub(crate) path: String,
+    pub(crate) kind: ChangeKind,
+    pub(crate) old: Option<Sided>,
+    pub(crate) new: Option<Sided>,
+}
+
+impl Change {
+    /// Whether the path is a directory, on the side that has it.
+    pub(crate) fn is_dir(&self) -> bool {
+        self.new.or(self.old).is_some_and(|sided| sided.is_dir)
+    }
+}
+
+/// Compares two sides: every path of either, sorted, and renames where data left one path and came to another.
+pub(crate) fn compare(old: &Side, new: &Side) -> Vec<Change> {
+    let mut changes = Vec::new();
+    let is_opaque = |path: &str| {
+        let is_below = |directory: &String| {
+            path.strip_prefix(directory.as_str()).is_some_and(|rest| rest.starts_with('/'))
+        };
+        old.opaque.iter().chain(&new.opaque).any(is_below)
+    };
+    let has_opaque = !old.opaque.is_empty() || !new.opaque.is_empty();
+    let mut add = |path: &String, old: Option<Sided>, new: Option<Sided>| {
+        let kind = match (old, new) {
+            _ if has_opaque && is_opaque(path) => ChangeKind::Unknown,
+            (None, _) => ChangeKind::Added,
+            (_, None) => ChangeKind::Deleted,
+            (old, new) if old == new => ChangeKind::Unchanged,
+            _ => ChangeKind::Modified,
+        };
+        changes.push(Change { path: path.clone(), kind, old, new });
+    };
+    let (mut left, mut right) = (old.entries.iter().peekable(), new.entries.iter().peekable());
+    loop {
+        match (left.peek(), right.peek()) {
+            (None, None) => break,
+            (Some((path, old)), Some((other, new))) if path == other => {
+                add(path, Some(**old), Some(**new));
+                (left.next(), right.next());
+            }
+            (Some((path, old)), other) if other.is_none_or(|(other, _)| path < other) => {
+                add(path, Some(**old), None);
+                left.next();
+            }
+            (_, Some((path, new))) => {
+                add(path, None, Some(**new));
+                right.next();
+            }
+            (Some(_), None) => unreachable!("what is only on the left was taken"),
+        }
+    }
+    with_renames(changes)
+}
+
+/// Joins what was deleted and added with the same hash, in the order of the paths.
+fn with_renames(changes: Vec<Change>) -> Vec<Change> {
+    let mut deleted: HashMap<DataObject, VecDeque<String>> = HashMap::new();
+    for change in changes.iter().filter(|change| change.kind == ChangeKind::Deleted) {
+        if let Some(object) = change.old.and_then(|sided| sided.object) {
+            deleted.entry(object).or_default().push_back(change.path.clone());
+        }
+    }
+    let mut gone: HashMap<String, Sided> = HashMap::new();
+    let mut joined: Vec<Change> = Vec::with_capacity(changes.len());
+    for mut change in changes {
+        if change.kind == ChangeKind::Added
+            && let Some(new) = change.new
+            && let Some(object) = new.object
+            && let Some(from) = deleted.get_mut(&object).and_then(VecDeque::pop_front)
+        {
+            gone.insert(from.clone(), new);
+            change.old = Some(new);
+            change.kind = ChangeKind::Renamed(from);
+        }
+        joined.push(change);
+    }
+    joined.retain(|change| change.kind != ChangeKind::Deleted || !gone.contains_key(&change.path));
+    joined
+}
+
+#[cfg(test)]
+mod tests {
+    use haul_storage::hash::md5;
+    use haul_storage::{Layout, Oid};
+
+    use super::*;
+
+    fn side(entries: &[(&str, &str)]) -> Side {
+        let sided = |content: &str| Sided {
+            is_dir: false,
+            object: Some(DataObject { layout: Layout::Current, oid: Oid::file(md5(content.as_bytes())) }),
+        };
+        let entries = entries.iter().map(|(path, content)| ((*path).to_owned(), sided(content)));
+        Side { entries: entries.collect(), opaque: Vec::new() }
+    }
+
+    fn kinds(old: &Side, new: &Side) -> Vec<(String, ChangeKind)> {
+        compare(old, new).into_iter().map(|change| (change.path, change.kind)).collect()
+    }
+
+    #[test]
+    fn every_path_of_either_side_is_told() {
+        let (old, new) = (side(&[("a", "1"), ("b", "2"), ("c", "3")]), side(&[("b", "2"), ("c", "4"), ("d", "5")]));
+        let expected = [
+            ("a", ChangeKind::Deleted),
+            ("b", ChangeKind::Unchanged),
+            ("c", ChangeKind::Modified),
+            ("d", ChangeKind::Added),
+        ];
+        assert_eq!(kinds(&old, &new), expected.map(|(path, kind)| (path.to_owned(), kind)));
+    }
+
+    #[test]
+    fn data_that_moved_is_renamed_once_for_each_place_it_left() {
+        let (old, new) = (side(&[("a", "1"), ("b", "1")]), side(&[("x", "1"), ("y", "1"), ("z", "1")]));
+        let renamed = |path: &str| ChangeKind::Renamed(path.to_owned());
+        let expected = [("x", renamed("a")), ("y", renamed("b")), ("z", ChangeKind::Added)];
+        assert_eq!(kinds(&old, &new), expected.map(|(path, kind)| (path.to_owned(), kind)));
+    }
+
+    #[test]
+    fn nothing_is_said_of_files_whose_directory_is_not_known() {
+        let (mut old, new) = (side(&[]), side(&[("d/a", "1"), ("e", "2")]));
+        old.opaque.push(String::from("d"));
+        let expected = [("d/a", ChangeKind::Unknown), ("e", ChangeKind::Added)];
+        assert_eq!(kinds(&old, &new), expected.map(|(path, kind)| (path.to_owned(), kind)));
+    }
+}

@@ -1,0 +1,148 @@
+//! The data of a commit, of the metafiles of the workspace, and of the workspace itself, to be compared.
+
+use std::collections::HashMap;
+
+use rayon::prelude::*;
+
+use super::looking::learn_in;
+use super::session::Session;
+use crate::checkout::flavour_of;
+use crate::data_tree::{DataObject, DataTree, Side, Sided};
+use crate::index::Selected;
+use crate::ops::Failure;
+use crate::paths::posix;
+use crate::scan::Found;
+use crate::tree::Tree;
+use crate::{Error, Index, Out, Project, Repo, Result, Selection};
+
+/// Which outs take part, or which parts of them; `None` means all.
+pub(super) type Wanted = Option<HashMap<String, Option<String>>>;
+
+/// Returns the outs of a selection by their paths below the root of `repo`.
+pub(super) fn wanted(repo: &Repo, index: &Index, outs: &[Selected]) -> HashMap<String, Option<String>> {
+    let key = |out: &Out| posix(repo.relative(&out.path)?).ok();
+    let named = outs.iter().filter_map(|selected| Some((key(&index.outs[selected.out])?, selected.within.clone())));
+    named.collect()
+}
+
+fn within(wanted: &Wanted, path: &str) -> Option<Option<String>> {
+    match wanted {
+        None => Some(None),
+        Some(wanted) => wanted.get(path).cloned(),
+    }
+}
+
+/// Returns the data that the metafiles of a commit name.
+pub(super) async fn of_commit(
+    session: &Session<'_>,
+    project: &Project,
+    is_granular: bool,
+    selection: &Wanted,
+) -> Result<Side> {
+    let mut tree = project.data_tree()?;
+    if is_granular {
+        learn_in(project.repo(), Some(session.cache), &mut tree, "").await?;
+    }
+    Ok(Side::of_tree(&tree, is_granular, &|path, _| within(selection, path)))
+}
+
+/// Returns the data that metafiles of the workspace name.
+pub(super) async fn of_metafiles(
+    session: &Session<'_>,
+    files: &dyn Tree,
+    index: &Index,
+    is_granular: bool,
+    selection: &Wanted,
+) -> Result<Side> {
+    let mut tree = DataTree::new(files, index, session.repo.root());
+    if is_granular {
+        learn_in(session.repo, Some(session.cache), &mut tree, "").await?;
+    }
+    Ok(Side::of_tree(&tree, is_granular, &|path, _| within(selection, path)))
+}
+
+/// Hashes what the workspace has at the paths of the outs. The lock of the repository is held.
+pub(super) fn of_workspace(
+    session: &Session<'_>,
+    index: &Index,
+    is_granular: bool,
+    selection: &Wanted,
+) -> Result<(Side, Vec<Failure>)> {
+    let hashed: Vec<Result<Vec<(String, Sided)>>> = index
+        .outs
+        .par_iter()
+        .map(|out| {
+            session.check_cancelled()?;
+            let Some(path) = session.key(&out.path) else { return Ok(Vec::new()) };
+            match within(selection, &path) {
+                Some(within) => hash_out(session, out, &path, is_granular, within.as_deref()),
+                None => Ok(Vec::new()),
+            }
+        })
+        .collect();
+    let mut side = Side::default();
+    let mut failed = Vec::new();
+    for (out, hashed) in index.outs.iter().zip(hashed) {
+        match hashed {
+            Ok(entries) => side.entries.extend(entries),
+            Err(error) if error.is_interrupted() => return Err(error),
+            Err(error) => {
+                let subject = session.repo.display_path(&out.path);
+                failed.push(Failure { subject, path: Some(out.path.clone()), error });
+            }
+        }
+    }
+    Ok((side, failed))
+}
+
+fn hash_out(
+    session: &Session<'_>,
+    out: &Out,
+    path: &str,
+    is_granular: bool,
+    within: Option<&str>,
+) -> Result<Vec<(String, Sided)>> {
+    let found = session.scanner().scan(&out.path, flavour_of(out.layout), session.observer)?;
+    let object = |oid| Some(DataObject { layout: out.layout, oid });
+    Ok(match found {
+        Found::Nothing | Found::Dangling => Vec::new(),
+        Found::File(entry) => {
+            let oid = entry.oid().ok_or(Error::Interrupted)?;
+            let sided = Sided { is_dir: false, object: object(oid) };
+            if within.is_none() { vec![(path.to_owned(), sided)] } else { Vec::new() }
+        }
+        Found::Dir(dir) => {
+            let (manifest, oid) = super::manifest_of(&dir.files)?;
+            let mut entries = Vec::new();
+            if within.is_none() {
+                entries.push((path.to_owned(), Sided { is_dir: true, object: object(oid) }));
+            }
+            if is_granular {
+                let files = within.map_or_else(|| manifest.entries(), |within| manifest.below(within));
+                entries.extend(files.iter().map(|file| {
+                    let object = object(haul_storage::Oid::file(file.digest));
+                    (format!("{path}/{}", file.path), Sided { is_dir: false, object })
+                }));
+            }
+            entries
+        }
+    })
+}
+
+/// Returns which outs of `index` targets name; `None` for a target that it does not have.
+pub(super) fn selected(
+    repo: &Repo,
+    index: &Index,
+    targets: &[String],
+) -> Result<(HashMap<String, Option<String>>, Vec<String>)> {
+    let mut found = HashMap::new();
+    let mut missing = Vec::new();
+    for target in targets {
+        match Selection::resolve_in(repo, index, target) {
+            Ok(selection) => found.extend(wanted(repo, &selection.index, &selection.outs)),
+            Err(Error::TargetNotFound { .. }) => missing.push(target.clone()),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((found, missing))
+}
