@@ -11,6 +11,7 @@
 //! dvc ARGUMENTS             the tool: both must exit with 0
 //! dvc= ARGUMENTS            … with the same standard output
 //! dvc~ ARGUMENTS            … with the same words on standard output (DVC expands tabs and wraps lines at 80 columns)
+//! dvc# ARGUMENTS            … with the same lines, or the same JSON, in whatever order (DVC's is that of a set)
 //! dvc! ARGUMENTS            both must fail with the same code and the same words in the first error
 //! dvc[1] ARGUMENTS          both must exit with 1; the words of the error differ
 //! dvc? ARGUMENTS            the exit codes must be equal, whatever they are
@@ -53,6 +54,7 @@ pub(super) enum Expect {
     Success,
     SuccessAndOutput,
     SuccessAndWords,
+    SuccessAndSameSet,
     SameError,
     SameCode,
     /// A deviation: exit code of DVC (`None`: any that is not 0), exit code of haul.
@@ -164,6 +166,7 @@ impl Action {
             "dvc" => Self::Tool { arguments: rest.to_owned(), expect: Expect::Success },
             "dvc=" => Self::Tool { arguments: rest.to_owned(), expect: Expect::SuccessAndOutput },
             "dvc~" => Self::Tool { arguments: rest.to_owned(), expect: Expect::SuccessAndWords },
+            "dvc#" => Self::Tool { arguments: rest.to_owned(), expect: Expect::SuccessAndSameSet },
             "dvc!" => Self::Tool { arguments: rest.to_owned(), expect: Expect::SameError },
             "dvc?" => Self::Tool { arguments: rest.to_owned(), expect: Expect::SameCode },
             _ => {
@@ -184,7 +187,10 @@ impl Step {
         let codes = (dvc.code, haul.code);
         let fits = match *expect {
             Expect::Codes(dvc, haul) => codes.1 == haul && dvc.map_or(codes.0 != 0, |dvc| codes.0 == dvc),
-            Expect::Success | Expect::SuccessAndOutput | Expect::SuccessAndWords => codes == (0, 0),
+            Expect::Success
+            | Expect::SuccessAndOutput
+            | Expect::SuccessAndWords
+            | Expect::SuccessAndSameSet => codes == (0, 0),
             Expect::SameError => codes.0 == codes.1 && codes.0 != 0,
             Expect::SameCode => codes.0 == codes.1,
         };
@@ -202,6 +208,7 @@ impl Step {
         let is_same_output = match *expect {
             Expect::SuccessAndOutput => dvc.stdout == haul.stdout,
             Expect::SuccessAndWords => dvc.stdout.split_whitespace().eq(haul.stdout.split_whitespace()),
+            Expect::SuccessAndSameSet => in_order(&dvc.stdout) == in_order(&haul.stdout),
             Expect::SameError => dvc
                 .first_error()
                 .is_some_and(|of_dvc| haul.first_error().is_some_and(|error| error == of_dvc)),
@@ -221,6 +228,24 @@ impl Step {
         }
         Ok(())
     }
+}
+
+/// Returns JSON with its lists sorted, or else the lines, sorted.
+fn in_order(text: &str) -> serde_json::Value {
+    fn sort(value: &mut serde_json::Value) {
+        match value {
+            serde_json::Value::Array(items) => {
+                items.iter_mut().for_each(sort);
+                items.sort_by_key(ToString::to_string);
+            }
+            serde_json::Value::Object(members) => members.values_mut().for_each(sort),
+            _ => {}
+        }
+    }
+    let lines = || text.lines().map(|line| serde_json::Value::from(line.trim_end())).collect();
+    let mut value = serde_json::from_str(text).unwrap_or_else(|_| serde_json::Value::Array(lines()));
+    sort(&mut value);
+    value
 }
 
 fn unescape(text: &str) -> Result<Vec<u8>> {

@@ -36,18 +36,18 @@ impl DataEntry {
         !self.is_dir && (is_stage_file(&self.name) || self.name == DVCIGNORE)
     }
 
-    /// Puts together what the tree and the outs say. Where they disagree about what it is, the tree is right.
+    /// Puts together what the tree and the outs say. Where they disagree about what it is, the tree is right; that it is an
+    /// out, and its hash, are told all the same, as by DVC.
     pub(super) fn merge(name: &str, in_tree: Option<TreeEntry>, tracked: Option<Tracked<'_>>) -> Option<Self> {
         let from_outs = tracked.map(|tracked| Self::tracked(name, tracked));
         let Some(in_tree) = in_tree else { return from_outs };
-        let same = from_outs.filter(|entry| entry.is_dir == in_tree.is_dir);
         Some(Self {
             name: name.to_owned(),
             is_dir: in_tree.is_dir,
             is_exec: in_tree.is_exec,
             size_bytes: Some(in_tree.size_bytes),
-            is_out: same.as_ref().is_some_and(|entry| entry.is_out),
-            object: same.and_then(|entry| entry.object),
+            is_out: from_outs.as_ref().is_some_and(|entry| entry.is_out),
+            object: from_outs.and_then(|entry| entry.object),
             is_in_tree: true,
         })
     }

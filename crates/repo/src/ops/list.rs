@@ -180,7 +180,10 @@ async fn learn_around(looked: &Looked, tree: &mut DataTree<'_>) -> Result<Vec<Er
 }
 
 fn not_found(looked: &Looked) -> Error {
-    no_such_file(&looked.project.absolute(&looked.path).display().to_string())
+    match looked.project.commit() {
+        Some(_) => no_such_file(&looked.path),
+        None => no_such_file(&looked.project.absolute(&looked.path).display().to_string()),
+    }
 }
 
 fn listed(path: String, entry: &DataEntry) -> ListedEntry {

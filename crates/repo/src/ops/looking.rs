@@ -15,6 +15,10 @@ const MANIFESTS_AT_ONCE: usize = 16;
 
 /// Makes the directories known that lie at a path, below it or around it: from the cache of the repository, else from the
 /// remotes of their outs. Returns what could not be had.
+///
+/// # Errors
+///
+/// [`Error::Config`] if a remote that is needed is not there.
 pub(super) async fn learn(project: &Project, tree: &mut DataTree<'_>, path: &str) -> Result<Vec<Error>> {
     learn_in(project.repo(), project.cache().as_ref(), tree, path).await
 }
@@ -26,7 +30,7 @@ pub(super) async fn learn_in(
     tree: &mut DataTree<'_>,
     path: &str,
 ) -> Result<Vec<Error>> {
-    let mut remotes: HashMap<Option<&str>, Result<RemoteOdb>> = HashMap::new();
+    let mut remotes: HashMap<Option<&str>, RemoteOdb> = HashMap::new();
     let mut wanted = Vec::new();
     for out in tree.unknown(path) {
         if let Some(manifest) = cache.map(|cache| cached(cache, out)).transpose()?.flatten() {
@@ -34,13 +38,14 @@ pub(super) async fn learn_in(
             continue;
         }
         let name = out.remote.as_deref();
-        remotes.entry(name).or_insert_with(|| open(repo, name));
+        if !remotes.contains_key(&name) {
+            remotes.insert(name, open(repo, name)?);
+        }
         wanted.push(out);
     }
     let remotes = &remotes;
     let read = wanted.iter().map(|out| async move {
-        let remote = remotes[&out.remote.as_deref()].as_ref();
-        (*out, fetched(remote, out).await)
+        (*out, fetched(&remotes[&out.remote.as_deref()], out).await)
     });
     let read: Vec<_> = stream::iter(read).buffer_unordered(MANIFESTS_AT_ONCE).collect().await;
     let mut failed = Vec::new();
@@ -73,8 +78,7 @@ fn open(repo: &Repo, name: Option<&str>) -> Result<RemoteOdb> {
     Ok(RemoteOdb::new(open_remote_with(&remote, repo.env(), repo.mfa_prompt())?))
 }
 
-async fn fetched(remote: Result<&RemoteOdb, &Error>, out: &Out) -> Result<DirManifest, String> {
-    let remote = remote.map_err(ToString::to_string)?;
+async fn fetched(remote: &RemoteOdb, out: &Out) -> Result<DirManifest, String> {
     let Some(oid) = out.oid else { return Err(String::from("no hash of it is recorded")) };
     let fetched = remote.fetch_object(out.layout, &oid, RemoteOdb::MAX_MANIFEST_BYTES).await;
     let Some(bytes) = fetched.map_err(|error| error.to_string())? else {
