@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use haul_storage::{Layout, Oid};
 
+use crate::metafile::params::Params;
 use crate::metafile::dir_manifest::{DirEntry, ManifestError};
 use crate::{DirManifest, Repo, Result};
 
@@ -53,6 +54,8 @@ pub struct Stage {
     pub is_repo_import: bool,
     /// Its dependencies.
     pub deps: Vec<Dep>,
+    /// The parameters it depends on.
+    pub(crate) params: Vec<Params>,
     /// Its outs, in [`Index::outs`].
     pub outs: Range<usize>,
 }

@@ -10,6 +10,7 @@ use super::{Dep, Out, Stage, Version, VersionedFile, manifest_of};
 use crate::ignore::IgnoreRules;
 use crate::metafile::MetafileError;
 use crate::metafile::load::{MetafileKind, load};
+use crate::metafile::params::Params;
 use crate::metafile::stage_checksum::stage_checksum;
 use crate::metafile::template::context::ReadFiles;
 use crate::metafile::template::{OptionStyle, Resolver, TemplateError, text_of};
@@ -83,6 +84,7 @@ impl Context<'_> {
             always_changed: flag("always_changed"),
             is_import,
             is_repo_import,
+            params: Vec::new(),
             outs: 0..0,
         };
         Ok(ReadStages { stages: vec![ReadStage { stage, outs }], unresolved: Vec::new() })
@@ -178,6 +180,8 @@ impl Context<'_> {
                 None => dep_at(&wdir, def_path),
             });
         }
+        let recorded_params = locked.and_then(|locked| locked.get("params"));
+        let params = definition.get("params").map(|section| Params::read(section, recorded_params, &wdir));
         let command = definition.get("cmd");
         let recorded_command = locked.and_then(|locked| locked.get("cmd"));
         let stage = Stage {
@@ -195,6 +199,7 @@ impl Context<'_> {
             is_import: false,
             is_repo_import: false,
             deps,
+            params: params.unwrap_or_default(),
             outs: 0..0,
         };
         Ok(ReadStage { stage, outs })

@@ -8,6 +8,7 @@ pub mod dir_manifest;
 pub mod dvc_file;
 pub mod legacy_hash;
 pub(crate) mod load;
+pub(crate) mod params;
 mod schema;
 pub(crate) mod stage_checksum;
 pub(crate) mod template;

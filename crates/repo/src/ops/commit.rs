@@ -100,12 +100,13 @@ fn commit_stage(
     crate::scan::many(failures.into_iter().map(|failure| failure.error).collect())?;
     let is_changed = status.changed_outs.iter().any(|out| out.state != super::EntryState::NotInCache)
         || !status.changed_deps.is_empty()
+        || !status.changed_params.is_empty()
         || status.is_changed_checksum;
     let shown = stage.shown(repo.current_dir());
     if is_changed && !options.force {
         return Err(Error::BadOut(format!("unable to commit changed {shown}. Use `-f|--force` to force.")));
     }
-    if !status.changed_deps.is_empty() {
+    if !status.changed_deps.is_empty() || !status.changed_params.is_empty() {
         return Err(Error::BadOut(format!(
             "dependencies of {shown} changed; `dvc commit` records them, or `dvc repro` runs the stage again"
         )));

@@ -52,7 +52,7 @@ pub use push::{PushOptions, PushReport, RemotePush, push};
 pub use relocate::{MoveOptions, MoveReport, move_out};
 pub use remove::{RemoveOptions, RemoveReport, remove};
 pub use show_url::show_url;
-pub use status::{EntryState, EntryStatus, StageStatus, StatusOptions, StatusReport, status};
+pub use status::{EntryState, EntryStatus, ParamsStatus, StageStatus, StatusOptions, StatusReport, status};
 pub use unprotect::{UnprotectOptions, UnprotectReport, unprotect};
 pub use versioned::{UpdateOptions, UpdateReport, update};
 

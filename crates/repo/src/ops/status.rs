@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use super::session::{Session, Stores};
 use crate::checkout::flavour_of;
 use crate::index::unseen_sentences;
+use crate::metafile::params::{ParamChange, Params, ParamsChange};
 use crate::ops::Failure;
 use crate::scan::Found;
 use crate::{Dep, Error, Index, LockWait, Out, Repo, Result, SelectOptions, Selection, Stage};
@@ -58,6 +59,17 @@ pub struct EntryStatus {
     pub state: EntryState,
 }
 
+/// A file of parameters that differs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParamsStatus {
+    /// The file as DVC shows it.
+    pub path: String,
+    /// How the file differs as a whole, if it does.
+    pub state: Option<EntryState>,
+    /// The parameters that differ, in the order of the stage.
+    pub params: Vec<EntryStatus>,
+}
+
 /// One stage with differences. DVC's JSON gives each non-empty list under its name: `changed deps`,
 /// `changed outs`, then the plain strings `always changed`, `changed command` and `changed checksum`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -66,6 +78,8 @@ pub struct StageStatus {
     pub address: String,
     /// Dependencies that differ.
     pub changed_deps: Vec<EntryStatus>,
+    /// Files of parameters that differ; to DVC, they are dependencies.
+    pub changed_params: Vec<ParamsStatus>,
     /// Outs that differ.
     pub changed_outs: Vec<EntryStatus>,
     /// The checksum of the stage itself is another one.
@@ -143,6 +157,7 @@ fn run(session: &Session<'_>, options: &StatusOptions) -> Result<StatusReport> {
 impl StageStatus {
     fn is_clean(&self) -> bool {
         self.changed_deps.is_empty()
+            && self.changed_params.is_empty()
             && self.changed_outs.is_empty()
             && !self.is_changed_command
             && !self.is_changed_checksum
@@ -182,7 +197,36 @@ pub(super) fn stage_status<'a>(
     for out in outs {
         add(&mut status.changed_outs, &out.path, out_state(session, out));
     }
+    let params = if stage.is_frozen { &[][..] } else { &stage.params[..] };
+    for params in params {
+        match params_status(session, params) {
+            Ok(changed) => status.changed_params.extend(changed),
+            Err(failure) => failures.push(failure),
+        }
+    }
     (status, failures)
+}
+
+fn params_status(session: &Session<'_>, params: &Params) -> Result<Option<ParamsStatus>, Failure> {
+    let path = session.repo.display_path(&params.path);
+    let changed = params.change(session.repo).map_err(|message| Failure {
+        subject: path.clone(),
+        path: Some(params.path.clone()),
+        error: Error::Workspace { path: params.path.clone(), message },
+    })?;
+    let (state, values) = match changed {
+        None => return Ok(None),
+        Some(ParamsChange::FileDeleted) => (Some(EntryState::Deleted), Vec::new()),
+        Some(ParamsChange::FileNew) => (Some(EntryState::New), Vec::new()),
+        Some(ParamsChange::Values(values)) => (None, values),
+    };
+    let state_of = |change| match change {
+        ParamChange::New => EntryState::New,
+        ParamChange::Modified => EntryState::Modified,
+        ParamChange::Deleted => EntryState::Deleted,
+    };
+    let params = values.into_iter().map(|(path, change)| EntryStatus { path, state: state_of(change) });
+    Ok(Some(ParamsStatus { path, state, params: params.collect() }))
 }
 
 fn out_state(session: &Session<'_>, out: &Out) -> Result<Option<EntryState>> {

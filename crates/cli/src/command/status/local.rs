@@ -1,7 +1,7 @@
 //! The workspace beside the metafiles.
 
 use haul_repo::Repo;
-use haul_repo::ops::{self, EntryStatus, StageStatus, StatusOptions};
+use haul_repo::ops::{self, EntryStatus, ParamsStatus, StageStatus, StatusOptions};
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
 use super::column;
@@ -49,14 +49,19 @@ impl Message for LocalStatus {
         }
         for stage in &self.stages {
             page.line(format_args!("{}:", stage.address));
-            for (title, entries) in
-                [("changed deps", &stage.changed_deps), ("changed outs", &stage.changed_outs)]
-            {
-                if !entries.is_empty() {
-                    page.line(format_args!("\t{title}:"));
-                }
+            for Titled { title, entries, params } in titled(stage) {
+                page.line(format_args!("\t{title}:"));
                 for EntryStatus { path, state } in entries {
                     page.line(format_args!("\t\t{}{path}", column(state.as_str())));
+                }
+                for ParamsStatus { path, state, params } in params {
+                    match state {
+                        Some(state) => page.line(format_args!("\t\t{}{path}", column(state.as_str()))),
+                        None => page.line(format_args!("\t\t{path}:")),
+                    }
+                    for EntryStatus { path, state } in params {
+                        page.line(format_args!("\t\t\t{}{path}", column(state.as_str())));
+                    }
                 }
             }
             for flag in flags(stage) {
@@ -90,11 +95,8 @@ impl Serialize for StageEntries<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(stage) = self;
         let mut list = serializer.serialize_seq(None)?;
-        for (title, entries) in [("changed deps", &stage.changed_deps), ("changed outs", &stage.changed_outs)]
-        {
-            if !entries.is_empty() {
-                list.serialize_element(&Titled(title, entries))?;
-            }
+        for titled in titled(stage) {
+            list.serialize_element(&titled)?;
         }
         for flag in flags(stage) {
             list.serialize_element(flag)?;
@@ -103,20 +105,51 @@ impl Serialize for StageEntries<'_> {
     }
 }
 
-struct Titled<'status>(&'static str, &'status [EntryStatus]);
+/// What differs of a stage under one title.
+struct Titled<'status> {
+    title: &'static str,
+    entries: &'status [EntryStatus],
+    params: &'status [ParamsStatus],
+}
+
+/// Returns the titles that have something below them.
+fn titled(stage: &StageStatus) -> impl Iterator<Item = Titled<'_>> {
+    let deps =
+        Titled { title: "changed deps", entries: &stage.changed_deps, params: &stage.changed_params };
+    let outs = Titled { title: "changed outs", entries: &stage.changed_outs, params: &[] };
+    [deps, outs].into_iter().filter(|titled| !titled.entries.is_empty() || !titled.params.is_empty())
+}
 
 impl Serialize for Titled<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let states: PathStates<'_> = PathStates(self.1);
         let mut map = serializer.serialize_map(Some(1))?;
-        map.serialize_entry(self.0, &states)?;
+        map.serialize_entry(self.title, &PathStates(self))?;
         map.end()
     }
 }
 
-struct PathStates<'status>(&'status [EntryStatus]);
+struct PathStates<'titled, 'status>(&'titled Titled<'status>);
 
-impl Serialize for PathStates<'_> {
+impl Serialize for PathStates<'_, '_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Titled { entries, params, .. } = self.0;
+        let mut map = serializer.serialize_map(Some(entries.len() + params.len()))?;
+        for entry in *entries {
+            map.serialize_entry(&entry.path, entry.state.as_str())?;
+        }
+        for file in *params {
+            match file.state {
+                Some(state) => map.serialize_entry(&file.path, state.as_str())?,
+                None => map.serialize_entry(&file.path, &ParamStates(&file.params))?,
+            }
+        }
+        map.end()
+    }
+}
+
+struct ParamStates<'status>(&'status [EntryStatus]);
+
+impl Serialize for ParamStates<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().map(|entry| (&entry.path, entry.state.as_str())))
     }

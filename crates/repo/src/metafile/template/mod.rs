@@ -22,7 +22,7 @@ mod group;
 pub(crate) mod params;
 mod python;
 mod substitute;
-mod value;
+pub(crate) mod value;
 
 use context::{Context, ReadFiles, VariableError};
 pub(crate) use value::OptionStyle;

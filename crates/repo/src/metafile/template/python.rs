@@ -241,7 +241,7 @@ impl Reader<'_> {
                 self.eat('(');
                 let (mut items, has_comma) = self.items(')')?;
                 // A value in brackets is no tuple; and a template can do nothing with one.
-                if items.len() == 1 && !has_comma { items.pop() } else { Some(Value::Other("tuple")) }
+                if items.len() == 1 && !has_comma { items.pop() } else { Some(Value::Tuple(items)) }
             }
             '{' => {
                 self.eat('{');
@@ -470,7 +470,7 @@ END = 1_000
         assert_eq!(text("SECOND"), "Float(0.5)");
         assert_eq!(text("TEXT"), format!("{:?}", Value::Text("ab\n\\d".into())));
         assert_eq!(text("LIST"), "List([Int(1), Int(2), Text(\"x#y\"), Null])");
-        assert_eq!(text("TUPLE"), "Other(\"tuple\")");
+        assert_eq!(text("TUPLE"), "Tuple([Int(1), Int(2)])");
         assert_eq!(text("PAREN"), "Int(7)");
         assert_eq!(text("END"), "Int(1000)");
         for absent in ["CALL", "SUM", "a", "b", "HIDDEN", "x", "os"] {

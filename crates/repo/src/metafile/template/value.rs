@@ -17,6 +17,8 @@ pub(crate) enum Value {
     Text(String),
     List(Vec<Self>),
     Dict(Dict),
+    /// A tuple of Python, which a template cannot use.
+    Tuple(Vec<Self>),
     /// Something that a template cannot use, such as a date; the name of its type.
     Other(&'static str),
 }
@@ -50,7 +52,7 @@ impl Value {
     pub(crate) fn n_bytes(&self) -> usize {
         let inner = match self {
             Self::Text(text) => text.len(),
-            Self::List(items) => items.iter().map(Self::n_bytes).sum(),
+            Self::List(items) | Self::Tuple(items) => items.iter().map(Self::n_bytes).sum(),
             Self::Dict(dict) => dict.iter().map(|(key, member)| key.len() + member.value.n_bytes()).sum(),
             Self::Null | Self::Bool(_) | Self::Int(_) | Self::Float(_) | Self::Other(_) => 0,
         };
@@ -90,7 +92,7 @@ impl Value {
             Self::Int(value) => Kind::Scalar(Scalar::Int(*value)),
             Self::Float(value) => Kind::Scalar(Scalar::Float(float_text(*value))),
             Self::Text(text) => Kind::Scalar(Scalar::Text(text.clone())),
-            Self::Other(_) => Kind::Scalar(Scalar::Other),
+            Self::Tuple(_) | Self::Other(_) => Kind::Scalar(Scalar::Other),
             Self::List(items) => Kind::Sequence(items.iter().map(|item| item.to_node(place)).collect()),
             Self::Dict(dict) => Kind::Mapping(
                 dict.iter()
@@ -115,6 +117,7 @@ impl Value {
             Self::Text(_) => "str",
             Self::List(_) => "list",
             Self::Dict(_) => "dict",
+            Self::Tuple(_) => "tuple",
             Self::Other(name) => name,
         }
     }
@@ -125,7 +128,7 @@ impl Value {
             Self::Null | Self::Bool(false) | Self::Int(0) => true,
             Self::Float(value) => *value == 0.0,
             Self::Text(text) => text.is_empty(),
-            Self::List(items) => items.is_empty(),
+            Self::List(items) | Self::Tuple(items) => items.is_empty(),
             Self::Dict(dict) => dict.is_empty(),
             Self::Bool(true) | Self::Int(_) | Self::Other(_) => false,
         }
@@ -155,7 +158,7 @@ impl Value {
             Self::Int(value) => value.to_string(),
             Self::Float(value) => float_text(*value),
             Self::Text(text) => text.clone(),
-            Self::List(_) | Self::Dict(_) | Self::Other(_) => String::new(),
+            Self::List(_) | Self::Tuple(_) | Self::Dict(_) | Self::Other(_) => String::new(),
         }
     }
 }
