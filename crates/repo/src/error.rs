@@ -40,6 +40,26 @@ pub enum Error {
     /// A path cannot be an out.
     #[error("{0}")]
     BadOut(String),
+    /// There is nothing at the source of an import; DVC's sentence.
+    #[error("dependency '{shown}' does not exist")]
+    NoSource {
+        /// The source as DVC shows it.
+        shown: String,
+        /// Why, if more is known.
+        #[source]
+        source: Option<Box<haul_storage::Error>>,
+    },
+    /// There is nothing under a URL; DVC's sentence.
+    #[error("The path '{url}' does not exist{}", .detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default())]
+    NoUrl {
+        /// The URL as typed, without secrets.
+        url: String,
+        /// What DVC adds: the path in its file system.
+        detail: Option<String>,
+        /// Why, if more is known.
+        #[source]
+        source: Option<Box<haul_storage::Error>>,
+    },
     /// Another process holds the lock.
     #[error("{0}")]
     Locked(String),

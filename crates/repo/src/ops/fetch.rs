@@ -8,6 +8,7 @@ use haul_storage::transfer::{self, DirTrust, RemoteCheck, TransferMode, Transfer
 use haul_storage::{Cache, CancellationToken, ErrorKind, Layout, Oid};
 
 use super::collect::{self, Item, Parts, Purpose, Request, SkippedOut};
+use super::import::fetch_imports;
 use super::session::Stores;
 use super::versioned;
 use crate::git::RevisionSet;
@@ -149,9 +150,12 @@ pub async fn fetch(repo: &Repo, options: &FetchOptions, observer: &dyn Observer)
         let is_ended = transfer.stopped_by.as_ref().is_some_and(ends_run);
         report.remotes.push(RemoteFetch { remote, location, transfer });
         if is_ended {
-            break;
+            return Ok(report);
         }
     }
+    let (fetched, failed) = fetch_imports(&session, &collected.imports, options.mode, options.jobs).await;
+    report.remotes.extend(fetched);
+    report.failed.extend(failed);
     Ok(report)
 }
 

@@ -15,6 +15,7 @@ mod collect;
 mod commit;
 mod fetch;
 mod gc;
+mod import;
 mod pull;
 mod push;
 mod relocate;
@@ -23,9 +24,10 @@ mod session;
 mod status;
 mod unprotect;
 mod unused;
+mod url;
 mod versioned;
 
-pub use add::{AddOptions, AddReport, AddedTarget, add};
+pub use add::{AddFromOptions, AddOptions, AddReport, AddedTarget, add, add_from};
 pub use checkout::{CheckoutOptions, CheckoutReport, CheckoutStats, FailedOut, OutChange, checkout};
 pub use cloud_status::{CloudState, CloudStatusEntry, CloudStatusOptions, CloudStatusReport, cloud_status};
 pub use collect::{SkipReason, SkippedOut};
@@ -35,12 +37,14 @@ pub use gc::{
     CollectedPlace, CollectedUploads, CollectedVersions, GcOptions, GcPlace, GcPlan, GcReport, GcTarget,
     PlannedPlace, PlannedUploads, PlannedVersions, UnusedObject, UnusedVersion, plan_gc,
 };
+pub use import::{ImportDepth, ImportReport, ImportUrl, ImportUrlOptions, SourceToAsk, ask_sources};
 pub use pull::{PullOptions, PullReport, pull};
 pub use push::{PushOptions, PushReport, RemotePush, push};
 pub use relocate::{MoveOptions, MoveReport, move_out};
 pub use remove::{RemoveOptions, RemoveReport, remove};
 pub use status::{EntryState, EntryStatus, StageStatus, StatusOptions, StatusReport, status};
 pub use unprotect::{UnprotectOptions, UnprotectReport, unprotect};
+pub use url::{GetUrlOptions, ListUrlOptions, ListedNode, Surroundings, get_url, list_url};
 pub use versioned::{UpdateOptions, UpdateReport, update};
 
 use std::path::PathBuf;

@@ -259,7 +259,10 @@ fn credentials(remote: &Remote, options: &HttpRemote, base: &Url) -> Result<Head
         Some(HttpAuth::Basic) => match (&options.user, password) {
             (Some(user), Some(password)) => put(AUTHORIZATION, &basic(&user.value, password))?,
             _ => {
-                return config("HTTP 'basic' authentication require both 'user' and 'password'", set_password);
+                return config(
+                    "HTTP 'basic' authentication require both 'user' and 'password'",
+                    set_password,
+                );
             }
         },
         Some(HttpAuth::Custom) => match (&options.custom_auth_header, password) {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use haul_auth::PromptMfa;
 use haul_config::{Env, Remote, S3Remote};
 
-use super::{Source, SourceEntry, SourceKind};
+use super::{Source, SourceEntry, SourceKind, SourceVersion};
 use crate::s3::S3Store;
 use crate::versions::VersionedStore as _;
 use crate::{
@@ -33,6 +33,7 @@ impl BucketSource {
     pub(super) fn new(
         remote: &Remote,
         s3: &S3Remote,
+        version: &SourceVersion,
         env: &Env,
         prompt: Option<Arc<dyn PromptMfa>>,
     ) -> Result<Self> {
@@ -40,14 +41,20 @@ impl BucketSource {
         let store = connect_s3(remote, &whole, env, prompt)?.store;
         let query = remote.url.value.split_once('?').map(|(_, query)| query).unwrap_or_default();
         let mut pairs = url::form_urlencoded::parse(query.as_bytes());
-        let version_id = pairs.find(|(name, id)| name == "versionId" && !id.is_empty());
-        let version_id = version_id.map(|(_, id)| id.into_owned());
+        let written =
+            pairs.find(|(name, id)| name == "versionId" && !id.is_empty()).map(|(_, id)| id.into_owned());
+        let has_version = written.is_some();
+        let version_id = match version {
+            SourceVersion::AsWritten => written,
+            SourceVersion::Latest => None,
+            SourceVersion::Id(id) => Some(id.clone()),
+        };
         Ok(Self {
             store,
             location: format!("s3://{}/{}", s3.bucket, s3.prefix),
             bucket: s3.bucket.clone(),
             key: s3.prefix.clone(),
-            is_version_aware: remote.is_cloud_versioned() || version_id.is_some(),
+            is_version_aware: remote.is_cloud_versioned() || has_version || version_id.is_some(),
             version_id,
         })
     }

@@ -111,6 +111,18 @@ pub trait Source: Debug + Send + Sync + 'static {
     }
 }
 
+/// Which version of a source is meant, where it has versions.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum SourceVersion {
+    /// The one that the URL names (`?versionId=`), else the latest.
+    #[default]
+    AsWritten,
+    /// The latest, whatever the URL names.
+    Latest,
+    /// The one with this id.
+    Id(String),
+}
+
 /// Opens what a remote of the configuration, or a URL with options, stands for. Nothing is sent before the first call.
 ///
 /// # Errors
@@ -118,13 +130,14 @@ pub trait Source: Debug + Send + Sync + 'static {
 /// not know.
 pub fn open_source(
     remote: &Remote,
+    version: &SourceVersion,
     env: &Env,
     prompt: Option<Arc<dyn PromptMfa>>,
 ) -> Result<Arc<dyn Source>> {
     match &remote.kind {
         RemoteKind::Local(local) => Ok(Arc::new(local::LocalSource::new(&env.absolute(&local.path)))),
         RemoteKind::Http(options) => Ok(Arc::new(web::WebSource::new(remote, options, env)?)),
-        RemoteKind::S3(s3) => Ok(Arc::new(bucket::BucketSource::new(remote, s3, env, prompt)?)),
+        RemoteKind::S3(s3) => Ok(Arc::new(bucket::BucketSource::new(remote, s3, version, env, prompt)?)),
         _ => {
             let url = haul_config::mask_urls(&remote.url.value);
             let message = format!("haul does not know the storage of `{url}`");

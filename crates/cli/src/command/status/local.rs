@@ -16,9 +16,14 @@ pub(super) fn run(
     options: &StatusOptions,
     format: OutputFormat,
 ) -> CommandResult {
-    let report = context
+    let mut report = context
         .observe(|observer| ops::status(repo, options, observer))
         .map_err(|error| Verb::STATUS.error(error))?;
+    if !report.sources.is_empty() {
+        context
+            .observe_async(async |_| ops::ask_sources(repo, &mut report, &options.cancel).await)
+            .map_err(|error| Verb::STATUS.error(error))?;
+    }
     for warning in &report.warnings {
         context.printer().warning(warning);
     }

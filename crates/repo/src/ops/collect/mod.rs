@@ -14,13 +14,14 @@ pub(super) use self::groups::{Parts, absent, groups};
 pub(super) use self::places::{ConfigNumber, Configs};
 use self::skipped::skip_reason;
 pub use self::skipped::{SkipReason, SkippedOut};
+use super::import::ImportedOut;
 use super::session::Session;
 use super::versioned::{Share, VersionedBatch, VersionedOut, homes};
 use crate::checkout::is_at_or_below;
 use crate::git::{Revision, RevisionSet};
 use crate::index::{CommitReader, Reading, unseen_sentences};
 use crate::ops::Failure;
-use crate::{Error, LockWait, Out, Result, SelectOptions, Selection};
+use crate::{Error, LockWait, Out, Result, SelectOptions, Selection, Stage};
 
 /// Revisions that cannot be read and are named one by one.
 const MAX_NAMED_REVISIONS: usize = 5;
@@ -76,6 +77,8 @@ pub(super) struct Batch {
 pub(super) struct Collected {
     pub(super) batches: Vec<Batch>,
     pub(super) versioned: Vec<VersionedBatch>,
+    /// Imports that come from their sources.
+    pub(super) imports: Vec<ImportedOut>,
     pub(super) failed: Vec<Failure>,
     /// Outs that were asked for, and take no part.
     pub(super) skipped: Vec<SkippedOut>,
@@ -86,7 +89,8 @@ impl Collected {
     /// Returns how many outs take part.
     pub(super) fn n_outs(&self) -> usize {
         let versioned = self.versioned.iter().map(|batch| batch.outs.len());
-        self.batches.iter().map(|batch| batch.items.len()).chain(versioned).sum()
+        let items = self.batches.iter().map(|batch| batch.items.len());
+        items.chain(versioned).sum::<usize>() + self.imports.len()
     }
 }
 
@@ -123,7 +127,8 @@ pub(super) fn collect(session: &Session<'_>, request: &Request<'_>) -> Result<Co
         collector.add_revisions()?;
     }
     // A command without any data still tells a remote that does not exist.
-    if collector.moved.is_empty() || request.remote.is_some() {
+    let has_nothing = collector.moved.is_empty() && collector.collected.imports.is_empty();
+    if has_nothing || request.remote.is_some() {
         collector.of_remote(0, request.remote)?;
     }
     collector.open()
@@ -190,6 +195,17 @@ impl Collector<'_> {
                 continue;
             }
             let stage = index.stage_of(out);
+            if self.takes_from_source(stage, out) {
+                if request.purpose == Purpose::Fetch && source == Source::Workspace {
+                    self.collected.imports.extend(stage.source().map(|dependency| ImportedOut {
+                        out: out.clone(),
+                        wdir: stage.wdir.clone(),
+                        dependency: dependency.clone(),
+                        display,
+                    }));
+                }
+                continue;
+            }
             let Some(oid) = out.oid else {
                 let metafile = stage.shown(session.repo.current_dir());
                 if out.files.as_ref().is_some_and(|files| !files.is_empty()) {
@@ -233,6 +249,14 @@ impl Collector<'_> {
             });
         }
         Ok(())
+    }
+
+    /// Tells whether the data of an import is got from its source: it was never got, or it is a version of its own.
+    fn takes_from_source(&self, stage: &Stage, out: &Out) -> bool {
+        stage.source().is_some_and(|dependency| {
+            out.oid.is_none() && out.files.is_none()
+                || (dependency.is_version_aware() && self.request.purpose == Purpose::Fetch)
+        })
     }
 
     /// Remembers an out of the workspace that is passed over and that somebody asked for, by its name or by wanting all.

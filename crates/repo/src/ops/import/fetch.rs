@@ -1,0 +1,143 @@
+//! Fetching imports from their sources: those that were never got, and those whose versions are recorded.
+
+use std::path::PathBuf;
+
+use haul_storage::hash::md5;
+use haul_storage::transfer::{TransferMode, TransferReport};
+use haul_storage::{ErrorKind, Oid};
+
+use super::get::get;
+use super::look::{Looked, Opened};
+use super::status::is_changed;
+use super::{found, shown};
+use crate::metafile::dependency::Dependency;
+use crate::ops::session::Session;
+use crate::ops::{Failure, RemoteFetch};
+use crate::{Error, Out, Result};
+
+/// An import whose data comes from its source, and not from a remote.
+#[derive(Debug, Clone)]
+pub(in crate::ops) struct ImportedOut {
+    pub(in crate::ops) out: Out,
+    /// Where a path of the dependency starts.
+    pub(in crate::ops) wdir: PathBuf,
+    pub(in crate::ops) dependency: Dependency,
+    /// The path as DVC shows it.
+    pub(in crate::ops) display: String,
+}
+
+/// Gets what the cache lacks of imports, each verified as far as something is recorded of it.
+///
+/// Deviation: DVC keeps these files in a second cache, by their sources, does not get files without an entity tag, and
+/// passes silently over sources that changed; here they are in the cache, and a source that changed is a failure.
+pub(in crate::ops) async fn fetch_imports(
+    session: &Session<'_>,
+    imports: &[ImportedOut],
+    mode: TransferMode,
+    jobs: Option<usize>,
+) -> (Vec<RemoteFetch>, Vec<Failure>) {
+    let mut fetched = Vec::new();
+    let mut failed = Vec::new();
+    for import in imports {
+        let before = match is_there(session, import) {
+            Ok(true) => continue,
+            Ok(false) if mode == TransferMode::DryRun => continue,
+            Ok(false) => fetch_one(session, import, jobs).await,
+            Err(error) => Err(error),
+        };
+        match before {
+            Ok(n_transferred) => fetched.push(RemoteFetch {
+                remote: haul_config::mask_urls(&import.dependency.path),
+                location: haul_config::mask_urls(&import.dependency.path),
+                transfer: TransferReport { n_transferred, ..TransferReport::default() },
+            }),
+            Err(error) => {
+                let is_interrupted = error.is_interrupted();
+                failed.push(Failure { subject: import.display.clone(), path: None, error });
+                if is_interrupted {
+                    break;
+                }
+            }
+        }
+    }
+    (fetched, failed)
+}
+
+/// Whether the cache has all of an import.
+fn is_there(session: &Session<'_>, import: &ImportedOut) -> Result<bool> {
+    let Some(oid) = import.out.oid.or_else(|| partial_state(session, &import.dependency)) else {
+        return Ok(false);
+    };
+    let layout = import.out.layout;
+    if session.cache.check(layout, &oid)?.is_none() {
+        return Ok(false);
+    }
+    if !oid.is_dir() {
+        return Ok(true);
+    }
+    let Some(manifest) = session.manifest(layout, &oid)? else { return Ok(false) };
+    let oids: Vec<_> = manifest.entries().iter().map(|entry| (layout, Oid::file(entry.digest))).collect();
+    for answer in session.cache.check_many(&oids, session.cancel) {
+        if answer?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+async fn fetch_one(session: &Session<'_>, import: &ImportedOut, jobs: Option<usize>) -> Result<u64> {
+    let ImportedOut { out, wdir, dependency, display } = import;
+    let opened = Opened::of(session.repo, wdir, dependency)?;
+    let has_versions = dependency.version_id.is_some()
+        || dependency.files.as_ref().is_some_and(|files| files.iter().all(|file| file.version_id.is_some()));
+    let looked = if has_versions {
+        let looked = Looked::recorded(dependency);
+        super::check_paths(if looked.is_dir { &looked.entries } else { &[] }, opened.source.location())?;
+        looked
+    } else {
+        let shown = shown(session.repo, wdir, dependency);
+        let mut looked = found(opened.look(dependency).await, &opened, &shown)?;
+        looked.hash_local(session, wdir)?;
+        if is_changed(dependency, &looked) {
+            return Err(changed(display, &shown, &session.repo.display_path(&out.path)));
+        }
+        looked
+    };
+    let state = get(session, &opened, &looked, jobs).await?;
+    match out.oid {
+        None => note_partial(session, dependency, state.oid)?,
+        Some(oid) if oid != state.oid => {
+            let shown = shown(session.repo, wdir, dependency);
+            let message = format!("`{shown}` does not have the content that is recorded of `{display}`");
+            return Err(haul_storage::Error::new(ErrorKind::Corrupt, message).into());
+        }
+        Some(_) => {}
+    }
+    Ok(looked.entries.len() as u64)
+}
+
+fn changed(display: &str, shown: &str, target: &str) -> Error {
+    let message = format!("`{display}` cannot be fetched: `{shown}` changed since it was imported");
+    let hint = format!("take over what it has now with `haul update {target}.dvc`");
+    haul_storage::Error::new(ErrorKind::Precondition, message).with_hint(hint).into()
+}
+
+/// Returns what came of an import that records nothing of its content, if it was got here.
+pub(in crate::ops) fn partial_state(session: &Session<'_>, dependency: &Dependency) -> Option<Oid> {
+    fs_err::read_to_string(note_of(session, dependency)).ok()?.trim().parse().ok()
+}
+
+/// Notes what came of an import that records nothing of its content.
+fn note_partial(session: &Session<'_>, dependency: &Dependency, oid: Oid) -> Result<()> {
+    let note = note_of(session, dependency);
+    if let Some(folder) = note.parent() {
+        fs_err::create_dir_all(folder).map_err(|error| Error::io("cannot note what was fetched", error))?;
+    }
+    crate::atomic::write(&note, format!("{oid}\n").as_bytes())
+}
+
+fn note_of(session: &Session<'_>, dependency: &Dependency) -> PathBuf {
+    // All that is recorded of the source: where it changes, what was got before is no longer it.
+    let token = hex::encode(md5(format!("{dependency:?}").as_bytes()));
+    session.memo.dir().join("imports").join(token)
+}
