@@ -49,6 +49,15 @@ pub enum Error {
         #[source]
         source: Option<Box<haul_storage::Error>>,
     },
+    /// The data of one import could not be got from its source.
+    #[error("cannot fetch `{display}` from its source")]
+    Import {
+        /// The out as DVC shows it.
+        display: String,
+        /// Why.
+        #[source]
+        source: Box<Self>,
+    },
     /// There is nothing under a URL; DVC's sentence.
     #[error("The path '{url}' does not exist{}", .detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default())]
     NoUrl {
@@ -229,7 +238,7 @@ impl Error {
                 Some(format!("move `{name}` elsewhere or delete it, or put its name into a `.dvcignore`"))
             }
             Self::Unstaged { command, .. } => Some(format!("stage it with `{command}`")),
-            Self::RevisionCollection { source, .. } => source.hint(),
+            Self::RevisionCollection { source, .. } | Self::Import { source, .. } => source.hint(),
             Self::Many(errors) => errors.iter().find_map(Self::hint),
             _ => self.exhausted().map(|exhausted| exhausted.hint().to_owned()),
         }

@@ -55,7 +55,7 @@ impl ListUrlArgs {
             rows.push(root_row);
             push_tree(&root.children, "", &mut rows);
         } else if !root.is_dir || options.level == Some(0) {
-            rows.push(Row { size: String::new(), name: root.path.trim_end_matches('/').to_owned() });
+            rows.push(Row { size: String::new(), name: root.path });
         } else {
             push_list(&root.children, self.recursive, &mut rows);
         }

@@ -153,9 +153,7 @@ pub async fn fetch(repo: &Repo, options: &FetchOptions, observer: &dyn Observer)
             return Ok(report);
         }
     }
-    let (fetched, failed) = fetch_imports(&session, &collected.imports, options.mode, options.jobs).await;
-    report.remotes.extend(fetched);
-    report.failed.extend(failed);
+    fetch_imports(&session, &collected.imports, options, &mut report).await;
     Ok(report)
 }
 

@@ -12,7 +12,7 @@ use super::status::is_changed;
 use super::{found, shown};
 use crate::metafile::dependency::Dependency;
 use crate::ops::session::Session;
-use crate::ops::{Failure, RemoteFetch};
+use crate::ops::{Failure, FetchOptions, FetchReport, RemoteFetch};
 use crate::{Error, Out, Result};
 
 /// An import whose data comes from its source, and not from a remote.
@@ -29,38 +29,42 @@ pub(in crate::ops) struct ImportedOut {
 /// Gets what the cache lacks of imports, each verified as far as something is recorded of it.
 ///
 /// Deviation: DVC keeps these files in a second cache, by their sources, does not get files without an entity tag, and
-/// passes silently over sources that changed; here they are in the cache, and a source that changed is a failure.
+/// passes silently over files that changed; here they are in the cache, and a file that changed is a failure. Of a directory
+/// both get what is there now; here a warning says so.
 pub(in crate::ops) async fn fetch_imports(
     session: &Session<'_>,
     imports: &[ImportedOut],
-    mode: TransferMode,
-    jobs: Option<usize>,
-) -> (Vec<RemoteFetch>, Vec<Failure>) {
-    let mut fetched = Vec::new();
-    let mut failed = Vec::new();
+    options: &FetchOptions,
+    report: &mut FetchReport,
+) {
     for import in imports {
         let before = match is_there(session, import) {
             Ok(true) => continue,
-            Ok(false) if mode == TransferMode::DryRun => continue,
-            Ok(false) => fetch_one(session, import, jobs).await,
+            Ok(false) if options.mode == TransferMode::DryRun => continue,
+            Ok(false) => fetch_one(session, import, options.jobs, &mut report.warnings).await,
             Err(error) => Err(error),
         };
         match before {
-            Ok(n_transferred) => fetched.push(RemoteFetch {
+            Ok(n_transferred) => report.remotes.push(RemoteFetch {
                 remote: haul_config::mask_urls(&import.dependency.path),
                 location: haul_config::mask_urls(&import.dependency.path),
                 transfer: TransferReport { n_transferred, ..TransferReport::default() },
             }),
             Err(error) => {
                 let is_interrupted = error.is_interrupted();
-                failed.push(Failure { subject: import.display.clone(), path: None, error });
+                let error = if is_interrupted { error } else { of_import(import, error) };
+                report.failed.push(Failure { subject: import.display.clone(), path: None, error });
                 if is_interrupted {
                     break;
                 }
             }
         }
     }
-    (fetched, failed)
+}
+
+/// Says that it is one import that could not be fetched, and not a remote.
+fn of_import(import: &ImportedOut, error: Error) -> Error {
+    Error::Import { display: import.display.clone(), source: Box::new(error) }
 }
 
 /// Whether the cache has all of an import.
@@ -85,7 +89,12 @@ fn is_there(session: &Session<'_>, import: &ImportedOut) -> Result<bool> {
     Ok(true)
 }
 
-async fn fetch_one(session: &Session<'_>, import: &ImportedOut, jobs: Option<usize>) -> Result<u64> {
+async fn fetch_one(
+    session: &Session<'_>,
+    import: &ImportedOut,
+    jobs: Option<usize>,
+    warnings: &mut Vec<String>,
+) -> Result<u64> {
     let ImportedOut { out, wdir, dependency, display } = import;
     let opened = Opened::of(session.repo, wdir, dependency)?;
     let has_versions = dependency.version_id.is_some()
@@ -99,7 +108,13 @@ async fn fetch_one(session: &Session<'_>, import: &ImportedOut, jobs: Option<usi
         let mut looked = found(opened.look(dependency).await, &opened, &shown)?;
         looked.hash_local(session, wdir)?;
         if is_changed(dependency, &looked) {
-            return Err(changed(display, &shown, &session.repo.display_path(&out.path)));
+            if !looked.is_dir {
+                return Err(changed(&shown, display));
+            }
+            warnings.push(format!(
+                "'{display}' is not what was imported: '{shown}' changed since; record what it has now with `haul update \
+                 {display}.dvc`"
+            ));
         }
         looked
     };
@@ -116,8 +131,8 @@ async fn fetch_one(session: &Session<'_>, import: &ImportedOut, jobs: Option<usi
     Ok(looked.entries.len() as u64)
 }
 
-fn changed(display: &str, shown: &str, target: &str) -> Error {
-    let message = format!("`{display}` cannot be fetched: `{shown}` changed since it was imported");
+fn changed(shown: &str, target: &str) -> Error {
+    let message = format!("`{shown}` changed since it was imported");
     let hint = format!("take over what it has now with `haul update {target}.dvc`");
     haul_storage::Error::new(ErrorKind::Precondition, message).with_hint(hint).into()
 }

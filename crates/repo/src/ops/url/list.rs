@@ -60,6 +60,14 @@ pub async fn list_url(surroundings: &Surroundings<'_>, options: &ListUrlOptions)
         }
         SourceKind::Http | SourceKind::Https => source.path(),
     };
+    let path = match source.kind() {
+        // As DVC: what stands alone is named in full.
+        SourceKind::Local if !root.is_dir || options.level == Some(0) => {
+            surroundings.env.current_dir().join(&path).display().to_string()
+        }
+        SourceKind::S3 if options.level == Some(0) => path.trim_end_matches('/').to_owned(),
+        _ => path,
+    };
     let node = ListedNode { path, is_dir: root.is_dir, size_bytes: root.size_bytes, ..ListedNode::default() };
     let level = if options.recursive { options.level } else { Some(options.level.unwrap_or(1).min(1)) };
     if !root.is_dir || level == Some(0) {
