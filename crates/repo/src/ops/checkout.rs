@@ -238,7 +238,7 @@ fn plan_out(
         (Some(oid), _) => oid,
         (None, None) => return Ok(Planned::NoHash),
         // Nothing is recorded of its content; what was got of it lies in the cache.
-        (None, Some(source)) => match partial_state(session, source) {
+        (None, Some(source)) => match partial_state(session.memo.dir(), source) {
             Some(oid) => oid,
             None => return Ok(Planned::NotFetched),
         },

@@ -100,6 +100,7 @@ pub async fn fetch(repo: &Repo, options: &FetchOptions, observer: &dyn Observer)
         n_outs,
         ..FetchReport::default()
     };
+    let is_one_of_many = collected.batches.len() + collected.versioned.len() + collected.imports.len() > 1;
     for batch in &collected.batches {
         let transfer_options = TransferOptions {
             jobs: options.jobs.or(batch.jobs),
@@ -116,19 +117,31 @@ pub async fn fetch(repo: &Repo, options: &FetchOptions, observer: &dyn Observer)
             failed.lock().unwrap_or_else(PoisonError::into_inner).push(failure);
         };
         let groups = collect::groups(session, batch, &parts, &on_failure);
-        let transfer =
-            transfer::fetch(session.cache, &batch.odb, groups, &transfer_options, observer).await?;
+        let transfer = transfer::fetch(session.cache, &batch.odb, groups, &transfer_options, observer).await;
+        let transfer = match transfer {
+            Ok(transfer) => transfer,
+            // The other remotes may well be reached.
+            Err(error) if is_one_of_many && error.kind() != ErrorKind::Interrupted => {
+                report.failed.push(Failure {
+                    subject: batch.remote.clone(),
+                    path: None,
+                    error: error.into(),
+                });
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
         let location = batch.odb.location().to_owned();
         let is_ended = transfer.stopped_by.as_ref().is_some_and(ends_run);
         report.remotes.push(RemoteFetch { remote: batch.remote.clone(), location, transfer });
         if is_ended {
-            report.failed = collected.failed;
+            report.failed.extend(collected.failed);
             let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
             report.failed.extend(failed.into_iter().map(|(_, failure)| failure));
             return Ok(report);
         }
     }
-    report.failed = collected.failed;
+    report.failed.extend(collected.failed);
     report.failed.extend(without_those_that_came(
         session.cache,
         &mut report.remotes,

@@ -367,44 +367,62 @@ impl Collector<'_> {
         self.add_outs(&selection, Source::Revision(config))
     }
 
+    /// Opens the remotes.
+    ///
+    /// Deviation: one that cannot be opened, as one on a storage that haul does not know, stops what is on it and nothing
+    /// else, if there are others. DVC stops.
     fn open(mut self) -> Result<Collected> {
-        let repo = self.session.repo;
-        for Moved { config, remote, mut items, versioned } in self.moved {
-            if self.request.purpose == Purpose::Push {
-                remote.check_uploads()?;
-            } else if let Some(problem) = remote.upload_problem() {
-                self.collected.warnings.push(nothing_can_be_sent(&remote.name, problem));
-            }
-            let jobs = remote.jobs.as_ref().map(|jobs| jobs.value.get());
-            let check =
-                if remote.verify.value { DownloadCheck::StreamAndFile } else { DownloadCheck::Stream };
-            if remote.is_cloud_versioned() {
-                if self.request.purpose == Purpose::Push && self.request.revisions != RevisionSet::default() {
-                    // The versions could not be recorded in commits that are made.
-                    let message = "Multiple rev push is unsupported for cloud versioned remotes".to_owned();
-                    let error = Error::BadOut(message);
-                    if config == 0 {
-                        return Err(error);
-                    }
-                    self.collected.failed.push(Failure { subject: remote.name, path: None, error });
-                    continue;
+        let moved = std::mem::take(&mut self.moved);
+        let is_only = moved.len() == 1 && self.collected.imports.is_empty();
+        for moved in moved {
+            let subject = moved.remote.name.clone();
+            match self.open_one(moved) {
+                Ok(()) => {}
+                Err(error @ Error::Storage(_)) if !is_only && !error.is_interrupted() => {
+                    self.collected.failed.push(Failure { subject, path: None, error });
                 }
-                let store = open_versioned_remote(&remote, repo.env(), repo.mfa_prompt())?;
-                let batch = VersionedBatch { remote: remote.name, store, jobs, check, outs: versioned };
-                self.collected.versioned.push(batch);
-                continue;
+                Err(error) => return Err(error),
             }
-            items.sort_by(|left, right| {
-                (left.oid, left.layout, &left.within).cmp(&(right.oid, right.layout, &right.within))
-            });
-            items.dedup_by(|left, right| {
-                (left.oid, left.layout, &left.within) == (right.oid, right.layout, &right.within)
-            });
-            let store = open_remote_with(&remote, repo.env(), repo.mfa_prompt())?;
-            let batch = Batch { remote: remote.name, odb: RemoteOdb::new(store), jobs, check, items };
-            self.collected.batches.push(batch);
         }
         Ok(self.collected)
+    }
+
+    fn open_one(&mut self, moved: Moved) -> Result<()> {
+        let repo = self.session.repo;
+        let Moved { config, remote, mut items, versioned } = moved;
+        if self.request.purpose == Purpose::Push {
+            remote.check_uploads()?;
+        } else if let Some(problem) = remote.upload_problem() {
+            self.collected.warnings.push(nothing_can_be_sent(&remote.name, problem));
+        }
+        let jobs = remote.jobs.as_ref().map(|jobs| jobs.value.get());
+        let check = if remote.verify.value { DownloadCheck::StreamAndFile } else { DownloadCheck::Stream };
+        if remote.is_cloud_versioned() {
+            if self.request.purpose == Purpose::Push && self.request.revisions != RevisionSet::default() {
+                // The versions could not be recorded in commits that are made.
+                let message = "Multiple rev push is unsupported for cloud versioned remotes".to_owned();
+                let error = Error::BadOut(message);
+                if config == 0 {
+                    return Err(error);
+                }
+                self.collected.failed.push(Failure { subject: remote.name, path: None, error });
+                return Ok(());
+            }
+            let store = open_versioned_remote(&remote, repo.env(), repo.mfa_prompt())?;
+            let batch = VersionedBatch { remote: remote.name, store, jobs, check, outs: versioned };
+            self.collected.versioned.push(batch);
+            return Ok(());
+        }
+        items.sort_by(|left, right| {
+            (left.oid, left.layout, &left.within).cmp(&(right.oid, right.layout, &right.within))
+        });
+        items.dedup_by(|left, right| {
+            (left.oid, left.layout, &left.within) == (right.oid, right.layout, &right.within)
+        });
+        let store = open_remote_with(&remote, repo.env(), repo.mfa_prompt())?;
+        let batch = Batch { remote: remote.name, odb: RemoteOdb::new(store), jobs, check, items };
+        self.collected.batches.push(batch);
+        Ok(())
     }
 }
 

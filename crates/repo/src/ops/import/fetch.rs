@@ -1,6 +1,6 @@
 //! Fetching imports from their sources: those that were never got, and those whose versions are recorded.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use haul_storage::hash::md5;
 use haul_storage::transfer::{TransferMode, TransferReport};
@@ -69,7 +69,7 @@ fn of_import(import: &ImportedOut, error: Error) -> Error {
 
 /// Whether the cache has all of an import.
 fn is_there(session: &Session<'_>, import: &ImportedOut) -> Result<bool> {
-    let Some(oid) = import.out.oid.or_else(|| partial_state(session, &import.dependency)) else {
+    let Some(oid) = import.out.oid.or_else(|| partial_state(session.memo.dir(), &import.dependency)) else {
         return Ok(false);
     };
     let layout = import.out.layout;
@@ -138,21 +138,21 @@ fn changed(shown: &str, target: &str) -> Error {
 }
 
 /// Returns what came of an import that records nothing of its content, if it was got here.
-pub(in crate::ops) fn partial_state(session: &Session<'_>, dependency: &Dependency) -> Option<Oid> {
-    fs_err::read_to_string(note_of(session, dependency)).ok()?.trim().parse().ok()
+pub(in crate::ops) fn partial_state(memo_dir: &Path, dependency: &Dependency) -> Option<Oid> {
+    fs_err::read_to_string(note_of(memo_dir, dependency)).ok()?.trim().parse().ok()
 }
 
 /// Notes what came of an import that records nothing of its content.
 fn note_partial(session: &Session<'_>, dependency: &Dependency, oid: Oid) -> Result<()> {
-    let note = note_of(session, dependency);
+    let note = note_of(session.memo.dir(), dependency);
     if let Some(folder) = note.parent() {
         fs_err::create_dir_all(folder).map_err(|error| Error::io("cannot note what was fetched", error))?;
     }
     crate::atomic::write(&note, format!("{oid}\n").as_bytes())
 }
 
-fn note_of(session: &Session<'_>, dependency: &Dependency) -> PathBuf {
+fn note_of(memo_dir: &Path, dependency: &Dependency) -> PathBuf {
     // All that is recorded of the source: where it changes, what was got before is no longer it.
     let token = hex::encode(md5(format!("{dependency:?}").as_bytes()));
-    session.memo.dir().join("imports").join(token)
+    memo_dir.join("imports").join(token)
 }
