@@ -46,9 +46,12 @@ impl ListUrlArgs {
         };
         let surroundings =
             Surroundings { config: &config, env: context.env(), prompt: Some(context.mfa_prompt()) };
-        let root = context
-            .observe_async(async |_| ops::list_url(&surroundings, &options).await)
-            .map_err(|error| Verb::LIST_URL.error(error))?;
+        let root = context.observe_async(async |_| ops::list_url(&surroundings, &options).await).map_err(
+            |error| match error {
+                haul_repo::Error::Config(error) => CommandError::from(error),
+                error => Verb::LIST_URL.error(error),
+            },
+        )?;
         let mut rows = Vec::new();
         if self.tree {
             let root_row = Row { size: shown_size(&root), name: root.path.clone() };

@@ -82,7 +82,7 @@ pub(crate) fn external(tree: &Table, url: &str, options: &[(String, String)], en
         set(name, value);
     }
     set("url", url);
-    validate::remote(&["remote", url], &table)?;
+    validate::remote(&[], &table)?;
     let mut tree = tree.clone();
     // No name of a remote holds a blank at its end: every name is trimmed when it is read.
     let name = format!("{url} ");

@@ -9,6 +9,8 @@
 mod client;
 mod info;
 mod store;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use client::{WebClient, display};
 pub(crate) use info::FileInfo;

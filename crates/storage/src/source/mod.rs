@@ -21,9 +21,10 @@ use async_trait::async_trait;
 use haul_auth::PromptMfa;
 use haul_config::{Env, Remote, RemoteKind};
 
-pub use python::repr as python_repr;
 pub use save::save;
 pub use take_in::{TakenIn, take_in};
+#[cfg(test)]
+pub(crate) use web::checksum_of_head;
 
 use crate::{Download, Error, ErrorKind, Md5Digest, Result};
 

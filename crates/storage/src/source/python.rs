@@ -4,7 +4,7 @@
 ///
 /// Source: <https://docs.python.org/3/library/functions.html#repr>. Characters above ASCII stay as they are, as far as they
 /// can be printed.
-pub fn repr(text: &str) -> String {
+pub(super) fn repr(text: &str) -> String {
     use std::fmt::Write as _;
     let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
     let mut shown = String::from(quote);
@@ -26,4 +26,22 @@ pub fn repr(text: &str) -> String {
     }
     shown.push(quote);
     shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_shown_as_python_shows_them() {
+        for (text, shown) in [
+            ("it", "'it'"),
+            ("it's", r#""it's""#),
+            (r#"it's "so""#, r#"'it\'s "so"'"#),
+            ("a\\b\n\t", r"'a\\b\n\t'"),
+            ("\u{7f}é", r"'\x7fé'"),
+        ] {
+            assert_eq!(repr(text), shown);
+        }
+    }
 }

@@ -47,7 +47,7 @@ impl Source for WebSource {
     async fn stat(&self) -> Result<Option<SourceEntry>> {
         let info = self.client.look(self.url()).await?;
         Ok(info.map(|info| SourceEntry {
-            checksum: Some(checksum(&self.written, &info)),
+            checksum: Some(checksum_of_head(&self.written, &info)),
             size_bytes: info.size_bytes,
             last_modified: info.last_modified(),
             ..SourceEntry::default()
@@ -75,7 +75,7 @@ fn no_directory(location: &str) -> Error {
 /// that the server tells, as fsspec computes it.
 ///
 /// Source: <https://filesystem-spec.readthedocs.io/en/latest/_modules/fsspec/spec.html>, `checksum`.
-fn checksum(written: &str, info: &FileInfo) -> String {
+pub(crate) fn checksum_of_head(written: &str, info: &FileInfo) -> String {
     if let Some(told) = info.checksum("ETag").or_else(|| info.checksum("Content-MD5")) {
         return told.to_owned();
     }
