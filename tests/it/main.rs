@@ -17,6 +17,7 @@ mod full_disk;
 mod gc;
 mod hostile;
 mod ignored;
+mod imports;
 mod integration;
 mod interrupt;
 mod kill;

@@ -76,6 +76,10 @@ pub(crate) enum Command {
     Cache(command::cache::CacheArgs),
     Commit(command::commit::CommitArgs),
     Update(command::update::UpdateArgs),
+    ImportUrl(command::import_url::ImportUrlArgs),
+    GetUrl(command::get_url::GetUrlArgs),
+    #[command(alias = "ls-url")]
+    ListUrl(command::list_url::ListUrlArgs),
     #[command(alias = "mv")]
     Move(command::relocate::MoveArgs),
     #[command(alias = "rm")]

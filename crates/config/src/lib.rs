@@ -56,7 +56,9 @@ pub use key::{KeyPath, SectionName};
 pub use mask::mask_urls;
 pub use origin::{Level, Located, Origin};
 pub use paths::ConfigPaths;
-pub use remote::{LocalRemote, Remote, RemoteKind, S3Remote, ServerSideEncryption, SslVerify};
+pub use remote::{
+    HttpAuth, HttpRemote, LocalRemote, Remote, RemoteKind, S3Remote, ServerSideEncryption, SslVerify,
+};
 pub use schema::{CacheConfig, Config, CoreConfig, LinkType, ParsingConfig};
 pub use secret::Secret;
 pub use stack::{AddRemote, ConfigStack, Edited, Listed, ListedRemote, Notice};

@@ -40,6 +40,35 @@ pub enum Error {
     /// A path cannot be an out.
     #[error("{0}")]
     BadOut(String),
+    /// There is nothing at the source of an import; DVC's sentence.
+    #[error("dependency '{shown}' does not exist")]
+    NoSource {
+        /// The source as DVC shows it.
+        shown: String,
+        /// Why, if more is known.
+        #[source]
+        source: Option<Box<haul_storage::Error>>,
+    },
+    /// The data of one import could not be got from its source.
+    #[error("cannot fetch `{display}` from its source")]
+    Import {
+        /// The out as DVC shows it.
+        display: String,
+        /// Why.
+        #[source]
+        source: Box<Self>,
+    },
+    /// There is nothing under a URL; DVC's sentence.
+    #[error("The path '{url}' does not exist{}", .detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default())]
+    NoUrl {
+        /// The URL as typed, without secrets.
+        url: String,
+        /// What DVC adds: the path in its file system.
+        detail: Option<String>,
+        /// Why, if more is known.
+        #[source]
+        source: Option<Box<haul_storage::Error>>,
+    },
     /// Another process holds the lock.
     #[error("{0}")]
     Locked(String),
@@ -209,7 +238,7 @@ impl Error {
                 Some(format!("move `{name}` elsewhere or delete it, or put its name into a `.dvcignore`"))
             }
             Self::Unstaged { command, .. } => Some(format!("stage it with `{command}`")),
-            Self::RevisionCollection { source, .. } => source.hint(),
+            Self::RevisionCollection { source, .. } | Self::Import { source, .. } => source.hint(),
             Self::Many(errors) => errors.iter().find_map(Self::hint),
             _ => self.exhausted().map(|exhausted| exhausted.hint().to_owned()),
         }

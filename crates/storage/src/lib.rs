@@ -18,10 +18,12 @@
 //! | `hash/` | MD5 of many messages in lanes, of files side by side, of text as DVC 2 saw it |
 //! | `store.rs` | [`RemoteStore`]: what the engine asks of a store |
 //! | `s3/`, `open.rs` | the S3 client, and opening a remote as the configuration says |
+//! | `http/` | web servers: files under URLs, and remotes on them |
 //! | `folder/`, `adapter.rs`, `counting.rs` | other stores: a folder, any store of `object_store`, one that counts |
 //! | `cache/` | [`Cache`]: the local object database |
 //! | `remote/` | [`RemoteOdb`]: objects on a remote, found by skip-listing |
 //! | `transfer/` | `push`, `fetch`, `compare`: `plan.rs` says what waits for what, `push.rs` and `fetch.rs` feed the tasks |
+//! | `source/` | [`source::Source`]: data under a URL, taken into the cache or saved |
 //! | `versions/` | files under their own paths in a bucket that keeps versions |
 //! | `testing/` | stores for tests and the conformance suite (feature `testing`) |
 //! | `progress.rs`, `error.rs` | how long work reports on itself, and how it fails |
@@ -38,6 +40,7 @@ mod counting;
 mod error;
 mod folder;
 pub mod hash;
+mod http;
 mod layout;
 mod oid;
 mod open;
@@ -45,6 +48,7 @@ mod probe;
 pub mod progress;
 mod remote;
 pub mod s3;
+pub mod source;
 mod store;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -59,6 +63,7 @@ pub use counting::CountingStore;
 pub use error::{Error, ErrorKind, Result, ServerReply};
 pub use folder::FolderStore;
 pub use haul_auth::PromptMfa;
+pub use http::HttpStore;
 pub use layout::Layout;
 pub use oid::{InvalidOid, Md5Digest, Oid, OidKind};
 pub use open::{S3Connection, connect_s3, open_remote, open_remote_with, open_versioned_remote};

@@ -7,7 +7,7 @@ use haul_config::{Env, Remote, RemoteKind, S3Remote, mask_urls};
 
 use crate::s3::{Http, HttpSettings, ProxySettings, S3Options, S3Store, ServerTrust};
 use crate::versions::VersionedStore;
-use crate::{Error, ErrorKind, FolderStore, RemoteStore, Result};
+use crate::{Error, ErrorKind, FolderStore, HttpStore, RemoteStore, Result};
 
 /// Opens a remote of the configuration. Nothing is sent before the first call of the store.
 ///
@@ -51,10 +51,11 @@ pub fn open_remote_with(
     match &remote.kind {
         RemoteKind::S3(s3) => Ok(Arc::new(connect_s3(remote, s3, env, prompt)?.store)),
         RemoteKind::Local(local) => Ok(Arc::new(FolderStore::new(&local.path))),
+        RemoteKind::Http(options) => Ok(Arc::new(HttpStore::new(remote, options, env)?)),
         RemoteKind::Unsupported { scheme } => {
             let message = format!("remote `{}` is on `{scheme}`, which haul does not know", remote.name);
             Err(Error::new(ErrorKind::Unsupported, message)
-                .with_hint("haul knows `s3://` remotes and local folders; use `dvc` for this remote"))
+                .with_hint("haul knows `s3://`, `http://` and `https://` remotes and local folders; use `dvc` for this remote"))
         }
         // The enum may grow.
         _ => {

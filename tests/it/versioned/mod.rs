@@ -16,7 +16,7 @@ mod status;
 mod update;
 
 /// A server with a bucket that keeps versions, and a world whose keys are those of its user.
-fn stage() -> (EmbeddedS3, TestEnvironment) {
+pub(crate) fn stage() -> (EmbeddedS3, TestEnvironment) {
     let buckets = vec![BucketOptions { versioning: Versioning::Enabled, ..BucketOptions::new("bucket") }];
     let server = EmbeddedS3::start(EmbeddedOptions { buckets, ..EmbeddedOptions::default() })
         .expect("a server can be started");

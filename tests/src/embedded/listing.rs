@@ -76,10 +76,14 @@ impl Page<'_> {
     }
 
     fn common_prefixes(&self, encode: impl Fn(&str) -> String) -> Option<Vec<CommonPrefix>> {
-        let prefixes: Vec<_> =
-            self.prefixes.iter().map(|prefix| CommonPrefix { prefix: Some(encode(prefix)) }).collect();
-        (!prefixes.is_empty()).then_some(prefixes)
+        common_prefixes(&self.prefixes, encode)
     }
+}
+
+fn common_prefixes(prefixes: &[String], encode: impl Fn(&str) -> String) -> Option<Vec<CommonPrefix>> {
+    let prefixes: Vec<_> =
+        prefixes.iter().map(|prefix| CommonPrefix { prefix: Some(encode(prefix)) }).collect();
+    (!prefixes.is_empty()).then_some(prefixes)
 }
 
 impl Backend {
@@ -153,9 +157,7 @@ impl Backend {
         &self,
         input: &ListObjectVersionsInput,
     ) -> S3Result<ListObjectVersionsOutput> {
-        if input.delimiter.as_deref().is_some_and(|delimiter| !delimiter.is_empty()) {
-            return Err(s3_error!(NotImplemented, "a delimiter in a listing of versions"));
-        }
+        let delimiter = input.delimiter.as_deref().filter(|delimiter| !delimiter.is_empty());
         let encoding = self.encoding(input.encoding_type.as_ref())?;
         let encode = encoder(encoding.is_some());
         let state = self.shared.state();
@@ -167,9 +169,27 @@ impl Backend {
 
         let mut versions = Vec::new();
         let mut markers = Vec::new();
+        let mut prefixes: Vec<String> = Vec::new();
         let mut next = None;
         let mut is_truncated = false;
         'keys: for (key, of_key) in bucket.objects.iter().filter(|(key, _)| key.starts_with(prefix)) {
+            let common = delimiter
+                .and_then(|delimiter| key[prefix.len()..].find(delimiter).map(|at| at + delimiter.len()))
+                .map(|end| &key[..prefix.len() + end]);
+            if let Some(common) = common {
+                if key_marker.is_some_and(|marker| common <= marker)
+                    || prefixes.last().is_some_and(|last| last == common)
+                {
+                    continue;
+                }
+                if versions.len() + markers.len() + prefixes.len() == limit {
+                    is_truncated = true;
+                    break;
+                }
+                next = Some((common.to_owned(), String::new()));
+                prefixes.push(common.to_owned());
+                continue;
+            }
             let mut newest_first = of_key.iter().rev().enumerate();
             match key_marker {
                 Some(marker) if key.as_str() < marker => continue,
@@ -182,7 +202,7 @@ impl Backend {
                 _ => {}
             }
             for (index, version) in newest_first {
-                if versions.len() + markers.len() == limit {
+                if versions.len() + markers.len() + prefixes.len() == limit {
                     is_truncated = true;
                     break 'keys;
                 }
@@ -209,7 +229,9 @@ impl Backend {
             key_marker: Some(encode(key_marker.unwrap_or_default())),
             version_id_marker: Some(id_marker.unwrap_or_default().to_owned()),
             next_key_marker: next_key.as_deref().map(&encode),
-            next_version_id_marker: next_id,
+            next_version_id_marker: next_id.filter(|id| !id.is_empty()),
+            delimiter: delimiter.map(&encode),
+            common_prefixes: common_prefixes(&prefixes, &encode),
             versions: Some(versions),
             delete_markers: Some(markers),
             ..ListObjectVersionsOutput::default()

@@ -13,6 +13,7 @@ mod remote;
 mod scenario;
 mod side;
 mod snapshot;
+mod web;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -50,7 +51,8 @@ pub(crate) fn run(project: &Project, options: &flags::Parity) -> Result<()> {
     let name = options.server.as_deref().unwrap_or("embedded");
     let server = Server::start(project, name, &buckets, Profile::Dev)?;
     let scratch = project.scratch_dir("parity")?;
-    let programs = Programs { dvc: venv.program("dvc"), haul, python: venv.program("python") };
+    let web = web::WebServer::start(&scratch.join("served"))?;
+    let programs = Programs { dvc: venv.program("dvc"), haul, python: venv.program("python"), web };
     remote::keep_versions(&programs, &server, &versioned)?;
     let scenarios: Vec<Scenario> = Scenario::load_all(&project.root.join("tests/parity"))?
         .into_iter()

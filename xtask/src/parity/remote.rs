@@ -1,6 +1,7 @@
 //! What is on the remote, read by a third party: botocore.
 
-use std::process::Command;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -27,6 +28,34 @@ client = botocore.session.get_session().create_client("s3", endpoint_url=endpoin
 for bucket in buckets:
     client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
 "#;
+
+/// Writes standard input into an object.
+const PUT: &str = r#"
+import sys, botocore.session
+endpoint, bucket, key = sys.argv[1:]
+client = botocore.session.get_session().create_client("s3", endpoint_url=endpoint, region_name="us-east-1")
+client.put_object(Bucket=bucket, Key=key, Body=bytes.fromhex(sys.stdin.read()))
+"#;
+
+/// Writes an object below the side's prefix.
+pub(super) fn put(side: &Side<'_>, key: &str, bytes: &[u8]) -> Result<()> {
+    use std::fmt::Write as _;
+    let mut hex = String::new();
+    for byte in bytes {
+        write!(hex, "{byte:02x}")?;
+    }
+    let mut python = Command::new(&side.programs.python)
+        .args(["-c", PUT, &side.server.endpoint, &side.remote_bucket()])
+        .arg(format!("{}/{key}", side.prefix))
+        .envs(side.server.client_env())
+        .stdin(Stdio::piped())
+        .spawn()?;
+    python.stdin.take().context("a pipe")?.write_all(hex.as_bytes())?;
+    if !python.wait()?.success() {
+        bail!("cannot put {key}");
+    }
+    Ok(())
+}
 
 /// Turns the versioning of buckets on.
 pub(super) fn keep_versions(programs: &Programs, server: &Server, buckets: &[String]) -> Result<()> {

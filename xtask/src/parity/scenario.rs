@@ -7,6 +7,8 @@
 //! versioned                 the same, cloud-versioned, in a bucket that keeps versions
 //! write FILE TEXT           TEXT with \n, \t, \xNN, \\ escapes; no newline is added
 //! fill FILE SIZE            SIZE bytes of noise
+//! serve FILE TEXT           TEXT as a file of the web server, below `{web}`; `web.rs` says what it does with names
+//! put KEY TEXT              TEXT as an object below the URL of the side's remote
 //! sh COMMAND                a shell command in the repository
 //! dvc ARGUMENTS             the tool: both must exit with 0
 //! dvc= ARGUMENTS            … with the same standard output
@@ -21,7 +23,7 @@
 //! except GLOB               leave these paths out of the comparison
 //! ```
 //! `{url}` is the URL of the side's remote, `{endpoint}` the server's, `{root}` the folder of the side, `{dvc}` the
-//! path of real DVC on both sides.
+//! path of real DVC on both sides, `{web}` the URL of the scenario on the web server, and `{served}` the folder of that.
 
 use std::fs;
 use std::path::Path;
@@ -43,6 +45,8 @@ pub(super) enum Action {
     Versioned,
     Write { path: String, bytes: Vec<u8> },
     Fill { path: String, size: u64 },
+    Serve { path: String, bytes: Vec<u8> },
+    Put { key: String, bytes: Vec<u8> },
     Shell(String),
     Tool { arguments: String, expect: Expect },
     Swap,
@@ -158,6 +162,14 @@ impl Action {
             "write" => {
                 let (path, text) = rest.split_once(' ').unwrap_or((rest, ""));
                 Self::Write { path: path.replace("\\s", " "), bytes: unescape(text)? }
+            }
+            "serve" => {
+                let (path, text) = rest.split_once(' ').unwrap_or((rest, ""));
+                Self::Serve { path: path.to_owned(), bytes: unescape(text)? }
+            }
+            "put" => {
+                let (key, text) = rest.split_once(' ').unwrap_or((rest, ""));
+                Self::Put { key: key.to_owned(), bytes: unescape(text)? }
             }
             "fill" => {
                 let (path, size) = rest.rsplit_once(' ').context("fill FILE SIZE")?;

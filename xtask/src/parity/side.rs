@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, bail};
 
 use super::scenario::{Action, Output, Step};
 use super::snapshot::{self, Snapshot};
+use super::web::WebServer;
 use crate::dataset::Noise;
 use crate::server::Server;
 
@@ -17,6 +18,7 @@ pub(super) struct Programs {
     pub(super) dvc: PathBuf,
     pub(super) haul: PathBuf,
     pub(super) python: PathBuf,
+    pub(super) web: WebServer,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +94,12 @@ impl<'a> Side<'a> {
                 Noise::new(*size).fill(&mut bytes);
                 self.write(path, &bytes)?;
             }
+            Action::Serve { path, bytes } => {
+                let path = self.programs.web.root.join(&self.prefix).join(path);
+                fs::create_dir_all(path.parent().context("a file without a folder")?)?;
+                fs::write(&path, bytes)?;
+            }
+            Action::Put { key, bytes } => super::remote::put(self, key, bytes)?,
             Action::Shell(command) => self.shell(&self.substitute(command))?,
             Action::Tool { arguments, .. } => return self.tool(&self.substitute(arguments)),
             Action::Swap => self.swap()?,
@@ -118,6 +126,8 @@ impl<'a> Side<'a> {
         text.replace("{url}", &self.url())
             .replace("{endpoint}", &self.server.endpoint)
             .replace("{root}", &self.root.display().to_string())
+            .replace("{web}", &format!("{}/{}", self.programs.web.url, self.prefix))
+            .replace("{served}", &self.programs.web.root.join(&self.prefix).display().to_string())
             .replace("{dvc}", &self.programs.dvc.display().to_string())
     }
 

@@ -2,11 +2,11 @@
 
 use clap::Args;
 use haul_repo::git::shell_quoted;
-use haul_repo::ops::{self, AddOptions, AddReport};
+use haul_repo::ops::{self, AddFromOptions, AddOptions, AddReport, ImportDepth};
 use serde::Serialize;
 
 use super::git_hint::git_hint;
-use super::{CommandResult, Context, fail, unsupported};
+use super::{CommandResult, Context, fail};
 use crate::command_error::{CommandError, Verb};
 use crate::ui::{Message, Page};
 
@@ -19,20 +19,20 @@ pub(crate) struct AddArgs {
     /// Targets are shell patterns
     #[arg(long)]
     glob: bool,
-    /// Put the data at another path (not supported)
-    #[arg(short, long, value_name = "path", hide = true)]
+    /// Copy the data to another path, and track it there
+    #[arg(short, long, value_name = "path")]
     out: Option<String>,
-    /// Send the data to a remote without storing it here (not supported)
-    #[arg(long, hide = true)]
+    /// Send the data to a remote without storing it here
+    #[arg(long)]
     to_remote: bool,
-    /// The remote of --to-remote (not supported)
-    #[arg(short, long, value_name = "name", hide = true)]
+    /// The remote of --to-remote
+    #[arg(short, long, value_name = "name")]
     remote: Option<String>,
-    /// Number of transfers at once for --to-remote (not supported)
-    #[arg(long, value_name = "number", hide = true)]
-    remote_jobs: Option<u32>,
-    /// Overwrite what --out names (without --out there is nothing to overwrite)
-    #[arg(short, long, hide = true)]
+    /// Number of transfers at once for --to-remote
+    #[arg(long, value_name = "number")]
+    remote_jobs: Option<usize>,
+    /// Overwrite what --out names
+    #[arg(short, long)]
     force: bool,
     /// Leave the files as they are, instead of linking them from the cache
     #[arg(long)]
@@ -50,6 +50,9 @@ impl AddArgs {
         let format = context.format(self.json);
         self.check()?;
         let repo = context.open_repo()?;
+        if self.to_remote || self.out.is_some() {
+            return self.run_from(context, &repo);
+        }
         let options = AddOptions {
             targets: self.targets,
             glob: self.glob,
@@ -72,7 +75,25 @@ impl AddArgs {
         fail(Verb::ADD, report.failed)
     }
 
-    /// Refuses what DVC refuses, and then what is not there.
+    /// Tracks a copy of data that lies elsewhere.
+    fn run_from(mut self, context: &Context, repo: &haul_repo::Repo) -> CommandResult {
+        let depth = if self.to_remote { ImportDepth::Remote(self.remote) } else { ImportDepth::Workspace };
+        let options = AddFromOptions {
+            target: self.targets.swap_remove(0),
+            out: self.out,
+            depth,
+            force: self.force,
+            jobs: self.remote_jobs,
+            wait: context.lock_wait(),
+            cancel: context.cancellation(),
+        };
+        let report = context
+            .observe_async(async |observer| ops::add_from(repo, &options, observer).await)
+            .map_err(|error| Verb::ADD.error(error))?;
+        super::import_url::finish(context, repo, &report)
+    }
+
+    /// Refuses what DVC refuses.
     fn check(&self) -> Result<(), CommandError> {
         let invalid =
             |option: &str, with: &str| Err(Verb::ADD.failure(format!("{option} can't be used {with}")));
@@ -85,7 +106,7 @@ impl AddArgs {
             } else if self.no_commit {
                 return invalid("--no-commit option", with);
             }
-            return Err(unsupported(if self.to_remote { "add --to-remote" } else { "add --out" }));
+            return Ok(());
         }
         if self.remote.is_some() {
             return invalid("--remote", "without --to-remote");

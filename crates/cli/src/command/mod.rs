@@ -12,13 +12,17 @@ pub(crate) mod data;
 pub(crate) mod diff;
 pub(crate) mod disk_usage;
 mod external;
+mod fs_config;
 pub(crate) mod gc;
 pub(crate) mod generate;
 pub(crate) mod get;
+pub(crate) mod get_url;
 mod git_hint;
+pub(crate) mod import_url;
 pub(crate) mod init;
 mod level;
 pub(crate) mod list;
+pub(crate) mod list_url;
 pub(crate) mod relocate;
 pub(crate) mod remote;
 pub(crate) mod remove;
@@ -102,6 +106,9 @@ fn dispatch(command: Command, context: &Context) -> CommandResult {
         Command::Cache(args) => args.run(context),
         Command::Commit(args) => args.run(context),
         Command::Update(args) => args.run(context),
+        Command::ImportUrl(args) => args.run(context),
+        Command::GetUrl(args) => args.run(context),
+        Command::ListUrl(args) => args.run(context),
         Command::Move(args) => args.run(context),
         Command::Remove(args) => args.run(context),
         Command::Unprotect(args) => args.run(context),

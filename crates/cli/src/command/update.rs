@@ -2,34 +2,34 @@
 
 use clap::Args;
 use haul_repo::SelectOptions;
-use haul_repo::ops::{self, UpdateOptions};
+use haul_repo::ops::{self, ImportDepth, UpdateOptions};
 
 use super::{CommandResult, Context, checkout, fail};
 use crate::command_error::{CommandError, Verb};
 
-/// Take over the latest files of a worktree remote
+/// Take over the latest data of imports and worktree remotes
 ///
-/// The targets are outs that were pushed to a remote with `worktree = true`. What the bucket shows now goes into the
-/// cache, the metafile and the workspace. Imports are updated by `dvc update`.
+/// The targets are imports, whose sources are asked for what they have now, and outs that were pushed to a remote with
+/// `worktree = true`. What is new goes into the cache, the metafile and the workspace.
 #[derive(Debug, Args)]
 pub(crate) struct UpdateArgs {
     /// `.dvc` files or stages to update
     #[arg(required = true)]
     targets: Vec<String>,
-    /// Git revision to update an import to (not supported)
-    #[arg(long, value_name = "commit", num_args = 0..=1, default_missing_value = "", hide = true)]
+    /// Version to update an import with versions to
+    #[arg(long, value_name = "commit", num_args = 0..=1, default_missing_value = "")]
     rev: Option<String>,
     /// Update all stages in the named folders
     #[arg(short = 'R', long)]
     recursive: bool,
-    /// Update the metafile of an import only (not supported)
-    #[arg(long, hide = true)]
+    /// Record what the source of an import has without getting it
+    #[arg(long)]
     no_download: bool,
-    /// Update an import on the remote only (not supported)
-    #[arg(long, hide = true)]
+    /// Send the data of an import to a remote without storing it here
+    #[arg(long)]
     to_remote: bool,
-    /// Remote to update an import on (not supported)
-    #[arg(short, long, value_name = "name", hide = true)]
+    /// The remote of --to-remote
+    #[arg(short, long, value_name = "name")]
     remote: Option<String>,
     /// Number of requests at once
     #[arg(short, long, value_name = "number")]
@@ -46,6 +46,12 @@ impl UpdateArgs {
                 recursive: self.recursive,
                 ..SelectOptions::default()
             },
+            revision: self.rev.filter(|revision| !revision.is_empty()),
+            depth: match (self.to_remote, self.no_download) {
+                (true, _) => ImportDepth::Remote(self.remote),
+                (false, true) => ImportDepth::NoDownload,
+                (false, false) => ImportDepth::Workspace,
+            },
             jobs: self.jobs.filter(|jobs| *jobs > 0),
             wait: context.lock_wait(),
             cancel: context.cancellation(),
@@ -53,6 +59,9 @@ impl UpdateArgs {
         let report = context
             .observe_async(async |observer| ops::update(&repo, &options, observer).await)
             .map_err(|error| Verb::UPDATE.error(error))?;
+        for announcement in &report.announcements {
+            context.printer().out(&format!("{announcement}\n"))?;
+        }
         for warning in report.warnings.iter().chain(&report.checkout.warnings) {
             context.printer().warning(warning);
         }
@@ -64,26 +73,13 @@ impl UpdateArgs {
         fail(Verb::UPDATE, report.failed)
     }
 
-    /// Refuses what is for imports only, in DVC's words.
+    /// Refuses what contradicts itself, in DVC's words.
     fn check(&self) -> Result<(), CommandError> {
-        let refuse = |text: &str| {
-            let hint = "haul has no imports: for one, run `dvc update` with the same arguments";
-            Err(Verb::UPDATE.failure(text.to_owned()).with_hint(hint))
-        };
         if self.to_remote && self.no_download {
-            return refuse("--to-remote can't be used with --no-download");
+            return Err(Verb::UPDATE.failure("--to-remote can't be used with --no-download"));
         }
         if !self.to_remote && self.remote.is_some() {
-            return refuse("--remote can't be used without --to-remote");
-        }
-        if self.rev.is_some() {
-            return refuse("--rev can't be used with worktree update");
-        }
-        if self.no_download {
-            return refuse("--no-download can't be used with worktree update");
-        }
-        if self.to_remote {
-            return refuse("--to-remote can't be used with worktree update");
+            return Err(Verb::UPDATE.failure("--remote can't be used without --to-remote"));
         }
         Ok(())
     }

@@ -48,6 +48,11 @@ impl Verb {
     pub(crate) const PULL: Self =
         Self { operation: Some("failed to pull data from the cloud"), ..Self::FETCH };
 
+    pub(crate) const IMPORT_URL: Self =
+        Self { misconfigured: ExitStatus::Failure, ..Self::plain(ExitStatus::Failure) };
+    pub(crate) const GET_URL: Self = Self::IMPORT_URL;
+    pub(crate) const LIST_URL: Self = Self::plain(ExitStatus::Unexpected);
+
     const fn plain(handled: ExitStatus) -> Self {
         Self {
             operation: None,

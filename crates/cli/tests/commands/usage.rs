@@ -115,13 +115,7 @@ fn pipelines_are_left_to_dvc() {
 
 #[test]
 fn parts_of_commands_that_are_missing_are_refused_not_ignored() {
-    for line in [
-        "push --run-cache",
-        "fetch --run-cache",
-        "pull --run-cache",
-        "add --to-remote x",
-        "fetch --type plots",
-    ] {
+    for line in ["push --run-cache", "fetch --run-cache", "pull --run-cache", "fetch --type plots"] {
         let output = Sandbox::new().haul(line);
         assert_eq!(output.status.code(), 254, "`haul {line}`");
         assert!(output.stderr.starts_with("ERROR: haul has no `"), "`haul {line}`: {}", output.stderr);

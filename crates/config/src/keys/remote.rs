@@ -178,16 +178,29 @@ const GDRIVE: &[Key] = &[
 ];
 
 const HTTP: &[Key] = &[
-    other("auth", Choice(&["basic", "digest", "custom"])),
-    other("custom_auth_header", Text).secret(),
-    other("user", Text),
-    other("password", Text).secret(),
-    other("ask_password", Bool),
-    other("ssl_verify", BoolOrPath),
-    other("method", Text),
-    other("connect_timeout", Number(Some(0.0))),
-    other("read_timeout", Number(Some(0.0))),
-    other("verify", Bool).default("false"),
+    Key::new("auth", Choice(&["basic", "digest", "custom"]), "How requests say who sends them.")
+        .deviation("`digest` is refused, as DVC refuses it when it is used, with a hint"),
+    Key::new("custom_auth_header", Text, "The header that `password` is sent in, with `auth = custom`.")
+        .secret(),
+    Key::new("user", Text, "The user name of `auth = basic`."),
+    Key::new(
+        "password",
+        Text,
+        "The password of `auth = basic`, or the value of the header of `auth = custom`.",
+    )
+    .secret(),
+    Key::new("ask_password", Bool, "Whether a password that is not set is asked for.")
+        .used(Use::Idle("haul asks for no password; set `password` with `--local`")),
+    Key::new(
+        "ssl_verify",
+        BoolOrPath,
+        "Whether, or against which authorities, the server's certificate is checked.",
+    )
+    .default("true"),
+    Key::new("method", Text, "The method of uploads: `POST` or `PUT`.").default("POST"),
+    Key::new("connect_timeout", Number(Some(0.0)), "How many seconds connecting may take.").default("60"),
+    Key::new("read_timeout", Number(Some(0.0)), "How many seconds a connection may be silent.").default("60"),
+    VERIFY,
 ];
 
 const WEBDAV: &[Key] = &[

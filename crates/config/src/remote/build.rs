@@ -5,14 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::rules::{self, Options};
-use super::{LocalRemote, Remote, RemoteKind, S3Remote, ServerSideEncryption, SslVerify};
+use super::{
+    HttpAuth, HttpRemote, LocalRemote, Remote, RemoteKind, S3Remote, ServerSideEncryption, SslVerify,
+};
 use crate::ini::Value;
 use crate::schema::url::UrlParts;
 use crate::schema::validate;
 use crate::schema::values::{boolean, integer, link_types};
 use crate::schema::{positive, remote_not_found};
 use crate::stack::resolve;
-use crate::stack::tree::{Node, Table};
+use crate::stack::tree::{Leaf, Node, Table};
 use crate::{Env, Error, Located, Origin, Place, Result, Secret};
 
 /// How many references are followed before they count as a loop.
@@ -43,6 +45,7 @@ pub(crate) fn build(tree: &Table, name: &str, env: &Env) -> Result<Remote> {
     let kind = match parts.kind() {
         "s3" => RemoteKind::S3(Box::new(s3(&options, &parts, env))),
         "" => RemoteKind::Local(local(&options, &parts)),
+        "http" | "https" => RemoteKind::Http(Box::new(http(&options, env))),
         scheme => RemoteKind::Unsupported { scheme: scheme.to_owned() },
     };
     let worktree = options.boolean("worktree");
@@ -58,6 +61,33 @@ pub(crate) fn build(tree: &Table, name: &str, env: &Env) -> Result<Remote> {
         kind,
         upload_problem: upload_problem.map(Arc::new),
     })
+}
+
+/// Builds a remote of a URL that no file gives a name, with options for it alone.
+///
+/// A `remote://NAME/path` has the options of that remote under its own, and its name.
+pub(crate) fn external(tree: &Table, url: &str, options: &[(String, String)], env: &Env) -> Result<Remote> {
+    let base = UrlParts::parse(url).filter(|parts| parts.kind() == "remote");
+    let base = base.map(|parts| parts.authority.to_lowercase());
+    if let Some(base) = base.as_deref().filter(|base| tree.table(&["remote", base]).is_none()) {
+        return Err(remote_not_found(tree, base));
+    }
+    let mut table = Table::new(Some(Origin::CommandLine));
+    let mut set = |name: &str, value: &str| {
+        let value = Value::Text(value.to_owned());
+        let leaf = Leaf { raw: value.clone(), value, origin: Origin::CommandLine };
+        table.insert(&name.to_lowercase(), Node::Leaf(leaf));
+    };
+    for (name, value) in options {
+        set(name, value);
+    }
+    set("url", url);
+    validate::remote(&[], &table)?;
+    let mut tree = tree.clone();
+    // No name of a remote holds a blank at its end: every name is trimmed when it is read.
+    let name = format!("{url} ");
+    tree.table_mut("remote").insert(&name, Node::Table(table));
+    Ok(Remote { name: base.unwrap_or_else(|| url.to_owned()), ..build(&tree, &name, env)? })
 }
 
 /// Returns the options of a remote, with those of the remote that a `remote://other/path` refers to under them.
@@ -106,6 +136,30 @@ fn local(options: &Options<'_>, parts: &UrlParts) -> LocalRemote {
         path: PathBuf::from(path),
         types: options.leaf("type").map(|leaf| leaf.located().map(|value| link_types(&value))),
         shared_group: options.leaf("shared").map(|leaf| Located::new(true, leaf.origin.clone())),
+    }
+}
+
+fn http(options: &Options<'_>, env: &Env) -> HttpRemote {
+    let seconds = |option| {
+        let leaf = options.leaf(option)?;
+        let seconds = leaf.value.to_string().parse::<f64>().ok()?;
+        Some(Located::new(Duration::try_from_secs_f64(seconds).ok()?, leaf.origin.clone()))
+    };
+    HttpRemote {
+        auth: options.text("auth").map(|text| {
+            text.map(|text| match text.as_str() {
+                "basic" => HttpAuth::Basic,
+                "digest" => HttpAuth::Digest,
+                _ => HttpAuth::Custom,
+            })
+        }),
+        user: options.text("user"),
+        password: options.text("password").map(|text| text.map(Secret::new)),
+        custom_auth_header: options.text("custom_auth_header"),
+        ssl_verify: options.leaf("ssl_verify").map(|leaf| ssl_verify(leaf.located(), env)),
+        method: options.text("method"),
+        connect_timeout: seconds("connect_timeout"),
+        read_timeout: seconds("read_timeout"),
     }
 }
 

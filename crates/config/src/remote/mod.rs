@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use url::Url;
 
-pub(crate) use build::{build, dereference};
+pub(crate) use build::{build, dereference, external};
 
 use crate::schema::LinkType;
 use crate::{Error, Located, Secret};
@@ -85,11 +85,47 @@ pub enum RemoteKind {
     S3(Box<S3Remote>),
     /// A folder of this machine.
     Local(LocalRemote),
+    /// A server that speaks HTTP.
+    Http(Box<HttpRemote>),
     /// A storage that DVC knows and haul does not, such as `gs` or `ssh`.
     Unsupported {
         /// The scheme of its URL.
         scheme: String,
     },
+}
+
+/// The options of a remote that is a web server, as far as somebody set them.
+///
+/// Source: <https://dvc.org/doc/user-guide/data-management/remote-storage/http>.
+#[derive(Debug, Clone)]
+pub struct HttpRemote {
+    /// How requests say who sends them.
+    pub auth: Option<Located<HttpAuth>>,
+    /// The user name of `auth = basic`.
+    pub user: Option<Located<String>>,
+    /// The password, or the value of the header of `auth = custom`.
+    pub password: Option<Located<Secret>>,
+    /// The header of `auth = custom`.
+    pub custom_auth_header: Option<Located<String>>,
+    /// How the server's certificate is checked.
+    pub ssl_verify: Option<Located<SslVerify>>,
+    /// The method of uploads.
+    pub method: Option<Located<String>>,
+    /// How long connecting may take.
+    pub connect_timeout: Option<Located<Duration>>,
+    /// How long a connection may be silent.
+    pub read_timeout: Option<Located<Duration>>,
+}
+
+/// How requests to a web server say who sends them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HttpAuth {
+    /// `basic`: user name and password.
+    Basic,
+    /// `digest`: accepted in files, and refused when it is used.
+    Digest,
+    /// `custom`: a header with a secret.
+    Custom,
 }
 
 /// The options of a remote that is a folder.

@@ -79,6 +79,12 @@ impl Config {
         crate::remote::build(&self.tree, &name, &self.env)
     }
 
+    /// Returns a URL as a remote without a name, with options for it alone (`--fs-config`); `remote://NAME/path` stands
+    /// for a path on a remote of the configuration.
+    pub fn external(&self, url: &str, options: &[(String, String)]) -> Result<Remote> {
+        crate::remote::external(&self.tree, url, options, &self.env)
+    }
+
     /// Tells whether another configuration gives the remote called `name` the same options, wherever they stand.
     pub fn has_same_remote(&self, other: &Self, name: &str) -> bool {
         let name = name.to_lowercase();

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use haul_storage::{Layout, Oid};
 
-use crate::metafile::params::Params;
+use crate::metafile::dependency::Dependency;
 use crate::metafile::dir_manifest::{DirEntry, ManifestError};
+use crate::metafile::params::Params;
 use crate::{DirManifest, Repo, Result};
 
 mod collect;
@@ -73,6 +74,11 @@ impl Stage {
         }
     }
 
+    /// Returns the source of an import that is no repository (`import-url`).
+    pub fn source(&self) -> Option<&Dependency> {
+        self.deps.first().filter(|_| self.is_import && !self.is_repo_import)?.source.as_deref()
+    }
+
     /// Returns the stage as DVC shows it in messages: `stage: 'a.dvc'`, `stage: 'build'`.
     pub fn shown(&self, current_dir: &Path) -> String {
         format!("stage: '{}'", self.addressing(current_dir))
@@ -92,6 +98,8 @@ pub struct Dep {
     pub layout: Layout,
     /// The recorded size in bytes.
     pub size_bytes: Option<u64>,
+    /// What is recorded of the source of an import that is no repository.
+    pub source: Option<Box<Dependency>>,
 }
 
 /// An out: a file or directory DVC tracks.

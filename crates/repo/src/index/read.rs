@@ -9,6 +9,7 @@ use super::collect::is_stage_file;
 use super::{Dep, Out, Stage, Version, VersionedFile, manifest_of};
 use crate::ignore::IgnoreRules;
 use crate::metafile::MetafileError;
+use crate::metafile::dependency::Dependency;
 use crate::metafile::load::{MetafileKind, load};
 use crate::metafile::params::Params;
 use crate::metafile::stage_checksum::stage_checksum;
@@ -75,7 +76,7 @@ impl Context<'_> {
         let stage = Stage {
             metafile: path.to_owned(),
             name: None,
-            deps: deps.iter().map(|dep| self.dep(path, &wdir, dep)).collect::<Result<_, _>>()?,
+            deps: deps.iter().map(|dep| self.source_dep(path, &wdir, dep)).collect::<Result<_, _>>()?,
             wdir,
             has_command: false,
             command_changed: false,
@@ -278,6 +279,13 @@ impl Context<'_> {
         Ok(Dep { oid: state.oid, layout: state.layout, size_bytes: state.size_bytes, ..dep })
     }
 
+    /// Reads a dependency of a `.dvc` file, which may be the source of an import.
+    fn source_dep(&self, path: &Path, wdir: &Path, node: &Node) -> Result<Dep, MetafileError> {
+        let dep = self.dep(path, wdir, node)?;
+        let is_source = node.get("repo").is_none() && node.get("db").is_none();
+        Ok(Dep { source: is_source.then(|| Box::new(Dependency::read(node))), ..dep })
+    }
+
     /// Reads hash and size of an out or a dependency.
     fn recorded(&self, path: &Path, node: &Node, is_external: bool) -> Result<Recorded, MetafileError> {
         let layout = match node.get("hash").and_then(Node::as_str) {
@@ -421,7 +429,14 @@ impl Default for Recorded {
 fn dep_at(wdir: &Path, def_path: &str) -> Dep {
     let is_local = !def_path.contains("://") && !def_path.is_empty();
     let path = is_local.then(|| normalize(&wdir.join(def_path)));
-    Dep { def_path: def_path.to_owned(), path, oid: None, layout: Layout::Current, size_bytes: None }
+    Dep {
+        def_path: def_path.to_owned(),
+        path,
+        oid: None,
+        layout: Layout::Current,
+        size_bytes: None,
+        source: None,
+    }
 }
 
 fn number(node: &Node, key: &str) -> Option<u64> {

@@ -224,7 +224,7 @@ fn path_error(path: &str, reason: &'static str) -> ManifestError {
 }
 
 /// Appends `text` as Python's JSON encoder does with `ensure_ascii`.
-pub(super) fn push_json_text(bytes: &mut Vec<u8>, text: &str) {
+pub(crate) fn push_json_text(bytes: &mut Vec<u8>, text: &str) {
     for character in text.chars() {
         match character {
             '"' => bytes.extend_from_slice(b"\\\""),

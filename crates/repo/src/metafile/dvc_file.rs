@@ -41,7 +41,7 @@ impl OutState {
     }
 
     /// The members of an entry in DVC's order, those to be taken out included.
-    fn fields(&self) -> Vec<Field> {
+    pub(super) fn fields(&self) -> Vec<Field> {
         let hash = match self.layout {
             Layout::Current => Some("md5".into()),
             Layout::Legacy => None,
@@ -186,9 +186,32 @@ impl DvcFile {
     fn renew_checksum(&mut self) -> Result<()> {
         let root =
             load(MetafileKind::Single, &self.file.path, &self.file.shown(), self.file.text.as_bytes())?;
-        let Some(root) = root.filter(|root| root.get("md5").is_some() && root.get("deps").is_some()) else {
-            return Ok(());
-        };
+        if root.is_some_and(|root| root.get("md5").is_some() && root.get("deps").is_some()) {
+            return self.set_checksum();
+        }
+        Ok(())
+    }
+
+    /// Makes a file with this text, not yet written, whatever stands at `path`.
+    pub(super) fn with_text(path: &Path, text: String) -> Self {
+        Self { file: EditedFile { text, ..EditedFile::new(path, MetafileKind::Single) }, new_out: None }
+    }
+
+    /// Changes members of the mapping that `find` finds.
+    pub(super) fn edit(
+        &mut self,
+        what: &str,
+        find: impl Fn(&Node) -> Option<Node>,
+        fields: &[Field],
+    ) -> Result<()> {
+        self.file.edit(what, find, fields)
+    }
+
+    /// Writes the checksum of an importing stage, whether there was one or not.
+    pub(super) fn set_checksum(&mut self) -> Result<()> {
+        let root =
+            load(MetafileKind::Single, &self.file.path, &self.file.shown(), self.file.text.as_bytes())?;
+        let Some(root) = root else { return Ok(()) };
         let checksum = Value::Text(stage_checksum(&root));
         self.file.edit("the checksum", |root| Some(root.clone()), &[("md5", Some(checksum))])
     }

@@ -4,8 +4,10 @@
 
 use std::path::PathBuf;
 
+pub mod dependency;
 pub mod dir_manifest;
 pub mod dvc_file;
+pub(crate) mod import;
 pub mod legacy_hash;
 pub(crate) mod load;
 pub(crate) mod params;

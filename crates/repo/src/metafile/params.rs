@@ -162,7 +162,10 @@ fn is_equal(left: &Value, right: &Value) -> bool {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "Python compares the two exactly; so large a parameter is none")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "Python compares the two exactly; so large a parameter is none"
+)]
 fn number(value: &Value) -> Option<f64> {
     match value {
         Value::Bool(value) => Some(f64::from(u8::from(*value))),

@@ -7,6 +7,7 @@ use haul_storage::{CancellationToken, Layout, Oid};
 use rayon::prelude::*;
 
 use super::collect::absent;
+use super::import::partial_state;
 use super::session::{Session, Stores};
 use super::unused::remove_unused;
 use crate::checkout::{Applied, OutPlan, Target, Wanted, apply, flavour_of, plan};
@@ -137,7 +138,8 @@ fn run(session: &Session<'_>, options: &CheckoutOptions) -> Result<CheckoutRepor
         match planned {
             Ok(Planned::Plan(plan)) => plans.push((*selected, out, *plan)),
             Ok(Planned::Nothing) => {}
-            Ok(Planned::NoManifest(_)) if options.allow_missing => {}
+            Ok(Planned::NoManifest(_) | Planned::NotFetched) if options.allow_missing => {}
+            Ok(Planned::NotFetched) => report.failed.push(failed_out(session, out)),
             Ok(Planned::Absent(within)) => {
                 let display = failed_out(session, out).display;
                 let subject = format!("{display}/{within}");
@@ -217,6 +219,8 @@ enum Planned {
     Absent(String),
     /// There is no recorded hash.
     NoHash,
+    /// There is an import that was never got.
+    NotFetched,
     /// The directory's manifest is not in the cache.
     NoManifest(Oid),
 }
@@ -229,8 +233,15 @@ fn plan_out(
 ) -> Result<Planned> {
     session.check_cancelled()?;
     let out = &index.outs[selected.out];
-    let Some(oid) = out.oid else {
-        return Ok(Planned::NoHash);
+    let stage = index.stage_of(out);
+    let oid = match (out.oid, stage.source()) {
+        (Some(oid), _) => oid,
+        (None, None) => return Ok(Planned::NoHash),
+        // Nothing is recorded of its content; what was got of it lies in the cache.
+        (None, Some(source)) => match partial_state(session.memo.dir(), source) {
+            Some(oid) => oid,
+            None => return Ok(Planned::NotFetched),
+        },
     };
     let manifest;
     let wanted = if oid.is_dir() {

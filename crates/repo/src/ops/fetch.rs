@@ -8,6 +8,7 @@ use haul_storage::transfer::{self, DirTrust, RemoteCheck, TransferMode, Transfer
 use haul_storage::{Cache, CancellationToken, ErrorKind, Layout, Oid};
 
 use super::collect::{self, Collected, Item, Parts, Request, SkippedOut};
+use super::import::fetch_imports;
 use super::session::{Session, Stores};
 use super::versioned;
 use crate::git::RevisionSet;
@@ -101,6 +102,7 @@ pub(super) async fn fetch_collected(
         n_outs,
         ..FetchReport::default()
     };
+    let is_one_of_many = collected.batches.len() + collected.versioned.len() + collected.imports.len() > 1;
     for batch in &collected.batches {
         let transfer_options = TransferOptions {
             jobs: options.jobs.or(batch.jobs),
@@ -117,19 +119,31 @@ pub(super) async fn fetch_collected(
             failed.lock().unwrap_or_else(PoisonError::into_inner).push(failure);
         };
         let groups = collect::groups(session, batch, &parts, &on_failure);
-        let transfer =
-            transfer::fetch(session.cache, &batch.odb, groups, &transfer_options, observer).await?;
+        let transfer = transfer::fetch(session.cache, &batch.odb, groups, &transfer_options, observer).await;
+        let transfer = match transfer {
+            Ok(transfer) => transfer,
+            // The other remotes may well be reached.
+            Err(error) if is_one_of_many && error.kind() != ErrorKind::Interrupted => {
+                report.failed.push(Failure {
+                    subject: batch.remote.clone(),
+                    path: None,
+                    error: error.into(),
+                });
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
         let location = batch.odb.location().to_owned();
         let is_ended = transfer.stopped_by.as_ref().is_some_and(ends_run);
         report.remotes.push(RemoteFetch { remote: batch.remote.clone(), location, transfer });
         if is_ended {
-            report.failed = collected.failed;
+            report.failed.extend(collected.failed);
             let failed = failed.into_inner().unwrap_or_else(PoisonError::into_inner);
             report.failed.extend(failed.into_iter().map(|(_, failure)| failure));
             return Ok(report);
         }
     }
-    report.failed = collected.failed;
+    report.failed.extend(collected.failed);
     report.failed.extend(without_those_that_came(
         session.cache,
         &mut report.remotes,
@@ -151,9 +165,10 @@ pub(super) async fn fetch_collected(
         let is_ended = transfer.stopped_by.as_ref().is_some_and(ends_run);
         report.remotes.push(RemoteFetch { remote, location, transfer });
         if is_ended {
-            break;
+            return Ok(report);
         }
     }
+    fetch_imports(&session, &collected.imports, options, &mut report).await;
     Ok(report)
 }
 

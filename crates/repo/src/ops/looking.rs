@@ -44,9 +44,8 @@ pub(super) async fn learn_in(
         wanted.push(out);
     }
     let remotes = &remotes;
-    let read = wanted.iter().map(|out| async move {
-        (*out, fetched(&remotes[&out.remote.as_deref()], out).await)
-    });
+    let read =
+        wanted.iter().map(|out| async move { (*out, fetched(&remotes[&out.remote.as_deref()], out).await) });
     let read: Vec<_> = stream::iter(read).buffer_unordered(MANIFESTS_AT_ONCE).collect().await;
     let mut failed = Vec::new();
     for (out, manifest) in read {
@@ -82,7 +81,10 @@ async fn fetched(remote: &RemoteOdb, out: &Out) -> Result<DirManifest, String> {
     let Some(oid) = out.oid else { return Err(String::from("no hash of it is recorded")) };
     let fetched = remote.fetch_object(out.layout, &oid, RemoteOdb::MAX_MANIFEST_BYTES).await;
     let Some(bytes) = fetched.map_err(|error| error.to_string())? else {
-        return Err(format!("its list of files `{oid}` was not found in the cache or on `{}`", remote.location()));
+        return Err(format!(
+            "its list of files `{oid}` was not found in the cache or on `{}`",
+            remote.location()
+        ));
     };
     DirManifest::parse(&bytes).map_err(|error| error.to_string())
 }

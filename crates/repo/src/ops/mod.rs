@@ -18,6 +18,7 @@ mod diff;
 mod fetch;
 mod gc;
 mod get;
+mod import;
 mod list;
 mod looking;
 mod obtain;
@@ -31,9 +32,10 @@ mod sides;
 mod status;
 mod unprotect;
 mod unused;
+mod url;
 mod versioned;
 
-pub use add::{AddOptions, AddReport, AddedTarget, add};
+pub use add::{AddFromOptions, AddOptions, AddReport, AddedTarget, add, add_from};
 pub use checkout::{CheckoutOptions, CheckoutReport, CheckoutStats, FailedOut, OutChange, checkout};
 pub use cloud_status::{CloudState, CloudStatusEntry, CloudStatusOptions, CloudStatusReport, cloud_status};
 pub use collect::{SkipReason, SkippedOut};
@@ -46,6 +48,7 @@ pub use gc::{
     PlannedPlace, PlannedUploads, PlannedVersions, UnusedObject, UnusedVersion, plan_gc,
 };
 pub use get::{GetOptions, get};
+pub use import::{ImportDepth, ImportReport, ImportUrl, ImportUrlOptions, SourceToAsk, ask_sources};
 pub use list::{ListOptions, ListedEntry, disk_usage, list, list_tree};
 pub use pull::{PullOptions, PullReport, pull};
 pub use push::{PushOptions, PushReport, RemotePush, push};
@@ -54,6 +57,7 @@ pub use remove::{RemoveOptions, RemoveReport, remove};
 pub use show_url::show_url;
 pub use status::{EntryState, EntryStatus, ParamsStatus, StageStatus, StatusOptions, StatusReport, status};
 pub use unprotect::{UnprotectOptions, UnprotectReport, unprotect};
+pub use url::{GetUrlOptions, ListUrlOptions, ListedNode, Surroundings, get_url, list_url};
 pub use versioned::{UpdateOptions, UpdateReport, update};
 
 use std::path::PathBuf;

@@ -68,7 +68,10 @@ fn goes_on(fetch: &FetchReport, mode: TransferMode) -> bool {
 /// Tells whether an error says something of one out, and nothing of the remote.
 fn is_of_one_out(error: &Error) -> bool {
     match error {
-        Error::Storage(error) => matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Corrupt),
+        // A kind of storage that haul does not know says nothing of the others.
+        Error::Storage(error) => {
+            matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Corrupt | ErrorKind::Unsupported)
+        }
         error => !error.is_interrupted(),
     }
 }

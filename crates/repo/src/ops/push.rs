@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use haul_storage::CancellationToken;
 use haul_storage::progress::Observer;
 use haul_storage::transfer::{self, DirTrust, RemoteCheck, TransferMode, TransferOptions, TransferReport};
+use haul_storage::{CancellationToken, ErrorKind};
 
 use super::collect::{self, Item, Parts, Purpose, Request, SkippedOut};
 use super::session::Stores;
@@ -103,6 +103,7 @@ pub async fn push(repo: &Repo, options: &PushOptions, observer: &dyn Observer) -
         n_outs,
         ..PushReport::default()
     };
+    let is_one_of_many = collected.batches.len() + collected.versioned.len() > 1;
     for batch in &collected.batches {
         let transfer_options = TransferOptions {
             jobs: options.jobs.or(batch.jobs),
@@ -117,7 +118,17 @@ pub async fn push(repo: &Repo, options: &PushOptions, observer: &dyn Observer) -
         let on_failure =
             |_: &Item, failure| failed.lock().unwrap_or_else(PoisonError::into_inner).push(failure);
         let groups = collect::groups(session, batch, &parts, &on_failure);
-        let transfer = transfer::push(session.cache, &batch.odb, groups, &transfer_options, observer).await?;
+        let transfer = transfer::push(session.cache, &batch.odb, groups, &transfer_options, observer).await;
+        let transfer = match transfer {
+            Ok(transfer) => transfer,
+            // The other remotes may well be reached.
+            Err(error) if is_one_of_many && error.kind() != ErrorKind::Interrupted => {
+                let failure = Failure { subject: batch.remote.clone(), path: None, error: error.into() };
+                failed.lock().unwrap_or_else(PoisonError::into_inner).push(failure);
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
         let location = batch.odb.location().to_owned();
         let remote = batch.remote.clone();
         report.remotes.push(RemotePush { remote, location, transfer, recorded: Vec::new() });

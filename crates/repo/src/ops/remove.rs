@@ -119,7 +119,7 @@ fn release(session: &Session<'_>, target: &str, outs: bool, links: &mut Links) -
     Ok(stage.metafile.clone())
 }
 
-fn delete_out(session: &Session<'_>, out: &Out) -> Result<()> {
+pub(super) fn delete_out(session: &Session<'_>, out: &Out) -> Result<()> {
     check_parents(session.repo.root(), &out.path)?;
     let is_dir = fs_err::symlink_metadata(&out.path).is_ok_and(|metadata| metadata.is_dir());
     let delete = |path: &Path| if is_dir { fs_err::remove_dir_all(path) } else { fs_err::remove_file(path) };

@@ -6,9 +6,11 @@ use haul_storage::progress::Observer;
 use haul_storage::{CancellationToken, Oid};
 use rayon::prelude::*;
 
+use super::import::SourceToAsk;
 use super::session::{Session, Stores};
 use crate::checkout::flavour_of;
 use crate::index::unseen_sentences;
+use crate::metafile::dependency::Dependency;
 use crate::metafile::params::{ParamChange, Params, ParamsChange};
 use crate::ops::Failure;
 use crate::scan::Found;
@@ -19,6 +21,8 @@ use crate::{Dep, Error, Index, LockWait, Out, Repo, Result, SelectOptions, Selec
 pub struct StatusOptions {
     /// Which stages.
     pub select: SelectOptions,
+    /// Do not look for newer versions of imported data (`--no-updates`).
+    pub no_updates: bool,
     /// How long to wait for the lock.
     pub wait: LockWait,
     /// Stops the work.
@@ -36,6 +40,8 @@ pub enum EntryState {
     Deleted,
     /// The recorded content is not in the cache.
     NotInCache,
+    /// The source of an import has a newer version.
+    UpdateAvailable,
 }
 
 impl EntryState {
@@ -46,6 +52,7 @@ impl EntryState {
             Self::Modified => "modified",
             Self::Deleted => "deleted",
             Self::NotInCache => "not in cache",
+            Self::UpdateAvailable => "update available",
         }
     }
 }
@@ -101,6 +108,8 @@ pub struct StatusReport {
     pub warnings: Vec<String>,
     /// Files that could not be read.
     pub failed: Vec<Failure>,
+    /// Sources of imports that are not on this machine: [`ask_sources`](super::ask_sources) asks them.
+    pub sources: Vec<SourceToAsk>,
 }
 
 /// Compares workspace, cache and metafiles. Writes nothing but the memo.
@@ -125,12 +134,16 @@ fn run(session: &Session<'_>, options: &StatusOptions) -> Result<StatusReport> {
         report.warnings.extend(unseen_sentences(session.repo, &index.unseen));
     }
     for stage in stages() {
-        if stage.is_frozen && !stage.is_repo_import {
+        let has_versions = stage.source().is_some_and(Dependency::is_version_aware);
+        if stage.is_frozen && !stage.is_repo_import && !has_versions {
             report.warnings.push(format!(
                 "{} is frozen. Its dependencies are not going to be shown in the status output.",
                 stage.shown(session.repo.current_dir())
             ));
         }
+    }
+    if !options.no_updates {
+        report.sources = stages().filter_map(|stage| SourceToAsk::of(session.repo, stage)).collect();
     }
     let answers: Vec<(StageStatus, Vec<Failure>)> = selection
         .stages
@@ -229,7 +242,7 @@ fn params_status(session: &Session<'_>, params: &Params) -> Result<Option<Params
     Ok(Some(ParamsStatus { path, state, params: params.collect() }))
 }
 
-fn out_state(session: &Session<'_>, out: &Out) -> Result<Option<EntryState>> {
+pub(super) fn out_state(session: &Session<'_>, out: &Out) -> Result<Option<EntryState>> {
     session.check_cancelled()?;
     let manifest;
     let mut entries = None;

@@ -46,7 +46,7 @@ mod object_store;
 mod op;
 mod ops;
 mod options;
-mod payload;
+pub(crate) mod payload;
 mod proxy;
 mod remedies;
 mod replies;
@@ -58,13 +58,14 @@ mod store;
 mod tests;
 mod throttle;
 mod tls;
-mod transport;
+pub(crate) mod transport;
 mod uploads;
 mod versions;
 mod watch;
 mod web_page;
 mod xml;
 
+pub(crate) use http_client::HttpTransport;
 pub use http_client::{Http, HttpSettings};
 pub use options::{
     AddressingStyle, Checksums, CustomerKey, DEFAULT_MULTIPART_THRESHOLD_BYTES, DEFAULT_PART_SIZE_BYTES,

@@ -2,21 +2,15 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use futures::StreamExt as _;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{RecordedVersion, VersionedStore};
 use crate::cache::committer::Committer;
-use crate::cache::pending::PendingFile;
-use crate::hash::Md5Hasher;
 use crate::progress::{Event, Observer, Phase};
-use crate::transfer::context::{blocking, interrupted};
-use crate::{Cache, Error, ErrorKind, Layout, Md5Digest, Oid, Result};
-
-/// Chunks that may wait to be written.
-const WAITING_CHUNKS: usize = 4;
+use crate::source::take_in::{finish, receive};
+use crate::transfer::context::interrupted;
+use crate::{Cache, Error, ErrorKind, Md5Digest, Oid, Result};
 
 /// A version that is in the cache now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,11 +54,7 @@ pub async fn adopt(
         .buffered(jobs.max(1))
         .collect()
         .await;
-    if let Err(error) = blocking(move || committer.finish().into_result()).await
-        && let Some(last) = adopted.iter_mut().rfind(|adopted| adopted.is_ok())
-    {
-        *last = Err(error);
-    }
+    finish(committer, &mut adopted).await;
     adopted
 }
 
@@ -75,68 +65,18 @@ async fn adopt_one(
     version: &RecordedVersion,
     observer: &dyn Observer,
 ) -> Result<AdoptedVersion> {
-    let mut download = store.get_version(&version.key, &version.version_id, None).await?;
+    let download = store.get_version(&version.key, &version.version_id, None).await?;
     // Nothing else tells here whether all of it came: there is no hash yet.
     let size_bytes = download.size_bytes.ok_or_else(|| {
         let message = format!("the server does not say how long `{}/{}` is", store.location(), version.key);
         Error::new(ErrorKind::Corrupt, message)
     })?;
-    let etag = download.etag.clone();
-    let is_md5 = store.limits().etag_is_md5;
     observer.on(Event::Planned { phase: Phase::Downloading, n_objects: 0, total_bytes: size_bytes });
-    let (chunks, to_write) = mpsc::channel(WAITING_CHUNKS);
-    let writer = blocking({
-        let (cache, committer) = (cache.clone(), Arc::clone(committer));
-        let expected = etag.clone().filter(|_| is_md5);
-        move || write(&cache, &committer, size_bytes, expected.as_deref(), to_write)
-    });
-    let feed = async move {
-        while let Some(chunk) = download.stream.next().await {
-            let chunk = chunk?;
-            observer.on(Event::Bytes { phase: Phase::Downloading, n_bytes: chunk.len() as u64 });
-            if chunks.send(chunk).await.is_err() {
-                break;
-            }
-        }
-        Ok(())
-    };
-    let (fed, written) = futures::join!(feed, writer);
-    fed?;
-    let oid = written.map_err(|error| {
-        let message = format!("cannot take in `{}/{}`", store.location(), version.key);
-        Error::new(error.kind(), message).with_source(error)
-    })?;
-    Ok(AdoptedVersion { oid, size_bytes, etag })
-}
-
-/// Writes what arrives to a temporary file, which gets its name when all of it is there.
-fn write(
-    cache: &Cache,
-    committer: &Committer,
-    size_bytes: u64,
-    etag: Option<&str>,
-    mut chunks: mpsc::Receiver<Bytes>,
-) -> Result<Oid> {
-    let folder = cache.object_path(Layout::Current, &Oid::file(Md5Digest::default()));
-    let folder = folder.parent().and_then(std::path::Path::parent).unwrap_or(cache.root());
-    let mut pending = PendingFile::create(folder, cache.options())?;
-    let mut hasher = Md5Hasher::new();
-    let mut n_bytes = 0;
-    while let Some(chunk) = chunks.blocking_recv() {
-        hasher.update(&chunk);
-        pending.write(&chunk)?;
-        n_bytes += chunk.len() as u64;
-    }
-    let digest = hasher.digest();
-    let mut told = Md5Digest::default();
-    let contradicts =
-        etag.is_some_and(|etag| hex::decode_to_slice(etag, &mut told).is_ok() && told != digest);
-    if n_bytes != size_bytes || contradicts {
-        return Err(Error::new(ErrorKind::Corrupt, "what arrived is not what the server announced"));
-    }
-    let oid = Oid::file(digest);
-    if cache.check(Layout::Current, &oid)?.is_none() {
-        committer.add(pending, Layout::Current, &oid)?;
-    }
-    Ok(oid)
+    let etag = download.etag.clone();
+    let mut promised = Md5Digest::default();
+    let is_md5 = store.limits().etag_is_md5
+        && etag.as_ref().is_some_and(|etag| hex::decode_to_slice(etag, &mut promised).is_ok());
+    let what = format!("{}/{}", store.location(), version.key);
+    let taken = receive(cache, committer, download, is_md5.then_some(promised), &what, observer).await?;
+    Ok(AdoptedVersion { oid: taken.oid, size_bytes, etag })
 }

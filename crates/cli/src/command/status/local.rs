@@ -16,9 +16,14 @@ pub(super) fn run(
     options: &StatusOptions,
     format: OutputFormat,
 ) -> CommandResult {
-    let report = context
+    let mut report = context
         .observe(|observer| ops::status(repo, options, observer))
         .map_err(|error| Verb::STATUS.error(error))?;
+    if !report.sources.is_empty() {
+        context
+            .observe_async(async |_| ops::ask_sources(repo, &mut report, &options.cancel).await)
+            .map_err(|error| Verb::STATUS.error(error))?;
+    }
     for warning in &report.warnings {
         context.printer().warning(warning);
     }
@@ -114,8 +119,7 @@ struct Titled<'status> {
 
 /// Returns the titles that have something below them.
 fn titled(stage: &StageStatus) -> impl Iterator<Item = Titled<'_>> {
-    let deps =
-        Titled { title: "changed deps", entries: &stage.changed_deps, params: &stage.changed_params };
+    let deps = Titled { title: "changed deps", entries: &stage.changed_deps, params: &stage.changed_params };
     let outs = Titled { title: "changed outs", entries: &stage.changed_outs, params: &[] };
     [deps, outs].into_iter().filter(|titled| !titled.entries.is_empty() || !titled.params.is_empty())
 }

@@ -23,7 +23,7 @@ pub(crate) struct StatusArgs {
     /// Print JSON
     #[arg(long)]
     json: bool,
-    /// Do not look for newer versions of imported data (haul never does)
+    /// Do not look for newer versions of imported data
     #[arg(long)]
     no_updates: bool,
     #[command(flatten)]
@@ -56,7 +56,12 @@ impl StatusArgs {
                 meaningless.join(", ")
             )));
         }
-        let options = StatusOptions { select, wait: context.lock_wait(), cancel: context.cancellation() };
+        let options = StatusOptions {
+            select,
+            no_updates: self.no_updates,
+            wait: context.lock_wait(),
+            cancel: context.cancellation(),
+        };
         local::run(context, &repo, &options, format)
     }
 }

@@ -1,16 +1,18 @@
 //! `add`: put files and directories under DVC's control.
 
+mod from;
 mod store;
 mod target;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use haul_storage::progress::Observer;
 use haul_storage::{CancellationToken, Oid};
 
+pub use self::from::{AddFromOptions, add_from};
 pub(super) use self::store::{Stored, relink, store};
-pub(super) use self::target::{AddTarget, refuse_place};
+pub(super) use self::target::{AddTarget, cached_outside, refuse_place, refuse_symlinked_folder};
 use super::checkout::link_record;
 use super::session::{Session, Stores};
 use crate::git::gitignore;
@@ -156,7 +158,7 @@ fn add_one(
     if let Some(git) = repo.git()
         && git.is_tracked(&target.out)?
     {
-        return Err(tracked_by_git(repo, target));
+        return Err(tracked_by_git(repo, &target.out));
     }
     session.refuse_busy(&[], std::slice::from_ref(&target.out))?;
     let previous = target.known.map(|out| &index.outs[out]);
@@ -199,8 +201,8 @@ fn add_one(
     Ok(())
 }
 
-fn tracked_by_git(repo: &Repo, target: &AddTarget) -> Error {
-    let name = repo.display_path(&target.out);
+pub(super) fn tracked_by_git(repo: &Repo, out: &Path) -> Error {
+    let name = repo.display_path(out);
     Error::BadOut(format!(
         " output '{name}' is already tracked by SCM (e.g. Git).\n    You can remove it from Git, then add to DVC.\n        \
          To stop tracking from Git:\n            git rm -r --cached '{name}'\n            git commit -m \"stop \

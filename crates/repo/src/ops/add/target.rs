@@ -103,11 +103,7 @@ fn resolve_one(repo: &Repo, index: &Index, name: &str) -> Result<AddTarget> {
         )));
     }
     if !path.starts_with(root) {
-        return Err(Error::BadOut(format!(
-            "Cached output(s) outside of DVC project: {}. See \
-             <https://dvc.org/doc/user-guide/data-management/importing-external-data> for more info.",
-            path.display()
-        )));
+        return Err(cached_outside(&path));
     }
     let file_name = path.file_name().unwrap_or_default();
     let file_name = file_name.to_str().ok_or_else(|| Error::NotUnicode(path.clone()))?;
@@ -168,7 +164,16 @@ fn overlap(repo: &Repo, parent: &Path, child: &Path, metafile: &Path) -> Error {
     ))
 }
 
-fn refuse_symlinked_folder(root: &Path, path: &Path) -> Result<()> {
+/// Says that nothing outside of the repository can be tracked.
+pub(in crate::ops) fn cached_outside(path: &Path) -> Error {
+    Error::BadOut(format!(
+        "Cached output(s) outside of DVC project: {}. See \
+         <https://dvc.org/doc/user-guide/data-management/importing-external-data> for more info.",
+        path.display()
+    ))
+}
+
+pub(in crate::ops) fn refuse_symlinked_folder(root: &Path, path: &Path) -> Result<()> {
     let mut folders = path.ancestors().skip(1).take_while(|folder| *folder != root);
     if folders.any(is_symlink) || (is_symlink(path) && path.is_dir()) {
         return Err(Error::BadOut(

@@ -17,13 +17,14 @@ pub(super) use self::groups::{Parts, absent, groups};
 pub(super) use self::places::{ConfigNumber, Configs};
 use self::skipped::skip_reason;
 pub use self::skipped::{SkipReason, SkippedOut};
+use super::import::ImportedOut;
 use super::session::Session;
 use super::versioned::{Share, VersionedBatch, VersionedOut, homes};
 use crate::checkout::is_at_or_below;
 use crate::git::{Revision, RevisionSet};
 use crate::index::{CommitReader, Reading, unseen_sentences};
 use crate::ops::{Failure, FetchOptions};
-use crate::{Error, LockWait, Out, Result, SelectOptions, Selection};
+use crate::{Error, LockWait, Out, Result, SelectOptions, Selection, Stage};
 
 /// Revisions that cannot be read and are named one by one.
 const MAX_NAMED_REVISIONS: usize = 5;
@@ -93,6 +94,8 @@ pub(super) struct Batch {
 pub(super) struct Collected {
     pub(super) batches: Vec<Batch>,
     pub(super) versioned: Vec<VersionedBatch>,
+    /// Imports that come from their sources.
+    pub(super) imports: Vec<ImportedOut>,
     pub(super) failed: Vec<Failure>,
     /// Outs that were asked for, and take no part.
     pub(super) skipped: Vec<SkippedOut>,
@@ -103,7 +106,8 @@ impl Collected {
     /// Returns how many outs take part.
     pub(super) fn n_outs(&self) -> usize {
         let versioned = self.versioned.iter().map(|batch| batch.outs.len());
-        self.batches.iter().map(|batch| batch.items.len()).chain(versioned).sum()
+        let items = self.batches.iter().map(|batch| batch.items.len());
+        items.chain(versioned).sum::<usize>() + self.imports.len()
     }
 }
 
@@ -133,7 +137,8 @@ pub(super) fn collect(session: &Session<'_>, request: &Request<'_>) -> Result<Co
         collector.add_revisions()?;
     }
     // A command without any data still tells a remote that does not exist.
-    if collector.moved.is_empty() || request.remote.is_some() {
+    let has_nothing = collector.moved.is_empty() && collector.collected.imports.is_empty();
+    if has_nothing || request.remote.is_some() {
         collector.of_remote(0, request.remote)?;
     }
     collector.open()
@@ -236,6 +241,17 @@ impl<'a> Collector<'a> {
                 continue;
             }
             let stage = index.stage_of(out);
+            if self.takes_from_source(stage, out) {
+                if request.purpose == Purpose::Fetch && source == Source::Workspace {
+                    self.collected.imports.extend(stage.source().map(|dependency| ImportedOut {
+                        out: out.clone(),
+                        wdir: stage.wdir.clone(),
+                        dependency: dependency.clone(),
+                        display,
+                    }));
+                }
+                continue;
+            }
             let Some(oid) = out.oid else {
                 let metafile = stage.shown(session.repo.current_dir());
                 if out.files.as_ref().is_some_and(|files| !files.is_empty()) {
@@ -279,6 +295,14 @@ impl<'a> Collector<'a> {
             });
         }
         Ok(())
+    }
+
+    /// Tells whether the data of an import is got from its source: it was never got, or it is a version of its own.
+    fn takes_from_source(&self, stage: &Stage, out: &Out) -> bool {
+        stage.source().is_some_and(|dependency| {
+            out.oid.is_none() && out.files.is_none()
+                || (dependency.is_version_aware() && self.request.purpose == Purpose::Fetch)
+        })
     }
 
     /// Remembers an out of the workspace that is passed over and that somebody asked for, by its name or by wanting all.
@@ -389,44 +413,62 @@ impl<'a> Collector<'a> {
         self.add_outs(&selection, Source::Revision(config))
     }
 
+    /// Opens the remotes.
+    ///
+    /// Deviation: one that cannot be opened, as one on a storage that haul does not know, stops what is on it and nothing
+    /// else, if there are others. DVC stops.
     fn open(mut self) -> Result<Collected> {
-        let repo = self.session.repo;
-        for Moved { config, remote, mut items, versioned } in self.moved {
-            if self.request.purpose == Purpose::Push {
-                remote.check_uploads()?;
-            } else if let Some(problem) = remote.upload_problem() {
-                self.collected.warnings.push(nothing_can_be_sent(&remote.name, problem));
-            }
-            let jobs = remote.jobs.as_ref().map(|jobs| jobs.value.get());
-            let check =
-                if remote.verify.value { DownloadCheck::StreamAndFile } else { DownloadCheck::Stream };
-            if remote.is_cloud_versioned() {
-                if self.request.purpose == Purpose::Push && self.request.revisions != RevisionSet::default() {
-                    // The versions could not be recorded in commits that are made.
-                    let message = "Multiple rev push is unsupported for cloud versioned remotes".to_owned();
-                    let error = Error::BadOut(message);
-                    if config == 0 {
-                        return Err(error);
-                    }
-                    self.collected.failed.push(Failure { subject: remote.name, path: None, error });
-                    continue;
+        let moved = std::mem::take(&mut self.moved);
+        let is_only = moved.len() == 1 && self.collected.imports.is_empty();
+        for moved in moved {
+            let subject = moved.remote.name.clone();
+            match self.open_one(moved) {
+                Ok(()) => {}
+                Err(error @ Error::Storage(_)) if !is_only && !error.is_interrupted() => {
+                    self.collected.failed.push(Failure { subject, path: None, error });
                 }
-                let store = open_versioned_remote(&remote, repo.env(), repo.mfa_prompt())?;
-                let batch = VersionedBatch { remote: remote.name, store, jobs, check, outs: versioned };
-                self.collected.versioned.push(batch);
-                continue;
+                Err(error) => return Err(error),
             }
-            items.sort_by(|left, right| {
-                (left.oid, left.layout, &left.within).cmp(&(right.oid, right.layout, &right.within))
-            });
-            items.dedup_by(|left, right| {
-                (left.oid, left.layout, &left.within) == (right.oid, right.layout, &right.within)
-            });
-            let store = open_remote_with(&remote, repo.env(), repo.mfa_prompt())?;
-            let batch = Batch { remote: remote.name, odb: RemoteOdb::new(store), jobs, check, items };
-            self.collected.batches.push(batch);
         }
         Ok(self.collected)
+    }
+
+    fn open_one(&mut self, moved: Moved) -> Result<()> {
+        let repo = self.session.repo;
+        let Moved { config, remote, mut items, versioned } = moved;
+        if self.request.purpose == Purpose::Push {
+            remote.check_uploads()?;
+        } else if let Some(problem) = remote.upload_problem() {
+            self.collected.warnings.push(nothing_can_be_sent(&remote.name, problem));
+        }
+        let jobs = remote.jobs.as_ref().map(|jobs| jobs.value.get());
+        let check = if remote.verify.value { DownloadCheck::StreamAndFile } else { DownloadCheck::Stream };
+        if remote.is_cloud_versioned() {
+            if self.request.purpose == Purpose::Push && self.request.revisions != RevisionSet::default() {
+                // The versions could not be recorded in commits that are made.
+                let message = "Multiple rev push is unsupported for cloud versioned remotes".to_owned();
+                let error = Error::BadOut(message);
+                if config == 0 {
+                    return Err(error);
+                }
+                self.collected.failed.push(Failure { subject: remote.name, path: None, error });
+                return Ok(());
+            }
+            let store = open_versioned_remote(&remote, repo.env(), repo.mfa_prompt())?;
+            let batch = VersionedBatch { remote: remote.name, store, jobs, check, outs: versioned };
+            self.collected.versioned.push(batch);
+            return Ok(());
+        }
+        items.sort_by(|left, right| {
+            (left.oid, left.layout, &left.within).cmp(&(right.oid, right.layout, &right.within))
+        });
+        items.dedup_by(|left, right| {
+            (left.oid, left.layout, &left.within) == (right.oid, right.layout, &right.within)
+        });
+        let store = open_remote_with(&remote, repo.env(), repo.mfa_prompt())?;
+        let batch = Batch { remote: remote.name, odb: RemoteOdb::new(store), jobs, check, items };
+        self.collected.batches.push(batch);
+        Ok(())
     }
 }
 

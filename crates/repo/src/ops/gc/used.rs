@@ -12,6 +12,8 @@ use super::{GcOptions, links};
 use crate::git::Revision;
 use crate::index::{Broken, CommitReader, Reading};
 use crate::ops::collect::Configs;
+use crate::ops::import::partial_state;
+use crate::state::state_dir;
 use crate::{Error, Index, Out, Result};
 
 /// An object in a layout.
@@ -142,11 +144,15 @@ impl Used {
                 out.recorded_manifest().is_some_and(|list| out.oid == Some(Oid::dir(md5(&list.to_bytes()))))
             };
             let is_elsewhere = is_elsewhere(out);
-            let may_be_nowhere = !out.can_push || index.stage_of(out).is_repo_import;
+            let stage = index.stage_of(out);
+            let source = stage.source().filter(|_| out.oid.is_none() && out.files.is_none());
+            // What was got of an import that records nothing of it.
+            let noted = source.and_then(|source| partial_state(&state_dir(&project.repo.tmp_dir()), source));
+            let may_be_nowhere = !out.can_push || stage.is_repo_import || noted.is_some();
             // Deviation: DVC gives up the objects of what was imported from other repositories; in a workspace of
             // symbolic links that would be the only copy.
             for (oid, is_member) in
-                out.oid.map(|oid| (oid, false)).into_iter().chain(listed.map(|oid| (oid, true)))
+                out.oid.or(noted).map(|oid| (oid, false)).into_iter().chain(listed.map(|oid| (oid, true)))
             {
                 let key =
                     (project_number, (out.layout, oid), out.remote.clone(), is_elsewhere, may_be_nowhere);
@@ -163,7 +169,7 @@ impl Used {
                     });
                 }
             }
-            if out.oid.is_none() && out.files.is_none() && !index.stage_of(out).is_repo_import {
+            if out.oid.is_none() && out.files.is_none() && !stage.is_repo_import && source.is_none() {
                 self.warnings.push(without_hash(project, index, out));
             }
         }

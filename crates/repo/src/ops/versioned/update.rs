@@ -13,16 +13,23 @@ use super::{LOOK_UPS, VersionedOut};
 use crate::index::{Stage, VersionedFile};
 use crate::metafile::dir_manifest::DirEntry;
 use crate::metafile::dvc_file::OutState;
-use crate::ops::Failure;
 use crate::ops::checkout::{CheckoutOptions, CheckoutReport, checkout, refuse_unsaved};
+use crate::ops::import::update_import;
 use crate::ops::session::{Session, Stores};
-use crate::{DirManifest, Error, LockWait, Out, Repo, Result, SelectOptions, Selection, TransferLock};
+use crate::ops::{Failure, ImportDepth};
+use crate::{
+    DirManifest, Error, LockWait, Out, Repo, Result, SelectOptions, Selected, Selection, TransferLock,
+};
 
 /// What to update, and how.
 #[derive(Debug, Clone, Default)]
 pub struct UpdateOptions {
     /// Which stages.
     pub select: SelectOptions,
+    /// The version to take over of an import with versions (`--rev`); the latest unless it is set.
+    pub revision: Option<String>,
+    /// How much is done of imports. What is on a worktree remote is always taken over whole.
+    pub depth: ImportDepth,
     /// Requests under way at once.
     pub jobs: Option<usize>,
     /// How long to wait for the lock.
@@ -34,6 +41,8 @@ pub struct UpdateOptions {
 /// What was updated.
 #[derive(Debug, Default)]
 pub struct UpdateReport {
+    /// DVC's sentences on what was done, in order.
+    pub announcements: Vec<String>,
     /// Metafiles that changed; absolute.
     pub recorded: Vec<std::path::PathBuf>,
     /// What became of the workspace.
@@ -60,22 +69,27 @@ pub async fn update(repo: &Repo, options: &UpdateOptions, observer: &dyn Observe
     let _share = TransferLock::share(session.memo.dir(), options.wait, &options.cancel)?;
     let lock = repo.lock(options.wait)?;
     let selection = Selection::resolve(repo, &options.select)?;
-    refuse_unsaved(&session, &selection.index, &selection.outs)?;
+    let (imports, others): (Vec<&Selected>, Vec<&Selected>) =
+        selection.outs.iter().partition(|selected| stage_of(&selection, selected).is_import);
+    let others: Vec<Selected> = others.into_iter().cloned().collect();
+    if !others.is_empty() {
+        options.refuse_for_worktrees()?;
+    }
+    refuse_unsaved(&session, &selection.index, &others)?;
     drop(lock);
     let mut report = UpdateReport::default();
+    for selected in &imports {
+        update_one_import(&session, &selection, selected, options, &mut report).await?;
+    }
+    if others.is_empty() {
+        return Ok(report);
+    }
     let mut changed = Vec::new();
     let mut stores_by_remote: HashMap<String, Arc<dyn VersionedStore>> = HashMap::new();
     let mut outs = Vec::new();
-    for selected in &selection.outs {
+    for selected in &others {
         let out = &selection.index.outs[selected.out];
         let stage = selection.index.stage_of(out);
-        if stage.is_import {
-            return Err(refused(
-                repo,
-                stage,
-                "is an import, which haul does not update; use `dvc update` for it",
-            ));
-        }
         if out.use_cache && !out.is_external && out.can_push {
             outs.push((VersionedOut::new(repo, out, stage, None), stage));
         }
@@ -110,8 +124,10 @@ pub async fn update(repo: &Repo, options: &UpdateOptions, observer: &dyn Observe
     let Recorded { files, failed } = record(&session, &changed)?;
     report.recorded = files;
     report.failed.extend(failed);
+    let targets =
+        if imports.is_empty() { options.select.targets.clone() } else { paths_of(repo, &selection, &others) };
     let checkout_options = CheckoutOptions {
-        select: options.select.clone(),
+        select: SelectOptions { targets, ..options.select.clone() },
         wait: options.wait,
         cancel: options.cancel.clone(),
         ..CheckoutOptions::default()
@@ -121,6 +137,51 @@ pub async fn update(repo: &Repo, options: &UpdateOptions, observer: &dyn Observe
         report.checkout = checkout(repo, &checkout_options, observer)?;
     }
     Ok(report)
+}
+
+fn stage_of<'a>(selection: &'a Selection, selected: &Selected) -> &'a Stage {
+    selection.index.stage_of(&selection.index.outs[selected.out])
+}
+
+fn paths_of(repo: &Repo, selection: &Selection, selected: &[Selected]) -> Vec<String> {
+    selected.iter().map(|selected| repo.display_path(&selection.index.outs[selected.out].path)).collect()
+}
+
+/// Updates one import; what goes wrong with it is a failure of its own.
+async fn update_one_import(
+    session: &Session<'_>,
+    selection: &Selection,
+    selected: &Selected,
+    options: &UpdateOptions,
+    report: &mut UpdateReport,
+) -> Result<()> {
+    let (repo, stage) = (session.repo, stage_of(selection, selected));
+    let Some(dependency) = stage.source() else {
+        let why = "is an import, which haul does not update; use `dvc update` for it";
+        return Err(refused(repo, stage, why));
+    };
+    match update_import(session, selection, stage, dependency, options, report).await {
+        Err(error) if error.is_interrupted() => Err(Error::Interrupted),
+        Err(error) => {
+            let subject = stage.addressing(repo.current_dir());
+            report.failed.push(Failure { subject, path: Some(stage.metafile.clone()), error });
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
+}
+
+impl UpdateOptions {
+    /// Refuses what is for imports only, in DVC's words.
+    fn refuse_for_worktrees(&self) -> Result<()> {
+        let option = match &self.depth {
+            _ if self.revision.is_some() => "--rev",
+            ImportDepth::NoDownload => "--no-download",
+            ImportDepth::Remote(_) => "--to-remote",
+            _ => return Ok(()),
+        };
+        Err(Error::BadOut(format!("{option} can't be used with worktree update")))
+    }
 }
 
 fn refused(repo: &Repo, stage: &Stage, why: &str) -> Error {

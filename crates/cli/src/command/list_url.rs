@@ -1,0 +1,157 @@
+//! `haul list-url`.
+
+use clap::Args;
+use haul_repo::ops::{self, ListUrlOptions, ListedNode, Surroundings};
+use serde::Serialize;
+
+use super::fs_config::FsConfigArgs;
+use super::{CommandResult, Context};
+use crate::command_error::{CommandError, Verb};
+use crate::exit::ExitStatus;
+use crate::ui::{Message, OutputFormat, Page};
+
+/// List what lies under a URL
+///
+/// The URL is a path, or starts with http://, https://, s3:// or remote://NAME/.
+#[derive(Debug, Args)]
+pub(crate) struct ListUrlArgs {
+    /// The URL, or a path
+    url: String,
+    /// List the files of all folders
+    #[arg(short = 'R', long)]
+    recursive: bool,
+    /// Show folders and files as a tree
+    #[arg(short = 'T', long)]
+    tree: bool,
+    /// How deep to go into folders
+    #[arg(short = 'L', long, value_name = "depth")]
+    level: Option<usize>,
+    /// Show sizes
+    #[arg(long)]
+    size: bool,
+    #[command(flatten)]
+    fs_config: FsConfigArgs,
+}
+
+impl ListUrlArgs {
+    pub(crate) fn run(self, context: &Context) -> CommandResult {
+        let stack = context.config_stack()?;
+        let config = stack.config().map_err(CommandError::from)?;
+        let options = ListUrlOptions {
+            fs_config: self.fs_config.options()?,
+            url: self.url,
+            recursive: self.recursive || self.tree,
+            level: self.level,
+            cancel: context.cancellation(),
+        };
+        let surroundings =
+            Surroundings { config: &config, env: context.env(), prompt: Some(context.mfa_prompt()) };
+        let root = context.observe_async(async |_| ops::list_url(&surroundings, &options).await).map_err(
+            |error| match error {
+                haul_repo::Error::Config(error) => CommandError::from(error),
+                error => Verb::LIST_URL.error(error),
+            },
+        )?;
+        let mut rows = Vec::new();
+        if self.tree {
+            let root_row = Row { size: shown_size(&root), name: root.path.clone() };
+            rows.push(root_row);
+            push_tree(&root.children, "", &mut rows);
+        } else if !root.is_dir || options.level == Some(0) {
+            rows.push(Row { size: String::new(), name: root.path });
+        } else {
+            push_list(&root.children, self.recursive, &mut rows);
+        }
+        let listing = Listing { rows, has_sizes: self.size };
+        context.printer().show(&listing, OutputFormat::Text)?;
+        Ok(ExitStatus::Success)
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct Row {
+    size: String,
+    name: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Listing {
+    rows: Vec<Row>,
+    has_sizes: bool,
+}
+
+impl Message for Listing {
+    fn text(&self, page: &mut Page) {
+        let width = self.rows.iter().map(|row| row.size.len()).max().unwrap_or_default();
+        for Row { size, name } in &self.rows {
+            if self.has_sizes {
+                page.line(format_args!("{size:>width$}  {name}"));
+            } else {
+                page.line(name);
+            }
+        }
+    }
+}
+
+/// As DVC: the files of a folder, then its folders: as themselves where they end the list, else with what is in them.
+fn push_list(nodes: &[ListedNode], is_recursive: bool, rows: &mut Vec<Row>) {
+    let row = |node: &ListedNode| Row { size: shown_size(node), name: node.path.clone() };
+    rows.extend(nodes.iter().filter(|node| !node.is_dir).map(row));
+    for folder in nodes.iter().filter(|node| node.is_dir) {
+        if is_recursive && !folder.children.is_empty() {
+            push_list(&folder.children, is_recursive, rows);
+        } else if !is_recursive || folder.is_end {
+            rows.push(row(folder));
+        }
+    }
+}
+
+fn push_tree(nodes: &[ListedNode], prefix: &str, rows: &mut Vec<Row>) {
+    let mut nodes: Vec<&ListedNode> = nodes.iter().collect();
+    nodes.sort_by(|left, right| left.path.cmp(&right.path));
+    let last = nodes.len().saturating_sub(1);
+    for (position, node) in nodes.into_iter().enumerate() {
+        let (branch, below) =
+            if position == last { ("└── ", "    ") } else { ("├── ", "│   ") };
+        let name = node.path.rsplit('/').next().unwrap_or_default();
+        rows.push(Row { size: shown_size(node), name: format!("{prefix}{branch}{name}") });
+        push_tree(&node.children, &format!("{prefix}{below}"), rows);
+    }
+}
+
+/// Returns a size as DVC shows it: three digits and a letter.
+fn shown_size(node: &ListedNode) -> String {
+    let Some(size_bytes) = node.size_bytes.filter(|size_bytes| !node.is_dir || *size_bytes > 0) else {
+        return String::new();
+    };
+    if size_bytes < 1024 {
+        return size_bytes.to_string();
+    }
+    #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
+    let mut size = size_bytes as f64;
+    for unit in ["", "k", "M", "G", "T", "P", "E", "Z"] {
+        if size < 999.5 {
+            let digits = if size < 9.995 { 2 } else { usize::from(size < 99.95) };
+            return format!("{size:.digits$}{unit}");
+        }
+        size /= 1024.0;
+    }
+    format!("{size:3.1}Y")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_three_digits_and_a_letter() {
+        let shown =
+            |size_bytes| shown_size(&ListedNode { size_bytes: Some(size_bytes), ..ListedNode::default() });
+        assert_eq!(shown(0), "0");
+        assert_eq!(shown(1023), "1023");
+        assert_eq!(shown(1024), "1.00k");
+        assert_eq!(shown(3_000_000), "2.86M");
+        assert_eq!(shown(30_000_000), "28.6M");
+        assert_eq!(shown(999 << 20), "999M");
+    }
+}

@@ -1,0 +1,97 @@
+//! Whether the source of an import changed.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures::StreamExt as _;
+use futures::stream;
+use haul_storage::CancellationToken;
+
+use super::JOBS;
+use super::look::{Looked, Opened};
+use super::update::latest;
+use crate::metafile::dependency::Dependency;
+use crate::ops::{EntryState, EntryStatus, Failure, StageStatus, StatusReport};
+use crate::{Repo, Result, Stage};
+
+/// A source that has to be asked whether it changed.
+#[derive(Debug, Clone)]
+pub struct SourceToAsk {
+    /// How DVC addresses the stage.
+    address: String,
+    wdir: PathBuf,
+    dependency: Arc<Dependency>,
+}
+
+impl SourceToAsk {
+    /// Returns the source of a stage, if its status depends on it and it is not on this machine.
+    pub(in crate::ops) fn of(repo: &Repo, stage: &Stage) -> Option<Self> {
+        let dependency = stage.source()?;
+        let is_shown = !stage.is_frozen || dependency.is_version_aware();
+        (is_shown && dependency.path.contains("://")).then(|| Self {
+            address: stage.addressing(repo.current_dir()),
+            wdir: stage.wdir.clone(),
+            dependency: Arc::new(dependency.clone()),
+        })
+    }
+}
+
+/// Asks the sources of imports, many at once, and adds to the report what changed.
+pub async fn ask_sources(repo: &Repo, report: &mut StatusReport, cancel: &CancellationToken) -> Result<()> {
+    let sources = std::mem::take(&mut report.sources);
+    let answers: Vec<_> = stream::iter(&sources)
+        .map(|source| async move {
+            tokio::select! {
+                biased;
+                () = cancel.cancelled() => Err(crate::Error::Interrupted),
+                state = state_of(repo, source) => state,
+            }
+        })
+        .buffered(JOBS)
+        .collect()
+        .await;
+    for (source, answer) in sources.into_iter().zip(answers) {
+        let path = haul_config::mask_urls(&source.dependency.path);
+        match answer {
+            Ok(None) => {}
+            Ok(Some(state)) => {
+                let at = report.stages.iter().position(|stage| stage.address == source.address);
+                let at = at.unwrap_or_else(|| {
+                    let address = source.address;
+                    report.stages.push(StageStatus { address, ..StageStatus::default() });
+                    report.stages.len() - 1
+                });
+                report.stages[at].changed_deps.push(EntryStatus { path, state });
+            }
+            Err(error) if error.is_interrupted() => return Err(error),
+            Err(error) => report.failed.push(Failure { subject: path, path: None, error }),
+        }
+    }
+    report.stages.sort_by(|left, right| left.address.cmp(&right.address));
+    Ok(())
+}
+
+async fn state_of(repo: &Repo, source: &SourceToAsk) -> Result<Option<EntryState>> {
+    let recorded = &*source.dependency;
+    let opened: Opened = latest(repo, &source.wdir, recorded, None)?;
+    let Some(looked) = opened.look(recorded).await? else { return Ok(Some(EntryState::Deleted)) };
+    let now = &looked.dependency;
+    if recorded.version_id.is_some() && recorded.version_id != now.version_id {
+        return Ok(Some(EntryState::UpdateAvailable));
+    }
+    Ok(is_changed(recorded, &looked).then_some(EntryState::Modified))
+}
+
+/// Whether a source has other content than what is recorded. A version of the same content is none.
+pub(super) fn is_changed(recorded: &Dependency, looked: &Looked) -> bool {
+    let now = &looked.dependency;
+    if recorded.files.is_none() && now.files.is_none() {
+        return recorded.hash != now.hash;
+    }
+    let list = |dependency: &Dependency| {
+        let mut files: Vec<_> = dependency.files.clone().unwrap_or_default();
+        files.sort_by(|left, right| left.path.cmp(&right.path));
+        files.into_iter().map(|file| (file.path, file.etag)).collect::<Vec<_>>()
+    };
+    list(recorded) != list(now)
+}

@@ -1,0 +1,156 @@
+//! From a source into the cache, hashed on the way.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::StreamExt as _;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::{Source, SourceEntry};
+use crate::cache::committer::Committer;
+use crate::cache::pending::PendingFile;
+use crate::hash::Md5Hasher;
+use crate::progress::{Event, Observer, Phase};
+use crate::transfer::context::{blocking, interrupted};
+use crate::{Cache, Download, Error, ErrorKind, Layout, Md5Digest, Oid, Result};
+
+/// Chunks that may wait to be written.
+const WAITING_CHUNKS: usize = 4;
+
+/// A file that is in the cache now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakenIn {
+    /// The object's name: the hash of what arrived.
+    pub oid: Oid,
+    /// Size in bytes.
+    pub size_bytes: u64,
+}
+
+/// Gets files of a source, each once and at most `jobs` at a time, and stores each under the hash that it turns out to
+/// have. The answers are in the order of `entries`; all of it is on the disk when this returns.
+///
+/// What arrives has the announced length and, where the source promises an MD5, that digest.
+pub async fn take_in(
+    cache: &Cache,
+    source: &Arc<dyn Source>,
+    entries: &[SourceEntry],
+    jobs: usize,
+    cancel: &CancellationToken,
+    observer: &dyn Observer,
+) -> Vec<Result<TakenIn>> {
+    let total_bytes = entries.iter().filter_map(|entry| entry.size_bytes).sum();
+    observer.on(Event::Planned { phase: Phase::Downloading, n_objects: entries.len() as u64, total_bytes });
+    let committer = Arc::new(Committer::new(cache));
+    let mut answers: Vec<Result<TakenIn>> = futures::stream::iter(entries)
+        .map(|entry| {
+            let committer = &committer;
+            async move {
+                let taken = tokio::select! {
+                    biased;
+                    () = cancel.cancelled() => Err(interrupted()),
+                    taken = take_in_one(cache, committer, source.as_ref(), entry, observer) => taken,
+                };
+                observer.on(Event::Finished { phase: Phase::Downloading, n_objects: 1 });
+                taken
+            }
+        })
+        .buffered(jobs.max(1))
+        .collect()
+        .await;
+    finish(committer, &mut answers).await;
+    answers
+}
+
+async fn take_in_one(
+    cache: &Cache,
+    committer: &Arc<Committer>,
+    source: &dyn Source,
+    entry: &SourceEntry,
+    observer: &dyn Observer,
+) -> Result<TakenIn> {
+    let download = source.open(entry).await?;
+    let what = if entry.path.is_empty() {
+        source.location().to_owned()
+    } else {
+        format!("{}/{}", source.location(), entry.path)
+    };
+    let promised = source.promised_md5(entry);
+    receive(cache, committer, download, promised, &what, observer).await
+}
+
+/// Waits until all of it is on the disk; where that fails, nothing is said to be there.
+pub(crate) async fn finish<T: Send>(committer: Arc<Committer>, answers: &mut [Result<T>]) {
+    if let Err(error) = blocking(move || committer.finish().into_result()).await
+        && let Some(last) = answers.iter_mut().rfind(|answer| answer.is_ok())
+    {
+        *last = Err(error);
+    }
+}
+
+/// Writes a body into the cache, under the name that it turns out to have.
+pub(crate) async fn receive(
+    cache: &Cache,
+    committer: &Arc<Committer>,
+    mut download: Download,
+    promised: Option<Md5Digest>,
+    what: &str,
+    observer: &dyn Observer,
+) -> Result<TakenIn> {
+    let announced_bytes = download.size_bytes;
+    let (chunks, to_write) = mpsc::channel(WAITING_CHUNKS);
+    let writer = blocking({
+        let (cache, committer) = (cache.clone(), Arc::clone(committer));
+        move || write(&cache, &committer, announced_bytes, promised, to_write)
+    });
+    let feed = async move {
+        // What was started goes on as long as bytes come: an error here drops the sender, and what is written goes.
+        while let Some(chunk) = download.stream.next().await {
+            let chunk = chunk?;
+            observer.on(Event::Bytes { phase: Phase::Downloading, n_bytes: chunk.len() as u64 });
+            if chunks.send(Some(chunk)).await.is_err() {
+                return Ok(());
+            }
+        }
+        // The writer tells an end from a body that broke off.
+        let _is_there = chunks.send(None).await;
+        Ok(())
+    };
+    let (fed, written) = futures::join!(feed, writer);
+    fed?;
+    written.map_err(|error| Error::new(error.kind(), format!("cannot take in `{what}`")).with_source(error))
+}
+
+/// Writes what arrives to a temporary file, which gets its name when all of it is there.
+fn write(
+    cache: &Cache,
+    committer: &Committer,
+    announced_bytes: Option<u64>,
+    promised: Option<Md5Digest>,
+    mut chunks: mpsc::Receiver<Option<Bytes>>,
+) -> Result<TakenIn> {
+    let mut pending = PendingFile::create(&cache.root().join(Layout::Current.folder()), cache.options())?;
+    let mut hasher = Md5Hasher::new();
+    let mut size_bytes = 0;
+    loop {
+        match chunks.blocking_recv() {
+            Some(Some(chunk)) => {
+                hasher.update(&chunk);
+                pending.write(&chunk)?;
+                size_bytes += chunk.len() as u64;
+            }
+            Some(None) => break,
+            None => return Err(interrupted()),
+        }
+    }
+    let digest = hasher.digest();
+    let is_cut = announced_bytes.is_some_and(|announced_bytes| announced_bytes != size_bytes);
+    if is_cut || promised.is_some_and(|promised| promised != digest) {
+        return Err(Error::new(ErrorKind::Corrupt, "what arrived is not what the server announced"));
+    }
+    let oid = Oid::file(digest);
+    if cache.check(Layout::Current, &oid)?.is_none() {
+        committer.add(pending, Layout::Current, &oid)?;
+    }
+    Ok(TakenIn { oid, size_bytes })
+}

@@ -1,0 +1,95 @@
+//! A file on a web server.
+
+use async_trait::async_trait;
+use haul_config::{Env, HttpRemote, Remote};
+use url::Url;
+
+use super::{Source, SourceEntry, SourceKind, python};
+use crate::hash::md5;
+use crate::http::{FileInfo, WebClient};
+use crate::{Download, Error, ErrorKind, Result};
+
+/// A URL. A web server has no directories that could be listed.
+#[derive(Debug)]
+pub(super) struct WebSource {
+    client: WebClient,
+    /// The URL as written, which is part of what DVC hashes.
+    written: String,
+    location: String,
+}
+
+impl WebSource {
+    pub(super) fn new(remote: &Remote, options: &HttpRemote, env: &Env) -> Result<Self> {
+        let client = WebClient::new(remote, options, env)?;
+        let location = crate::http::display(client.base());
+        Ok(Self { client, written: remote.url.value.clone(), location })
+    }
+
+    fn url(&self) -> &Url {
+        self.client.base()
+    }
+}
+
+#[async_trait]
+impl Source for WebSource {
+    fn location(&self) -> &str {
+        &self.location
+    }
+
+    fn kind(&self) -> SourceKind {
+        if self.url().scheme() == "https" { SourceKind::Https } else { SourceKind::Http }
+    }
+
+    fn path(&self) -> String {
+        self.written.clone()
+    }
+
+    async fn stat(&self) -> Result<Option<SourceEntry>> {
+        let info = self.client.look(self.url()).await?;
+        Ok(info.map(|info| SourceEntry {
+            checksum: Some(checksum_of_head(&self.written, &info)),
+            size_bytes: info.size_bytes,
+            last_modified: info.last_modified(),
+            ..SourceEntry::default()
+        }))
+    }
+
+    async fn walk(&self) -> Result<Vec<SourceEntry>> {
+        Err(no_directory(&self.location))
+    }
+
+    async fn children(&self, _folder: &str) -> Result<Vec<SourceEntry>> {
+        Err(no_directory(&self.location))
+    }
+
+    async fn open(&self, _entry: &SourceEntry) -> Result<Download> {
+        self.client.open(self.url(), None).await
+    }
+}
+
+fn no_directory(location: &str) -> Error {
+    Error::new(ErrorKind::Unsupported, format!("`{location}` is on a web server, which has no listings"))
+}
+
+/// Returns what DVC records of a content: the entity tag with its quotes, the MD5 that the server tells, or a hash of all
+/// that the server tells, as fsspec computes it.
+///
+/// Source: <https://filesystem-spec.readthedocs.io/en/latest/_modules/fsspec/spec.html>, `checksum`.
+pub(crate) fn checksum_of_head(written: &str, info: &FileInfo) -> String {
+    if let Some(told) = info.checksum("ETag").or_else(|| info.checksum("Content-MD5")) {
+        return told.to_owned();
+    }
+    let text = |text: &str| python::repr(text);
+    let mut members = vec![
+        ("name", text(written)),
+        ("size", info.size_bytes.map_or_else(|| "None".to_owned(), |size_bytes| size_bytes.to_string())),
+    ];
+    members.extend(info.media_type.as_ref().map(|media_type| ("mimetype", text(media_type))));
+    members.extend(info.sends_no_parts.then(|| ("partial", "False".to_owned())));
+    members.push(("url", text(&info.url)));
+    members.extend(info.checksums.iter().map(|(name, value)| (*name, text(value))));
+    members.push(("type", text("file")));
+    let members: Vec<String> =
+        members.into_iter().map(|(name, value)| format!("{}: {value}", text(name))).collect();
+    u128::from_be_bytes(md5(format!("({{{}}},)", members.join(", ")).as_bytes())).to_string()
+}
