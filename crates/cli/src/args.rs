@@ -90,6 +90,7 @@ pub(crate) enum Command {
     List(command::list::ListArgs),
     Diff(command::diff::DiffArgs),
     Data(command::data::DataArgs),
+    Import(command::import::ImportArgs),
     Get(command::get::GetArgs),
     Du(command::disk_usage::DiskUsageArgs),
     CheckIgnore(command::check_ignore::CheckIgnoreArgs),

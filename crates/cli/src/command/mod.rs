@@ -18,6 +18,7 @@ pub(crate) mod generate;
 pub(crate) mod get;
 pub(crate) mod get_url;
 mod git_hint;
+pub(crate) mod import;
 pub(crate) mod import_url;
 pub(crate) mod init;
 mod level;
@@ -116,6 +117,7 @@ fn dispatch(command: Command, context: &Context) -> CommandResult {
         Command::List(args) => args.run(context),
         Command::Diff(args) => args.run(context),
         Command::Data(args) => args.run(context),
+        Command::Import(args) => args.run(context),
         Command::Get(args) => args.run(context),
         Command::Du(args) => args.run(context),
         Command::CheckIgnore(args) => args.run(context),

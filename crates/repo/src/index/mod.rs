@@ -8,6 +8,7 @@ use haul_storage::{Layout, Oid};
 use crate::metafile::dependency::Dependency;
 use crate::metafile::dir_manifest::{DirEntry, ManifestError};
 use crate::metafile::params::Params;
+use crate::metafile::repo_dependency::RepoDependency;
 use crate::{DirManifest, Repo, Result};
 
 mod collect;
@@ -79,6 +80,11 @@ impl Stage {
         self.deps.first().filter(|_| self.is_import && !self.is_repo_import)?.source.as_deref()
     }
 
+    /// Returns the path in another repository that was imported (`import`).
+    pub fn repo_source(&self) -> Option<&RepoDependency> {
+        self.deps.first().filter(|_| self.is_repo_import)?.repo.as_deref()
+    }
+
     /// Returns the stage as DVC shows it in messages: `stage: 'a.dvc'`, `stage: 'build'`.
     pub fn shown(&self, current_dir: &Path) -> String {
         format!("stage: '{}'", self.addressing(current_dir))
@@ -100,6 +106,8 @@ pub struct Dep {
     pub size_bytes: Option<u64>,
     /// What is recorded of the source of an import that is no repository.
     pub source: Option<Box<Dependency>>,
+    /// What is recorded of a path in another repository.
+    pub repo: Option<Box<RepoDependency>>,
 }
 
 /// An out: a file or directory DVC tracks.

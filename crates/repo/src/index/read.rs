@@ -12,6 +12,7 @@ use crate::metafile::MetafileError;
 use crate::metafile::dependency::Dependency;
 use crate::metafile::load::{MetafileKind, load};
 use crate::metafile::params::Params;
+use crate::metafile::repo_dependency::RepoDependency;
 use crate::metafile::stage_checksum::stage_checksum;
 use crate::metafile::template::context::ReadFiles;
 use crate::metafile::template::{OptionStyle, Resolver, TemplateError, text_of};
@@ -283,7 +284,11 @@ impl Context<'_> {
     fn source_dep(&self, path: &Path, wdir: &Path, node: &Node) -> Result<Dep, MetafileError> {
         let dep = self.dep(path, wdir, node)?;
         let is_source = node.get("repo").is_none() && node.get("db").is_none();
-        Ok(Dep { source: is_source.then(|| Box::new(Dependency::read(node))), ..dep })
+        Ok(Dep {
+            source: is_source.then(|| Box::new(Dependency::read(node))),
+            repo: RepoDependency::read(node).map(Box::new),
+            ..dep
+        })
     }
 
     /// Reads hash and size of an out or a dependency.
@@ -436,6 +441,7 @@ fn dep_at(wdir: &Path, def_path: &str) -> Dep {
         layout: Layout::Current,
         size_bytes: None,
         source: None,
+        repo: None,
     }
 }
 

@@ -13,7 +13,7 @@ use crate::Result;
 #[derive(Debug, Clone)]
 pub(crate) struct NewImport<'a> {
     /// Where the data comes from.
-    pub(crate) dependency: &'a Dependency,
+    pub(crate) dependency: Value,
     /// The out, relative to the file.
     pub(crate) out_path: &'a str,
     /// The content of the out, if it was got.
@@ -37,7 +37,7 @@ impl DvcFile {
         }
         let mut members = vec![
             ("frozen".to_owned(), Value::Bool(true)),
-            ("deps".to_owned(), Value::Sequence(vec![import.dependency.value()])),
+            ("deps".to_owned(), Value::Sequence(vec![import.dependency.clone()])),
             ("outs".to_owned(), Value::Sequence(vec![Value::Mapping(out)])),
         ];
         if import.has_checksum {
@@ -75,7 +75,7 @@ impl DvcFile {
 }
 
 /// The members that tell of the content of an out; all of them are taken out where nothing is known of it.
-fn state_fields(state: Option<&OutState>) -> Vec<Field> {
+pub(super) fn state_fields(state: Option<&OutState>) -> Vec<Field> {
     let Some(state) = state else {
         let gone = ["md5", "size", "nfiles", "isexec", "version_id", "etag", "cloud", "files"];
         return gone.into_iter().map(|key| (key, None)).chain([("hash", Some("md5".into()))]).collect();

@@ -11,6 +11,7 @@ pub(crate) mod import;
 pub mod legacy_hash;
 pub(crate) mod load;
 pub(crate) mod params;
+pub mod repo_dependency;
 mod schema;
 pub(crate) mod stage_checksum;
 pub(crate) mod template;

@@ -234,11 +234,11 @@ fn plan_out(
     session.check_cancelled()?;
     let out = &index.outs[selected.out];
     let stage = index.stage_of(out);
-    let oid = match (out.oid, stage.source()) {
-        (Some(oid), _) => oid,
-        (None, None) => return Ok(Planned::NoHash),
+    let oid = match out.oid {
+        Some(oid) => oid,
+        None if !stage.is_import => return Ok(Planned::NoHash),
         // Nothing is recorded of its content; what was got of it lies in the cache.
-        (None, Some(source)) => match partial_state(session.memo.dir(), source) {
+        None => match partial_state(session.memo.dir(), stage) {
             Some(oid) => oid,
             None => return Ok(Planned::NotFetched),
         },

@@ -8,7 +8,7 @@ use haul_storage::transfer::{self, DirTrust, RemoteCheck, TransferMode, Transfer
 use haul_storage::{Cache, CancellationToken, ErrorKind, Layout, Oid};
 
 use super::collect::{self, Collected, Item, Parts, Request, SkippedOut};
-use super::import::fetch_imports;
+use super::import::{fetch_imports, fetch_repo_imports};
 use super::session::{Session, Stores};
 use super::versioned;
 use crate::git::RevisionSet;
@@ -169,6 +169,8 @@ pub(super) async fn fetch_collected(
         }
     }
     fetch_imports(&session, &collected.imports, options, &mut report).await;
+    // A repository may import from another, and that from the next.
+    Box::pin(fetch_repo_imports(&session, &collected.repo_imports, options, &mut report)).await;
     Ok(report)
 }
 

@@ -48,7 +48,9 @@ pub use gc::{
     PlannedPlace, PlannedUploads, PlannedVersions, UnusedObject, UnusedVersion, plan_gc,
 };
 pub use get::{GetOptions, get};
-pub use import::{ImportDepth, ImportReport, ImportUrl, ImportUrlOptions, SourceToAsk, ask_sources};
+pub use import::{
+    Import, ImportDepth, ImportOptions, ImportReport, ImportUrl, ImportUrlOptions, SourceToAsk, ask_sources,
+};
 pub use list::{ListOptions, ListedEntry, disk_usage, list, list_tree};
 pub use pull::{PullOptions, PullReport, pull};
 pub use push::{PushOptions, PushReport, RemotePush, push};

@@ -17,7 +17,7 @@ pub(super) use self::groups::{Parts, absent, groups};
 pub(super) use self::places::{ConfigNumber, Configs};
 use self::skipped::skip_reason;
 pub use self::skipped::{SkipReason, SkippedOut};
-use super::import::ImportedOut;
+use super::import::{ImportedOut, RepoImport};
 use super::session::Session;
 use super::versioned::{Share, VersionedBatch, VersionedOut, homes};
 use crate::checkout::is_at_or_below;
@@ -96,6 +96,8 @@ pub(super) struct Collected {
     pub(super) versioned: Vec<VersionedBatch>,
     /// Imports that come from their sources.
     pub(super) imports: Vec<ImportedOut>,
+    /// Imports that come from other repositories.
+    pub(super) repo_imports: Vec<RepoImport>,
     pub(super) failed: Vec<Failure>,
     /// Outs that were asked for, and take no part.
     pub(super) skipped: Vec<SkippedOut>,
@@ -107,7 +109,7 @@ impl Collected {
     pub(super) fn n_outs(&self) -> usize {
         let versioned = self.versioned.iter().map(|batch| batch.outs.len());
         let items = self.batches.iter().map(|batch| batch.items.len());
-        items.chain(versioned).sum::<usize>() + self.imports.len()
+        items.chain(versioned).sum::<usize>() + self.imports.len() + self.repo_imports.len()
     }
 }
 
@@ -137,7 +139,9 @@ pub(super) fn collect(session: &Session<'_>, request: &Request<'_>) -> Result<Co
         collector.add_revisions()?;
     }
     // A command without any data still tells a remote that does not exist.
-    let has_nothing = collector.moved.is_empty() && collector.collected.imports.is_empty();
+    let collected = &collector.collected;
+    let has_nothing =
+        collector.moved.is_empty() && collected.imports.is_empty() && collected.repo_imports.is_empty();
     if has_nothing || request.remote.is_some() {
         collector.of_remote(0, request.remote)?;
     }
@@ -241,6 +245,13 @@ impl<'a> Collector<'a> {
                 continue;
             }
             let stage = index.stage_of(out);
+            if let (Purpose::Fetch, Source::Workspace, Some(dependency)) =
+                (request.purpose, source, stage.repo_source())
+            {
+                let (out, dependency) = (out.clone(), dependency.clone());
+                self.collected.repo_imports.push(RepoImport { out, dependency, display });
+                continue;
+            }
             if self.takes_from_source(stage, out) {
                 if request.purpose == Purpose::Fetch && source == Source::Workspace {
                     self.collected.imports.extend(stage.source().map(|dependency| ImportedOut {

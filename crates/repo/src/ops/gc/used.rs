@@ -145,9 +145,13 @@ impl Used {
             };
             let is_elsewhere = is_elsewhere(out);
             let stage = index.stage_of(out);
-            let source = stage.source().filter(|_| out.oid.is_none() && out.files.is_none());
+            let records_nothing = stage.is_import && out.oid.is_none() && out.files.is_none();
             // What was got of an import that records nothing of it.
-            let noted = source.and_then(|source| partial_state(&state_dir(&project.repo.tmp_dir()), source));
+            let noted = if records_nothing {
+                partial_state(&state_dir(&project.repo.tmp_dir()), stage)
+            } else {
+                None
+            };
             let may_be_nowhere = !out.can_push || stage.is_repo_import || noted.is_some();
             // Deviation: DVC gives up the objects of what was imported from other repositories; in a workspace of
             // symbolic links that would be the only copy.

@@ -1,5 +1,6 @@
 //! Fetching imports from their sources: those that were never got, and those whose versions are recorded.
 
+use std::fmt::Debug;
 use std::path::{Path, PathBuf};
 
 use haul_storage::hash::md5;
@@ -13,7 +14,7 @@ use super::{found, shown};
 use crate::metafile::dependency::Dependency;
 use crate::ops::session::Session;
 use crate::ops::{Failure, FetchOptions, FetchReport, RemoteFetch};
-use crate::{Error, Out, Result};
+use crate::{Error, Out, Result, Stage};
 
 /// An import whose data comes from its source, and not from a remote.
 #[derive(Debug, Clone)]
@@ -69,10 +70,14 @@ fn of_import(import: &ImportedOut, error: Error) -> Error {
 
 /// Whether the cache has all of an import.
 fn is_there(session: &Session<'_>, import: &ImportedOut) -> Result<bool> {
-    let Some(oid) = import.out.oid.or_else(|| partial_state(session.memo.dir(), &import.dependency)) else {
-        return Ok(false);
-    };
-    let layout = import.out.layout;
+    let oid = import.out.oid.or_else(|| noted(session.memo.dir(), &import.dependency));
+    is_cached(session, &Out { oid, ..import.out.clone() })
+}
+
+/// Whether the cache has all of an out.
+pub(super) fn is_cached(session: &Session<'_>, out: &Out) -> Result<bool> {
+    let Some(oid) = out.oid else { return Ok(false) };
+    let layout = out.layout;
     if session.cache.check(layout, &oid)?.is_none() {
         return Ok(false);
     }
@@ -138,12 +143,21 @@ fn changed(shown: &str, target: &str) -> Error {
 }
 
 /// Returns what came of an import that records nothing of its content, if it was got here.
-pub(in crate::ops) fn partial_state(memo_dir: &Path, dependency: &Dependency) -> Option<Oid> {
+pub(in crate::ops) fn partial_state(memo_dir: &Path, stage: &Stage) -> Option<Oid> {
+    match (stage.source(), stage.repo_source()) {
+        (Some(dependency), _) => noted(memo_dir, dependency),
+        (None, Some(dependency)) => noted(memo_dir, dependency),
+        (None, None) => None,
+    }
+}
+
+/// Returns what came of a dependency, if that was noted.
+pub(super) fn noted(memo_dir: &Path, dependency: &impl Debug) -> Option<Oid> {
     fs_err::read_to_string(note_of(memo_dir, dependency)).ok()?.trim().parse().ok()
 }
 
 /// Notes what came of an import that records nothing of its content.
-fn note_partial(session: &Session<'_>, dependency: &Dependency, oid: Oid) -> Result<()> {
+pub(super) fn note_partial(session: &Session<'_>, dependency: &impl Debug, oid: Oid) -> Result<()> {
     let note = note_of(session.memo.dir(), dependency);
     if let Some(folder) = note.parent() {
         fs_err::create_dir_all(folder).map_err(|error| Error::io("cannot note what was fetched", error))?;
@@ -151,7 +165,7 @@ fn note_partial(session: &Session<'_>, dependency: &Dependency, oid: Oid) -> Res
     crate::atomic::write(&note, format!("{oid}\n").as_bytes())
 }
 
-fn note_of(memo_dir: &Path, dependency: &Dependency) -> PathBuf {
+fn note_of(memo_dir: &Path, dependency: &impl Debug) -> PathBuf {
     // All that is recorded of the source: where it changes, what was got before is no longer it.
     let token = hex::encode(md5(format!("{dependency:?}").as_bytes()));
     memo_dir.join("imports").join(token)

@@ -4,6 +4,8 @@ mod fetch;
 mod get;
 mod look;
 mod place;
+mod repo;
+mod repo_fetch;
 mod status;
 mod update;
 
@@ -16,6 +18,8 @@ pub(in crate::ops) use self::fetch::{ImportedOut, fetch_imports, partial_state};
 pub(in crate::ops) use self::get::{get, send};
 pub(in crate::ops) use self::look::{Looked, Opened, check_paths};
 pub(in crate::ops) use self::place::{Place, resolve_out};
+pub use self::repo::{Import, ImportOptions};
+pub(in crate::ops) use self::repo_fetch::{RepoImport, fetch_repo_imports, update_repo_import};
 pub use self::status::{SourceToAsk, ask_sources};
 pub(in crate::ops) use self::update::update_import;
 use super::session::Stores;
@@ -169,13 +173,13 @@ impl<'a> ImportUrl<'a> {
         session.refuse_busy(&[], std::slice::from_ref(&place.out))?;
         report.files_to_track.extend(place.ignore(repo)?);
         let import = NewImport {
-            dependency: &recorded,
+            dependency: recorded.value(),
             out_path: &place.name,
             state: state.as_ref(),
             can_push,
             has_checksum: options.depth != ImportDepth::NoExec,
         };
-        write_file(place, &import)?;
+        write_file(place, &import, |known| known.set_import(&recorded, state.as_ref()))?;
         report.files_to_track.push(place.metafile.clone());
         report.files_to_track.sort();
         drop(lock);
@@ -192,11 +196,15 @@ impl<'a> ImportUrl<'a> {
 }
 
 /// Writes the `.dvc` file; one that tracks the same import keeps its comments and notes.
-fn write_file(place: &Place, import: &NewImport<'_>) -> Result<()> {
+fn write_file(
+    place: &Place,
+    import: &NewImport<'_>,
+    set: impl FnOnce(&mut DvcFile) -> Result<()>,
+) -> Result<()> {
     let mut file = DvcFile::new_import(&place.metafile, import)?;
     if let Some(mut known) = DvcFile::read(&place.metafile).ok().filter(|_| import.has_checksum) {
         let text = known.text().to_owned();
-        let is_same = known.set_import(import.dependency, import.state).is_ok() && known.imports_as(&file);
+        let is_same = set(&mut known).is_ok() && known.imports_as(&file);
         if is_same {
             file = known;
         } else {

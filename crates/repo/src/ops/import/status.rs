@@ -9,8 +9,10 @@ use haul_storage::CancellationToken;
 
 use super::JOBS;
 use super::look::{Looked, Opened};
+use super::repo::{open, shown};
 use super::update::latest;
 use crate::metafile::dependency::Dependency;
+use crate::metafile::repo_dependency::RepoDependency;
 use crate::ops::{EntryState, EntryStatus, Failure, StageStatus, StatusReport};
 use crate::{Repo, Result, Stage};
 
@@ -19,19 +21,40 @@ use crate::{Repo, Result, Stage};
 pub struct SourceToAsk {
     /// How DVC addresses the stage.
     address: String,
-    wdir: PathBuf,
-    dependency: Arc<Dependency>,
+    source: AskedSource,
+}
+
+#[derive(Debug, Clone)]
+enum AskedSource {
+    Url { wdir: PathBuf, dependency: Arc<Dependency> },
+    Repo(Arc<RepoDependency>),
+}
+
+impl AskedSource {
+    /// Returns the source as DVC shows it.
+    fn shown(&self) -> String {
+        match self {
+            Self::Url { dependency, .. } => haul_config::mask_urls(&dependency.path),
+            Self::Repo(dependency) => shown(dependency),
+        }
+    }
 }
 
 impl SourceToAsk {
     /// Returns the source of a stage, if its status depends on it and it is not on this machine.
     pub(in crate::ops) fn of(repo: &Repo, stage: &Stage) -> Option<Self> {
+        let address = || stage.addressing(repo.current_dir());
+        if let Some(dependency) = stage.repo_source() {
+            return Some(Self {
+                address: address(),
+                source: AskedSource::Repo(Arc::new(dependency.clone())),
+            });
+        }
         let dependency = stage.source()?;
         let is_shown = !stage.is_frozen || dependency.is_version_aware();
         (is_shown && dependency.path.contains("://")).then(|| Self {
-            address: stage.addressing(repo.current_dir()),
-            wdir: stage.wdir.clone(),
-            dependency: Arc::new(dependency.clone()),
+            address: address(),
+            source: AskedSource::Url { wdir: stage.wdir.clone(), dependency: Arc::new(dependency.clone()) },
         })
     }
 }
@@ -44,14 +67,14 @@ pub async fn ask_sources(repo: &Repo, report: &mut StatusReport, cancel: &Cancel
             tokio::select! {
                 biased;
                 () = cancel.cancelled() => Err(crate::Error::Interrupted),
-                state = state_of(repo, source) => state,
+                state = state_of(repo, &source.source, cancel) => state,
             }
         })
         .buffered(JOBS)
         .collect()
         .await;
     for (source, answer) in sources.into_iter().zip(answers) {
-        let path = haul_config::mask_urls(&source.dependency.path);
+        let path = source.source.shown();
         match answer {
             Ok(None) => {}
             Ok(Some(state)) => {
@@ -71,9 +94,20 @@ pub async fn ask_sources(repo: &Repo, report: &mut StatusReport, cancel: &Cancel
     Ok(())
 }
 
-async fn state_of(repo: &Repo, source: &SourceToAsk) -> Result<Option<EntryState>> {
-    let recorded = &*source.dependency;
-    let opened: Opened = latest(repo, &source.wdir, recorded, None)?;
+async fn state_of(
+    repo: &Repo,
+    source: &AskedSource,
+    cancel: &CancellationToken,
+) -> Result<Option<EntryState>> {
+    let (wdir, recorded) = match source {
+        AskedSource::Url { wdir, dependency } => (wdir, &**dependency),
+        AskedSource::Repo(recorded) => {
+            let now = RepoDependency { rev_lock: None, ..RepoDependency::clone(recorded) };
+            let commit = open(repo, &now, cancel)?.project.commit();
+            return Ok((commit != recorded.rev_lock).then_some(EntryState::UpdateAvailable));
+        }
+    };
+    let opened: Opened = latest(repo, wdir, recorded, None)?;
     let Some(looked) = opened.look(recorded).await? else { return Ok(Some(EntryState::Deleted)) };
     let now = &looked.dependency;
     if recorded.version_id.is_some() && recorded.version_id != now.version_id {

@@ -94,7 +94,7 @@ fn record(
     Ok(())
 }
 
-fn check_out(
+pub(super) fn check_out(
     repo: &Repo,
     stage: &Stage,
     options: &UpdateOptions,

@@ -14,7 +14,7 @@ use crate::index::{Stage, VersionedFile};
 use crate::metafile::dir_manifest::DirEntry;
 use crate::metafile::dvc_file::OutState;
 use crate::ops::checkout::{CheckoutOptions, CheckoutReport, checkout, refuse_unsaved};
-use crate::ops::import::update_import;
+use crate::ops::import::{update_import, update_repo_import};
 use crate::ops::session::{Session, Stores};
 use crate::ops::{Failure, ImportDepth};
 use crate::{
@@ -156,11 +156,17 @@ async fn update_one_import(
     report: &mut UpdateReport,
 ) -> Result<()> {
     let (repo, stage) = (session.repo, stage_of(selection, selected));
-    let Some(dependency) = stage.source() else {
-        let why = "is an import, which haul does not update; use `dvc update` for it";
-        return Err(refused(repo, stage, why));
+    let updated = match (stage.source(), stage.repo_source()) {
+        (Some(dependency), _) => update_import(session, selection, stage, dependency, options, report).await,
+        (None, Some(dependency)) => {
+            update_repo_import(session, selection, stage, dependency, options, report).await
+        }
+        (None, None) => {
+            let why = "is an import, which haul does not update; use `dvc update` for it";
+            return Err(refused(repo, stage, why));
+        }
     };
-    match update_import(session, selection, stage, dependency, options, report).await {
+    match updated {
         Err(error) if error.is_interrupted() => Err(Error::Interrupted),
         Err(error) => {
             let subject = stage.addressing(repo.current_dir());

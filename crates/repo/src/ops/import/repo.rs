@@ -1,0 +1,220 @@
+//! `import`: data of another repository, copied and tracked with where it came from.
+
+use std::path::Path;
+
+use haul_storage::progress::Observer;
+use haul_storage::transfer::TransferMode;
+use haul_storage::{CancellationToken, Layout, Oid, OidKind};
+
+use super::{ImportDepth, ImportReport, Place, resolve_out, write_file};
+use crate::external::Location;
+use crate::metafile::dir_manifest::DirEntry;
+use crate::metafile::dvc_file::OutState;
+use crate::metafile::import::NewImport;
+use crate::metafile::repo_dependency::{RepoConfig, RepoDependency};
+use crate::ops::obtain::{self, FileSource, Into, Part, incomplete};
+use crate::ops::session::{Session, Stores};
+use crate::ops::{CheckoutOptions, FetchOptions, checkout};
+use crate::{
+    ConfigOverrides, DirManifest, Error, Index, LockWait, Repo, Result, SelectOptions, TransferLock,
+};
+
+/// What to import from another repository, and how.
+#[derive(Debug, Clone, Default)]
+pub struct ImportOptions {
+    /// The repository, its revision and what to put over its configuration.
+    pub location: Location,
+    /// The path in it.
+    pub path: String,
+    /// Where it is put, as typed.
+    pub out: Option<String>,
+    /// How much of it is done; it cannot go to a remote.
+    pub depth: ImportDepth,
+    /// Overwrite what is there (`-f`).
+    pub force: bool,
+    /// Requests under way at once (`-j`).
+    pub jobs: Option<usize>,
+    /// How long to wait for the lock.
+    pub wait: LockWait,
+    /// Stops the work.
+    pub cancel: CancellationToken,
+}
+
+/// An import that can begin.
+#[derive(Debug)]
+pub struct Import<'a> {
+    repo: &'a Repo,
+    options: &'a ImportOptions,
+    place: Place,
+    dependency: RepoDependency,
+}
+
+impl<'a> Import<'a> {
+    /// Finds out what is imported where. The other repository is not looked at.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadOut`] or [`Error::OverlappingOuts`] in DVC's words.
+    pub fn prepare(repo: &'a Repo, options: &'a ImportOptions) -> Result<Self> {
+        let _lock = repo.lock(options.wait)?;
+        let out = resolve_out(repo.current_dir(), &options.path, options.out.as_deref(), options.force)?;
+        let place = Place::of(repo, &Index::collect(repo)?, &out)?;
+        let dependency = RepoDependency {
+            path: options.path.clone(),
+            url: options.location.url.clone(),
+            rev: options.location.revision.clone(),
+            rev_lock: None,
+            config: config_of(&options.location.overrides)?,
+        };
+        Ok(Self { repo, options, place, dependency })
+    }
+
+    /// Returns DVC's sentence on what is about to happen; `None` where it says nothing.
+    pub fn announcement(&self) -> Option<String> {
+        let is_said = self.options.depth != ImportDepth::NoExec;
+        is_said.then(|| announcement(self.repo, &self.dependency, &self.place.out))
+    }
+
+    /// Imports: the data first, then Git is told to look away, then the `.dvc` file, then the workspace. Killed at any
+    /// moment, the same command goes on.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Git`] if the other repository cannot be cloned; [`Error::TargetNotFound`] if it does not have the path.
+    pub async fn run(self, observer: &dyn Observer) -> Result<ImportReport> {
+        let Self { repo, options, place, mut dependency } = self;
+        let stores = Stores::of(repo);
+        let session = stores.session(repo, observer, &options.cancel);
+        let _share = TransferLock::share(session.memo.dir(), options.wait, &options.cancel)?;
+        let mut state = None;
+        if options.depth != ImportDepth::NoExec {
+            let found = open(repo, &dependency, &options.cancel)?;
+            dependency.rev_lock = found.project.commit();
+            if options.depth == ImportDepth::Workspace {
+                state = Some(get(&session, &found, options.jobs).await?);
+            } else {
+                // That it is there is all that can be told without its data.
+                found.part().await?;
+            }
+        }
+        let mut report = ImportReport::default();
+        let lock = repo.lock(options.wait)?;
+        session.refuse_busy(&[], std::slice::from_ref(&place.out))?;
+        report.files_to_track.extend(place.ignore(repo)?);
+        let import = NewImport {
+            dependency: dependency.value(),
+            out_path: &place.name,
+            state: state.as_ref(),
+            can_push: true,
+            has_checksum: options.depth != ImportDepth::NoExec,
+        };
+        write_file(&place, &import, |known| known.set_repo_import(&dependency, state.as_ref()))?;
+        report.files_to_track.push(place.metafile.clone());
+        report.files_to_track.sort();
+        drop(lock);
+        session.autostage(&report.files_to_track)?;
+        if options.depth == ImportDepth::Workspace {
+            let select = SelectOptions { targets: vec![place.target(repo)], ..SelectOptions::default() };
+            let (wait, cancel) = (options.wait, options.cancel.clone());
+            let checkout_options =
+                CheckoutOptions { select, force: true, wait, cancel, ..CheckoutOptions::default() };
+            report.checkout = checkout(repo, &checkout_options, observer)?;
+        }
+        Ok(report)
+    }
+}
+
+/// Returns what is recorded of the configuration that the command line asks for.
+fn config_of(overrides: &ConfigOverrides) -> Result<RepoConfig> {
+    let options = overrides.remote_options.clone();
+    Ok(match (&overrides.file, &overrides.remote) {
+        (Some(_), Some(_)) if !options.is_empty() => {
+            return Err(Error::BadOut(String::from(
+                "Can't specify config path together with both remote and remote_config",
+            )));
+        }
+        (Some(file), _) => RepoConfig::File(file.display().to_string()),
+        (None, Some(name)) if options.is_empty() => RepoConfig::Remote(name.clone()),
+        (None, Some(name)) => RepoConfig::RemoteWithOptions(name.clone(), options),
+        (None, None) if options.is_empty() => RepoConfig::Own,
+        (None, None) => RepoConfig::Options(options),
+    })
+}
+
+/// Returns the source as DVC shows it.
+pub(in crate::ops) fn shown(dependency: &RepoDependency) -> String {
+    format!("{} ({})", dependency.path, haul_config::mask_urls(&dependency.url))
+}
+
+/// Returns DVC's sentence on what is about to be imported.
+pub(super) fn announcement(repo: &Repo, dependency: &RepoDependency, out: &Path) -> String {
+    format!("Importing '{}' -> '{}'", shown(dependency), repo.display_path(out))
+}
+
+/// Opens the commit that is recorded, or the one that the revision stands for now.
+///
+/// Deviation: of a path, DVC copies what its workspace has, and records its last commit; here it is what that commit has.
+pub(super) fn open(
+    repo: &Repo,
+    dependency: &RepoDependency,
+    cancel: &CancellationToken,
+) -> Result<obtain::Place> {
+    let mut revision = dependency.rev_lock.clone().or_else(|| dependency.rev.clone());
+    let path = repo.env().absolute(&dependency.url);
+    if revision.is_none() && path.exists() {
+        revision = Some(String::from("HEAD"));
+    }
+    let location = Location { url: dependency.url.clone(), revision, overrides: dependency.overrides() };
+    obtain::find(&location, &dependency.path, repo.env(), cancel)
+}
+
+/// Gets a part of another repository into the cache of this one.
+pub(super) async fn get(
+    session: &Session<'_>,
+    found: &obtain::Place,
+    jobs: Option<usize>,
+) -> Result<OutState> {
+    let (part, tree) = found.part().await?;
+    let into = Into { cache: session.cache, memo: session.memo, observer: session.observer };
+    let options = FetchOptions {
+        jobs,
+        mode: TransferMode::Execute,
+        cancel: session.cancel.clone(),
+        ..FetchOptions::default()
+    };
+    if let Some(error) = incomplete(found.fetch(&tree, &part, into, &options).await?) {
+        return Err(error);
+    }
+    let mut entries = Vec::with_capacity(part.files.len());
+    let mut n_bytes = 0;
+    for file in &part.files {
+        session.check_cancelled()?;
+        let oid = match &file.source {
+            // In the layout of new data, whatever the other repository has.
+            FileSource::Object(object) if object.layout == Layout::Current => object.oid,
+            FileSource::Object(object) => {
+                let bytes = session.cache.read(object.layout, &object.oid, u64::MAX)?.unwrap_or_default();
+                session.cache.store_bytes(Layout::Current, OidKind::File, &bytes)?
+            }
+            FileSource::Tree(path) => {
+                let mut bytes = Vec::new();
+                tree.copy(path, &mut bytes)?;
+                session.cache.store_bytes(Layout::Current, OidKind::File, &bytes)?
+            }
+        };
+        n_bytes += session.cache.check(Layout::Current, &oid)?.unwrap_or_default();
+        entries.push(DirEntry { path: file.path.as_str().into(), digest: *oid.digest() });
+    }
+    state_of(session, &part, entries, n_bytes)
+}
+
+fn state_of(session: &Session<'_>, part: &Part, entries: Vec<DirEntry>, n_bytes: u64) -> Result<OutState> {
+    let n_files = entries.len() as u64;
+    if !part.is_dir {
+        let oid = entries.first().map(|entry| Oid::file(entry.digest)).ok_or(Error::Interrupted)?;
+        return Ok(OutState { size_bytes: Some(n_bytes), ..OutState::new(oid, Layout::Current) });
+    }
+    let manifest = DirManifest::new(entries).map_err(|error| Error::BadOut(error.to_string()))?;
+    let oid = session.cache.store_bytes(Layout::Current, OidKind::Dir, &manifest.to_bytes())?;
+    Ok(OutState { size_bytes: Some(n_bytes), n_files: Some(n_files), ..OutState::new(oid, Layout::Current) })
+}
