@@ -24,6 +24,9 @@ use crate::{Repo, Result, SelectOptions, Selection, Stage};
 ///
 /// [`Error::UnsavedFiles`](crate::Error::UnsavedFiles) if files of the workspace would be lost.
 /// Deviation: DVC deletes them.
+///
+/// Deviation: the checksum of the `.dvc` file is always that of what it says. After `--to-remote`, and after `--no-download` of
+/// an import that had its data, DVC leaves an old one, and then shows `changed checksum`.
 pub(in crate::ops) async fn update_import(
     session: &Session<'_>,
     selection: &Selection,
