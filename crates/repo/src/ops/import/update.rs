@@ -62,7 +62,11 @@ pub(in crate::ops) async fn update_import(
             looked.store_list(session)?;
             if *depth == ImportDepth::NoDownload {
                 delete_out(session, out)?;
-            } else if is_new || out.oid.is_none() || out_state == Some(EntryState::NotInCache) {
+            } else if is_new
+                || stage.checksum_changed
+                || out.oid.is_none()
+                || out_state == Some(EntryState::NotInCache)
+            {
                 state = Some(get(session, &opened, &looked, options.jobs).await?);
             } else {
                 return check_out(repo, stage, options, session, report);
