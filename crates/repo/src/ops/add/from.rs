@@ -44,6 +44,10 @@ pub async fn add_from(
     let session = stores.session(repo, observer, &options.cancel);
     let _share = TransferLock::share(session.memo.dir(), options.wait, &options.cancel)?;
     let is_sent = matches!(options.depth, ImportDepth::Remote(_));
+    if let ImportDepth::Remote(remote) = &options.depth {
+        // Before anything is read.
+        repo.config().remote(remote.as_deref())?;
+    }
     let target = options.target.as_str();
     let name = match &options.out {
         Some(out) => resolve_out(repo.current_dir(), target, Some(out), options.force)?,

@@ -114,6 +114,9 @@ impl<'a> ImportUrl<'a> {
         let dependency = Dependency { path, options: fs_config, ..Dependency::default() };
         // What cannot be used is said before anything is announced.
         let wdir = place.out.parent().unwrap_or(repo.root());
+        if let ImportDepth::Remote(remote) = &options.depth {
+            repo.config().remote(remote.as_deref())?;
+        }
         repo.config().external(&absolute_url(wdir, &dependency.path), &dependency.options)?;
         Ok(Self { repo, options, place, dependency })
     }
