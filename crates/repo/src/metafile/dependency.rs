@@ -70,7 +70,8 @@ impl Dependency {
 
     /// Whether it was a directory.
     pub fn is_dir(&self) -> bool {
-        let has_list = matches!(&self.hash, Some(DependencyHash::Md5(md5)) if md5.ends_with(".dir"));
+        let has_list =
+            matches!(&self.hash, Some(DependencyHash::Md5(md5)) if md5.strip_suffix(".dir").is_some());
         self.files.is_some() || self.n_files.is_some() || has_list
     }
 

@@ -265,20 +265,17 @@ fn credentials(remote: &Remote, options: &HttpRemote, base: &Url) -> Result<Head
                 );
             }
         },
-        Some(HttpAuth::Custom) => match (&options.custom_auth_header, password) {
-            (Some(header), Some(password)) => {
-                let header = HeaderName::from_bytes(header.value.as_bytes()).map_err(|source| {
-                    let message =
-                        format!("`custom_auth_header` of remote `{name}` is not the name of a header");
-                    Error::new(ErrorKind::Config, message).with_source(source)
-                })?;
-                put(header, password)?;
-            }
-            _ => {
+        Some(HttpAuth::Custom) => {
+            let (Some(header), Some(password)) = (&options.custom_auth_header, password) else {
                 let message = "HTTP 'custom' authentication require both 'custom_auth_header' and 'password'";
                 return config(message, set_password);
-            }
-        },
+            };
+            let header = HeaderName::from_bytes(header.value.as_bytes()).map_err(|source| {
+                let message = format!("`custom_auth_header` of remote `{name}` is not the name of a header");
+                Error::new(ErrorKind::Config, message).with_source(source)
+            })?;
+            put(header, password)?;
+        }
         Some(HttpAuth::Digest) => {
             let hint = format!("DVC does not support it either; type `haul remote modify {name} auth basic`");
             return Err(

@@ -44,14 +44,19 @@ pub async fn add_from(
     let session = stores.session(repo, observer, &options.cancel);
     let _share = TransferLock::share(session.memo.dir(), options.wait, &options.cancel)?;
     let is_sent = matches!(options.depth, ImportDepth::Remote(_));
+    if let ImportDepth::Remote(remote) = &options.depth {
+        // Before anything is read.
+        repo.config().remote(remote.as_deref())?;
+    }
     let target = options.target.as_str();
-    let name = match &options.out {
-        Some(out) => resolve_out(repo.current_dir(), target, Some(out), options.force)?,
-        None => {
-            let is_inside = !target.contains("://") && repo.relative(&repo.absolute(target)).is_some();
-            // What lies elsewhere is tracked here.
-            if is_inside { target.to_owned() } else { resolve_out(repo.current_dir(), target, None, true)? }
-        }
+    let is_inside = !target.contains("://") && repo.relative(&repo.absolute(target)).is_some();
+    let name = if let Some(out) = &options.out {
+        resolve_out(repo.current_dir(), target, Some(out), options.force)?
+    } else if is_inside {
+        target.to_owned()
+    } else {
+        // What lies elsewhere is tracked here.
+        resolve_out(repo.current_dir(), target, None, true)?
     };
     let lock = repo.lock(options.wait)?;
     let index = Index::collect(repo)?;

@@ -173,7 +173,7 @@ impl Used {
                     });
                 }
             }
-            if out.oid.is_none() && out.files.is_none() && !stage.is_repo_import && source.is_none() {
+            if out.oid.is_none() && out.files.is_none() && !stage.is_import {
                 self.warnings.push(without_hash(project, index, out));
             }
         }

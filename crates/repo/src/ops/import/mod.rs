@@ -6,6 +6,7 @@ mod look;
 mod place;
 mod repo;
 mod repo_fetch;
+mod shown;
 mod status;
 mod update;
 
@@ -20,6 +21,8 @@ pub(in crate::ops) use self::look::{Looked, Opened, check_paths};
 pub(in crate::ops) use self::place::{Place, resolve_out};
 pub use self::repo::{Import, ImportOptions};
 pub(in crate::ops) use self::repo_fetch::{RepoImport, fetch_repo_imports, update_repo_import};
+use self::shown::{absolute_url, written_path};
+pub(in crate::ops) use self::shown::{announcement, shown};
 pub use self::status::{SourceToAsk, ask_sources};
 pub(in crate::ops) use self::update::update_import;
 use super::session::Stores;
@@ -115,6 +118,9 @@ impl<'a> ImportUrl<'a> {
         let dependency = Dependency { path, options: fs_config, ..Dependency::default() };
         // What cannot be used is said before anything is announced.
         let wdir = place.out.parent().unwrap_or(repo.root());
+        if let ImportDepth::Remote(remote) = &options.depth {
+            repo.config().remote(remote.as_deref())?;
+        }
         repo.config().external(&absolute_url(wdir, &dependency.path), &dependency.options)?;
         Ok(Self { repo, options, place, dependency })
     }
@@ -237,48 +243,4 @@ fn note_local_hash(looked: &mut Looked, state: &OutState) {
     if looked.dependency.hash.is_none() && looked.dependency.files.is_none() {
         looked.dependency.hash = Some(DependencyHash::Md5(state.oid.to_string()));
     }
-}
-
-/// Returns the URL as it is written into the file: a path starts where the `.dvc` file is.
-///
-/// Deviation: DVC writes a relative path of another directory as typed, and then finds nothing there.
-fn written_path(repo: &Repo, url: &str, place: &Place) -> String {
-    if url.contains("://") {
-        return url.to_owned();
-    }
-    let absolute = repo.absolute(url);
-    let wdir = place.out.parent().unwrap_or(repo.root());
-    if Path::new(url).is_absolute() && !absolute.starts_with(repo.root()) {
-        return url.to_owned();
-    }
-    if wdir == repo.current_dir() && !absolute.starts_with(repo.root()) {
-        return url.to_owned();
-    }
-    crate::paths::relative(&absolute, wdir).display().to_string()
-}
-
-/// Returns a URL that does not depend on the directory.
-fn absolute_url(wdir: &Path, path: &str) -> String {
-    if path.contains("://") {
-        return path.to_owned();
-    }
-    crate::paths::normalize(&wdir.join(path)).display().to_string()
-}
-
-/// Returns the source as DVC shows it.
-pub(in crate::ops) fn shown(repo: &Repo, wdir: &Path, dependency: &Dependency) -> String {
-    if dependency.path.contains("://") {
-        return haul_config::mask_urls(&dependency.path);
-    }
-    let absolute = crate::paths::normalize(&wdir.join(&dependency.path));
-    if absolute.starts_with(repo.root()) {
-        repo.display_path(&absolute)
-    } else {
-        absolute.display().to_string()
-    }
-}
-
-/// Returns DVC's sentence on what is about to be imported.
-pub(in crate::ops) fn announcement(repo: &Repo, wdir: &Path, dependency: &Dependency, out: &Path) -> String {
-    format!("Importing '{}' -> '{}'", shown(repo, wdir, dependency), repo.display_path(out))
 }

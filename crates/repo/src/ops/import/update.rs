@@ -24,6 +24,9 @@ use crate::{Repo, Result, SelectOptions, Selection, Stage};
 ///
 /// [`Error::UnsavedFiles`](crate::Error::UnsavedFiles) if files of the workspace would be lost.
 /// Deviation: DVC deletes them.
+///
+/// Deviation: the checksum of the `.dvc` file is always that of what it says. After `--to-remote`, and after `--no-download` of
+/// an import that had its data, DVC leaves an old one, and then shows `changed checksum`.
 pub(in crate::ops) async fn update_import(
     session: &Session<'_>,
     selection: &Selection,
@@ -59,7 +62,11 @@ pub(in crate::ops) async fn update_import(
             looked.store_list(session)?;
             if *depth == ImportDepth::NoDownload {
                 delete_out(session, out)?;
-            } else if is_new || out.oid.is_none() || out_state == Some(EntryState::NotInCache) {
+            } else if is_new
+                || stage.checksum_changed
+                || out.oid.is_none()
+                || out_state == Some(EntryState::NotInCache)
+            {
                 state = Some(get(session, &opened, &looked, options.jobs).await?);
             } else {
                 return check_out(repo, stage, options, session, report);

@@ -90,13 +90,14 @@ struct Lister {
 impl Lister {
     fn below(&self, folder: String, level: Option<usize>) -> BoxFuture<'_, Result<Vec<ListedNode>>> {
         async move {
-            let entries = match &self.known {
-                Some(known) => known.get(&folder).cloned().unwrap_or_default(),
-                None => tokio::select! {
+            let entries = if let Some(known) = &self.known {
+                known.get(&folder).cloned().unwrap_or_default()
+            } else {
+                tokio::select! {
                     biased;
                     () = self.cancel.cancelled() => return Err(Error::Interrupted),
                     entries = self.source.children(&folder) => entries?,
-                },
+                }
             };
             let mut nodes = Vec::with_capacity(entries.len());
             for entry in entries {
