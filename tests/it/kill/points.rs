@@ -63,7 +63,7 @@ impl Scenario<'_> {
         let environment = environment();
         let whole = self.repository(&environment, "whole");
         let (calls, expected) = match whole.haul_until(self.line, usize::MAX) {
-            Ok(Reached::Ended { code, calls }) => {
+            Ok(Reached::Ended { code, calls, .. }) => {
                 assert_eq!(code, Some(0), "{} fails by itself", self.name);
                 let tree = workspace(&whole);
                 (self.cleanup)(&whole);

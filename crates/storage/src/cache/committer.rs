@@ -95,13 +95,15 @@ pub(crate) struct Unfinished {
     pub(crate) objects: Vec<(Oid, Error)>,
     /// Why the names of all others may be lost.
     pub(crate) names: Option<Error>,
+    /// Why objects that were in the cache before may be lost.
+    pub(crate) found: Option<Error>,
 }
 
 impl Unfinished {
     /// Returns the first error.
     pub(crate) fn into_result(self) -> Result<()> {
         let first = self.objects.into_iter().next().map(|(_, error)| error);
-        first.or(self.names).map_or(Ok(()), Err)
+        first.or(self.names).or(self.found).map_or(Ok(()), Err)
     }
 }
 
@@ -152,7 +154,8 @@ impl Committer {
         self.enqueue(file)
     }
 
-    /// Waits until the disk has every file and its name, and returns what failed.
+    /// Waits until the disk has every file and its name, and the objects that were found to be there already. Returns what
+    /// failed.
     pub(crate) fn finish(&self) -> Unfinished {
         self.shared.lock().is_closed = true;
         let is_panicked = self.join();
@@ -160,6 +163,7 @@ impl Committer {
         if is_panicked {
             unfinished.names.get_or_insert_with(given_up);
         }
+        unfinished.found = self.cache.sync_found().err();
         unfinished
     }
 

@@ -1,7 +1,7 @@
 //! The local object database: a folder of read-only files named by their hash.
 
 pub(crate) mod committer;
-mod disk;
+pub(crate) mod disk;
 mod link_source;
 mod objects;
 pub(crate) mod pending;
@@ -11,7 +11,7 @@ mod store;
 mod tests;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 pub use objects::{CachedObject, TemporaryFile};
 
@@ -86,12 +86,15 @@ pub struct Cache {
     options: CacheOptions,
     /// Whether objects are only looked at: damaged ones stay, and no mode is changed.
     is_looking: bool,
+    /// The file systems of objects that were found and may not be on the disk yet: another process named them, and was
+    /// killed before it waited.
+    found: Arc<Mutex<disk::FileSystems>>,
 }
 
 impl Cache {
     /// Names the cache in the folder `root` (`cache.dir`, without `files/md5`), which need not exist yet.
     pub fn new(root: impl Into<PathBuf>, options: CacheOptions) -> Self {
-        Self { root: Arc::new(root.into()), options, is_looking: false }
+        Self { root: Arc::new(root.into()), options, is_looking: false, found: Arc::default() }
     }
 
     /// Returns the same cache for a command that changes nothing, as a dry run: a damaged object counts as not there

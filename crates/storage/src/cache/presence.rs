@@ -3,14 +3,14 @@
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
-use super::pending::{OBJECT_MODE, protect_path};
+use super::pending::{OBJECT_MODE, parent, protect_path};
 use super::{Cache, Durability, disk};
 use crate::hash::{self, Flavour, is_named};
 use crate::{Error, ErrorKind, Layout, Oid, Result};
@@ -52,6 +52,7 @@ impl Cache {
         }
         let mode = metadata.permissions().mode() & 0o7777;
         if mode == OBJECT_MODE && (metadata.len() > 0 || *oid.digest() == EMPTY) {
+            self.take_note(&metadata, &path);
             return Ok(Some(metadata.len()));
         }
         if is_intact(layout, oid, &path)? {
@@ -155,6 +156,24 @@ impl Cache {
         Ok(None)
     }
 
+    /// Takes note of a trusted object that the disk may not have yet.
+    fn take_note(&self, metadata: &std::fs::Metadata, path: &Path) {
+        if self.is_looking || self.options.durability != Durability::Sync || !is_recent(metadata) {
+            return;
+        }
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        found.open_of(metadata, parent(path));
+    }
+
+    /// Waits until the disk has the objects that were found since the last time and are young. Without that, a metafile
+    /// could outlive an object that it names: the process that stored it may have been killed before it waited.
+    pub(super) fn sync_found(&self) -> Result<()> {
+        let found = std::mem::take(&mut *self.found.lock().unwrap_or_else(PoisonError::into_inner));
+        found.sync_opened().map_err(|error| {
+            Error::io("cannot wait until the disk has objects that were in the cache already", error)
+        })
+    }
+
     /// Deletes an object that is not what its name says. Where nothing can be deleted, it stays: it counts as not there,
     /// and is replaced by the next command that has its bytes.
     fn remove_damaged(&self, layout: Layout, oid: &Oid, path: &Path) -> Result<()> {
@@ -177,7 +196,7 @@ impl Cache {
 }
 
 /// Tells whether the disk may not have a file yet; the system writes out what is older than half a minute.
-fn is_recent(metadata: &std::fs::Metadata) -> bool {
+pub(crate) fn is_recent(metadata: &std::fs::Metadata) -> bool {
     let changed = SystemTime::UNIX_EPOCH + Duration::from_secs(metadata.ctime().try_into().unwrap_or(0));
     // A time that is still to come is that of another clock.
     changed.elapsed().map_or(true, |age| age < WRITTEN_OUT_AFTER)

@@ -27,6 +27,7 @@ impl Cache {
         if self.check(layout, &oid)?.is_none() {
             self.write_object(layout, &oid, bytes)?;
         }
+        self.sync_found()?;
         Ok(oid)
     }
 
@@ -81,14 +82,14 @@ impl Cache {
 
 /// Makes answers errors, whose objects are not in the cache after all.
 fn take_back(answers: &mut [Result<StoredFile>], unfinished: Unfinished) {
-    if unfinished.objects.is_empty() && unfinished.names.is_none() {
+    if unfinished.objects.is_empty() && unfinished.names.is_none() && unfinished.found.is_none() {
         return;
     }
     let failed: HashMap<Oid, Error> = unfinished.objects.into_iter().collect();
     for answer in answers.iter_mut() {
         let Ok(stored) = answer else { continue };
-        let names = unfinished.names.as_ref().filter(|_| !stored.existed);
-        if let Some(error) = failed.get(&stored.oid).or(names) {
+        let of_all = if stored.existed { &unfinished.found } else { &unfinished.names };
+        if let Some(error) = failed.get(&stored.oid).or(of_all.as_ref()) {
             let reason = error.source().map(|source| format!(": {source}")).unwrap_or_default();
             *answer = Err(Error::new(error.kind(), format!("{error}{reason}")));
         }

@@ -290,7 +290,7 @@ impl Fetch<'_> {
         if !errors.is_empty() {
             self.take_back_objects(errors);
         }
-        if let Some(error) = unfinished.names {
+        if let Some(error) = unfinished.names.or(unfinished.found) {
             self.outcome.end(error);
         }
     }

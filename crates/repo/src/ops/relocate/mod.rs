@@ -182,7 +182,7 @@ fn run(session: &Session<'_>, options: &MoveOptions) -> Result<MoveReport> {
         files_to_track.extend(gitignore::unignore(git, &from)?);
     }
     if goes_along {
-        fs_err::remove_file(&old_metafile).map_err(|error| Error::io("cannot delete a file", error))?;
+        crate::atomic::remove(&old_metafile)?;
     } else {
         file.write()?;
     }
@@ -244,7 +244,7 @@ fn recorded_state(repo: &Repo, out: &Out) -> Result<OutState> {
 /// command.
 fn take_back(session: &Session<'_>, to: &Path, metafile: &Path, is_ignored: bool, state: &OutState) {
     let undone = data::undo(session, to, state).and_then(|()| {
-        fs_err::remove_file(metafile).map_err(|error| Error::io("cannot delete a file", error))?;
+        crate::atomic::remove(metafile)?;
         match session.repo.git() {
             Some(git) if is_ignored => gitignore::unignore(git, to).map(drop),
             _ => Ok(()),
