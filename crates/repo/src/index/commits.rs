@@ -29,6 +29,9 @@ use crate::{Error, Repo, Result};
 pub(crate) enum Broken {
     /// The commit cannot be read.
     Refuse,
+    /// The commit cannot be read, unless it is a stage whose templates cannot be worked out: that one is kept in the index
+    /// as such.
+    RefuseFiles,
     /// Read the rest of it.
     PassOver,
 }
@@ -106,8 +109,8 @@ impl<'repo> CommitReader<'repo> {
         self.repo
     }
 
-    /// Reads what `revision` has and no commit before it had in the same reading. With [`Broken::Refuse`], a commit
-    /// that fails counts as not read: what it shares with a later one is read then.
+    /// Reads what `revision` has and no commit before it had in the same reading. Where that fails, a commit
+    /// counts as not read: what it shares with a later one is read then.
     pub(crate) fn addition(
         &mut self,
         revision: &Revision,
@@ -134,8 +137,10 @@ impl<'repo> CommitReader<'repo> {
             let (stages, inputs) = self.read(&file, root);
             match stages {
                 Ok(mut stages) => {
-                    let unresolved = std::mem::take(&mut stages.unresolved);
-                    addition.failed.extend(unresolved.into_iter().map(|stage| stage.error.into()));
+                    if broken != Broken::RefuseFiles {
+                        let unresolved = std::mem::take(&mut stages.unresolved).into_iter();
+                        addition.failed.extend(unresolved.map(|stage| Error::UnresolvedStage(stage.error)));
+                    }
                     addition.index.extend(stages);
                 }
                 Err(error) => addition.failed.push(error),
@@ -146,7 +151,7 @@ impl<'repo> CommitReader<'repo> {
             }
             read.push(file);
         }
-        if broken == Broken::Refuse
+        if broken != Broken::PassOver
             && let Some(error) = addition.failed.pop()
         {
             return Err(error);

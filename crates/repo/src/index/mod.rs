@@ -8,7 +8,7 @@ use haul_storage::{Layout, Oid};
 use crate::metafile::dependency::Dependency;
 use crate::metafile::dir_manifest::{DirEntry, ManifestError};
 use crate::metafile::params::Params;
-use crate::{DirManifest, Repo, Result};
+use crate::{DirManifest, Error, Repo, Result};
 
 mod collect;
 mod commit_files;
@@ -222,7 +222,8 @@ impl Index {
 
     /// Fails if there is a stage whose templates cannot be worked out.
     fn refuse_unresolved(&self) -> Result<()> {
-        self.unresolved.first().map_or(Ok(()), |stage| Err(stage.error.clone().into()))
+        let stage = self.unresolved.first();
+        stage.map_or(Ok(()), |stage| Err(Error::UnresolvedStage(stage.error.clone())))
     }
 
     /// Adds what one metafile says.

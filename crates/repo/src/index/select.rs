@@ -64,7 +64,8 @@ impl Selection {
     }
 
     /// Finds what `options` names in a commit. With targets it is looked at whole; without, only at what it adds to
-    /// those that `reader` has read before in the same reading.
+    /// those that `reader` has read before in the same reading; stages whose templates cannot be worked out are in its
+    /// index as such.
     pub(crate) fn resolve_at(
         reader: &mut CommitReader<'_>,
         revision: &Revision,
@@ -72,7 +73,7 @@ impl Selection {
         options: &SelectOptions,
     ) -> Result<Self> {
         if options.targets.is_empty() {
-            return Ok(Self::everything(reader.addition(revision, reading, Broken::Refuse)?.index));
+            return Ok(Self::everything(reader.addition(revision, reading, Broken::RefuseFiles)?.index));
         }
         let index = reader.whole(revision)?;
         let known = Known::Everything;
@@ -287,7 +288,7 @@ impl Resolver<'_> {
     /// Fails if the templates of a stage that is asked for cannot be worked out.
     fn refuse_unresolved(&self, is_asked_for: impl Fn(&Unresolved) -> bool) -> Result<()> {
         let stage = self.index.unresolved.iter().find(|stage| is_asked_for(stage));
-        stage.map_or(Ok(()), |stage| Err(stage.error.clone().into()))
+        stage.map_or(Ok(()), |stage| Err(Error::UnresolvedStage(stage.error.clone())))
     }
 
     /// Reads one metafile.
