@@ -47,6 +47,15 @@ impl Source {
     }
 }
 
+/// An object that was sent.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    pub(crate) uploaded: Uploaded,
+    /// Whether the entity tag follows from the bytes. Where it does not, as under some encryptions, the reply may have been
+    /// damaged on its way.
+    pub(crate) is_proven: bool,
+}
+
 /// Sends an object of the cache to `key` and checks the entity tag that comes back.
 pub(crate) async fn send(
     context: &Arc<Context>,
@@ -54,7 +63,7 @@ pub(crate) async fn send(
     layout: Layout,
     oid: Oid,
     source: Source,
-) -> Result<Uploaded> {
+) -> Result<Sent> {
     match source {
         Source::Bytes(bytes, md5) => put(context, key, Body::Bytes(bytes), md5).await,
         Source::File { size_bytes } => {
@@ -74,7 +83,7 @@ pub(crate) async fn send(
     }
 }
 
-async fn put(context: &Context, key: &str, body: Body, md5: Md5Digest) -> Result<Uploaded> {
+async fn put(context: &Context, key: &str, body: Body, md5: Md5Digest) -> Result<Sent> {
     let mut attempt = 1;
     loop {
         let slot = context.slots.acquire().await;
@@ -87,7 +96,9 @@ async fn put(context: &Context, key: &str, body: Body, md5: Md5Digest) -> Result
             }
             Ok(uploaded) => {
                 context.meter.moved(body.len_bytes());
-                return Ok(uploaded);
+                let is_proven =
+                    uploaded.etag.as_ref().is_some_and(|etag| etag.eq_ignore_ascii_case(&hex::encode(md5)));
+                return Ok(Sent { uploaded, is_proven });
             }
             // Refused, or answered with the tag of other bytes.
             Err(error) if error.kind() == ErrorKind::Corrupt => {
@@ -145,7 +156,7 @@ async fn send_parts(
     oid: Oid,
     path: Arc<PathBuf>,
     size_bytes: u64,
-) -> Result<Uploaded> {
+) -> Result<Sent> {
     let part_bytes = part_size(context, size_bytes);
     let resume = context
         .state_dir
@@ -436,7 +447,7 @@ async fn complete(
     upload_id: &str,
     size_bytes: u64,
     parts: &[UploadedPart],
-) -> Result<Uploaded> {
+) -> Result<Sent> {
     if context.stop.is_cancelled() {
         return Err(interrupted());
     }
@@ -445,7 +456,8 @@ async fn complete(
     let is_expected = |etag: &Option<String>| etag.as_ref().is_some_and(|etag| expected.contains(etag));
     let error = match context.unless_stopped(context.store.complete_multipart(key, upload_id, parts)).await {
         Ok(uploaded) if is_expected(&uploaded.etag) || !tells_parts(context, uploaded.etag.as_deref()) => {
-            return Ok(uploaded);
+            let is_proven = is_expected(&uploaded.etag);
+            return Ok(Sent { uploaded, is_proven });
         }
         Ok(uploaded) => wrong_etag(context, key, &uploaded),
         // The store has looked for the object of an upload that is gone.
@@ -457,7 +469,7 @@ async fn complete(
     // The reply may have got lost, or damaged.
     match context.unless_stopped(context.store.head(key)).await {
         Ok(Some(info)) if info.size_bytes == size_bytes && is_expected(&info.etag) => {
-            Ok(Uploaded { etag: info.etag, version_id: None })
+            Ok(Sent { uploaded: Uploaded { etag: info.etag, version_id: None }, is_proven: true })
         }
         // The look has shown that the tags of this server are no digests.
         Ok(Some(info))
@@ -466,7 +478,7 @@ async fn complete(
                 && error.reply().is_none()
                 && !tells_parts(context, info.etag.as_deref()) =>
         {
-            Ok(Uploaded { etag: info.etag, version_id: None })
+            Ok(Sent { uploaded: Uploaded { etag: info.etag, version_id: None }, is_proven: false })
         }
         _ => Err(error),
     }
