@@ -22,6 +22,8 @@ pub enum Wanted<'a> {
     File {
         /// Its content.
         digest: Md5Digest,
+        /// Its recorded size in bytes.
+        size_bytes: Option<u64>,
         /// The owner may execute it.
         is_exec: bool,
     },
@@ -126,13 +128,16 @@ impl OutPlan {
         let replaced =
             self.create.iter().filter(|create| !create.is_relink).filter_map(|create| create.over.as_ref());
         let victims: Vec<&FileEntry> = self.delete.iter().chain(replaced).collect();
-        let oids: Vec<(Layout, Oid)> =
-            victims.iter().filter_map(|entry| Some((self.layout, entry.oid()?))).collect();
+        // An object of another size than the file is damaged, and the file the only copy.
+        let oids: Vec<_> = victims
+            .iter()
+            .filter_map(|entry| Some((self.layout, entry.oid()?, Some(entry.stamp.size_bytes))))
+            .collect();
         if oids.len() != victims.len() {
             return Err(Error::Interrupted);
         }
         let mut unsaved = Vec::new();
-        for (entry, answer) in victims.iter().zip(cache.check_many(&oids, cancel)) {
+        for (entry, answer) in victims.iter().zip(cache.check_many_sized(&oids, cancel)) {
             if answer?.is_none() {
                 unsaved.push(entry.full_path(&self.path));
             }
@@ -217,7 +222,7 @@ pub(crate) fn plan_found(
         missing: Vec::new(),
     };
     match (target.wanted, found) {
-        (Wanted::File { digest, is_exec }, Found::File(entry)) => {
+        (Wanted::File { digest, is_exec, .. }, Found::File(entry)) => {
             let lacks_bit = is_exec && entry.digest == Some(digest) && entry.mode & 0o100 == 0;
             // Through a link, the bit would be set on the object that all links share.
             if lacks_bit && (entry.is_symlink || entry.n_links > 1) {
@@ -268,7 +273,11 @@ pub(crate) fn plan_found(
             plan.refuse_symlink(is_symlink)?;
         }
     }
-    plan.find_missing(cache, cancel)?;
+    let size_bytes = match target.wanted {
+        Wanted::File { size_bytes, .. } => size_bytes,
+        Wanted::Dir(_) => None,
+    };
+    plan.find_missing(cache, size_bytes, cancel)?;
     plan.refuse_long_paths()?;
     Ok(plan)
 }
@@ -366,9 +375,20 @@ impl OutPlan {
     }
 
     /// Takes out what cannot be made, because the cache does not have the object.
-    fn find_missing(&mut self, cache: &Cache, cancel: &CancellationToken) -> Result<()> {
-        let oids: Vec<_> = self.create.iter().map(|create| (self.layout, create.oid)).collect();
-        let mut answers = cache.check_many(&oids, cancel).into_iter();
+    fn find_missing(
+        &mut self,
+        cache: &Cache,
+        size_bytes: Option<u64>,
+        cancel: &CancellationToken,
+    ) -> Result<()> {
+        // A file that is only linked anew tells the size itself.
+        let size_of = |create: &Create| {
+            let over = create.over.as_ref().filter(|_| create.is_relink);
+            over.map(|entry| entry.stamp.size_bytes).or(size_bytes)
+        };
+        let oids: Vec<_> =
+            self.create.iter().map(|create| (self.layout, create.oid, size_of(create))).collect();
+        let mut answers = cache.check_many_sized(&oids, cancel).into_iter();
         let mut failure = None;
         let missing = &mut self.missing;
         self.create.retain(|create| match answers.next() {

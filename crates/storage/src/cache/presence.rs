@@ -32,6 +32,14 @@ impl Cache {
     /// it; but a power failure leaves such files. A symbolic link is deleted as well, not what it leads to: somebody
     /// else may write there.
     pub fn check(&self, layout: Layout, oid: &Oid) -> Result<Option<u64>> {
+        self.check_sized(layout, oid, None)
+    }
+
+    /// Does [`check`](Self::check) for an object that should have this size: one of another size is hashed, whatever its
+    /// mode.
+    ///
+    /// Deviation: DVC trusts an object of mode 0444 with any size, puts it into the workspace, and does not fetch it again.
+    pub fn check_sized(&self, layout: Layout, oid: &Oid, size_bytes: Option<u64>) -> Result<Option<u64>> {
         let path = self.object_path(layout, oid);
         let cannot = |error| Error::io(format!("cannot look at `{}`", path.display()), error);
         let metadata = match fs_err::symlink_metadata(&path) {
@@ -51,7 +59,9 @@ impl Cache {
             return Err(Error::new(ErrorKind::Io, format!("`{}` is not a regular file", path.display())));
         }
         let mode = metadata.permissions().mode() & 0o7777;
-        if mode == OBJECT_MODE && (metadata.len() > 0 || *oid.digest() == EMPTY) {
+        let is_suspect = metadata.len() == 0 && *oid.digest() != EMPTY
+            || size_bytes.is_some_and(|size_bytes| size_bytes != metadata.len());
+        if mode == OBJECT_MODE && !is_suspect {
             self.take_note(&metadata, &path);
             return Ok(Some(metadata.len()));
         }
@@ -90,6 +100,16 @@ impl Cache {
 
     /// Does [`check`](Self::check) for many objects on all processors; the answers are in the order of `oids`.
     pub fn check_many(&self, oids: &[(Layout, Oid)], cancel: &CancellationToken) -> Vec<Result<Option<u64>>> {
+        let objects: Vec<_> = oids.iter().map(|(layout, oid)| (*layout, *oid, None)).collect();
+        self.check_many_sized(&objects, cancel)
+    }
+
+    /// Does [`check_sized`](Self::check_sized) for many objects, as [`check_many`](Self::check_many).
+    pub fn check_many_sized(
+        &self,
+        oids: &[(Layout, Oid, Option<u64>)],
+        cancel: &CancellationToken,
+    ) -> Vec<Result<Option<u64>>> {
         let n_threads =
             std::thread::available_parallelism().map_or(1, usize::from).min(oids.len().div_ceil(BATCH));
         let next = AtomicUsize::new(0);
@@ -102,7 +122,9 @@ impl Cache {
                 else {
                     break;
                 };
-                let answers: Vec<_> = batch.iter().map(|(layout, oid)| self.check(*layout, oid)).collect();
+                let check =
+                    |(layout, oid, size_bytes): &(Layout, Oid, _)| self.check_sized(*layout, oid, *size_bytes);
+                let answers: Vec<_> = batch.iter().map(check).collect();
                 done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((start, answers));
             }
         };

@@ -24,7 +24,7 @@ impl Cache {
             OidKind::File => Oid::file(digest),
             OidKind::Dir => Oid::dir(digest),
         };
-        if self.check(layout, &oid)?.is_none() {
+        if self.check_sized(layout, &oid, Some(bytes.len() as u64))?.is_none() {
             self.write_object(layout, &oid, bytes)?;
         }
         self.sync_found()?;
@@ -251,7 +251,8 @@ fn store(
     write: impl FnOnce(&Oid) -> Result<bool>,
 ) -> Result<StoredFile> {
     let oid = Oid::file(hashed.digest);
-    let is_there = committer.has(Layout::Current, &oid) || cache.check(Layout::Current, &oid)?.is_some();
+    let is_there = committer.has(Layout::Current, &oid)
+        || cache.check_sized(Layout::Current, &oid, Some(hashed.size_bytes))?.is_some();
     let existed = is_there || !write(&oid)?;
     Ok(StoredFile { oid, size_bytes: hashed.size_bytes, existed, source: hashed.metadata })
 }
