@@ -162,7 +162,7 @@ async fn send_parts(
         .state_dir
         .as_ref()
         .map(|folder| Resume::new(folder, context.store.location(), key, &oid, size_bytes, part_bytes));
-    let mut whole = WholeCheck::start(Arc::clone(&path), layout, oid, size_bytes, part_bytes);
+    let mut whole = WholeCheck::start(&context.lanes, &path, (layout, oid), size_bytes, part_bytes);
     let mut attempt = 1;
     let (upload_id, sent) = loop {
         let (upload_id, there) = start(context, key, resume.as_ref()).await?;
@@ -183,7 +183,7 @@ async fn send_parts(
                 Ok(false) => Err(damaged(&context.cache, layout, &oid)),
                 Err(error) => Err(error),
             },
-            Err(error) => Err(error),
+            Err(error) => Err(whole.failure().await.unwrap_or(error)),
         };
         guard.disarm();
         match sent {
@@ -316,7 +316,7 @@ struct Parts<'a> {
 impl Parts<'_> {
     /// Sends the parts that are not among those that are `there` with the right bytes; returns all of them.
     ///
-    /// A part is hashed before it is sent, while those before it are on their way.
+    /// A part is hashed before it is sent, in the same pass as the whole, while those before it are on their way.
     async fn send(&self, there: Vec<UploadedPart>) -> Result<Vec<UploadedPart>> {
         let n_parts = u32::try_from(self.size_bytes.div_ceil(self.part_bytes)).map_err(|_| {
             Error::new(
@@ -340,6 +340,7 @@ impl Parts<'_> {
             while under_way.len() < at_once + MAX_PARTS_AHEAD
                 && let Some(number) = numbers.next()
             {
+                self.whole.want(number);
                 under_way.push(self.send_one(number, there.remove(&number), &noted, &turns));
             }
             match under_way.next().await {
@@ -360,21 +361,17 @@ impl Parts<'_> {
         turns: &Semaphore,
     ) -> Result<UploadedPart> {
         let range = range_of(number, self.part_bytes, self.size_bytes);
-        let (lanes, path) = (Arc::clone(&self.context.lanes), Arc::clone(self.path));
-        let hashed = range.clone();
-        let hash = blocking(move || super::files::hash_range(&lanes, &path, &hashed));
+        let hash = async { self.whole.md5_of(number).await.ok_or_else(not_hashed) };
         let md5 = self.context.unless_stopped(hash).await?;
         if let Some(part) = there
             && part.size_bytes == range.end - range.start
             && has_bytes(&part, &md5, noted)
         {
             self.context.meter.moved(part.size_bytes);
-            self.whole.part_begins();
             return Ok(UploadedPart { md5: Some(md5), ..part });
         }
         let _turn = turns.acquire().await;
         let body = Body::FileRange { path: Arc::clone(self.path), range };
-        self.whole.part_begins();
         let mut attempt = 1;
         loop {
             let slot = self.context.slots.acquire().await;
@@ -399,6 +396,11 @@ impl Parts<'_> {
             attempt += 1;
         }
     }
+}
+
+/// The error of a part whose object could not be read; [`WholeCheck::failure`] knows why.
+fn not_hashed() -> Error {
+    Error::new(ErrorKind::Io, "an object could not be hashed")
 }
 
 /// Tells whether a listed part has the bytes with this MD5: by its entity tag, or by what was noted when it was sent.
