@@ -4,10 +4,13 @@
 //! and nothing the user had may be gone, nothing in the way. `HAUL_KILL_POINTS=all` takes every point (`cargo xtask kills`);
 //! without it, some of those at which a name comes or goes, spread evenly.
 
+mod transfers;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use haul_tests::embedded::EmbeddedS3;
 use haul_tests::environment::process_variable;
 use haul_tests::kill_point::Reached;
 use haul_tests::oracle::DvcOracle;
@@ -39,6 +42,14 @@ struct Scenario<'a> {
     cleanup: &'a dyn Fn(&Folder<'_>),
     /// Temporary files may lie beside the data, because `.dvc` is on another file system.
     leaves_temp_files: bool,
+    /// The server whose keys the command has.
+    server: Option<&'a EmbeddedS3>,
+    /// The data is on a remote, and may not be in the cache yet.
+    may_lack_data: bool,
+    /// The metafiles record versions, which no two runs share.
+    records_versions: bool,
+    /// Most points that are tried unless all are asked for.
+    sample: usize,
 }
 
 impl Default for Scenario<'_> {
@@ -52,6 +63,10 @@ impl Default for Scenario<'_> {
             after_checkout: &|_| {},
             cleanup: &|_| {},
             leaves_temp_files: false,
+            server: None,
+            may_lack_data: false,
+            records_versions: false,
+            sample: SAMPLE,
         }
     }
 }
@@ -60,7 +75,10 @@ impl Scenario<'_> {
     /// Kills the command at its points.
     #[expect(clippy::print_stderr, reason = "a skipped test is to be seen")]
     fn survives(&self) {
-        let environment = environment();
+        let mut environment = environment();
+        if let Some(server) = self.server {
+            environment.use_keys_of(server);
+        }
         let whole = self.repository(&environment, "whole");
         let (calls, expected) = match whole.haul_until(self.line, usize::MAX) {
             Ok(Reached::Ended { code, calls, .. }) => {
@@ -85,10 +103,10 @@ impl Scenario<'_> {
         let points: Vec<usize> =
             (1..=n_points).filter(|point| takes_all || is_naming(&calls[point - 1])).collect();
         assert!(points.len() > 2, "{} changes nothing", self.name);
-        let points: BTreeSet<usize> = if takes_all || points.len() <= SAMPLE {
+        let points: BTreeSet<usize> = if takes_all || points.len() <= self.sample {
             points.into_iter().collect()
         } else {
-            (0..SAMPLE).map(|at| points[at * (points.len() - 1) / (SAMPLE - 1)]).collect()
+            (0..self.sample).map(|at| points[at * (points.len() - 1) / (self.sample - 1)]).collect()
         };
         let mut n_killed = 0;
         for point in points {
@@ -140,7 +158,8 @@ impl Scenario<'_> {
         }
         if first == First::Checkout && repo.exists(".dvc/config") {
             let checkout = repo.haul(["checkout"]);
-            let is_refused = checkout.stderr.contains("unsaved files");
+            let is_refused = checkout.stderr.contains("unsaved files")
+                || self.may_lack_data && checkout.stderr.contains("Is your cache up to date?");
             assert!(checkout.status.success() || is_refused, "{place}\n{checkout}");
             nothing_lost("after a checkout");
             (self.after_checkout)(repo);
@@ -155,7 +174,11 @@ impl Scenario<'_> {
             if self.leaves_temp_files {
                 found.entries.retain(|path, _| path.extension().is_none_or(|ending| ending != "tmp"));
             }
-            let differs = |path: &&PathBuf| found.entries.get(*path) != expected.entries.get(*path);
+            let is_told_apart =
+                |path: &Path| self.records_versions && path.extension().is_some_and(|ending| ending == "dvc");
+            let differs = |path: &&PathBuf| {
+                found.entries.get(*path) != expected.entries.get(*path) && !is_told_apart(path)
+            };
             let paths: BTreeSet<&PathBuf> =
                 found.entries.keys().chain(expected.entries.keys()).filter(differs).collect();
             assert!(paths.is_empty(), "{place}: the end differs at {paths:?}");
