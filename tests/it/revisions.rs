@@ -112,7 +112,8 @@ fn stage_of_a_revision_that_cannot_be_worked_out_is_a_failure_and_the_rest_takes
     for name in ["dvc.yaml", "beside", "beside.dvc"] {
         repo.remove(name);
     }
-    let reasons = [format!("Failed to collect '{broken}'"), "stages.bad.outs".to_owned(), "dvc.yaml".to_owned()];
+    let reasons =
+        [format!("Failed to collect '{broken}'"), "stages.bad.outs".to_owned(), "dvc.yaml".to_owned()];
     let reasons = reasons.each_ref().map(String::as_str);
     repo.haul(["push", "-A"]).code(1).stderr_has(&reasons);
     assert_eq!(present(&server), CONTENTS);

@@ -17,7 +17,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// There is no `.dvc` folder here or above; exit code 253.
+    /// There is no `.dvc` directory here or above; exit code 253.
     #[error("{0}")]
     NotARepository(String),
     /// A repository cannot be made here.

@@ -185,7 +185,7 @@ fn checkout_makes_the_directory_what_it_should_be() {
 
     let next = world.entries(&[("a", "changed"), ("sub", "now a file"), ("new/x", "1")]);
     let applied = world.checkout("d", Wanted::Dir(&next));
-    // Two files and a folder of `sub`, the folder itself, and `empty`.
+    // Two files and a directory of `sub`, the directory itself, and `empty`.
     assert_eq!((applied.n_added, applied.n_modified, applied.n_deleted), (2, 1, 5));
     assert_eq!(world.read("d/sub"), "now a file");
     assert_eq!(paths(&world.scan("d").unwrap()), ["a", "new/x", "sub"]);

@@ -193,7 +193,7 @@ pub trait TroubleListener: Debug + Send + Sync {
 /// Dropping a future cancels the request.
 #[async_trait]
 pub trait RemoteStore: Debug + Send + Sync + 'static {
-    /// Names the store for messages, as `s3://bucket/prefix` or a folder.
+    /// Names the store for messages, as `s3://bucket/prefix` or a directory.
     fn location(&self) -> &str;
 
     /// Tells how the store wants to be used.

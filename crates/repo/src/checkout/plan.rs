@@ -36,7 +36,7 @@ pub enum Wanted<'a> {
 pub struct Target<'a> {
     /// The out, absolute.
     pub path: &'a Path,
-    /// The file or folder of the out that is asked for, with `/`; the rest is left alone.
+    /// The file or directory of the out that is asked for, with `/`; the rest is left alone.
     pub within: Option<&'a str>,
     /// What it should be. For a part, the entries of that part.
     pub wanted: Wanted<'a>,
@@ -71,7 +71,7 @@ pub struct OutPlan {
     pub(super) delete_dangling: Vec<Box<str>>,
     /// Temporary files of ours, left by a process that was killed.
     pub(super) stale: Vec<Box<str>>,
-    /// Folders that should not be there, the outermost last.
+    /// Directories that should not be there, the outermost last.
     pub(super) delete_folders: Vec<Box<str>>,
     /// Files that are right as they are.
     pub(super) unchanged: Vec<FileEntry>,
@@ -118,7 +118,7 @@ impl OutPlan {
         })
     }
 
-    /// Leaves folders that hold no file where they are, as `dvc add` does; `dvc checkout` removes them.
+    /// Leaves directories that hold no file where they are, as `dvc add` does; `dvc checkout` removes them.
     pub(crate) fn keep_empty_folders(&mut self) {
         self.delete_folders.clear();
     }
@@ -186,7 +186,7 @@ fn find_ignored(dir: &mut FoundDir, root: &Path, wanted: &[DirEntry]) -> Result<
         let path = root.join(&*entry.path);
         match FileEntry::read(&entry.path, &path) {
             Ok(file) if path.is_file() => found.push(file),
-            // A folder in the way is told when the file is to be made.
+            // A directory in the way is told when the file is to be made.
             Ok(_) => {}
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
             Err(error) => return Err(Error::io("cannot look at the workspace", error)),
@@ -337,7 +337,7 @@ impl OutPlan {
         Err(Error::Workspace { path: self.path.clone(), message })
     }
 
-    /// Refuses files that cannot be made because their path is too long, before folders are made for them.
+    /// Refuses files that cannot be made because their path is too long, before directories are made for them.
     fn refuse_long_paths(&self) -> Result<()> {
         let root_bytes = self.path.as_os_str().len() + 1;
         let is_too_long = |create: &&Create| root_bytes + create.path.len() > MAX_PATH_BYTES;
@@ -416,14 +416,14 @@ pub(crate) fn is_at_or_below(path: &str, folder: &str) -> bool {
     path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Tells whether one of the entries, which are sorted, lies below a folder.
+/// Tells whether one of the entries, which are sorted, lies below a directory.
 fn has_below(entries: &[DirEntry], folder: &str) -> bool {
     let folder = format!("{folder}/");
     let at = entries.partition_point(|entry| *entry.path < *folder);
     entries.get(at).is_some_and(|entry| entry.path.starts_with(&folder))
 }
 
-/// Returns the folders above a path, the outermost first: `a`, `a/b` for `a/b/c`.
+/// Returns the directories above a path, the outermost first: `a`, `a/b` for `a/b/c`.
 pub(super) fn ancestors(path: &str) -> impl Iterator<Item = &str> {
     path.match_indices('/').map(|(at, _)| &path[..at])
 }

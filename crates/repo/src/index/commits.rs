@@ -1,6 +1,6 @@
 //! Reading the metafiles of many commits, none of them twice.
 //!
-//! Commits share nearly all of their trees. A folder with the same tree, under the same rules of `.dvcignore`, was read
+//! Commits share nearly all of their trees. A directory with the same tree, under the same rules of `.dvcignore`, was read
 //! with an earlier commit, and so was a metafile with the same blob; neither is opened again. So a long history costs
 //! what changed in it.
 //!
@@ -24,7 +24,7 @@ use crate::ignore::{CommitRules, DVCIGNORE};
 use crate::root::DVC_DIR;
 use crate::{Error, Repo, Result};
 
-/// What to do about a metafile or a folder of a commit that cannot be read.
+/// What to do about a metafile or a directory of a commit that cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Broken {
     /// The commit cannot be read.
@@ -78,7 +78,7 @@ struct Seen {
     templated: BTreeMap<String, Vec<(FileKey, Vec<Input>)>>,
 }
 
-/// A folder with its content, and the rules that hold in it.
+/// A directory with its content, and the rules that hold in it.
 type FolderKey = (String, ObjectId, usize);
 /// A metafile and the lock beside it, with their content.
 type FileKey = (String, ObjectId, Option<ObjectId>);
@@ -236,7 +236,7 @@ impl<'repo> CommitReader<'repo> {
         CommitFiles { repo: self.repo, git: &self.git, root, inputs: RefCell::default() }
     }
 
-    /// Walks through the folders of a commit, past those that were read before. Nothing is remembered yet.
+    /// Walks through the directories of a commit, past those that were read before. Nothing is remembered yet.
     fn walk(&mut self, revision: &Revision, seen: Option<&HashSet<FolderKey>>) -> Result<Walk> {
         let mut walk = Walk::default();
         let Some(start) = self.root_of(revision)? else { return Ok(walk) };
@@ -297,7 +297,7 @@ impl<'repo> CommitReader<'repo> {
         Ok(entry.filter(|entry| entry.mode().is_tree()).map(|entry| entry.object_id()))
     }
 
-    /// Returns the metafiles of a folder, and adds the folders in it to `pending`.
+    /// Returns the metafiles of a directory, and adds the directories in it to `pending`.
     fn folder(&mut self, key: &FolderKey, pending: &mut Vec<FolderKey>) -> Result<Vec<FileKey>, gix::Error> {
         let (folder, tree, outer) = key;
         let tree = self.git.find_tree(*tree)?;

@@ -37,7 +37,7 @@ pub struct Stage {
     pub metafile: PathBuf,
     /// The name of a pipeline stage.
     pub name: Option<String>,
-    /// The folder its paths are relative to; absolute.
+    /// The directory its paths are relative to; absolute.
     pub wdir: PathBuf,
     /// Tells that the stage has a command (a pipeline stage).
     pub has_command: bool,
@@ -203,7 +203,7 @@ impl Index {
 
     /// Returns the one path of an out, however its metafile spells it.
     pub(crate) fn identity_of(&self, repo: &Repo, out: &Out) -> PathBuf {
-        // No link is followed to find a metafile, so the folder of one needs no look.
+        // No link is followed to find a metafile, so the directory of one needs no look.
         if out.path.parent() == self.stage_of(out).metafile.parent() {
             return out.path.clone();
         }

@@ -15,7 +15,7 @@ use crate::{Error, Repo, Result};
 pub struct SelectOptions {
     /// What the user named, as typed, relative to the working directory; none means everything.
     pub targets: Vec<String>,
-    /// Take all stages below targets that are folders (`-R`).
+    /// Take all stages below targets that are directories (`-R`).
     pub recursive: bool,
     /// Take the stages upstream too (`-d`).
     pub with_deps: bool,
@@ -28,7 +28,7 @@ pub struct SelectOptions {
 pub struct Selected {
     /// The out, in [`Index::outs`].
     pub out: usize,
-    /// The file or folder inside the out that was asked for, with `/`; `None` for the whole out.
+    /// The file or directory inside the out that was asked for, with `/`; `None` for the whole out.
     pub within: Option<String>,
 }
 
@@ -41,7 +41,7 @@ pub struct Selection {
     pub stages: Vec<(usize, Option<PathBuf>)>,
     /// The selected outs; one that is selected as a whole is not there in parts.
     pub outs: Vec<Selected>,
-    /// Folders that were to be taken with all below them and hold no metafile that is read, with a reason.
+    /// Directories that were to be taken with all below them and hold no metafile that is read, with a reason.
     pub(crate) empty: Vec<(String, &'static str)>,
 }
 
@@ -374,7 +374,7 @@ impl Resolver<'_> {
     }
 }
 
-/// Says why no metafile below a folder is read, if it is not just that there is none.
+/// Says why no metafile below a directory is read, if it is not just that there is none.
 fn why_nothing_is_read(repo: &Repo, folder: &Path) -> Result<&'static str> {
     let found = repo.ignore().check(folder, true);
     Ok(match found.last().filter(|found| found.is_ignored) {

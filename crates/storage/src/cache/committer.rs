@@ -21,7 +21,7 @@ const ENOUGH_FILES: usize = 4096;
 const ENOUGH_BYTES: u64 = 128 << 20;
 /// Most files that wait; who has more to add waits for the disk.
 const MAX_FILES: usize = 8 * ENOUGH_FILES;
-/// Up to so many files, or folders, are waited for one by one; for more of them, the whole file system is.
+/// Up to so many files, or directories, are waited for one by one; for more of them, the whole file system is.
 const FEW: usize = 16;
 
 /// Gives finished files their names when the disk has their bytes. One wait serves all files that came since the last
@@ -52,7 +52,7 @@ struct State {
     since: Option<Instant>,
     /// The objects of the files, and of those that are about to get their names.
     names: HashSet<(Layout, Oid)>,
-    /// Folders with names that the disk may not have yet.
+    /// Directories with names that the disk may not have yet.
     folders: BTreeSet<PathBuf>,
     is_closed: bool,
     /// The thread panicked.
@@ -292,7 +292,7 @@ impl Shared {
 }
 
 impl FinishedFile {
-    /// Gives the file its name. Returns the folders in which names are new.
+    /// Gives the file its name. Returns the directories in which names are new.
     fn give_name(self, sharing: CacheSharing) -> Result<Vec<PathBuf>> {
         if let Some(source) = &self.source {
             source.refuse_changed(self.name.path())?;
@@ -311,7 +311,7 @@ impl FinishedFile {
     }
 }
 
-/// Waits for the bytes of files, then gives them their names. Returns what failed, and the folders in which names are
+/// Waits for the bytes of files, then gives them their names. Returns what failed, and the directories in which names are
 /// new.
 fn name_group(
     group: Vec<FinishedFile>,
@@ -426,7 +426,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let cache = cache(&folder);
         let committer = Committer::new(&cache);
-        // A folder with something in it is in the way.
+        // A directory with something in it is in the way.
         let blocked = cache.object_path(Layout::Current, &Oid::file(md5(b"blocked")));
         fs_err::create_dir_all(blocked.join("x")).unwrap();
         let (oid, _) = put(&committer, &cache, b"blocked");

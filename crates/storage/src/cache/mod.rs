@@ -1,4 +1,4 @@
-//! The local object database: a folder of read-only files named by their hash.
+//! The local object database: a directory of read-only files named by their hash.
 
 pub(crate) mod committer;
 pub(crate) mod disk;
@@ -17,13 +17,13 @@ pub use objects::{CachedObject, TemporaryFile};
 
 use crate::{Layout, Oid};
 
-/// Who may write the cache folder.
+/// Who may write the cache directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CacheSharing {
-    /// The user: folders get 0777 less the umask.
+    /// The user: directories get 0777 less the umask.
     #[default]
     Private,
-    /// The group (`cache.shared = group`): folders get 02775.
+    /// The group (`cache.shared = group`): directories get 02775.
     Group,
 }
 
@@ -79,7 +79,7 @@ pub struct StoredFile {
 /// An object of mode exactly 0444 is trusted; any other mode makes it be hashed again when it is looked at,
 /// and then be made read-only or deleted. Every object is written under a temporary name and renamed when it is
 /// whole, and on the disk ([`Durability`]): a killed process or a power failure leaves at most files that no one takes
-/// for objects. Clones name the same folder.
+/// for objects. Clones name the same directory.
 #[derive(Debug, Clone)]
 pub struct Cache {
     root: Arc<PathBuf>,
@@ -92,7 +92,7 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// Names the cache in the folder `root` (`cache.dir`, without `files/md5`), which need not exist yet.
+    /// Names the cache in the directory `root` (`cache.dir`, without `files/md5`), which need not exist yet.
     pub fn new(root: impl Into<PathBuf>, options: CacheOptions) -> Self {
         Self { root: Arc::new(root.into()), options, is_looking: false, found: Arc::default() }
     }
@@ -104,7 +104,7 @@ impl Cache {
         Self { is_looking: true, ..self.clone() }
     }
 
-    /// Returns the folder.
+    /// Returns the directory.
     pub fn root(&self) -> &Path {
         &self.root
     }

@@ -3,8 +3,8 @@
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -122,8 +122,9 @@ impl Cache {
                 else {
                     break;
                 };
-                let check =
-                    |(layout, oid, size_bytes): &(Layout, Oid, _)| self.check_sized(*layout, oid, *size_bytes);
+                let check = |(layout, oid, size_bytes): &(Layout, Oid, _)| {
+                    self.check_sized(*layout, oid, *size_bytes)
+                };
                 let answers: Vec<_> = batch.iter().map(check).collect();
                 done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((start, answers));
             }
@@ -231,7 +232,7 @@ fn is_intact(layout: Layout, oid: &Oid, path: &Path) -> Result<bool> {
         || (layout == Layout::Legacy && !oid.is_dir() && is_named_by(Flavour::Md5Dos2Unix)?))
 }
 
-/// Tells that there is no such file; a file in the place of a folder above it is the same.
+/// Tells that there is no such file; a file in the place of a directory above it is the same.
 pub(crate) fn is_absence(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }

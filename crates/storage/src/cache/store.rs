@@ -67,14 +67,14 @@ impl Cache {
         self.written(layout, oid, bytes)?.commit(&self.object_path(layout, oid))
     }
 
-    /// Writes bytes to a temporary file in the folder of `oid`.
+    /// Writes bytes to a temporary file in the directory of `oid`.
     pub(crate) fn written(&self, layout: Layout, oid: &Oid, bytes: &[u8]) -> Result<PendingFile> {
         let mut pending = self.pending(layout, oid)?;
         pending.write(bytes)?;
         Ok(pending)
     }
 
-    /// Creates a temporary file in the folder of `oid`, for its bytes.
+    /// Creates a temporary file in the directory of `oid`, for its bytes.
     pub(crate) fn pending(&self, layout: Layout, oid: &Oid) -> Result<PendingFile> {
         PendingFile::create(parent(&self.object_path(layout, oid)), self.options)
     }

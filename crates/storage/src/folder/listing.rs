@@ -51,7 +51,7 @@ fn visit(
             kind => kind.is_dir(),
         };
         if is_folder || !is_temporary_name(&name) {
-            // A folder sorts as its keys do: with the slash.
+            // A directory sorts as its keys do: with the slash.
             names.push(if is_folder { format!("{folder}{name}/") } else { format!("{folder}{name}") });
         }
     }

@@ -160,8 +160,7 @@ impl RemoteStore for FolderStore {
         let path = self.path(key)?;
         let (body, md5, unsynced) = (body.clone(), md5.copied(), self.waiting());
         // Where the system cannot wait for a file system, each object is waited for.
-        let durability =
-            if cfg!(target_os = "linux") { Durability::Rename } else { self.options.durability };
+        let durability = if cfg!(target_os = "linux") { Durability::Rename } else { self.options.durability };
         let options = CacheOptions { durability, ..self.options };
         blocking(move || {
             let uploaded = write(&path, &body, md5, options)?;
@@ -176,7 +175,9 @@ impl RemoteStore for FolderStore {
     async fn sync(&self) -> Result<()> {
         let unsynced = std::mem::take(&mut *lock(&self.unsynced));
         blocking(move || {
-            unsynced.sync_opened().map_err(|error| io_error("cannot wait until the disk has the objects", error))
+            unsynced
+                .sync_opened()
+                .map_err(|error| io_error("cannot wait until the disk has the objects", error))
         })
         .await
     }

@@ -152,8 +152,7 @@ impl LaneHasher {
 
     /// Tells whether the bytes are those that `digest` names.
     pub(crate) fn matches(mut self, digest: &Md5Digest) -> bool {
-        self.take(0).as_ref() == Some(digest)
-            || self.text.take().is_some_and(|text| text.digest() == *digest)
+        self.take(0).as_ref() == Some(digest) || self.text.take().is_some_and(|text| text.digest() == *digest)
     }
 
     /// Returns the MD5 of the bytes.

@@ -306,8 +306,8 @@ async fn confirm(store: &dyn VersionedStore, key: &str, version: &NewVersion) ->
         Err(error) if error.kind() == ErrorKind::Denied => return Ok(()),
         Err(error) => return Err(error),
     };
-    let is_same = found
-        .is_some_and(|found| found.size_bytes == version.size_bytes && found.etag == version.etag);
+    let is_same =
+        found.is_some_and(|found| found.size_bytes == version.size_bytes && found.etag == version.etag);
     if is_same {
         return Ok(());
     }

@@ -372,9 +372,8 @@ impl<'a> Collector<'a> {
             self.session.check_cancelled()?;
             let error = match self.add_revision(&mut reader, &revision) {
                 Ok(unresolved) => {
-                    let of_revision = |stage: Unresolved| {
-                        (revision.name.clone(), Error::UnresolvedStage(stage.error))
-                    };
+                    let of_revision =
+                        |stage: Unresolved| (revision.name.clone(), Error::UnresolvedStage(stage.error));
                     unread.extend(unresolved.into_iter().map(of_revision));
                     continue;
                 }
@@ -417,7 +416,8 @@ impl<'a> Collector<'a> {
             Err(Error::Config(error)) => (0, Some(error)),
             config => (config?, None),
         };
-        let mut selection = Selection::resolve_at(reader, revision, Reading::Under(config), self.request.select)?;
+        let mut selection =
+            Selection::resolve_at(reader, revision, Reading::Under(config), self.request.select)?;
         // With targets, one that is asked for is an error already.
         let unresolved = std::mem::take(&mut selection.index.unresolved);
         let unresolved = if self.request.select.targets.is_empty() { unresolved } else { Vec::new() };
