@@ -190,7 +190,7 @@ impl Cache {
 
     /// Waits until the disk has the objects that were found since the last time and are young. Without that, a metafile
     /// could outlive an object that it names: the process that stored it may have been killed before it waited.
-    pub(super) fn sync_found(&self) -> Result<()> {
+    pub fn sync_found(&self) -> Result<()> {
         let found = std::mem::take(&mut *self.found.lock().unwrap_or_else(PoisonError::into_inner));
         found.sync_opened().map_err(|error| {
             Error::io("cannot wait until the disk has objects that were in the cache already", error)

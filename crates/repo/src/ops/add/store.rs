@@ -124,6 +124,7 @@ pub(in crate::ops) fn store(
         }
         (Found::Nothing | Found::Dangling, None) => return Err(does_not_exist(session, target)),
     };
+    session.cache.sync_found()?;
     Ok(Stored { state, files: found, n_new: n_stored, n_files })
 }
 
