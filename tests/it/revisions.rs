@@ -124,6 +124,10 @@ fn stage_of_a_revision_that_cannot_be_worked_out_is_a_failure_and_the_rest_takes
     assert!(repo.exists(format!(".dvc/cache/files/md5/{}/{}", &oid[..2], &oid[2..])));
     assert_eq!(cached(&repo), CONTENTS);
     repo.haul(["status", "-c", "-A"]).code(1).stderr_has(&reasons);
+    // What an old revision lacks does not keep the workspace from its data.
+    repo.remove("data");
+    repo.haul(["pull", "-A"]).code(1).stderr_has(&reasons);
+    assert_eq!(repo.read("data/file"), "now");
     repo.haul(["push"]).success();
 }
 
