@@ -7,9 +7,7 @@ use haul_config::{Env, Remote, RemoteKind, S3Remote, mask_urls};
 
 use crate::s3::{Http, HttpSettings, ProxySettings, S3Options, S3Store, ServerTrust};
 use crate::versions::VersionedStore;
-use crate::{
-    CacheOptions, Durability, Error, ErrorKind, FolderStore, HttpStore, RemoteStore, Result,
-};
+use crate::{CacheOptions, Durability, Error, ErrorKind, FolderStore, HttpStore, RemoteStore, Result};
 
 /// Opens a remote of the configuration. Nothing is sent before the first call of the store.
 ///
