@@ -180,3 +180,61 @@ fn pull_of_a_big_object_with_one_wrong_byte_keeps_it_out_of_the_cache() {
         assert!(server.remove("bucket", &key_of(&oid)));
     }
 }
+
+/// Changes an object of the cache, which keeps its mode.
+fn damage_in_cache(repo: &haul_tests::Folder<'_>, content: &str, damaged: &str) {
+    let oid = md5_of(content.as_bytes());
+    let object = format!(".dvc/cache/files/md5/{}/{}", &oid[..2], &oid[2..]);
+    if repo.exists(&object) {
+        repo.remove(&object);
+    }
+    repo.write(&object, damaged);
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o444);
+    fs_err::set_permissions(repo.join(&object), mode).unwrap();
+}
+
+#[test]
+fn trusted_object_of_another_size_than_was_recorded_is_fetched_again() {
+    let (server, environment) = with_server();
+    let repo = environment.repository_at("repo", &server.endpoint());
+    repo.write("file", "the right content");
+    repo.haul(["add", "file"]).success();
+    repo.haul(["push"]).success();
+    repo.remove("file");
+    damage_in_cache(&repo, "the right content", "the right conte");
+    repo.haul(["checkout"]).failure().stderr_has(&["Is your cache up to date?"]);
+    assert!(!repo.exists("file"));
+    damage_in_cache(&repo, "the right content", "the right content and more");
+    repo.haul(["pull"]).success().stdout_has(&["1 file fetched"]);
+    assert_eq!(repo.read("file"), "the right content");
+    repo.assert_cache_is_sound();
+}
+
+#[test]
+fn file_whose_object_is_damaged_is_stored_again_and_never_overwritten() {
+    let (_server, environment) = with_server();
+    let repo = environment.repository("repo");
+    for memo in ["kept", "lost"] {
+        repo.write("file", "the old content");
+        repo.haul(["add", "file"]).success();
+        let old = repo.read("file.dvc");
+        repo.write("file", "the new content of the file");
+        repo.haul(["add", "file"]).success();
+        // The workspace holds the only good copy of the new content.
+        damage_in_cache(&repo, "the new content of the file", "the new");
+        let new = repo.read("file.dvc");
+        repo.write("file.dvc", old);
+        repo.haul(["checkout"]).failure().stderr_has(&["unsaved files"]);
+        assert_eq!(repo.read("file"), "the new content of the file");
+        repo.write("file.dvc", new);
+        damage_in_cache(&repo, "the new content of the file", "the new");
+        if memo == "lost" {
+            repo.remove(".dvc/tmp/haul");
+        }
+        repo.haul(["add", "file"]).success();
+        repo.assert_cache_is_sound();
+        repo.remove("file");
+        repo.haul(["checkout"]).success();
+        assert_eq!(repo.read("file"), "the new content of the file", "the memo is {memo}");
+    }
+}

@@ -172,7 +172,7 @@ fn add_and_commit_on_a_full_disk_keep_the_files_and_go_on_when_there_is_room() {
     let before = repo.tree("data");
     let output = repo.haul(["add", "data", "other"]).code(1);
     assert_is_one_error(&output, FULL);
-    output.stderr_has(&[HINT]);
+    output.stderr_has(&[HINT, "not tried, and not added: `other`"]);
     repo.tree("data").assert_equals(&before);
     assert!(!repo.exists("data.dvc"), "nothing is recorded of what is not stored");
     assert_no_temporary_files(&disk.folder);

@@ -11,6 +11,7 @@ mod configuration;
 mod credentials;
 mod customer_key;
 mod damage;
+mod durability;
 mod embedded_server;
 mod faults;
 mod full_disk;

@@ -102,6 +102,36 @@ fn revision_that_cannot_be_read_is_passed_over_with_a_warning() {
 }
 
 #[test]
+fn stage_of_a_revision_that_cannot_be_worked_out_is_a_failure_and_the_rest_takes_part() {
+    let (server, environment) = stage();
+    let repo = environment.folder("repo");
+    repo.write("beside", "beside the stage");
+    repo.haul(["add", "beside"]).success();
+    repo.write("dvc.yaml", "stages:\n  bad:\n    cmd: run\n    outs: [\"${nothing}\"]\n");
+    let broken = repo.commit();
+    for name in ["dvc.yaml", "beside", "beside.dvc"] {
+        repo.remove(name);
+    }
+    let reasons =
+        [format!("Failed to collect '{broken}'"), "stages.bad.outs".to_owned(), "dvc.yaml".to_owned()];
+    let reasons = reasons.each_ref().map(String::as_str);
+    repo.haul(["push", "-A"]).code(1).stderr_has(&reasons);
+    assert_eq!(present(&server), CONTENTS);
+    let oid = md5_of(b"beside the stage");
+    assert!(server.object("bucket", &key_of(&oid)).is_some(), "the rest of the revision stays behind");
+    repo.remove(".dvc/cache");
+    repo.haul(["fetch", "-A"]).code(1).stderr_has(&reasons);
+    assert!(repo.exists(format!(".dvc/cache/files/md5/{}/{}", &oid[..2], &oid[2..])));
+    assert_eq!(cached(&repo), CONTENTS);
+    repo.haul(["status", "-c", "-A"]).code(1).stderr_has(&reasons);
+    // What an old revision lacks does not keep the workspace from its data.
+    repo.remove("data");
+    repo.haul(["pull", "-A"]).code(1).stderr_has(&reasons);
+    assert_eq!(repo.read("data/file"), "now");
+    repo.haul(["push"]).success();
+}
+
+#[test]
 fn dvcignore_of_the_revision_counts() {
     let (server, environment) = stage();
     let repo = environment.folder("repo");

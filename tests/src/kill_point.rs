@@ -33,6 +33,8 @@ pub enum Reached {
         code: Option<i32>,
         /// The calls that change a file, with their paths, in their order.
         calls: Vec<String>,
+        /// The same, and among them the calls that wait for the disk.
+        with_syncs: Vec<String>,
     },
 }
 
@@ -72,6 +74,7 @@ fn trace(process: Pid, point: usize) -> nix::Result<Reached> {
     let mut is_started = false;
     let mut inside: HashSet<Pid> = HashSet::new();
     let mut calls = Vec::new();
+    let mut with_syncs = Vec::new();
     let mut killed_at = None;
     // Until the end, also after the kill: a process is gone only when each of its threads was waited for.
     loop {
@@ -81,10 +84,10 @@ fn trace(process: Pid, point: usize) -> nix::Result<Reached> {
         let mut signal = None;
         match status {
             WaitStatus::Exited(thread, code) if thread == process => {
-                return Ok(Reached::Ended { code: Some(code), calls });
+                return Ok(Reached::Ended { code: Some(code), calls, with_syncs });
             }
             WaitStatus::Signaled(thread, ..) if thread == process => {
-                let ended = Reached::Ended { code: None, calls };
+                let ended = Reached::Ended { code: None, calls, with_syncs };
                 return Ok(killed_at.map_or(ended, |call| Reached::Killed { call }));
             }
             WaitStatus::PtraceEvent(_, _, libc::PTRACE_EVENT_EXEC) => is_started = true,
@@ -94,9 +97,15 @@ fn trace(process: Pid, point: usize) -> nix::Result<Reached> {
                     inside.remove(&thread);
                 } else if is_started
                     && killed_at.is_none()
+                    && let Some(call) = wait_for_disk(thread)?
+                {
+                    with_syncs.push(call);
+                } else if is_started
+                    && killed_at.is_none()
                     && let Some(call) = change(thread)?
                 {
                     calls.push(call.clone());
+                    with_syncs.push(call.clone());
                     if calls.len() == point {
                         kill(process, Signal::SIGKILL)?;
                         killed_at = Some(call);
@@ -132,6 +141,19 @@ fn call_of(thread: Pid) -> nix::Result<(i64, [u64; 4])> {
         (r[8].cast_signed(), [r[0], r[1], r[2], r[3]])
     };
     Ok(call)
+}
+
+/// Names the call at which a thread stands, if it waits for the disk: what it was asked to write of a file or a directory, or
+/// of a whole file system.
+fn wait_for_disk(thread: Pid) -> nix::Result<Option<String>> {
+    let (number, [descriptor, ..]) = call_of(thread)?;
+    let name = match number {
+        libc::SYS_fsync | libc::SYS_fdatasync => "sync",
+        libc::SYS_syncfs => "sync-all",
+        _ => return Ok(None),
+    };
+    let path = fs_err::read_link(format!("/proc/{thread}/fd/{descriptor}")).unwrap_or_default();
+    Ok(Some(format!("{name} {}", path.display())))
 }
 
 /// Names the call at which a thread stands, if it changes a file.

@@ -1,8 +1,9 @@
-//! Writing a file of the user so that a crash leaves the old content or the new, never a mixture.
+//! Writing and deleting a file of the user so that a crash leaves the old content or the new, never a mixture.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use haul_config::atomic::{Replace, replace};
+use haul_config::atomic::{Replace, replace, sync_folder};
 
 use crate::root::DVC_DIR;
 use crate::{Error, Result};
@@ -17,6 +18,30 @@ pub(crate) fn write(path: &Path, content: &[u8]) -> Result<()> {
     let staging = staging_of(path);
     replace(&target, content, Replace { staging: staging.as_deref() })
         .map_err(|source| Error::io(format!("cannot write `{}`", path.display()), source))
+}
+
+/// Deletes a file. The disk knows when this returns.
+pub(crate) fn remove(path: &Path) -> Result<()> {
+    remove_all([path]).pop().map_or(Ok(()), |(_, error)| Err(error))
+}
+
+/// Deletes files, and waits until the disk knows. Returns those that failed, with the reasons.
+pub(crate) fn remove_all<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Vec<(&'a Path, Error)> {
+    let mut failed = Vec::new();
+    let mut changed: BTreeMap<&Path, &Path> = BTreeMap::new();
+    for path in paths {
+        match fs_err::remove_file(path) {
+            Ok(()) => drop(changed.insert(path.parent().unwrap_or(path), path)),
+            Err(error) => failed.push((path, Error::io("cannot delete a file", error))),
+        }
+    }
+    for (folder, path) in changed {
+        if let Err(error) = sync_folder(folder) {
+            let message = format!("cannot wait until the disk knows that `{}` is gone", path.display());
+            failed.push((path, Error::io(message, error)));
+        }
+    }
+    failed
 }
 
 /// Returns the `.dvc/tmp` of the innermost repository around a file, if there is one.

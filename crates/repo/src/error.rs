@@ -17,7 +17,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// There is no `.dvc` folder here or above; exit code 253.
+    /// There is no `.dvc` directory here or above; exit code 253.
     #[error("{0}")]
     NotARepository(String),
     /// A repository cannot be made here.
@@ -26,6 +26,9 @@ pub enum Error {
     /// A metafile cannot be read as what it should be.
     #[error(transparent)]
     Metafile(#[from] MetafileError),
+    /// The templates of a stage cannot be worked out; the rest of its `dvc.yaml` can be read.
+    #[error(transparent)]
+    UnresolvedStage(MetafileError),
     /// A target names nothing.
     #[error("{message}")]
     TargetNotFound {
@@ -225,7 +228,7 @@ impl Error {
         match self {
             Self::Storage(error) => error.hint().map(str::to_owned),
             Self::Config(error) => error.hint(),
-            Self::Metafile(error) => error.hint.clone(),
+            Self::Metafile(error) | Self::UnresolvedStage(error) => error.hint.clone(),
             Self::PartialClone { remote, .. } => {
                 let remote = crate::git::shell_quoted(remote);
                 Some(format!("fetch what is missing with `git fetch --refetch --no-filter {remote}`"))

@@ -185,13 +185,13 @@ fn checkout_makes_the_directory_what_it_should_be() {
 
     let next = world.entries(&[("a", "changed"), ("sub", "now a file"), ("new/x", "1")]);
     let applied = world.checkout("d", Wanted::Dir(&next));
-    // Two files and a folder of `sub`, the folder itself, and `empty`.
+    // Two files and a directory of `sub`, the directory itself, and `empty`.
     assert_eq!((applied.n_added, applied.n_modified, applied.n_deleted), (2, 1, 5));
     assert_eq!(world.read("d/sub"), "now a file");
     assert_eq!(paths(&world.scan("d").unwrap()), ["a", "new/x", "sub"]);
 
     let digest = world.object("file");
-    world.checkout("d", Wanted::File { digest, is_exec: true });
+    world.checkout("d", Wanted::File { digest, size_bytes: None, is_exec: true });
     assert_eq!(world.read("d"), "file");
     assert_eq!(fs_err::metadata(world.root.join("d")).unwrap().mode() & 0o100, 0o100);
     world.checkout("d", Wanted::Dir(&wanted));
@@ -280,7 +280,7 @@ fn checkout_replaces_links_to_nothing() {
     assert_eq!(world.read("d/a"), "1");
     assert!(fs_err::symlink_metadata(world.root.join("d/extra")).is_err());
     symlink("nowhere", world.root.join("f")).unwrap();
-    world.checkout("f", Wanted::File { digest: world.object("x"), is_exec: false });
+    world.checkout("f", Wanted::File { digest: world.object("x"), size_bytes: None, is_exec: false });
     assert_eq!(world.read("f"), "x");
 }
 

@@ -114,6 +114,10 @@ impl RemoteStore for CountingStore {
         Ok(uploaded)
     }
 
+    async fn sync(&self) -> Result<()> {
+        self.inner.sync().await
+    }
+
     async fn create_multipart(&self, key: &str) -> Result<String> {
         self.counts.multipart.fetch_add(1, Relaxed);
         self.inner.create_multipart(key).await

@@ -7,7 +7,7 @@ use haul_config::{Env, Remote, RemoteKind, S3Remote, mask_urls};
 
 use crate::s3::{Http, HttpSettings, ProxySettings, S3Options, S3Store, ServerTrust};
 use crate::versions::VersionedStore;
-use crate::{Error, ErrorKind, FolderStore, HttpStore, RemoteStore, Result};
+use crate::{CacheOptions, Durability, Error, ErrorKind, FolderStore, HttpStore, RemoteStore, Result};
 
 /// Opens a remote of the configuration. Nothing is sent before the first call of the store.
 ///
@@ -50,7 +50,13 @@ pub fn open_remote_with(
     }
     match &remote.kind {
         RemoteKind::S3(s3) => Ok(Arc::new(connect_s3(remote, s3, env, prompt)?.store)),
-        RemoteKind::Local(local) => Ok(Arc::new(FolderStore::new(&local.path))),
+        RemoteKind::Local(local) => {
+            // A value that means nothing was refused when the repository was opened.
+            let waits = env.waits_for_disk().unwrap_or(true);
+            let durability = if waits { Durability::Sync } else { Durability::Rename };
+            let options = CacheOptions { durability, ..CacheOptions::default() };
+            Ok(Arc::new(FolderStore::with_options(&local.path, options)))
+        }
         RemoteKind::Http(options) => Ok(Arc::new(HttpStore::new(remote, options, env)?)),
         RemoteKind::Unsupported { scheme } => {
             let message = format!("remote `{}` is on `{scheme}`, which haul does not know", remote.name);

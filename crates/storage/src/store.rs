@@ -193,7 +193,7 @@ pub trait TroubleListener: Debug + Send + Sync {
 /// Dropping a future cancels the request.
 #[async_trait]
 pub trait RemoteStore: Debug + Send + Sync + 'static {
-    /// Names the store for messages, as `s3://bucket/prefix` or a folder.
+    /// Names the store for messages, as `s3://bucket/prefix` or a directory.
     fn location(&self) -> &str;
 
     /// Tells how the store wants to be used.
@@ -225,6 +225,12 @@ pub trait RemoteStore: Debug + Send + Sync + 'static {
 
     /// Writes an object in one request. `md5` is the digest of the body, checked by the store on arrival.
     async fn put(&self, key: &str, body: &Body, md5: Option<&Md5Digest>) -> Result<Uploaded>;
+
+    /// Waits until a power failure loses nothing of what was put, nor of what was found to be there. A server promises that
+    /// with its reply.
+    async fn sync(&self) -> Result<()> {
+        Ok(())
+    }
 
     /// Starts a multipart upload and returns its id.
     async fn create_multipart(&self, key: &str) -> Result<String>;

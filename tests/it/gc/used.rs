@@ -97,7 +97,7 @@ fn nothing_is_deleted_when_the_list_of_a_used_directory_cannot_be_had() {
         "data",
         "--skip-failed",
     ]);
-    repo.haul(["gc", "-w", "-c", "-f"]).code(255).stderr_has(&["neither in the cache nor on"]);
+    repo.haul(["gc", "-w", "-c", "-f"]).code(255).stderr_has(&["not found in the cache or on"]);
     assert!(is_cached(&repo, "one"));
     assert_eq!(server.keys(BUCKET).len(), n_keys - 1);
     assert_eq!(server.count(Operation::DeleteObjects), 0);

@@ -126,3 +126,49 @@ fn lost_replies_of_a_push_are_made_good_on_every_server() {
         repo.haul(["push", "--verify"]).success().stdout_has(&["Everything is up to date."]);
     });
 }
+
+/// Starts an upload in parts that is never completed; returns its path and query.
+fn leave_upload(ground: &Ground<'_>, key: &str) -> String {
+    let client = ground.server.client();
+    let path = format!("/{}/{key}", ground.bucket);
+    let reply = client.send(&Method::POST, &format!("{path}?uploads="), &[], "").expect("the server answers");
+    let text = reply.ok("CreateMultipartUpload").expect("an upload can be started").text();
+    let id = text.split_once("<UploadId>").and_then(|(_, rest)| rest.split_once("</UploadId>"));
+    let id = id.unwrap_or_else(|| panic!("no id: {text}")).0;
+    let part = client.send(&Method::PUT, &format!("{path}?partNumber=1&uploadId={id}"), &[], "a part");
+    part.expect("the server answers").ok("UploadPart").expect("a part can be sent");
+    format!("{path}?uploadId={id}")
+}
+
+#[test]
+fn unfinished_uploads_are_found_and_given_up_on_every_server() {
+    // Moto says of each upload that it was started in 2010.
+    let case =
+        Case::where_there_is("gc --older-than", "parts of uploads, before and after", |_| "upload-dates");
+    on_every_server(case, |ground| {
+        let repo = ground.repository(&[]);
+        repo.write("file", "content");
+        repo.haul(["add", "file"]).success();
+        repo.haul(["push"]).success();
+        let uploads = ["one", "two", "three"].map(|text| {
+            let oid = haul_tests::objects::md5_of(text.as_bytes());
+            leave_upload(ground, &ground.key(&oid))
+        });
+        // Of another program.
+        let foreign = leave_upload(ground, &format!("{}/README", ground.prefix));
+        let has_parts = |upload: &String| {
+            let reply = ground.server.client().send(&Method::GET, upload, &[], "");
+            reply.expect("the server answers").status.is_success()
+        };
+        assert!(uploads.iter().all(has_parts) && has_parts(&foreign), "they are not there before");
+        repo.haul(["gc", "-w", "-c", "-f", "--older-than", "1h"]).success();
+        assert!(uploads.iter().all(has_parts), "young ones are given up");
+        repo.haul(["gc", "-w", "-c", "-f", "--older-than", "0m"])
+            .success()
+            .stdout_has(&["Gave up 3 unfinished uploads to remote 'origin'."]);
+        assert!(!uploads.iter().any(has_parts), "parts are left");
+        assert!(has_parts(&foreign), "an upload of another program is given up");
+        haul_tests::client::note_read_back("parts of uploads");
+        repo.haul(["status", "-c"]).success().stdout_has(&["in sync"]);
+    });
+}

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use haul_tests::Folder;
-use haul_tests::embedded::{EmbeddedS3, Fault, FaultAction, Operation};
+use haul_tests::embedded::{EmbeddedS3, Fault, FaultAction, Operation, Quirks};
 
-use super::{pulled, stage, with_data};
+use super::{pulled, stage, stage_with, with_data};
 
 /// Files of [`with_data`].
 const N_FILES: usize = 4;
@@ -50,6 +50,24 @@ fn reply_that_gets_lost_makes_another_version_and_nothing_worse() {
     repo.haul(["push"]).success();
     assert_eq!(versions(&server), N_FILES + 1);
     assert_recovers(&environment, &repo, "clone");
+}
+
+#[test]
+fn reply_with_another_tag_or_version_that_nothing_proves_is_not_recorded() {
+    let quirks = Quirks { default_kms_key: Some("the-default".to_owned()), ..Quirks::default() };
+    for (name, value) in [
+        ("etag", "\"0123456789abcdef0123456789abcdef\""),
+        ("x-amz-version-id", "0b5b4b43-4bd3-4c59-9be6-bd0ad4b6f0a4"),
+    ] {
+        let (server, environment) = stage_with(quirks.clone());
+        let repo = with_data(&environment, &server);
+        let before = repo.read("data.dvc");
+        let action = FaultAction::ReplaceHeader { name, value: value.to_owned() };
+        server.inject(Fault::on(Operation::PutObject, action).key_containing("c.txt").times(1));
+        repo.haul(["push"]).code(1).stderr_has(&["data/c.txt", "does not show what the reply said"]);
+        assert_eq!(repo.read("data.dvc"), before, "{name}");
+        assert_recovers(&environment, &repo, "clone");
+    }
 }
 
 #[test]

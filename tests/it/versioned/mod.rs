@@ -1,6 +1,6 @@
 //! Cloud-versioned remotes: files under their own paths, versions in the metafiles.
 
-use haul_tests::embedded::{BucketOptions, EmbeddedOptions, EmbeddedS3, Versioning};
+use haul_tests::embedded::{BucketOptions, EmbeddedOptions, EmbeddedS3, Quirks, Versioning};
 use haul_tests::{Folder, TestEnvironment};
 
 use crate::environment;
@@ -17,8 +17,13 @@ mod update;
 
 /// A server with a bucket that keeps versions, and a world whose keys are those of its user.
 pub(crate) fn stage() -> (EmbeddedS3, TestEnvironment) {
+    stage_with(Quirks::default())
+}
+
+/// The same with a server of the given quirks.
+fn stage_with(quirks: Quirks) -> (EmbeddedS3, TestEnvironment) {
     let buckets = vec![BucketOptions { versioning: Versioning::Enabled, ..BucketOptions::new("bucket") }];
-    let server = EmbeddedS3::start(EmbeddedOptions { buckets, ..EmbeddedOptions::default() })
+    let server = EmbeddedS3::start(EmbeddedOptions { buckets, quirks, ..EmbeddedOptions::default() })
         .expect("a server can be started");
     let mut environment = environment();
     environment.use_keys_of(&server);

@@ -1,7 +1,9 @@
 //! `update` from a worktree remote.
 
+use std::time::Duration;
+
 use haul_tests::Folder;
-use haul_tests::embedded::EmbeddedS3;
+use haul_tests::embedded::{EmbeddedS3, Fault, FaultAction, Operation};
 
 use super::{pulled, stage, with_data};
 
@@ -93,4 +95,39 @@ fn hostile_keys_are_not_taken_over() {
     repo.haul(["update", "data.dvc"]).code(1).stderr_has(&["cannot take over `data`", ".git/config"]);
     assert_eq!(repo.read("data.dvc"), before);
     assert!(!repo.exists("data/.git"));
+}
+
+#[test]
+fn update_takes_the_locks_that_push_and_fetch_take() {
+    let (server, environment) = stage();
+    let repo = worktree(&environment, &server);
+    server.put("bucket", "store/one.txt", "another one");
+    for (file, says) in [
+        (".dvc/tmp/lock", "Unable to acquire lock"),
+        (".dvc/tmp/haul/transfer.lock", "`haul gc` is at work in this repository"),
+    ] {
+        let lock = fs_err::OpenOptions::new().write(true).open(repo.join(file)).expect("the lock is there");
+        lock.file().lock().expect("nobody holds it");
+        let push = repo.start(["push"]);
+        let update = repo.start(["update", "one.txt.dvc"]);
+        for command in [push, update] {
+            command.wait(Duration::from_mins(1)).code(1).stderr_has(&[says]);
+        }
+    }
+    assert_eq!(repo.read("one.txt"), "one");
+    // While data moves, nothing is collected, and metafiles may be read.
+    server.inject(Fault::on(Operation::GetObject, FaultAction::Silence));
+    server.take_requests();
+    let mut running = repo.start(["update", "one.txt.dvc"]);
+    let mut patience = 3000;
+    while server.count(Operation::GetObject) == 0 && running.is_running() && patience > 0 {
+        std::thread::sleep(Duration::from_millis(10));
+        patience -= 1;
+    }
+    repo.haul(["gc", "-w", "-f"]).failure().stderr_has(&["is under way in this repository"]);
+    repo.haul(["status"]).success();
+    running.kill();
+    server.heal();
+    repo.haul(["update", "one.txt.dvc"]).success();
+    assert_eq!(repo.read("one.txt"), "another one");
 }

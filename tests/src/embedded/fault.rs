@@ -62,6 +62,13 @@ pub enum FaultAction {
         /// The index of the byte it is in.
         at_byte: u64,
     },
+    /// The reply has another value in a header.
+    ReplaceHeader {
+        /// The header.
+        name: &'static str,
+        /// Its value.
+        value: String,
+    },
     /// Another body comes, with a `Content-Length` that fits it.
     ReplaceBody(Bytes),
 }

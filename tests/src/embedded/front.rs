@@ -219,6 +219,10 @@ fn spoil(reply: Reply, action: Option<&FaultAction>) -> Result<Reply, HangUp> {
         Some(FaultAction::CutBody { after_bytes }) => body.end = End::Cut { left: *after_bytes },
         Some(FaultAction::StallBody { after_bytes }) => body.end = End::Stall { left: *after_bytes },
         Some(FaultAction::FlipBit { at_byte }) => body.flip = Some(*at_byte),
+        Some(FaultAction::ReplaceHeader { name, value }) => {
+            let value = HeaderValue::from_str(value).expect("tests give real values");
+            parts.headers.insert(*name, value);
+        }
         Some(FaultAction::ReplaceBody(bytes)) => {
             parts.headers.insert(http::header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
             body = ReplyBody::proper(s3s::Body::from(bytes.clone()));

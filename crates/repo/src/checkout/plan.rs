@@ -22,6 +22,8 @@ pub enum Wanted<'a> {
     File {
         /// Its content.
         digest: Md5Digest,
+        /// Its recorded size in bytes.
+        size_bytes: Option<u64>,
         /// The owner may execute it.
         is_exec: bool,
     },
@@ -34,7 +36,7 @@ pub enum Wanted<'a> {
 pub struct Target<'a> {
     /// The out, absolute.
     pub path: &'a Path,
-    /// The file or folder of the out that is asked for, with `/`; the rest is left alone.
+    /// The file or directory of the out that is asked for, with `/`; the rest is left alone.
     pub within: Option<&'a str>,
     /// What it should be. For a part, the entries of that part.
     pub wanted: Wanted<'a>,
@@ -69,7 +71,7 @@ pub struct OutPlan {
     pub(super) delete_dangling: Vec<Box<str>>,
     /// Temporary files of ours, left by a process that was killed.
     pub(super) stale: Vec<Box<str>>,
-    /// Folders that should not be there, the outermost last.
+    /// Directories that should not be there, the outermost last.
     pub(super) delete_folders: Vec<Box<str>>,
     /// Files that are right as they are.
     pub(super) unchanged: Vec<FileEntry>,
@@ -116,7 +118,7 @@ impl OutPlan {
         })
     }
 
-    /// Leaves folders that hold no file where they are, as `dvc add` does; `dvc checkout` removes them.
+    /// Leaves directories that hold no file where they are, as `dvc add` does; `dvc checkout` removes them.
     pub(crate) fn keep_empty_folders(&mut self) {
         self.delete_folders.clear();
     }
@@ -126,13 +128,16 @@ impl OutPlan {
         let replaced =
             self.create.iter().filter(|create| !create.is_relink).filter_map(|create| create.over.as_ref());
         let victims: Vec<&FileEntry> = self.delete.iter().chain(replaced).collect();
-        let oids: Vec<(Layout, Oid)> =
-            victims.iter().filter_map(|entry| Some((self.layout, entry.oid()?))).collect();
+        // An object of another size than the file is damaged, and the file the only copy.
+        let oids: Vec<_> = victims
+            .iter()
+            .filter_map(|entry| Some((self.layout, entry.oid()?, Some(entry.stamp.size_bytes))))
+            .collect();
         if oids.len() != victims.len() {
             return Err(Error::Interrupted);
         }
         let mut unsaved = Vec::new();
-        for (entry, answer) in victims.iter().zip(cache.check_many(&oids, cancel)) {
+        for (entry, answer) in victims.iter().zip(cache.check_many_sized(&oids, cancel)) {
             if answer?.is_none() {
                 unsaved.push(entry.full_path(&self.path));
             }
@@ -181,7 +186,7 @@ fn find_ignored(dir: &mut FoundDir, root: &Path, wanted: &[DirEntry]) -> Result<
         let path = root.join(&*entry.path);
         match FileEntry::read(&entry.path, &path) {
             Ok(file) if path.is_file() => found.push(file),
-            // A folder in the way is told when the file is to be made.
+            // A directory in the way is told when the file is to be made.
             Ok(_) => {}
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
             Err(error) => return Err(Error::io("cannot look at the workspace", error)),
@@ -217,7 +222,7 @@ pub(crate) fn plan_found(
         missing: Vec::new(),
     };
     match (target.wanted, found) {
-        (Wanted::File { digest, is_exec }, Found::File(entry)) => {
+        (Wanted::File { digest, is_exec, .. }, Found::File(entry)) => {
             let lacks_bit = is_exec && entry.digest == Some(digest) && entry.mode & 0o100 == 0;
             // Through a link, the bit would be set on the object that all links share.
             if lacks_bit && (entry.is_symlink || entry.n_links > 1) {
@@ -268,7 +273,11 @@ pub(crate) fn plan_found(
             plan.refuse_symlink(is_symlink)?;
         }
     }
-    plan.find_missing(cache, cancel)?;
+    let size_bytes = match target.wanted {
+        Wanted::File { size_bytes, .. } => size_bytes,
+        Wanted::Dir(_) => None,
+    };
+    plan.find_missing(cache, size_bytes, cancel)?;
     plan.refuse_long_paths()?;
     Ok(plan)
 }
@@ -328,7 +337,7 @@ impl OutPlan {
         Err(Error::Workspace { path: self.path.clone(), message })
     }
 
-    /// Refuses files that cannot be made because their path is too long, before folders are made for them.
+    /// Refuses files that cannot be made because their path is too long, before directories are made for them.
     fn refuse_long_paths(&self) -> Result<()> {
         let root_bytes = self.path.as_os_str().len() + 1;
         let is_too_long = |create: &&Create| root_bytes + create.path.len() > MAX_PATH_BYTES;
@@ -366,9 +375,20 @@ impl OutPlan {
     }
 
     /// Takes out what cannot be made, because the cache does not have the object.
-    fn find_missing(&mut self, cache: &Cache, cancel: &CancellationToken) -> Result<()> {
-        let oids: Vec<_> = self.create.iter().map(|create| (self.layout, create.oid)).collect();
-        let mut answers = cache.check_many(&oids, cancel).into_iter();
+    fn find_missing(
+        &mut self,
+        cache: &Cache,
+        size_bytes: Option<u64>,
+        cancel: &CancellationToken,
+    ) -> Result<()> {
+        // A file that is only linked anew tells the size itself.
+        let size_of = |create: &Create| {
+            let over = create.over.as_ref().filter(|_| create.is_relink);
+            over.map(|entry| entry.stamp.size_bytes).or(size_bytes)
+        };
+        let oids: Vec<_> =
+            self.create.iter().map(|create| (self.layout, create.oid, size_of(create))).collect();
+        let mut answers = cache.check_many_sized(&oids, cancel).into_iter();
         let mut failure = None;
         let missing = &mut self.missing;
         self.create.retain(|create| match answers.next() {
@@ -396,14 +416,14 @@ pub(crate) fn is_at_or_below(path: &str, folder: &str) -> bool {
     path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Tells whether one of the entries, which are sorted, lies below a folder.
+/// Tells whether one of the entries, which are sorted, lies below a directory.
 fn has_below(entries: &[DirEntry], folder: &str) -> bool {
     let folder = format!("{folder}/");
     let at = entries.partition_point(|entry| *entry.path < *folder);
     entries.get(at).is_some_and(|entry| entry.path.starts_with(&folder))
 }
 
-/// Returns the folders above a path, the outermost first: `a`, `a/b` for `a/b/c`.
+/// Returns the directories above a path, the outermost first: `a`, `a/b` for `a/b/c`.
 pub(super) fn ancestors(path: &str) -> impl Iterator<Item = &str> {
     path.match_indices('/').map(|(at, _)| &path[..at])
 }

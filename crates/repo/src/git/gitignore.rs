@@ -71,8 +71,7 @@ pub fn unignore(git: &Git, path: &Path) -> Result<Option<PathBuf>> {
         return Ok(None);
     }
     if kept.is_empty() {
-        fs_err::remove_file(&file)
-            .map_err(|source| Error::io("cannot remove an empty `.gitignore`", source))?;
+        crate::atomic::remove(&file)?;
     } else {
         crate::atomic::write(&file, kept.as_bytes())?;
     }

@@ -1,6 +1,6 @@
 //! Reading the metafiles of many commits, none of them twice.
 //!
-//! Commits share nearly all of their trees. A folder with the same tree, under the same rules of `.dvcignore`, was read
+//! Commits share nearly all of their trees. A directory with the same tree, under the same rules of `.dvcignore`, was read
 //! with an earlier commit, and so was a metafile with the same blob; neither is opened again. So a long history costs
 //! what changed in it.
 //!
@@ -24,11 +24,14 @@ use crate::ignore::{CommitRules, DVCIGNORE};
 use crate::root::DVC_DIR;
 use crate::{Error, Repo, Result};
 
-/// What to do about a metafile or a folder of a commit that cannot be read.
+/// What to do about a metafile or a directory of a commit that cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Broken {
     /// The commit cannot be read.
     Refuse,
+    /// The commit cannot be read, unless it is a stage whose templates cannot be worked out: that one is kept in the index
+    /// as such.
+    RefuseFiles,
     /// Read the rest of it.
     PassOver,
 }
@@ -75,7 +78,7 @@ struct Seen {
     templated: BTreeMap<String, Vec<(FileKey, Vec<Input>)>>,
 }
 
-/// A folder with its content, and the rules that hold in it.
+/// A directory with its content, and the rules that hold in it.
 type FolderKey = (String, ObjectId, usize);
 /// A metafile and the lock beside it, with their content.
 type FileKey = (String, ObjectId, Option<ObjectId>);
@@ -106,8 +109,8 @@ impl<'repo> CommitReader<'repo> {
         self.repo
     }
 
-    /// Reads what `revision` has and no commit before it had in the same reading. With [`Broken::Refuse`], a commit
-    /// that fails counts as not read: what it shares with a later one is read then.
+    /// Reads what `revision` has and no commit before it had in the same reading. Where that fails, a commit
+    /// counts as not read: what it shares with a later one is read then.
     pub(crate) fn addition(
         &mut self,
         revision: &Revision,
@@ -134,8 +137,10 @@ impl<'repo> CommitReader<'repo> {
             let (stages, inputs) = self.read(&file, root);
             match stages {
                 Ok(mut stages) => {
-                    let unresolved = std::mem::take(&mut stages.unresolved);
-                    addition.failed.extend(unresolved.into_iter().map(|stage| stage.error.into()));
+                    if broken != Broken::RefuseFiles {
+                        let unresolved = std::mem::take(&mut stages.unresolved).into_iter();
+                        addition.failed.extend(unresolved.map(|stage| Error::UnresolvedStage(stage.error)));
+                    }
                     addition.index.extend(stages);
                 }
                 Err(error) => addition.failed.push(error),
@@ -146,7 +151,7 @@ impl<'repo> CommitReader<'repo> {
             }
             read.push(file);
         }
-        if broken == Broken::Refuse
+        if broken != Broken::PassOver
             && let Some(error) = addition.failed.pop()
         {
             return Err(error);
@@ -231,7 +236,7 @@ impl<'repo> CommitReader<'repo> {
         CommitFiles { repo: self.repo, git: &self.git, root, inputs: RefCell::default() }
     }
 
-    /// Walks through the folders of a commit, past those that were read before. Nothing is remembered yet.
+    /// Walks through the directories of a commit, past those that were read before. Nothing is remembered yet.
     fn walk(&mut self, revision: &Revision, seen: Option<&HashSet<FolderKey>>) -> Result<Walk> {
         let mut walk = Walk::default();
         let Some(start) = self.root_of(revision)? else { return Ok(walk) };
@@ -292,7 +297,7 @@ impl<'repo> CommitReader<'repo> {
         Ok(entry.filter(|entry| entry.mode().is_tree()).map(|entry| entry.object_id()))
     }
 
-    /// Returns the metafiles of a folder, and adds the folders in it to `pending`.
+    /// Returns the metafiles of a directory, and adds the directories in it to `pending`.
     fn folder(&mut self, key: &FolderKey, pending: &mut Vec<FolderKey>) -> Result<Vec<FileKey>, gix::Error> {
         let (folder, tree, outer) = key;
         let tree = self.git.find_tree(*tree)?;

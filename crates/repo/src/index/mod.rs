@@ -9,7 +9,7 @@ use crate::metafile::dependency::Dependency;
 use crate::metafile::dir_manifest::{DirEntry, ManifestError};
 use crate::metafile::params::Params;
 use crate::metafile::repo_dependency::RepoDependency;
-use crate::{DirManifest, Repo, Result};
+use crate::{DirManifest, Error, Repo, Result};
 
 mod collect;
 mod commit_files;
@@ -38,7 +38,7 @@ pub struct Stage {
     pub metafile: PathBuf,
     /// The name of a pipeline stage.
     pub name: Option<String>,
-    /// The folder its paths are relative to; absolute.
+    /// The directory its paths are relative to; absolute.
     pub wdir: PathBuf,
     /// Tells that the stage has a command (a pipeline stage).
     pub has_command: bool,
@@ -211,7 +211,7 @@ impl Index {
 
     /// Returns the one path of an out, however its metafile spells it.
     pub(crate) fn identity_of(&self, repo: &Repo, out: &Out) -> PathBuf {
-        // No link is followed to find a metafile, so the folder of one needs no look.
+        // No link is followed to find a metafile, so the directory of one needs no look.
         if out.path.parent() == self.stage_of(out).metafile.parent() {
             return out.path.clone();
         }
@@ -230,7 +230,8 @@ impl Index {
 
     /// Fails if there is a stage whose templates cannot be worked out.
     fn refuse_unresolved(&self) -> Result<()> {
-        self.unresolved.first().map_or(Ok(()), |stage| Err(stage.error.clone().into()))
+        let stage = self.unresolved.first();
+        stage.map_or(Ok(()), |stage| Err(Error::UnresolvedStage(stage.error.clone())))
     }
 
     /// Adds what one metafile says.

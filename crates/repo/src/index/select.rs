@@ -15,7 +15,7 @@ use crate::{Error, Repo, Result};
 pub struct SelectOptions {
     /// What the user named, as typed, relative to the working directory; none means everything.
     pub targets: Vec<String>,
-    /// Take all stages below targets that are folders (`-R`).
+    /// Take all stages below targets that are directories (`-R`).
     pub recursive: bool,
     /// Take the stages upstream too (`-d`).
     pub with_deps: bool,
@@ -28,7 +28,7 @@ pub struct SelectOptions {
 pub struct Selected {
     /// The out, in [`Index::outs`].
     pub out: usize,
-    /// The file or folder inside the out that was asked for, with `/`; `None` for the whole out.
+    /// The file or directory inside the out that was asked for, with `/`; `None` for the whole out.
     pub within: Option<String>,
 }
 
@@ -41,7 +41,7 @@ pub struct Selection {
     pub stages: Vec<(usize, Option<PathBuf>)>,
     /// The selected outs; one that is selected as a whole is not there in parts.
     pub outs: Vec<Selected>,
-    /// Folders that were to be taken with all below them and hold no metafile that is read, with a reason.
+    /// Directories that were to be taken with all below them and hold no metafile that is read, with a reason.
     pub(crate) empty: Vec<(String, &'static str)>,
 }
 
@@ -64,7 +64,8 @@ impl Selection {
     }
 
     /// Finds what `options` names in a commit. With targets it is looked at whole; without, only at what it adds to
-    /// those that `reader` has read before in the same reading.
+    /// those that `reader` has read before in the same reading; stages whose templates cannot be worked out are in its
+    /// index as such.
     pub(crate) fn resolve_at(
         reader: &mut CommitReader<'_>,
         revision: &Revision,
@@ -72,7 +73,7 @@ impl Selection {
         options: &SelectOptions,
     ) -> Result<Self> {
         if options.targets.is_empty() {
-            return Ok(Self::everything(reader.addition(revision, reading, Broken::Refuse)?.index));
+            return Ok(Self::everything(reader.addition(revision, reading, Broken::RefuseFiles)?.index));
         }
         let index = reader.whole(revision)?;
         let known = Known::Everything;
@@ -287,7 +288,7 @@ impl Resolver<'_> {
     /// Fails if the templates of a stage that is asked for cannot be worked out.
     fn refuse_unresolved(&self, is_asked_for: impl Fn(&Unresolved) -> bool) -> Result<()> {
         let stage = self.index.unresolved.iter().find(|stage| is_asked_for(stage));
-        stage.map_or(Ok(()), |stage| Err(stage.error.clone().into()))
+        stage.map_or(Ok(()), |stage| Err(Error::UnresolvedStage(stage.error.clone())))
     }
 
     /// Reads one metafile.
@@ -373,7 +374,7 @@ impl Resolver<'_> {
     }
 }
 
-/// Says why no metafile below a folder is read, if it is not just that there is none.
+/// Says why no metafile below a directory is read, if it is not just that there is none.
 fn why_nothing_is_read(repo: &Repo, folder: &Path) -> Result<&'static str> {
     let found = repo.ignore().check(folder, true);
     Ok(match found.last().filter(|found| found.is_ignored) {

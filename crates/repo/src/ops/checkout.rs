@@ -263,7 +263,7 @@ fn plan_out(
             }
         }
     } else {
-        Wanted::File { digest: *oid.digest(), is_exec: out.is_exec }
+        Wanted::File { digest: *oid.digest(), size_bytes: out.size_bytes, is_exec: out.is_exec }
     };
     let target = Target { path: &out.path, within: selected.within.as_deref(), wanted, layout: out.layout };
     let plan = plan(&session.scanner(), session.cache, &target, relink, session.observer, session.cancel)?;

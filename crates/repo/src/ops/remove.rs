@@ -64,14 +64,18 @@ pub fn remove(repo: &Repo, options: &RemoveOptions, observer: &dyn Observer) -> 
         }
     }
     links.try_save()?;
-    for (target, metafile) in &released {
-        match fs_err::remove_file(metafile) {
-            Ok(()) => report.removed.push(metafile.clone()),
-            // The same file under two names of it.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && report.removed.contains(metafile) => {}
-            Err(error) => report.failed.push(failure(target, Error::io("cannot delete a file", error))),
+    // The same file may have two names.
+    let mut metafiles: Vec<PathBuf> = Vec::new();
+    for (_, metafile) in &released {
+        if !metafiles.contains(metafile) {
+            metafiles.push(metafile.clone());
         }
     }
+    for (metafile, error) in crate::atomic::remove_all(metafiles.iter().map(PathBuf::as_path)) {
+        let target = released.iter().find(|(_, released)| released == metafile);
+        report.failed.extend(target.map(|(target, _)| failure(target, error)));
+    }
+    report.removed = metafiles.into_iter().filter(|metafile| !metafile.exists()).collect();
     session.check_cancelled()?;
     Ok(report)
 }

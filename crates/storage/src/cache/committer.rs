@@ -21,7 +21,7 @@ const ENOUGH_FILES: usize = 4096;
 const ENOUGH_BYTES: u64 = 128 << 20;
 /// Most files that wait; who has more to add waits for the disk.
 const MAX_FILES: usize = 8 * ENOUGH_FILES;
-/// Up to so many files, or folders, are waited for one by one; for more of them, the whole file system is.
+/// Up to so many files, or directories, are waited for one by one; for more of them, the whole file system is.
 const FEW: usize = 16;
 
 /// Gives finished files their names when the disk has their bytes. One wait serves all files that came since the last
@@ -52,7 +52,7 @@ struct State {
     since: Option<Instant>,
     /// The objects of the files, and of those that are about to get their names.
     names: HashSet<(Layout, Oid)>,
-    /// Folders with names that the disk may not have yet.
+    /// Directories with names that the disk may not have yet.
     folders: BTreeSet<PathBuf>,
     is_closed: bool,
     /// The thread panicked.
@@ -95,13 +95,15 @@ pub(crate) struct Unfinished {
     pub(crate) objects: Vec<(Oid, Error)>,
     /// Why the names of all others may be lost.
     pub(crate) names: Option<Error>,
+    /// Why objects that were in the cache before may be lost.
+    pub(crate) found: Option<Error>,
 }
 
 impl Unfinished {
     /// Returns the first error.
     pub(crate) fn into_result(self) -> Result<()> {
         let first = self.objects.into_iter().next().map(|(_, error)| error);
-        first.or(self.names).map_or(Ok(()), Err)
+        first.or(self.names).or(self.found).map_or(Ok(()), Err)
     }
 }
 
@@ -152,7 +154,8 @@ impl Committer {
         self.enqueue(file)
     }
 
-    /// Waits until the disk has every file and its name, and returns what failed.
+    /// Waits until the disk has every file and its name, and the objects that were found to be there already. Returns what
+    /// failed.
     pub(crate) fn finish(&self) -> Unfinished {
         self.shared.lock().is_closed = true;
         let is_panicked = self.join();
@@ -160,6 +163,7 @@ impl Committer {
         if is_panicked {
             unfinished.names.get_or_insert_with(given_up);
         }
+        unfinished.found = self.cache.sync_found().err();
         unfinished
     }
 
@@ -288,7 +292,7 @@ impl Shared {
 }
 
 impl FinishedFile {
-    /// Gives the file its name. Returns the folders in which names are new.
+    /// Gives the file its name. Returns the directories in which names are new.
     fn give_name(self, sharing: CacheSharing) -> Result<Vec<PathBuf>> {
         if let Some(source) = &self.source {
             source.refuse_changed(self.name.path())?;
@@ -307,7 +311,7 @@ impl FinishedFile {
     }
 }
 
-/// Waits for the bytes of files, then gives them their names. Returns what failed, and the folders in which names are
+/// Waits for the bytes of files, then gives them their names. Returns what failed, and the directories in which names are
 /// new.
 fn name_group(
     group: Vec<FinishedFile>,
@@ -422,7 +426,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let cache = cache(&folder);
         let committer = Committer::new(&cache);
-        // A folder with something in it is in the way.
+        // A directory with something in it is in the way.
         let blocked = cache.object_path(Layout::Current, &Oid::file(md5(b"blocked")));
         fs_err::create_dir_all(blocked.join("x")).unwrap();
         let (oid, _) = put(&committer, &cache, b"blocked");

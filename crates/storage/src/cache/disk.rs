@@ -9,7 +9,7 @@ use std::path::Path;
 
 pub(crate) use haul_config::atomic::{sync_file, sync_folder};
 
-/// The file systems that files of a cache lie on: mostly one, unless a folder of it is a link or a mount.
+/// The file systems that files of a store lie on: mostly one, unless a directory of it is a link or a mount.
 #[derive(Debug, Default)]
 pub(crate) struct FileSystems {
     /// Each with its device number.
@@ -18,10 +18,16 @@ pub(crate) struct FileSystems {
 
 #[cfg(target_os = "linux")]
 impl FileSystems {
-    /// Opens the file system of a folder, if it is there. Returns its place among those that are open.
+    /// Opens the file system of a directory, if it is there. Returns its place among those that are open.
     pub(crate) fn open(&mut self, folder: &Path) -> Option<usize> {
+        let metadata = fs_err::metadata(folder).ok()?;
+        self.open_of(&metadata, folder)
+    }
+
+    /// Opens the file system of a file, of which `metadata` was asked, through its directory.
+    pub(crate) fn open_of(&mut self, metadata: &std::fs::Metadata, folder: &Path) -> Option<usize> {
         use std::os::unix::fs::MetadataExt as _;
-        let device = fs_err::metadata(folder).ok()?.dev();
+        let device = metadata.dev();
         let known = self.opened.iter().position(|(known, _)| *known == device);
         known.or_else(|| {
             self.opened.push((device, fs_err::File::open(folder).ok()?));
@@ -29,10 +35,14 @@ impl FileSystems {
         })
     }
 
+    /// Waits until the disks have everything that was written to the file systems that are open, as far as the system can.
+    pub(crate) fn sync_opened(&self) -> io::Result<()> {
+        self.opened.iter().try_for_each(|(_, folder)| sync_file_system(folder).map(drop))
+    }
+
     /// Waits until the disks have all bytes and names that any process wrote to the file systems of these directories.
     /// Returns whether the system can wait for all of them.
     pub(crate) fn sync<'a>(&mut self, folders: impl Iterator<Item = &'a Path>) -> io::Result<bool> {
-        use rustix::io::Errno;
         let folders: BTreeSet<&Path> = folders.collect();
         let mut places = BTreeSet::new();
         for folder in folders {
@@ -40,13 +50,22 @@ impl FileSystems {
             places.insert(place);
         }
         for place in places {
-            match rustix::fs::syncfs(self.opened[place].1.file()) {
-                Ok(()) => {}
-                Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => return Ok(false),
-                Err(error) => return Err(error.into()),
+            if !sync_file_system(&self.opened[place].1)? {
+                return Ok(false);
             }
         }
         Ok(true)
+    }
+}
+
+/// Waits for the file system of an open directory. Returns whether the system can.
+#[cfg(target_os = "linux")]
+fn sync_file_system(folder: &fs_err::File) -> io::Result<bool> {
+    use rustix::io::Errno;
+    match rustix::fs::syncfs(folder.file()) {
+        Ok(()) => Ok(true),
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -55,6 +74,15 @@ impl FileSystems {
 impl FileSystems {
     pub(crate) fn open(&mut self, _folder: &Path) -> Option<usize> {
         None
+    }
+
+    pub(crate) fn open_of(&mut self, _metadata: &std::fs::Metadata, _folder: &Path) -> Option<usize> {
+        None
+    }
+
+    #[expect(clippy::unused_self, reason = "the same on every system")]
+    pub(crate) fn sync_opened(&self) -> io::Result<()> {
+        Ok(())
     }
 
     pub(crate) fn sync<'a>(&mut self, _folders: impl Iterator<Item = &'a Path>) -> io::Result<bool> {

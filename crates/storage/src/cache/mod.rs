@@ -1,7 +1,7 @@
-//! The local object database: a folder of read-only files named by their hash.
+//! The local object database: a directory of read-only files named by their hash.
 
 pub(crate) mod committer;
-mod disk;
+pub(crate) mod disk;
 mod link_source;
 mod objects;
 pub(crate) mod pending;
@@ -11,19 +11,19 @@ mod store;
 mod tests;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 pub use objects::{CachedObject, TemporaryFile};
 
 use crate::{Layout, Oid};
 
-/// Who may write the cache folder.
+/// Who may write the cache directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CacheSharing {
-    /// The user: folders get 0777 less the umask.
+    /// The user: directories get 0777 less the umask.
     #[default]
     Private,
-    /// The group (`cache.shared = group`): folders get 02775.
+    /// The group (`cache.shared = group`): directories get 02775.
     Group,
 }
 
@@ -79,19 +79,22 @@ pub struct StoredFile {
 /// An object of mode exactly 0444 is trusted; any other mode makes it be hashed again when it is looked at,
 /// and then be made read-only or deleted. Every object is written under a temporary name and renamed when it is
 /// whole, and on the disk ([`Durability`]): a killed process or a power failure leaves at most files that no one takes
-/// for objects. Clones name the same folder.
+/// for objects. Clones name the same directory.
 #[derive(Debug, Clone)]
 pub struct Cache {
     root: Arc<PathBuf>,
     options: CacheOptions,
     /// Whether objects are only looked at: damaged ones stay, and no mode is changed.
     is_looking: bool,
+    /// The file systems of objects that were found and may not be on the disk yet: another process named them, and was
+    /// killed before it waited.
+    found: Arc<Mutex<disk::FileSystems>>,
 }
 
 impl Cache {
-    /// Names the cache in the folder `root` (`cache.dir`, without `files/md5`), which need not exist yet.
+    /// Names the cache in the directory `root` (`cache.dir`, without `files/md5`), which need not exist yet.
     pub fn new(root: impl Into<PathBuf>, options: CacheOptions) -> Self {
-        Self { root: Arc::new(root.into()), options, is_looking: false }
+        Self { root: Arc::new(root.into()), options, is_looking: false, found: Arc::default() }
     }
 
     /// Returns the same cache for a command that changes nothing, as a dry run: a damaged object counts as not there
@@ -101,7 +104,7 @@ impl Cache {
         Self { is_looking: true, ..self.clone() }
     }
 
-    /// Returns the folder.
+    /// Returns the directory.
     pub fn root(&self) -> &Path {
         &self.root
     }

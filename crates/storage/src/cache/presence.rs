@@ -3,14 +3,14 @@
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 
-use super::pending::{OBJECT_MODE, protect_path};
+use super::pending::{OBJECT_MODE, parent, protect_path};
 use super::{Cache, Durability, disk};
 use crate::hash::{self, Flavour, is_named};
 use crate::{Error, ErrorKind, Layout, Oid, Result};
@@ -32,6 +32,14 @@ impl Cache {
     /// it; but a power failure leaves such files. A symbolic link is deleted as well, not what it leads to: somebody
     /// else may write there.
     pub fn check(&self, layout: Layout, oid: &Oid) -> Result<Option<u64>> {
+        self.check_sized(layout, oid, None)
+    }
+
+    /// Does [`check`](Self::check) for an object that should have this size: one of another size is hashed, whatever its
+    /// mode.
+    ///
+    /// Deviation: DVC trusts an object of mode 0444 with any size, puts it into the workspace, and does not fetch it again.
+    pub fn check_sized(&self, layout: Layout, oid: &Oid, size_bytes: Option<u64>) -> Result<Option<u64>> {
         let path = self.object_path(layout, oid);
         let cannot = |error| Error::io(format!("cannot look at `{}`", path.display()), error);
         let metadata = match fs_err::symlink_metadata(&path) {
@@ -51,7 +59,10 @@ impl Cache {
             return Err(Error::new(ErrorKind::Io, format!("`{}` is not a regular file", path.display())));
         }
         let mode = metadata.permissions().mode() & 0o7777;
-        if mode == OBJECT_MODE && (metadata.len() > 0 || *oid.digest() == EMPTY) {
+        let is_suspect = metadata.len() == 0 && *oid.digest() != EMPTY
+            || size_bytes.is_some_and(|size_bytes| size_bytes != metadata.len());
+        if mode == OBJECT_MODE && !is_suspect {
+            self.take_note(&metadata, &path);
             return Ok(Some(metadata.len()));
         }
         if is_intact(layout, oid, &path)? {
@@ -89,6 +100,16 @@ impl Cache {
 
     /// Does [`check`](Self::check) for many objects on all processors; the answers are in the order of `oids`.
     pub fn check_many(&self, oids: &[(Layout, Oid)], cancel: &CancellationToken) -> Vec<Result<Option<u64>>> {
+        let objects: Vec<_> = oids.iter().map(|(layout, oid)| (*layout, *oid, None)).collect();
+        self.check_many_sized(&objects, cancel)
+    }
+
+    /// Does [`check_sized`](Self::check_sized) for many objects, as [`check_many`](Self::check_many).
+    pub fn check_many_sized(
+        &self,
+        oids: &[(Layout, Oid, Option<u64>)],
+        cancel: &CancellationToken,
+    ) -> Vec<Result<Option<u64>>> {
         let n_threads =
             std::thread::available_parallelism().map_or(1, usize::from).min(oids.len().div_ceil(BATCH));
         let next = AtomicUsize::new(0);
@@ -101,7 +122,10 @@ impl Cache {
                 else {
                     break;
                 };
-                let answers: Vec<_> = batch.iter().map(|(layout, oid)| self.check(*layout, oid)).collect();
+                let check = |(layout, oid, size_bytes): &(Layout, Oid, _)| {
+                    self.check_sized(*layout, oid, *size_bytes)
+                };
+                let answers: Vec<_> = batch.iter().map(check).collect();
                 done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((start, answers));
             }
         };
@@ -155,6 +179,24 @@ impl Cache {
         Ok(None)
     }
 
+    /// Takes note of a trusted object that the disk may not have yet.
+    fn take_note(&self, metadata: &std::fs::Metadata, path: &Path) {
+        if self.is_looking || self.options.durability != Durability::Sync || !is_recent(metadata) {
+            return;
+        }
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        found.open_of(metadata, parent(path));
+    }
+
+    /// Waits until the disk has the objects that were found since the last time and are young. Without that, a metafile
+    /// could outlive an object that it names: the process that stored it may have been killed before it waited.
+    pub fn sync_found(&self) -> Result<()> {
+        let found = std::mem::take(&mut *self.found.lock().unwrap_or_else(PoisonError::into_inner));
+        found.sync_opened().map_err(|error| {
+            Error::io("cannot wait until the disk has objects that were in the cache already", error)
+        })
+    }
+
     /// Deletes an object that is not what its name says. Where nothing can be deleted, it stays: it counts as not there,
     /// and is replaced by the next command that has its bytes.
     fn remove_damaged(&self, layout: Layout, oid: &Oid, path: &Path) -> Result<()> {
@@ -177,7 +219,7 @@ impl Cache {
 }
 
 /// Tells whether the disk may not have a file yet; the system writes out what is older than half a minute.
-fn is_recent(metadata: &std::fs::Metadata) -> bool {
+pub(crate) fn is_recent(metadata: &std::fs::Metadata) -> bool {
     let changed = SystemTime::UNIX_EPOCH + Duration::from_secs(metadata.ctime().try_into().unwrap_or(0));
     // A time that is still to come is that of another clock.
     changed.elapsed().map_or(true, |age| age < WRITTEN_OUT_AFTER)
@@ -190,7 +232,7 @@ fn is_intact(layout: Layout, oid: &Oid, path: &Path) -> Result<bool> {
         || (layout == Layout::Legacy && !oid.is_dir() && is_named_by(Flavour::Md5Dos2Unix)?))
 }
 
-/// Tells that there is no such file; a file in the place of a folder above it is the same.
+/// Tells that there is no such file; a file in the place of a directory above it is the same.
 pub(crate) fn is_absence(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }

@@ -24,9 +24,10 @@ impl Cache {
             OidKind::File => Oid::file(digest),
             OidKind::Dir => Oid::dir(digest),
         };
-        if self.check(layout, &oid)?.is_none() {
+        if self.check_sized(layout, &oid, Some(bytes.len() as u64))?.is_none() {
             self.write_object(layout, &oid, bytes)?;
         }
+        self.sync_found()?;
         Ok(oid)
     }
 
@@ -66,14 +67,14 @@ impl Cache {
         self.written(layout, oid, bytes)?.commit(&self.object_path(layout, oid))
     }
 
-    /// Writes bytes to a temporary file in the folder of `oid`.
+    /// Writes bytes to a temporary file in the directory of `oid`.
     pub(crate) fn written(&self, layout: Layout, oid: &Oid, bytes: &[u8]) -> Result<PendingFile> {
         let mut pending = self.pending(layout, oid)?;
         pending.write(bytes)?;
         Ok(pending)
     }
 
-    /// Creates a temporary file in the folder of `oid`, for its bytes.
+    /// Creates a temporary file in the directory of `oid`, for its bytes.
     pub(crate) fn pending(&self, layout: Layout, oid: &Oid) -> Result<PendingFile> {
         PendingFile::create(parent(&self.object_path(layout, oid)), self.options)
     }
@@ -81,14 +82,14 @@ impl Cache {
 
 /// Makes answers errors, whose objects are not in the cache after all.
 fn take_back(answers: &mut [Result<StoredFile>], unfinished: Unfinished) {
-    if unfinished.objects.is_empty() && unfinished.names.is_none() {
+    if unfinished.objects.is_empty() && unfinished.names.is_none() && unfinished.found.is_none() {
         return;
     }
     let failed: HashMap<Oid, Error> = unfinished.objects.into_iter().collect();
     for answer in answers.iter_mut() {
         let Ok(stored) = answer else { continue };
-        let names = unfinished.names.as_ref().filter(|_| !stored.existed);
-        if let Some(error) = failed.get(&stored.oid).or(names) {
+        let of_all = if stored.existed { &unfinished.found } else { &unfinished.names };
+        if let Some(error) = failed.get(&stored.oid).or(of_all.as_ref()) {
             let reason = error.source().map(|source| format!(": {source}")).unwrap_or_default();
             *answer = Err(Error::new(error.kind(), format!("{error}{reason}")));
         }
@@ -250,7 +251,8 @@ fn store(
     write: impl FnOnce(&Oid) -> Result<bool>,
 ) -> Result<StoredFile> {
     let oid = Oid::file(hashed.digest);
-    let is_there = committer.has(Layout::Current, &oid) || cache.check(Layout::Current, &oid)?.is_some();
+    let is_there = committer.has(Layout::Current, &oid)
+        || cache.check_sized(Layout::Current, &oid, Some(hashed.size_bytes))?.is_some();
     let existed = is_there || !write(&oid)?;
     Ok(StoredFile { oid, size_bytes: hashed.size_bytes, existed, source: hashed.metadata })
 }

@@ -1,5 +1,6 @@
-//! Pages of keys out of a tree of folders.
+//! Pages of keys out of a tree of directories.
 
+use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -10,11 +11,15 @@ use crate::{Error, ListFrom, ListPage, ObjectInfo, Result};
 /// Most objects of a page, as in S3.
 const PAGE_OBJECTS: usize = 1000;
 
+/// Looks at an object: its file, and what the system says of it.
+type Visitor<'a> = dyn FnMut(&Path, &Metadata) + 'a;
+
 /// Returns the first objects behind `after`. Temporary files and names that are not UTF-8 are passed over.
-pub(super) fn page(root: &Path, prefix: &str, after: &str) -> Result<ListPage> {
+/// `found` is told of each object.
+pub(super) fn page(root: &Path, prefix: &str, after: &str, found: &mut Visitor<'_>) -> Result<ListPage> {
     let mut objects = Vec::new();
     let folder = prefix.rfind('/').map_or("", |end| &prefix[..=end]);
-    let is_truncated = visit(root, folder, prefix, after, &mut objects)?;
+    let is_truncated = visit(root, folder, prefix, after, &mut objects, found)?;
     let next = is_truncated
         .then(|| objects.last().map(|object: &ObjectInfo| ListFrom::AfterKey(object.key.clone())))
         .flatten();
@@ -29,6 +34,7 @@ fn visit(
     prefix: &str,
     after: &str,
     objects: &mut Vec<ObjectInfo>,
+    found: &mut Visitor<'_>,
 ) -> Result<bool> {
     let cannot = |error| Error::io("cannot list a remote", error);
     let entries = match fs_err::read_dir(root.join(folder)) {
@@ -45,7 +51,7 @@ fn visit(
             kind => kind.is_dir(),
         };
         if is_folder || !is_temporary_name(&name) {
-            // A folder sorts as its keys do: with the slash.
+            // A directory sorts as its keys do: with the slash.
             names.push(if is_folder { format!("{folder}{name}/") } else { format!("{folder}{name}") });
         }
     }
@@ -54,7 +60,7 @@ fn visit(
         if key.ends_with('/') {
             let may_match = key.starts_with(prefix) || prefix.starts_with(&key);
             let is_behind = key.as_str() > after || after.starts_with(&key);
-            if may_match && is_behind && visit(root, &key, prefix, after, objects)? {
+            if may_match && is_behind && visit(root, &key, prefix, after, objects, found)? {
                 return Ok(true);
             }
         } else if key.starts_with(prefix) && key.as_str() > after {
@@ -67,13 +73,14 @@ fn visit(
             if objects.len() == PAGE_OBJECTS {
                 return Ok(true);
             }
+            found(&root.join(&key), &metadata);
             objects.push(info(key, &metadata));
         }
     }
     Ok(false)
 }
 
-pub(super) fn info(key: String, metadata: &std::fs::Metadata) -> ObjectInfo {
+pub(super) fn info(key: String, metadata: &Metadata) -> ObjectInfo {
     ObjectInfo { key, size_bytes: metadata.len(), etag: None, last_modified: Some(metadata.mtime()) }
 }
 
@@ -102,7 +109,7 @@ mod tests {
             let mut listed = Vec::new();
             let mut after = String::new();
             loop {
-                let page = page(folder.path(), prefix, &after).unwrap();
+                let page = page(folder.path(), prefix, &after, &mut |_, _| {}).unwrap();
                 assert!(page.objects.len() <= PAGE_OBJECTS);
                 listed.extend(page.objects.into_iter().map(|object| object.key));
                 match page.next {

@@ -1,11 +1,11 @@
-//! A folder as a remote.
+//! A directory as a remote.
 
 mod listing;
 
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -13,8 +13,9 @@ use fs_err::File;
 use futures::StreamExt as _;
 use futures::stream;
 
+use crate::cache::disk::FileSystems;
 use crate::cache::pending::PendingFile;
-use crate::cache::presence::is_absence;
+use crate::cache::presence::{is_absence, is_recent};
 use crate::cache::{CacheOptions, Durability};
 use crate::hash::Md5Hasher;
 use crate::{
@@ -22,10 +23,12 @@ use crate::{
     StoreLimits, Uploaded, UploadedPart,
 };
 
+type Unsynced = Option<Arc<Mutex<FileSystems>>>;
+
 /// Bytes that are read at a time.
 const CHUNK_BYTES: usize = 256 << 10;
 
-/// A folder of the local file system as a remote, written as DVC writes a local remote: objects are 0444, and
+/// A directory of the local file system as a remote, written as DVC writes a local remote: objects are 0444, and
 /// new ones appear by a rename.
 ///
 /// Deviation: DVC hashes an object of another mode when it looks at it, and deletes it if it is damaged. Here the
@@ -35,29 +38,30 @@ pub struct FolderStore {
     root: Arc<PathBuf>,
     location: Arc<str>,
     options: CacheOptions,
+    /// The file systems of what was put, or found and is young: the disk may not have it.
+    unsynced: Arc<Mutex<FileSystems>>,
 }
 
 impl FolderStore {
-    /// Names the store in the folder `root`, which need not exist yet.
+    /// Names the store in the directory `root`, which need not exist yet.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        // One wait for the disk for each small file would be most of the time of a push.
-        let durability = Durability::Rename;
-        Self::with_options(root, CacheOptions { durability, ..CacheOptions::default() })
+        Self::with_options(root, CacheOptions::default())
     }
 
-    /// Names the store in the folder `root`, shared and synchronised as `options` say. With [`Durability::Sync`] every
-    /// object is waited for by itself.
+    /// Names the store in the directory `root`, shared as `options` say. With [`Durability::Sync`],
+    /// [`sync`](RemoteStore::sync) waits for the disk: one wait for each small file would be most of the time of a push.
     pub fn with_options(root: impl Into<PathBuf>, options: CacheOptions) -> Self {
         let root = root.into();
-        Self { location: root.display().to_string().into(), root: Arc::new(root), options }
+        let location = root.display().to_string().into();
+        Self { location, root: Arc::new(root), options, unsynced: Arc::default() }
     }
 
-    /// Returns the folder.
+    /// Returns the directory.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Returns the file of a key, which may not lead out of the folder.
+    /// Returns the file of a key, which may not lead out of the directory.
     fn path(&self, key: &str) -> Result<PathBuf> {
         let is_inside = |component| matches!(component, Component::Normal(_));
         if key.is_empty() || key.ends_with('/') || !Path::new(key).components().all(is_inside) {
@@ -69,10 +73,15 @@ impl FolderStore {
         Ok(self.root.join(key))
     }
 
+    /// Returns where to take note of what the disk may not have, if it is waited for at all.
+    fn waiting(&self) -> Unsynced {
+        (self.options.durability == Durability::Sync).then(|| Arc::clone(&self.unsynced))
+    }
+
     fn unsupported(&self) -> Error {
         Error::new(
             ErrorKind::Unsupported,
-            format!("`{}` is a folder and has no multipart uploads", self.location),
+            format!("`{}` is a directory and has no multipart uploads", self.location),
         )
     }
 }
@@ -101,13 +110,20 @@ impl RemoteStore for FolderStore {
             ListFrom::Start => String::new(),
             ListFrom::AfterKey(key) | ListFrom::Token(key) => key.clone(),
         };
-        blocking(move || listing::page(&root, &prefix, &after)).await
+        let unsynced = self.waiting();
+        blocking(move || {
+            listing::page(&root, &prefix, &after, &mut |path, metadata| take_note(&unsynced, path, metadata))
+        })
+        .await
     }
 
     async fn head(&self, key: &str) -> Result<Option<ObjectInfo>> {
-        let (path, key) = (self.path(key)?, key.to_owned());
+        let (path, key, unsynced) = (self.path(key)?, key.to_owned(), self.waiting());
         blocking(move || match fs_err::metadata(&path) {
-            Ok(metadata) if metadata.is_file() => Ok(Some(listing::info(key, &metadata))),
+            Ok(metadata) if metadata.is_file() => {
+                take_note(&unsynced, &path, &metadata);
+                Ok(Some(listing::info(key, &metadata)))
+            }
             Ok(_) => Ok(None),
             Err(error) if is_absence(&error) => Ok(None),
             Err(error) => Err(io_error("cannot look at an object", error)),
@@ -142,8 +158,28 @@ impl RemoteStore for FolderStore {
 
     async fn put(&self, key: &str, body: &Body, md5: Option<&Md5Digest>) -> Result<Uploaded> {
         let path = self.path(key)?;
-        let (body, md5, options) = (body.clone(), md5.copied(), self.options);
-        blocking(move || write(&path, &body, md5, options)).await
+        let (body, md5, unsynced) = (body.clone(), md5.copied(), self.waiting());
+        // Where the system cannot wait for a file system, each object is waited for.
+        let durability = if cfg!(target_os = "linux") { Durability::Rename } else { self.options.durability };
+        let options = CacheOptions { durability, ..self.options };
+        blocking(move || {
+            let uploaded = write(&path, &body, md5, options)?;
+            if let (Some(unsynced), Some(folder)) = (&unsynced, path.parent()) {
+                lock(unsynced).open(folder);
+            }
+            Ok(uploaded)
+        })
+        .await
+    }
+
+    async fn sync(&self) -> Result<()> {
+        let unsynced = std::mem::take(&mut *lock(&self.unsynced));
+        blocking(move || {
+            unsynced
+                .sync_opened()
+                .map_err(|error| io_error("cannot wait until the disk has the objects", error))
+        })
+        .await
     }
 
     async fn create_multipart(&self, _key: &str) -> Result<String> {
@@ -194,6 +230,18 @@ impl RemoteStore for FolderStore {
             Ok(failed)
         })
         .await
+    }
+}
+
+fn lock(unsynced: &Mutex<FileSystems>) -> std::sync::MutexGuard<'_, FileSystems> {
+    unsynced.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Takes note of an object that was found and that the disk may not have yet: the process that put it may have been killed
+/// before it waited.
+fn take_note(unsynced: &Unsynced, path: &Path, metadata: &std::fs::Metadata) {
+    if let (Some(unsynced), Some(folder), true) = (unsynced, path.parent(), is_recent(metadata)) {
+        lock(unsynced).open_of(metadata, folder);
     }
 }
 

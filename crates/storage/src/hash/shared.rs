@@ -1,4 +1,4 @@
-//! Hashing objects that arrive at the same time, in one SIMD lane each.
+//! Hashing objects that arrive or leave at the same time, each in SIMD lanes of its own.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -36,17 +36,27 @@ struct State {
 #[derive(Debug)]
 struct Object {
     waiting: VecDeque<BytesMut>,
-    /// Not here while some thread hashes with it.
-    lane: Option<Md5Lanes>,
+    /// The lane of the object, and one of its part at hand if it has parts. Not here while some thread hashes with them.
+    lanes: Option<Md5Lanes>,
 }
 
 impl SharedLanes {
     /// Starts an empty object. A file of the legacy layout may be named by the hash of its text.
     pub(crate) fn hasher(self: &Arc<Self>, layout: Layout, oid: &Oid) -> LaneHasher {
+        self.hasher_of(layout, oid, 1)
+    }
+
+    /// Starts an empty object with a lane more for the MD5s of its parts: both go through the bytes in one pass, which costs
+    /// little more than one of them.
+    pub(crate) fn hasher_with_parts(self: &Arc<Self>, layout: Layout, oid: &Oid) -> LaneHasher {
+        self.hasher_of(layout, oid, 2)
+    }
+
+    fn hasher_of(self: &Arc<Self>, layout: Layout, oid: &Oid, n_lanes: usize) -> LaneHasher {
         let mut state = self.lock();
         let id = state.next_id;
         state.next_id += 1;
-        state.objects.insert(id, Object { waiting: VecDeque::new(), lane: Some(Md5Lanes::new(1)) });
+        state.objects.insert(id, Object { waiting: VecDeque::new(), lanes: Some(Md5Lanes::new(n_lanes)) });
         let text = (layout == Layout::Legacy && !oid.is_dir()).then(TextHasher::new);
         LaneHasher { shared: Arc::clone(self), id, text }
     }
@@ -74,29 +84,30 @@ impl SharedLanes {
 
     /// Brings the object `id`, which has bytes waiting, a buffer further.
     fn step<'a>(&'a self, mut state: MutexGuard<'a, State>, id: u64) -> MutexGuard<'a, State> {
-        if state.objects.get(&id).is_some_and(|object| object.lane.is_none()) {
+        if state.objects.get(&id).is_some_and(|object| object.lanes.is_none()) {
             return self.hashed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        let (mut ids, mut lanes, mut buffers) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut taken, mut lanes, mut buffers) = (Vec::new(), Vec::new(), Vec::new());
         for (id, object) in &mut state.objects {
-            if object.lane.is_some()
-                && let Some(buffer) = object.waiting.pop_front()
-            {
-                ids.push(*id);
-                lanes.extend(object.lane.take());
-                buffers.push(buffer);
+            if let Some(of_object) = object.lanes.take_if(|_| !object.waiting.is_empty()) {
+                taken.push((*id, of_object.len()));
+                lanes.push(of_object);
+                buffers.extend(object.waiting.pop_front());
             }
         }
         drop(state);
 
         let mut lanes = Md5Lanes::join(lanes);
-        lanes.update(&buffers.iter().map(AsRef::as_ref).collect::<Vec<_>>());
+        let of_lanes = |((_, n_lanes), buffer): (&(u64, usize), _)| std::iter::repeat_n(buffer, *n_lanes);
+        let pieces = buffers.iter().map(AsRef::as_ref);
+        lanes.update(&taken.iter().zip(pieces).flat_map(of_lanes).collect::<Vec<_>>());
 
         let mut state = self.lock();
-        for (id, lane) in ids.iter().zip(lanes.split()) {
+        for (id, n_lanes) in taken {
+            let of_object = lanes.take_first(n_lanes);
             // An object that was given up meanwhile is not here any more.
-            if let Some(object) = state.objects.get_mut(id) {
-                object.lane = Some(lane);
+            if let Some(object) = state.objects.get_mut(&id) {
+                object.lanes = Some(of_object);
             }
         }
         buffers.iter_mut().for_each(BytesMut::clear);
@@ -141,22 +152,30 @@ impl LaneHasher {
 
     /// Tells whether the bytes are those that `digest` names.
     pub(crate) fn matches(mut self, digest: &Md5Digest) -> bool {
-        self.raw_digest().as_ref() == Some(digest)
-            || self.text.take().is_some_and(|text| text.digest() == *digest)
+        self.take(0).as_ref() == Some(digest) || self.text.take().is_some_and(|text| text.digest() == *digest)
     }
 
     /// Returns the MD5 of the bytes.
     pub(crate) fn digest(self) -> Md5Digest {
-        self.raw_digest().expect("a message that was not dropped has a lane")
+        self.take(0).expect("a message that was not dropped has a lane")
     }
 
-    fn raw_digest(&self) -> Option<Md5Digest> {
+    /// Returns the MD5 of the bytes since the last part, and begins a new one.
+    ///
+    /// # Panics
+    ///
+    /// If the object has no lane for its parts.
+    pub(crate) fn end_part(&mut self) -> Md5Digest {
+        self.take(1).expect("a message that was not dropped has its lanes")
+    }
+
+    fn take(&self, lane: usize) -> Option<Md5Digest> {
         let mut state = self.shared.lock();
         while let Some(object) = state.objects.get_mut(&self.id) {
             if object.waiting.is_empty()
-                && let Some(lane) = &mut object.lane
+                && let Some(lanes) = &mut object.lanes
             {
-                return Some(lane.take(0));
+                return Some(lanes.take(lane));
             }
             state = self.shared.step(state, self.id);
         }
@@ -205,6 +224,28 @@ mod tests {
                         feed(shared, &mut hasher, b"x");
                         assert!(!hasher.matches(oid.digest()), "thread {thread}, {len} bytes");
                     }
+                });
+            }
+        });
+        assert!(shared.lock().objects.is_empty());
+    }
+
+    #[test]
+    fn parts_have_their_digests_beside_that_of_the_whole() {
+        let shared = Arc::new(SharedLanes::default());
+        std::thread::scope(|scope| {
+            for thread in 0..6_usize {
+                let shared = &shared;
+                scope.spawn(move || {
+                    let bytes: Vec<u8> =
+                        (0..9 * BUFFER_BYTES + thread).map(|at| (at * 5 + thread).to_le_bytes()[0]).collect();
+                    let oid = Oid::file(md5(&bytes));
+                    let mut hasher = shared.hasher_with_parts(Layout::Current, &oid);
+                    for part in bytes.chunks(2 * BUFFER_BYTES + 7 * thread) {
+                        feed(shared, &mut hasher, part);
+                        assert_eq!(hasher.end_part(), md5(part), "thread {thread}");
+                    }
+                    assert!(hasher.matches(oid.digest()), "thread {thread}");
                 });
             }
         });

@@ -149,7 +149,7 @@ fn write(
         return Err(Error::new(ErrorKind::Corrupt, "what arrived is not what the server announced"));
     }
     let oid = Oid::file(digest);
-    if cache.check(Layout::Current, &oid)?.is_none() {
+    if cache.check_sized(Layout::Current, &oid, Some(size_bytes))?.is_none() {
         committer.add(pending, Layout::Current, &oid)?;
     }
     Ok(TakenIn { oid, size_bytes })

@@ -216,6 +216,10 @@ impl RemoteStore for FaultStore {
         Ok(spoil_upload(uploaded, fault))
     }
 
+    async fn sync(&self) -> Result<()> {
+        self.inner.sync().await
+    }
+
     async fn create_multipart(&self, key: &str) -> Result<String> {
         self.call(Operation::CreateMultipart, self.inner.create_multipart(key)).await
     }

@@ -142,14 +142,15 @@ impl Fetch<'_> {
     fn start_tasks(&mut self) {
         while self.next_check < self.plan.len() && self.n_checking < MAX_CHECKING {
             let end = (self.next_check + CHECK_OBJECTS).min(self.plan.len());
-            let batch: Vec<_> =
-                (self.next_check..end).map(|object| (object, self.plan.name(object))).collect();
+            let with_size = |object| (object, self.plan.name(object), self.plan.size_bytes(object));
+            let batch: Vec<_> = (self.next_check..end).map(with_size).collect();
             let cache = self.context.cache.clone();
             self.next_check = end;
             self.n_checking += 1;
             self.tasks.spawn_blocking(move || {
-                let check =
-                    |(object, (layout, oid)): (usize, (Layout, Oid))| (object, cache.check(layout, &oid));
+                let check = |(object, (layout, oid), size_bytes): (usize, (Layout, Oid), _)| {
+                    (object, cache.check_sized(layout, &oid, size_bytes))
+                };
                 Done::Checked(batch.into_iter().map(check).collect())
             });
         }
@@ -290,7 +291,7 @@ impl Fetch<'_> {
         if !errors.is_empty() {
             self.take_back_objects(errors);
         }
-        if let Some(error) = unfinished.names {
+        if let Some(error) = unfinished.names.or(unfinished.found) {
             self.outcome.end(error);
         }
     }

@@ -20,7 +20,7 @@ use super::{
 use crate::hash::{is_named, md5_many};
 use crate::progress::{Event, Observer, Phase};
 use crate::remote::{Answer, Found, Query, judge};
-use crate::{Cache, Error, ErrorKind, Layout, Oid, Presence, RemoteOdb, Result};
+use crate::{Cache, Error, ErrorKind, Layout, Oid, Presence, RemoteOdb, RemoteStore as _, Result};
 
 /// Objects that are looked at and read from the cache at a time.
 const LOAD_OBJECTS: usize = 48;
@@ -82,7 +82,14 @@ pub(super) async fn run(
         context,
         plan,
     };
-    push.work().await?;
+    let worked = push.work().await;
+    // What was sent stays, also where the rest failed.
+    if options.mode == TransferMode::Execute
+        && let Err(error) = remote.store().sync().await
+    {
+        push.outcome.end(error);
+    }
+    worked?;
     let mut outcome = push.outcome;
     outcome.report.requests = remote.requests().since(&before);
     outcome.report.is_interrupted = options.cancel.is_cancelled();

@@ -47,6 +47,15 @@ impl Source {
     }
 }
 
+/// An object that was sent.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    pub(crate) uploaded: Uploaded,
+    /// Whether the entity tag follows from the bytes. Where it does not, as under some encryptions, the reply may have been
+    /// damaged on its way.
+    pub(crate) is_proven: bool,
+}
+
 /// Sends an object of the cache to `key` and checks the entity tag that comes back.
 pub(crate) async fn send(
     context: &Arc<Context>,
@@ -54,7 +63,7 @@ pub(crate) async fn send(
     layout: Layout,
     oid: Oid,
     source: Source,
-) -> Result<Uploaded> {
+) -> Result<Sent> {
     match source {
         Source::Bytes(bytes, md5) => put(context, key, Body::Bytes(bytes), md5).await,
         Source::File { size_bytes } => {
@@ -74,7 +83,7 @@ pub(crate) async fn send(
     }
 }
 
-async fn put(context: &Context, key: &str, body: Body, md5: Md5Digest) -> Result<Uploaded> {
+async fn put(context: &Context, key: &str, body: Body, md5: Md5Digest) -> Result<Sent> {
     let mut attempt = 1;
     loop {
         let slot = context.slots.acquire().await;
@@ -87,7 +96,9 @@ async fn put(context: &Context, key: &str, body: Body, md5: Md5Digest) -> Result
             }
             Ok(uploaded) => {
                 context.meter.moved(body.len_bytes());
-                return Ok(uploaded);
+                let is_proven =
+                    uploaded.etag.as_ref().is_some_and(|etag| etag.eq_ignore_ascii_case(&hex::encode(md5)));
+                return Ok(Sent { uploaded, is_proven });
             }
             // Refused, or answered with the tag of other bytes.
             Err(error) if error.kind() == ErrorKind::Corrupt => {
@@ -145,13 +156,13 @@ async fn send_parts(
     oid: Oid,
     path: Arc<PathBuf>,
     size_bytes: u64,
-) -> Result<Uploaded> {
+) -> Result<Sent> {
     let part_bytes = part_size(context, size_bytes);
     let resume = context
         .state_dir
         .as_ref()
         .map(|folder| Resume::new(folder, context.store.location(), key, &oid, size_bytes, part_bytes));
-    let mut whole = WholeCheck::start(Arc::clone(&path), layout, oid, size_bytes, part_bytes);
+    let mut whole = WholeCheck::start(&context.lanes, &path, (layout, oid), size_bytes, part_bytes);
     let mut attempt = 1;
     let (upload_id, sent) = loop {
         let (upload_id, there) = start(context, key, resume.as_ref()).await?;
@@ -172,7 +183,7 @@ async fn send_parts(
                 Ok(false) => Err(damaged(&context.cache, layout, &oid)),
                 Err(error) => Err(error),
             },
-            Err(error) => Err(error),
+            Err(error) => Err(whole.failure().await.unwrap_or(error)),
         };
         guard.disarm();
         match sent {
@@ -305,7 +316,7 @@ struct Parts<'a> {
 impl Parts<'_> {
     /// Sends the parts that are not among those that are `there` with the right bytes; returns all of them.
     ///
-    /// A part is hashed before it is sent, while those before it are on their way.
+    /// A part is hashed before it is sent, in the same pass as the whole, while those before it are on their way.
     async fn send(&self, there: Vec<UploadedPart>) -> Result<Vec<UploadedPart>> {
         let n_parts = u32::try_from(self.size_bytes.div_ceil(self.part_bytes)).map_err(|_| {
             Error::new(
@@ -329,6 +340,7 @@ impl Parts<'_> {
             while under_way.len() < at_once + MAX_PARTS_AHEAD
                 && let Some(number) = numbers.next()
             {
+                self.whole.want(number);
                 under_way.push(self.send_one(number, there.remove(&number), &noted, &turns));
             }
             match under_way.next().await {
@@ -349,21 +361,17 @@ impl Parts<'_> {
         turns: &Semaphore,
     ) -> Result<UploadedPart> {
         let range = range_of(number, self.part_bytes, self.size_bytes);
-        let (lanes, path) = (Arc::clone(&self.context.lanes), Arc::clone(self.path));
-        let hashed = range.clone();
-        let hash = blocking(move || super::files::hash_range(&lanes, &path, &hashed));
+        let hash = async { self.whole.md5_of(number).await.ok_or_else(not_hashed) };
         let md5 = self.context.unless_stopped(hash).await?;
         if let Some(part) = there
             && part.size_bytes == range.end - range.start
             && has_bytes(&part, &md5, noted)
         {
             self.context.meter.moved(part.size_bytes);
-            self.whole.part_begins();
             return Ok(UploadedPart { md5: Some(md5), ..part });
         }
         let _turn = turns.acquire().await;
         let body = Body::FileRange { path: Arc::clone(self.path), range };
-        self.whole.part_begins();
         let mut attempt = 1;
         loop {
             let slot = self.context.slots.acquire().await;
@@ -388,6 +396,11 @@ impl Parts<'_> {
             attempt += 1;
         }
     }
+}
+
+/// The error of a part whose object could not be read; [`WholeCheck::failure`] knows why.
+fn not_hashed() -> Error {
+    Error::new(ErrorKind::Io, "an object could not be hashed")
 }
 
 /// Tells whether a listed part has the bytes with this MD5: by its entity tag, or by what was noted when it was sent.
@@ -436,7 +449,7 @@ async fn complete(
     upload_id: &str,
     size_bytes: u64,
     parts: &[UploadedPart],
-) -> Result<Uploaded> {
+) -> Result<Sent> {
     if context.stop.is_cancelled() {
         return Err(interrupted());
     }
@@ -445,7 +458,8 @@ async fn complete(
     let is_expected = |etag: &Option<String>| etag.as_ref().is_some_and(|etag| expected.contains(etag));
     let error = match context.unless_stopped(context.store.complete_multipart(key, upload_id, parts)).await {
         Ok(uploaded) if is_expected(&uploaded.etag) || !tells_parts(context, uploaded.etag.as_deref()) => {
-            return Ok(uploaded);
+            let is_proven = is_expected(&uploaded.etag);
+            return Ok(Sent { uploaded, is_proven });
         }
         Ok(uploaded) => wrong_etag(context, key, &uploaded),
         // The store has looked for the object of an upload that is gone.
@@ -457,7 +471,7 @@ async fn complete(
     // The reply may have got lost, or damaged.
     match context.unless_stopped(context.store.head(key)).await {
         Ok(Some(info)) if info.size_bytes == size_bytes && is_expected(&info.etag) => {
-            Ok(Uploaded { etag: info.etag, version_id: None })
+            Ok(Sent { uploaded: Uploaded { etag: info.etag, version_id: None }, is_proven: true })
         }
         // The look has shown that the tags of this server are no digests.
         Ok(Some(info))
@@ -466,7 +480,7 @@ async fn complete(
                 && error.reply().is_none()
                 && !tells_parts(context, info.etag.as_deref()) =>
         {
-            Ok(Uploaded { etag: info.etag, version_id: None })
+            Ok(Sent { uploaded: Uploaded { etag: info.etag, version_id: None }, is_proven: false })
         }
         _ => Err(error),
     }

@@ -289,9 +289,34 @@ async fn send(context: &Arc<Context>, store: &dyn VersionedStore, upload: Versio
     };
     let size_bytes = source.size_bytes();
     context.meter.planned(size_bytes);
-    let uploaded = upload::send(context, &key, layout, oid, source).await?;
-    let version_id = version_of(store, &key, &uploaded).await?;
-    Ok(Sent::Version(NewVersion { version_id, etag: uploaded.etag, size_bytes }))
+    let sent = upload::send(context, &key, layout, oid, source).await?;
+    let version_id = version_of(store, &key, &sent.uploaded).await?;
+    let version = NewVersion { version_id, etag: sent.uploaded.etag, size_bytes };
+    if !sent.is_proven {
+        context.unless_stopped(confirm(store, &key, &version)).await?;
+    }
+    Ok(Sent::Version(version))
+}
+
+/// Looks at a version whose entity tag proves nothing: what is recorded is only what two replies say.
+async fn confirm(store: &dyn VersionedStore, key: &str, version: &NewVersion) -> Result<()> {
+    let found = match store.head_version(key, Some(&version.version_id)).await {
+        Ok(found) => found,
+        // Who may only write has to believe the first reply.
+        Err(error) if error.kind() == ErrorKind::Denied => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let is_same =
+        found.is_some_and(|found| found.size_bytes == version.size_bytes && found.etag == version.etag);
+    if is_same {
+        return Ok(());
+    }
+    let message = format!(
+        "`{}/{key}` was sent, and a look at its version `{}` does not show what the reply said",
+        store.location(),
+        version.version_id
+    );
+    Err(Error::new(ErrorKind::Corrupt, message).with_hint("run the command again: it sends the file again"))
 }
 
 /// Returns the id of the version that an upload made.

@@ -142,7 +142,7 @@ fn check(
         format!("{n_unmoved} file{} {}", if n_unmoved == 1 { "" } else { "s" }, direction.failure())
     } else if n_missing > 0 {
         let (objects, are) = if n_missing == 1 { ("object", "is") } else { ("objects", "are") };
-        format!("{n_missing} {objects} {are} neither in the cache nor on the remote")
+        format!("{n_missing} {objects} {are} not found in the cache or on the remote")
     } else if let Some(reason) = stopped_by() {
         CommandError::chain(reason)
     } else if let Some(last) = failed.last() {

@@ -61,6 +61,9 @@ pub struct AddedTarget {
     pub is_changed: bool,
 }
 
+/// Targets that were not tried and are named one by one.
+const MAX_NAMED_TARGETS: usize = 10;
+
 /// What was added.
 #[derive(Debug, Default)]
 pub struct AddReport {
@@ -113,7 +116,7 @@ fn run(session: &Session<'_>, options: &AddOptions) -> Result<AddReport> {
     let targets = target::resolve(repo, &index, &names)?;
     let mut report = AddReport::default();
     let mut links = Links::load(session.memo.dir());
-    for target in &targets {
+    for (at, target) in targets.iter().enumerate() {
         session.check_cancelled()?;
         match add_one(session, options, &index, target, &mut links, &mut report) {
             Ok(()) => {}
@@ -129,6 +132,7 @@ fn run(session: &Session<'_>, options: &AddOptions) -> Result<AddReport> {
                     error,
                 });
                 if ends_run {
+                    report.warnings.extend(left_behind(&targets[at + 1..]));
                     break;
                 }
             }
@@ -144,6 +148,17 @@ fn run(session: &Session<'_>, options: &AddOptions) -> Result<AddReport> {
         }
     }
     Ok(report)
+}
+
+/// Names the targets that were not tried, because nothing can be written any more.
+fn left_behind(targets: &[AddTarget]) -> Option<String> {
+    let names: Vec<String> =
+        targets.iter().take(MAX_NAMED_TARGETS).map(|target| format!("`{}`", target.name)).collect();
+    let more = match targets.len().saturating_sub(MAX_NAMED_TARGETS) {
+        0 => String::new(),
+        n_more => format!(" and {n_more} more"),
+    };
+    (!names.is_empty()).then(|| format!("not tried, and not added: {}{more}", names.join(", ")))
 }
 
 fn add_one(

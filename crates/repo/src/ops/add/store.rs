@@ -124,6 +124,7 @@ pub(in crate::ops) fn store(
         }
         (Found::Nothing | Found::Dangling, None) => return Err(does_not_exist(session, target)),
     };
+    session.cache.sync_found()?;
     Ok(Stored { state, files: found, n_new: n_stored, n_files })
 }
 
@@ -143,6 +144,7 @@ pub(in crate::ops) fn relink(
     let wanted = match &files {
         Found::Nothing | Found::Dangling => return Ok(Some(Vec::new())),
         Found::File(file) => Wanted::File {
+            size_bytes: Some(file.stamp.size_bytes),
             digest: file.digest.ok_or(Error::Interrupted)?,
             is_exec: state.is_exec && target.within.is_none(),
         },
@@ -215,8 +217,9 @@ fn store_files(session: &Session<'_>, target: &AddTarget, mode: StoreMode, found
     let files = found.files_mut();
     session.scanner().recall(files, flavour_of(layout));
     let known: Vec<usize> = (0..files.len()).filter(|&index| files[index].digest.is_some()).collect();
-    let oids: Vec<_> = known.iter().filter_map(|&index| Some((layout, files[index].oid()?))).collect();
-    for (index, answer) in known.into_iter().zip(session.cache.check_many(&oids, session.cancel)) {
+    let sized = |&index: &usize| Some((layout, files[index].oid()?, Some(files[index].stamp.size_bytes)));
+    let oids: Vec<_> = known.iter().filter_map(sized).collect();
+    for (index, answer) in known.into_iter().zip(session.cache.check_many_sized(&oids, session.cancel)) {
         if answer?.is_none() {
             files[index].digest = None;
         }

@@ -135,7 +135,7 @@ async fn group(
 
 fn missing_manifest(odb: &RemoteOdb, item: &Item) -> Error {
     let message = format!(
-        "the list of files of `{}` (`{}`) is neither in the cache nor on `{}`",
+        "the list of files of `{}` (`{}`) is not found in the cache or on `{}`",
         item.display,
         item.oid,
         odb.location()

@@ -22,7 +22,7 @@ use super::session::Session;
 use super::versioned::{Share, VersionedBatch, VersionedOut, homes};
 use crate::checkout::is_at_or_below;
 use crate::git::{Revision, RevisionSet};
-use crate::index::{CommitReader, Reading, unseen_sentences};
+use crate::index::{CommitReader, Reading, Unresolved, unseen_sentences};
 use crate::ops::{Failure, FetchOptions};
 use crate::{Error, LockWait, Out, Result, SelectOptions, Selection, Stage};
 
@@ -364,6 +364,9 @@ impl<'a> Collector<'a> {
     ///
     /// Deviation: a revision that cannot be read, as in a partial clone, is a failure; DVC skips it with a warning, and ends
     /// with 0. What is only wrong in it (a metafile that is none) is skipped as in DVC: no command mends it.
+    ///
+    /// Deviation: of a revision with a stage whose templates cannot be worked out, the rest takes part, and the stage is a
+    /// failure: its data would stay behind unseen. DVC skips the whole revision with a warning, and ends with 0.
     fn add_revisions(&mut self) -> Result<()> {
         let Some(git) = self.session.repo.git() else {
             return Ok(());
@@ -378,7 +381,15 @@ impl<'a> Collector<'a> {
         let mut unread = Vec::new();
         for revision in git.revisions(self.request.revisions)? {
             self.session.check_cancelled()?;
-            let Err(error) = self.add_revision(&mut reader, &revision) else { continue };
+            let error = match self.add_revision(&mut reader, &revision) {
+                Ok(unresolved) => {
+                    let of_revision =
+                        |stage: Unresolved| (revision.name.clone(), Error::UnresolvedStage(stage.error));
+                    unread.extend(unresolved.into_iter().map(of_revision));
+                    continue;
+                }
+                Err(error) => error,
+            };
             match error {
                 error if error.is_interrupted() => return Err(error),
                 Error::TargetNotFound { .. } | Error::Metafile(_) | Error::OverlappingOuts(_) => {
@@ -391,7 +402,7 @@ impl<'a> Collector<'a> {
         let n_more = unread.len().saturating_sub(MAX_NAMED_REVISIONS);
         unread.truncate(MAX_NAMED_REVISIONS);
         if n_more > 0 {
-            let message = format!("{n_more} more revisions cannot be read");
+            let message = format!("{n_more} more revisions or stages cannot be read");
             self.collected.failed.push(Failure {
                 subject: message.clone(),
                 path: None,
@@ -406,14 +417,23 @@ impl<'a> Collector<'a> {
         Ok(())
     }
 
-    fn add_revision(&mut self, reader: &mut CommitReader<'_>, revision: &Revision) -> Result<()> {
+    /// Adds what a revision uses. Returns its stages whose templates cannot be worked out.
+    fn add_revision(
+        &mut self,
+        reader: &mut CommitReader<'_>,
+        revision: &Revision,
+    ) -> Result<Vec<Unresolved>> {
         let (config, problem) = match self.configs.of_revision(reader, revision) {
             Err(Error::Config(error)) => (0, Some(error)),
             config => (config?, None),
         };
-        let selection = Selection::resolve_at(reader, revision, Reading::Under(config), self.request.select)?;
+        let mut selection =
+            Selection::resolve_at(reader, revision, Reading::Under(config), self.request.select)?;
+        // With targets, one that is asked for is an error already.
+        let unresolved = std::mem::take(&mut selection.index.unresolved);
+        let unresolved = if self.request.select.targets.is_empty() { unresolved } else { Vec::new() };
         if selection.outs.is_empty() {
-            return Ok(());
+            return Ok(unresolved);
         }
         if let Some(cause) = problem {
             let name = &revision.name;
@@ -421,7 +441,8 @@ impl<'a> Collector<'a> {
                 "the configuration of '{name}' cannot be used, and that of the workspace takes its place: {cause}"
             ));
         }
-        self.add_outs(&selection, Source::Revision(config))
+        self.add_outs(&selection, Source::Revision(config))?;
+        Ok(unresolved)
     }
 
     /// Opens the remotes.

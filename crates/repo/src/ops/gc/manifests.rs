@@ -146,7 +146,7 @@ impl Reader<'_> {
         let nowhere = if locations.is_empty() {
             "not in the cache, and there is no remote to look for it on".to_owned()
         } else {
-            format!("neither in the cache nor on {}", locations.join(", "))
+            format!("not found in the cache or on {}", locations.join(", "))
         };
         let text = format!("the list of files of `{display}` (`{oid}`) is {nowhere}");
         // Deviation: `gc` warns where the list of files of an import, or of what is never pushed, is nowhere; DVC is silent.

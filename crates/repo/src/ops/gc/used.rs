@@ -216,7 +216,9 @@ fn skipping(revision: &str) -> String {
 /// The same for one metafile of it.
 fn skipping_part(project: &Project, revision: &str, error: &Error) -> String {
     let part = match error {
-        Error::Metafile(error) => format!("'{}'", project.repo.display_path(&error.path)),
+        Error::Metafile(error) | Error::UnresolvedStage(error) => {
+            format!("'{}'", project.repo.display_path(&error.path))
+        }
         other => format!("a part that cannot be read ({other})"),
     };
     format!("{} {part}: data that only it names counts as unused", skipping(revision))

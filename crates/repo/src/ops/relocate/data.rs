@@ -119,7 +119,9 @@ fn contents(session: &Session<'_>, state: &OutState) -> Result<Contents> {
 fn plan_copy(session: &Session<'_>, to: &Path, state: &OutState) -> Result<OutPlan> {
     let contents = contents(session, state)?;
     let wanted = match &contents {
-        Contents::File(digest) => Wanted::File { digest: *digest, is_exec: state.is_exec },
+        Contents::File(digest) => {
+            Wanted::File { digest: *digest, size_bytes: state.size_bytes, is_exec: state.is_exec }
+        }
         Contents::Dir(manifest) => Wanted::Dir(manifest.entries()),
     };
     let target = Target { path: to, within: None, wanted, layout: state.layout };
@@ -148,7 +150,7 @@ fn delete_old(from: &Path, found: &Found) -> Result<()> {
     }
     many(errors)?;
     if let Found::Dir(dir) = found {
-        // What DVC does not see keeps its folder, and stays.
+        // What DVC does not see keeps its directory, and stays.
         for folder in dir.folders.iter().rev() {
             drop(fs_err::remove_dir(from.join(&**folder)));
         }

@@ -24,7 +24,7 @@ use crate::{Error, Index, LockWait, Out, Repo, Result, Stage};
 pub struct MoveOptions {
     /// The file or directory as typed; a `.dvc` file tracks it.
     pub from: String,
-    /// Its new name, or the folder it goes into.
+    /// Its new name, or the directory it goes into.
     pub to: String,
     /// How long to wait for the lock.
     pub wait: LockWait,
@@ -83,7 +83,7 @@ fn run(session: &Session<'_>, options: &MoveOptions) -> Result<MoveReport> {
     }
     let mut to = repo.identify(&repo.absolute(&options.to));
     let is_out = |path: &Path| index.outs.iter().any(|other| other.path == path);
-    // A tracked directory is no folder to put things into; it may be what a killed run has moved already.
+    // A tracked directory is no directory to put things into; it may be what a killed run has moved already.
     if to.is_dir() && to != from && !is_out(&to) {
         to.push(from.file_name().unwrap_or_default());
     }
@@ -182,7 +182,7 @@ fn run(session: &Session<'_>, options: &MoveOptions) -> Result<MoveReport> {
         files_to_track.extend(gitignore::unignore(git, &from)?);
     }
     if goes_along {
-        fs_err::remove_file(&old_metafile).map_err(|error| Error::io("cannot delete a file", error))?;
+        crate::atomic::remove(&old_metafile)?;
     } else {
         file.write()?;
     }
@@ -208,7 +208,7 @@ fn name_of(path: &Path) -> Result<String> {
     name.map(str::to_owned).ok_or_else(|| Error::NotUnicode(path.to_owned()))
 }
 
-/// Returns the paths that local dependencies have when seen from the folder of another `.dvc` file.
+/// Returns the paths that local dependencies have when seen from the directory of another `.dvc` file.
 fn moved_deps(stage: &Stage, metafile: &Path) -> Vec<(usize, String)> {
     let folder = metafile.parent().unwrap_or(metafile);
     let is_relative = |dep: &&crate::Dep| !Path::new(&dep.def_path).is_absolute();
@@ -244,7 +244,7 @@ fn recorded_state(repo: &Repo, out: &Out) -> Result<OutState> {
 /// command.
 fn take_back(session: &Session<'_>, to: &Path, metafile: &Path, is_ignored: bool, state: &OutState) {
     let undone = data::undo(session, to, state).and_then(|()| {
-        fs_err::remove_file(metafile).map_err(|error| Error::io("cannot delete a file", error))?;
+        crate::atomic::remove(metafile)?;
         match session.repo.git() {
             Some(git) if is_ignored => gitignore::unignore(git, to).map(drop),
             _ => Ok(()),

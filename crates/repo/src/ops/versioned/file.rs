@@ -115,7 +115,7 @@ fn known_remote<'a>(names: &[&'a str], version: Option<&Version>) -> Option<&'a 
 
 fn no_manifest(out: &VersionedOut, oid: &Oid) -> Error {
     let message = format!(
-        "the list of files of `{}` (`{oid}`) is neither in its metafile nor in the cache, and a cloud-versioned remote \
+        "the list of files of `{}` (`{oid}`) is not found in its metafile or in the cache, and a cloud-versioned remote \
          does not keep it",
         out.display
     );
