@@ -219,6 +219,9 @@ impl<'a> Side<'a> {
             ("GIT_AUTHOR_EMAIL", "parity@example.com"),
             ("GIT_COMMITTER_NAME", "parity"),
             ("GIT_COMMITTER_EMAIL", "parity@example.com"),
+            // Commits of both sides have the same ids, which imports record.
+            ("GIT_AUTHOR_DATE", "2026-01-01T00:00:00Z"),
+            ("GIT_COMMITTER_DATE", "2026-01-01T00:00:00Z"),
         ] {
             variables.push((name.to_owned(), value.to_owned()));
         }

@@ -102,6 +102,10 @@ async fn state_of(
     let (wdir, recorded) = match source {
         AskedSource::Url { wdir, dependency } => (wdir, &**dependency),
         AskedSource::Repo(recorded) => {
+            // What was never looked at is as new as what is there.
+            if recorded.rev_lock.is_none() {
+                return Ok(None);
+            }
             let now = RepoDependency { rev_lock: None, ..RepoDependency::clone(recorded) };
             let commit = open(repo, &now, cancel)?.project.commit();
             return Ok((commit != recorded.rev_lock).then_some(EntryState::UpdateAvailable));
