@@ -29,9 +29,10 @@ pub(in crate::ops) struct ImportedOut {
 
 /// Gets what the cache lacks of imports, each verified as far as something is recorded of it.
 ///
-/// Deviation: DVC keeps these files in a second cache, by their sources, does not get files without an entity tag, and
-/// passes silently over files that changed; here they are in the cache, and a file that changed is a failure. Of a directory
-/// both get what is there now; here a warning says so.
+/// Deviation: the data of imports is kept in the cache like all other data. DVC keeps it in a second cache, by its sources.
+///
+/// Deviation: files without an entity tag are fetched from their sources too, and a file that changed since it was imported is
+/// a failure; DVC passes silently over both. Of a directory that changed both get what is there now; here a warning says so.
 pub(in crate::ops) async fn fetch_imports(
     session: &Session<'_>,
     imports: &[ImportedOut],

@@ -8,6 +8,7 @@ use super::get::{get, send};
 use super::look::{Looked, Opened};
 use super::status::is_changed;
 use super::{announcement, found, note_local_hash, shown};
+use crate::git::gitignore;
 use crate::metafile::dependency::Dependency;
 use crate::metafile::dvc_file::{DvcFile, OutState};
 use crate::ops::checkout::refuse_unsaved;
@@ -23,7 +24,7 @@ use crate::{Repo, Result, SelectOptions, Selection, Stage};
 /// # Errors
 ///
 /// [`Error::UnsavedFiles`](crate::Error::UnsavedFiles) if files of the workspace would be lost.
-/// Deviation: DVC deletes them.
+/// Deviation: files of the workspace that are saved nowhere are kept, and the update is refused. DVC deletes them.
 ///
 /// Deviation: the checksum of the `.dvc` file is always that of what it says. After `--to-remote`, and after `--no-download` of
 /// an import that had its data, DVC leaves an old one, and then shows `changed checksum`.
@@ -76,7 +77,7 @@ pub(in crate::ops) async fn update_import(
     if let Some(state) = &state {
         note_local_hash(&mut looked, state);
     }
-    record(repo, stage, &looked, state.as_ref(), options, report)?;
+    record(repo, stage, &out.path, &looked, state.as_ref(), options, report)?;
     if options.depth == ImportDepth::Workspace {
         check_out(repo, stage, options, session, report)
     } else {
@@ -87,12 +88,16 @@ pub(in crate::ops) async fn update_import(
 fn record(
     repo: &Repo,
     stage: &Stage,
+    out: &Path,
     looked: &Looked,
     state: Option<&OutState>,
     options: &UpdateOptions,
     report: &mut UpdateReport,
 ) -> Result<()> {
     let _lock = repo.lock(options.wait)?;
+    if let (Some(git), false) = (repo.git(), matches!(options.depth, ImportDepth::Remote(_))) {
+        gitignore::ignore(git, out)?;
+    }
     let mut file = DvcFile::read(&stage.metafile)?;
     file.set_import(&looked.dependency, state)?;
     if file.write()? {
