@@ -106,8 +106,8 @@ pub(in crate::ops) async fn update_repo_import(
     let mut dependency = RepoDependency { rev, rev_lock: None, ..dependency.clone() };
     let found = open(repo, &dependency, session.cancel)?;
     dependency.rev_lock = found.project.commit();
-    let recorded = stage.repo_source().and_then(|recorded| recorded.rev_lock.clone());
-    let is_new = recorded != dependency.rev_lock;
+    let recorded = stage.repo_source().map(|recorded| (&recorded.rev, &recorded.rev_lock));
+    let is_new = recorded != Some((&dependency.rev, &dependency.rev_lock));
     if !is_new && !stage.checksum_changed && out_state(session, out)?.is_none() {
         let address = stage.addressing(repo.current_dir());
         report.announcements.push(format!("'{address}' didn't change, skipping"));
