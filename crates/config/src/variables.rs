@@ -27,6 +27,10 @@ pub const VARIABLES: &[VariableGroup] = &[
                 "Where `dvc/config` of the machine is: the first folder of the list; `/etc/xdg` by default.",
             ),
             (
+                &["XDG_CACHE_HOME"],
+                "Where clones of other repositories are kept, in `haul/clones`; `~/.cache` by default.",
+            ),
+            (
                 &["HAUL_LOG"],
                 "What is logged on stderr, in the syntax of `RUST_LOG`, as `haul_storage=debug,warn`; `-v` and `-vv` are \
                  shorter.",

@@ -1,7 +1,7 @@
 //! A repository to look into: this one or another, in its workspace or at a commit. Nothing is written to it.
 
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use haul_config::{Config, ConfigPaths, ConfigStack, Env};
 use haul_storage::Cache;
@@ -48,7 +48,7 @@ impl Project {
         };
         let root = normalize(&crate::identity::physical(&root));
         let repo = Repo::assemble(root.clone(), env, config_of(&root, None, env, overrides)?)?;
-        let tree = WorkspaceTree { ignore: repo.ignore().clone() };
+        let tree = WorkspaceTree { ignore: Arc::clone(repo.ignore()) };
         let is_dvc = tree.is_repository("")?;
         Ok(Self { repo, at: None, tree: Box::new(tree), is_dvc, index: OnceLock::new() })
     }

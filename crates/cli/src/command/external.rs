@@ -10,8 +10,8 @@ use haul_repo::external::Location;
 #[derive(Debug, Args)]
 pub(crate) struct LocationArgs {
     /// Git revision (a commit, branch or tag)
-    #[arg(long, value_name = "commit", num_args = 0..=1)]
-    rev: Option<Option<String>>,
+    #[arg(long, value_name = "commit", num_args = 0..=1, default_missing_value = "")]
+    rev: Option<String>,
     #[command(flatten)]
     overrides: OverrideArgs,
 }
@@ -34,7 +34,7 @@ impl LocationArgs {
     pub(crate) fn at(self, url: &str) -> Location {
         Location {
             url: url.to_owned(),
-            revision: self.rev.flatten(),
+            revision: self.rev.filter(|rev| !rev.is_empty()),
             overrides: self.overrides.into_overrides(),
         }
     }

@@ -20,8 +20,8 @@ pub(crate) struct GetArgs {
     /// Path in the repository
     path: String,
     /// Where to put it
-    #[arg(short, long, value_name = "path", num_args = 0..=1)]
-    out: Option<Option<String>>,
+    #[arg(short, long, value_name = "path", num_args = 0..=1, default_missing_value = "")]
+    out: Option<String>,
     /// Print the URL of the data in the remote storage, and get nothing
     #[arg(long)]
     show_url: bool,
@@ -40,7 +40,7 @@ impl GetArgs {
         let options = GetOptions {
             location: self.location.at(&self.url),
             path: self.path,
-            out: self.out.flatten(),
+            out: self.out.filter(|out| !out.is_empty()),
             force: self.force,
             jobs: self.jobs.filter(|jobs| *jobs > 0),
             cancel: context.cancellation(),

@@ -22,8 +22,8 @@ pub(crate) struct ImportArgs {
     /// Path in the repository
     path: String,
     /// Where to put it
-    #[arg(short, long, value_name = "path", num_args = 0..=1)]
-    out: Option<Option<String>>,
+    #[arg(short, long, value_name = "path", num_args = 0..=1, default_missing_value = "")]
+    out: Option<String>,
     /// Overwrite what is there
     #[arg(short, long)]
     force: bool,
@@ -53,7 +53,7 @@ impl ImportArgs {
         let options = ImportOptions {
             location,
             path: self.path,
-            out: self.out.flatten(),
+            out: self.out.filter(|out| !out.is_empty()),
             depth,
             force: self.force,
             jobs: self.jobs.filter(|jobs| *jobs > 0),

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::{DataObject, DataTree};
-use crate::Out;
 
 /// A file or directory, as one side has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,17 +20,35 @@ pub(crate) struct Side {
     pub(crate) opaque: Vec<String>,
 }
 
+/// How much of an out is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Portion {
+    Whole,
+    /// What is at or below a path in it.
+    Below(String),
+}
+
+impl Portion {
+    /// Returns the path in the out that is wanted, if not all is.
+    pub(crate) fn path(&self) -> Option<&str> {
+        match self {
+            Self::Whole => None,
+            Self::Below(path) => Some(path),
+        }
+    }
+}
+
 impl Side {
-    /// Takes the outs of a tree that `is_wanted`, with their files where `is_granular`; `within` names the only part of an out
-    /// that is wanted.
+    /// Takes what `wanted` says of the outs of a tree, with their files where `is_granular`.
     pub(crate) fn of_tree(
         tree: &DataTree<'_>,
         is_granular: bool,
-        within: &dyn Fn(&str, &Out) -> Option<Option<String>>,
+        wanted: &dyn Fn(&str) -> Option<Portion>,
     ) -> Self {
         let mut side = Self::default();
         for (path, out) in tree.outs() {
-            let Some(within) = within(path, out) else { continue };
+            let Some(portion) = wanted(path) else { continue };
+            let within = portion.path();
             let object = out.oid.map(|oid| DataObject { layout: out.layout, oid });
             let is_dir = out.oid.is_some_and(|oid| oid.is_dir());
             if within.is_none() {
@@ -44,7 +61,7 @@ impl Side {
                 side.opaque.push(path.to_owned());
                 continue;
             };
-            let files = within.as_deref().map_or_else(|| manifest.entries(), |within| manifest.below(within));
+            let files = within.map_or_else(|| manifest.entries(), |within| manifest.below(within));
             for file in files {
                 let object = DataObject { layout: out.layout, oid: haul_storage::Oid::file(file.digest) };
                 let file = format!("{path}/{}", file.path);
@@ -110,7 +127,8 @@ pub(crate) fn compare(old: &Side, new: &Side) -> Vec<Change> {
             (None, None) => break,
             (Some((path, old)), Some((other, new))) if path == other => {
                 add(path, Some(**old), Some(**new));
-                (left.next(), right.next());
+                left.next();
+                right.next();
             }
             (Some((path, old)), other) if other.is_none_or(|(other, _)| path < other) => {
                 add(path, Some(**old), None);

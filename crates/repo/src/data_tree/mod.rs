@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use haul_storage::{Layout, Oid};
 
-pub(crate) use compare::{Change, ChangeKind, Side, Sided, compare};
+pub(crate) use compare::{Change, ChangeKind, Portion, Side, Sided, compare};
 pub(crate) use entry::{DataEntry, DataObject};
 
 use crate::index::Index;
@@ -189,9 +189,8 @@ impl<'a> DataTree<'a> {
 
     /// Returns the out at a path or around it, and the path in it.
     fn out_around<'path>(&self, path: &'path str) -> Option<(usize, &'path str)> {
-        let ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
-        ends.filter_map(|end| Some((*self.outs.get(&path[..end])?, path[end..].trim_start_matches('/'))))
-            .next()
+        let mut ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
+        ends.find_map(|end| Some((*self.outs.get(&path[..end])?, path[end..].trim_start_matches('/'))))
     }
 
     /// Returns the outs below a directory, which is no out itself.

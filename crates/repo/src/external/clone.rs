@@ -6,6 +6,7 @@
 //!
 //! Deviation: DVC clones anew into a temporary directory for each run.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -38,7 +39,7 @@ pub(super) fn open(url: &str, revision: Option<&str>, env: &Env, cancel: &Cancel
         let message = format!("cannot clone `{url}`: it is no URL of a repository");
         return Err(Error::NotARepository(message));
     }
-    let directory = directory_of(url, env);
+    let directory = directory_of(url, env)?;
     let failed = |source| Error::io("cannot make room for a clone", source);
     let parent = directory.parent().unwrap_or(Path::new("/"));
     make_private(parent).map_err(failed)?;
@@ -55,13 +56,18 @@ pub(super) fn open(url: &str, revision: Option<&str>, env: &Env, cancel: &Cancel
     Git::open_bare(&directory)
 }
 
-fn directory_of(url: &str, env: &Env) -> PathBuf {
+fn directory_of(url: &str, env: &Env) -> Result<PathBuf> {
     let base = env.var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|base| base.is_absolute());
-    let base = base.or_else(|| Some(env.home_dir()?.join(".cache"))).unwrap_or_else(std::env::temp_dir);
+    let base = base.or_else(|| Some(env.home_dir()?.join(".cache"))).ok_or_else(|| {
+        Error::NotARepository(format!(
+            "cannot keep a clone of '{}': neither HOME nor XDG_CACHE_HOME is set",
+            mask_urls(url)
+        ))
+    })?;
     // A relative path means another repository in another directory.
     let absolute = env.absolute(url);
     let name = if absolute.exists() { absolute.to_string_lossy().into_owned() } else { url.to_owned() };
-    base.join("haul").join("clones").join(hex::encode(md5(name.as_bytes())))
+    Ok(base.join("haul").join("clones").join(hex::encode(md5(name.as_bytes()))))
 }
 
 /// Makes a directory that only the user can read: URLs may hold a token, and the repositories may be private.
@@ -80,7 +86,8 @@ fn create(directory: &Path, url: &str, env: &Env) -> Result<()> {
     let url = if path.exists() { path.to_string_lossy().into_owned() } else { url.to_owned() };
     let quoted = url.replace('\\', "\\\\").replace('"', "\\\"");
     let mut config = fs_err::read_to_string(temp.path().join("config")).map_err(failed)?;
-    config.push_str(&format!("[gc]\n\tauto = 0\n[remote \"origin\"]\n\turl = \"{quoted}\"\n"));
+    write!(config, "[gc]\n\tauto = 0\n[remote \"origin\"]\n\turl = \"{quoted}\"\n")
+        .expect("writing to a string cannot fail");
     fs_err::write(temp.path().join("config"), config).map_err(failed)?;
     // What a killed process may have left there has no `HEAD`.
     match fs_err::remove_dir_all(directory) {
@@ -96,15 +103,13 @@ fn update(directory: &Path, url: &str, env: &Env) -> Result<()> {
     let refs = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
     git(directory, &[&["fetch", "--quiet", "--prune", "--no-tags", "origin"], &refs[..]].concat(), url, env)?;
     let head = heads.lines().find_map(|line| line.strip_prefix("ref: ")?.strip_suffix("\tHEAD"));
-    match head.filter(|head| head.starts_with("refs/heads/")) {
-        Some(head) => git(directory, &["symbolic-ref", "HEAD", head], url, env).map(drop),
-        None => {
-            let id = heads.lines().find_map(|line| line.strip_suffix("\tHEAD"));
-            match id.filter(|id| is_commit_id(id)) {
-                Some(id) => git(directory, &["update-ref", "--no-deref", "HEAD", id], url, env).map(drop),
-                None => Ok(()),
-            }
-        }
+    if let Some(head) = head.filter(|head| head.starts_with("refs/heads/")) {
+        return git(directory, &["symbolic-ref", "HEAD", head], url, env).map(drop);
+    }
+    let id = heads.lines().find_map(|line| line.strip_suffix("\tHEAD"));
+    match id.filter(|id| is_commit_id(id)) {
+        Some(id) => git(directory, &["update-ref", "--no-deref", "HEAD", id], url, env).map(drop),
+        None => Ok(()),
     }
 }
 

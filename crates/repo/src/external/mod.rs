@@ -41,7 +41,7 @@ pub fn open(location: &Location, env: &Env, cancel: &CancellationToken) -> Resul
         };
         if let Some(git) = Git::discover(&path)? {
             let root = find_root(&path).unwrap_or_else(|_| git.work_dir().to_owned());
-            let below = root.strip_prefix(git.work_dir()).map(posix).unwrap_or_else(|_| Ok(String::new()))?;
+            let below = root.strip_prefix(git.work_dir()).map_or_else(|_| Ok(String::new()), posix)?;
             let revision = git.resolve(name)?;
             return Project::of_commit(git, revision, &below, env, overrides);
         }

@@ -145,7 +145,7 @@ fn look_up<'dict>(dict: &'dict Dict, name: &str) -> Option<&'dict Value> {
 /// Whether Python takes two values for equal: numbers by their value, `True` for 1, dictionaries in any order.
 fn is_equal(left: &Value, right: &Value) -> bool {
     if let (Some(left), Some(right)) = (number(left), number(right)) {
-        return left == right;
+        return left.total_cmp(&right).is_eq() || (left - right).abs() == 0.0;
     }
     match (left, right) {
         // The lock has a tuple as a list.

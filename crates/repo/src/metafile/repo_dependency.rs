@@ -91,15 +91,15 @@ impl RepoConfig {
             node.entries().iter().filter_map(option).collect()
         };
         match (repo.get("config"), repo.get("remote")) {
-            (Some(config), _) => match config.as_str() {
-                Some(file) => Self::File(file.to_owned()),
-                None => {
-                    let name = config.get("core").and_then(|core| core.get("remote")).and_then(Node::as_str);
-                    let Some(name) = name else { return Self::Own };
-                    let remote = config.get("remote").and_then(|remotes| remotes.get(name));
-                    Self::RemoteWithOptions(name.to_owned(), remote.map(options).unwrap_or_default())
+            (Some(config), _) => {
+                if let Some(file) = config.as_str() {
+                    return Self::File(file.to_owned());
                 }
-            },
+                let name = config.get("core").and_then(|core| core.get("remote")).and_then(Node::as_str);
+                let Some(name) = name else { return Self::Own };
+                let remote = config.get("remote").and_then(|remotes| remotes.get(name));
+                Self::RemoteWithOptions(name.to_owned(), remote.map(options).unwrap_or_default())
+            }
             (None, Some(remote)) => match remote.as_str() {
                 Some(name) => Self::Remote(name.to_owned()),
                 None => Self::Options(options(remote)),

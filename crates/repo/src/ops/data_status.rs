@@ -1,12 +1,14 @@
 //! `data status`: what changed between the last commit, the metafiles and the workspace.
 
+use std::sync::Arc;
+
 use haul_storage::progress::Observer;
 use haul_storage::{CancellationToken, Presence, RemoteOdb, open_remote_with};
 
 use super::diff::{at, is_cached, shown};
 use super::session::{Session, Stores};
 use super::sides::{Wanted, of_commit, of_metafiles, of_workspace};
-use crate::data_tree::{ChangeKind, Side, compare};
+use crate::data_tree::{ChangeKind, Portion, Side, compare};
 use crate::ops::Failure;
 use crate::tree::WorkspaceTree;
 use crate::{Index, LockWait, Repo, Result};
@@ -73,7 +75,7 @@ pub async fn data_status(
     let session = stores.session(repo, observer, &options.cancel);
     let index = Index::collect(repo)?;
     let wanted = filter(&index, repo, &options.targets);
-    let files = WorkspaceTree { ignore: repo.ignore().clone() };
+    let files = WorkspaceTree { ignore: Arc::clone(repo.ignore()) };
     let recorded =
         restrict(of_metafiles(&session, &files, &index, options.granular, &wanted).await?, options);
     let (found, failed) = of_workspace(&session, &index, options.granular, &wanted)?;
@@ -115,7 +117,7 @@ fn filter(index: &Index, repo: &Repo, targets: &[String]) -> Wanted {
         targets.iter().any(|target| is_at_or_below(path, target) || is_at_or_below(target, path))
     };
     let paths = index.outs.iter().filter_map(|out| crate::paths::posix(repo.relative(&out.path)?).ok());
-    Some(paths.filter(|path| meets(path)).map(|path| (path, None)).collect())
+    Some(paths.filter(|path| meets(path)).map(|path| (path, Portion::Whole)).collect())
 }
 
 /// Leaves only what is at or below a target.

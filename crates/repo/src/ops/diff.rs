@@ -112,7 +112,7 @@ pub async fn diff(repo: &Repo, options: &DiffOptions, observer: &dyn Observer) -
 /// Opens this repository at a commit.
 pub(super) fn at(repo: &Repo, revision: Revision) -> Result<Project> {
     let Some(git) = repo.git() else { return Err(Error::UnknownRevision(revision.name)) };
-    let below = repo.root().strip_prefix(git.work_dir()).map(posix).unwrap_or_else(|_| Ok(String::new()))?;
+    let below = repo.root().strip_prefix(git.work_dir()).map_or_else(|_| Ok(String::new()), posix)?;
     Project::of_commit(git.again(), revision, &below, repo.env(), &ConfigOverrides::default())
 }
 

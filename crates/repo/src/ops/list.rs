@@ -130,14 +130,11 @@ pub async fn disk_usage(
 ) -> Result<Vec<(String, u64)>> {
     let looked = look(options, env)?;
     let mut tree = looked.project.data_tree()?;
-    let found = match tree.stat(&looked.path)? {
-        Some(found) => found,
+    if tree.stat(&looked.path)?.is_none() {
         // It may lie in a directory whose files are not known yet.
-        None => {
-            learn_around(&looked, &mut tree).await?;
-            tree.stat(&looked.path)?.ok_or_else(|| not_found(&looked))?
-        }
-    };
+        learn_around(&looked, &mut tree).await?;
+    }
+    let found = tree.stat(&looked.path)?.ok_or_else(|| not_found(&looked))?;
     learn(&looked.project, &mut tree, &looked.path).await?;
     let asked = looked.asked.trim_end_matches('/');
     if summarize || !found.is_dir {

@@ -1,6 +1,7 @@
 //! Getting to know the directories of a repository that is looked into.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use futures::StreamExt;
 use futures::stream;
@@ -38,8 +39,8 @@ pub(super) async fn learn_in(
             continue;
         }
         let name = out.remote.as_deref();
-        if !remotes.contains_key(&name) {
-            remotes.insert(name, open(repo, name)?);
+        if let Entry::Vacant(unopened) = remotes.entry(name) {
+            unopened.insert(open(repo, name)?);
         }
         wanted.push(out);
     }

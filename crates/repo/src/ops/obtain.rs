@@ -59,7 +59,7 @@ pub(super) fn find(
 
 impl Place {
     /// Returns the files at the path as DVC copies them: without metafiles, and from the tree where it has them.
-    pub(super) async fn part<'place>(&'place self) -> Result<(Part, DataTree<'place>)> {
+    pub(super) async fn part(&self) -> Result<(Part, DataTree<'_>)> {
         let mut tree = self.project.data_tree()?;
         if let Some(error) = learn(&self.project, &mut tree, &self.path).await?.into_iter().next() {
             return Err(error);

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::looking::learn_in;
 use super::session::Session;
 use crate::checkout::flavour_of;
-use crate::data_tree::{DataObject, DataTree, Side, Sided};
+use crate::data_tree::{DataObject, DataTree, Portion, Side, Sided};
 use crate::index::Selected;
 use crate::ops::Failure;
 use crate::paths::posix;
@@ -15,20 +15,23 @@ use crate::scan::Found;
 use crate::tree::Tree;
 use crate::{Error, Index, Out, Project, Repo, Result, Selection};
 
-/// Which outs take part, or which parts of them; `None` means all.
-pub(super) type Wanted = Option<HashMap<String, Option<String>>>;
+/// Portions of outs, by their paths below the root.
+pub(super) type Portions = HashMap<String, Portion>;
+
+/// Which outs take part, or which portions of them; `None` means all.
+pub(super) type Wanted = Option<Portions>;
 
 /// Returns the outs of a selection by their paths below the root of `repo`.
-pub(super) fn wanted(repo: &Repo, index: &Index, outs: &[Selected]) -> HashMap<String, Option<String>> {
+fn portions(repo: &Repo, index: &Index, outs: &[Selected]) -> Portions {
     let key = |out: &Out| posix(repo.relative(&out.path)?).ok();
-    let named =
-        outs.iter().filter_map(|selected| Some((key(&index.outs[selected.out])?, selected.within.clone())));
+    let portion = |selected: &Selected| selected.within.clone().map_or(Portion::Whole, Portion::Below);
+    let named = outs.iter().filter_map(|selected| Some((key(&index.outs[selected.out])?, portion(selected))));
     named.collect()
 }
 
-fn within(wanted: &Wanted, path: &str) -> Option<Option<String>> {
+fn portion(wanted: &Wanted, path: &str) -> Option<Portion> {
     match wanted {
-        None => Some(None),
+        None => Some(Portion::Whole),
         Some(wanted) => wanted.get(path).cloned(),
     }
 }
@@ -44,7 +47,7 @@ pub(super) async fn of_commit(
     if is_granular {
         learn_in(project.repo(), Some(session.cache), &mut tree, "").await?;
     }
-    Ok(Side::of_tree(&tree, is_granular, &|path, _| within(selection, path)))
+    Ok(Side::of_tree(&tree, is_granular, &|path| portion(selection, path)))
 }
 
 /// Returns the data that metafiles of the workspace name.
@@ -59,7 +62,7 @@ pub(super) async fn of_metafiles(
     if is_granular {
         learn_in(session.repo, Some(session.cache), &mut tree, "").await?;
     }
-    Ok(Side::of_tree(&tree, is_granular, &|path, _| within(selection, path)))
+    Ok(Side::of_tree(&tree, is_granular, &|path| portion(selection, path)))
 }
 
 /// Hashes what the workspace has at the paths of the outs. The lock of the repository is held.
@@ -75,8 +78,8 @@ pub(super) fn of_workspace(
         .map(|out| {
             session.check_cancelled()?;
             let Some(path) = session.key(&out.path) else { return Ok(Vec::new()) };
-            match within(selection, &path) {
-                Some(within) => hash_out(session, out, &path, is_granular, within.as_deref()),
+            match portion(selection, &path) {
+                Some(portion) => hash_out(session, out, &path, is_granular, portion.path()),
                 None => Ok(Vec::new()),
             }
         })
@@ -131,16 +134,12 @@ fn hash_out(
 }
 
 /// Returns which outs of `index` targets name; `None` for a target that it does not have.
-pub(super) fn selected(
-    repo: &Repo,
-    index: &Index,
-    targets: &[String],
-) -> Result<(HashMap<String, Option<String>>, Vec<String>)> {
+pub(super) fn selected(repo: &Repo, index: &Index, targets: &[String]) -> Result<(Portions, Vec<String>)> {
     let mut found = HashMap::new();
     let mut missing = Vec::new();
     for target in targets {
         match Selection::resolve_in(repo, index, target) {
-            Ok(selection) => found.extend(wanted(repo, &selection.index, &selection.outs)),
+            Ok(selection) => found.extend(portions(repo, &selection.index, &selection.outs)),
             Err(Error::TargetNotFound { .. }) => missing.push(target.clone()),
             Err(error) => return Err(error),
         }
