@@ -190,7 +190,7 @@ fn damage_in_cache(repo: &haul_tests::Folder<'_>, content: &str, damaged: &str) 
     }
     repo.write(&object, damaged);
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o444);
-    fs_err::set_permissions(repo.join(&object), mode).unwrap();
+    fs_err::set_permissions(repo.join(&object), mode).expect("the object was just written");
 }
 
 #[test]

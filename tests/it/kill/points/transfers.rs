@@ -37,7 +37,7 @@ fn remote_is_sound(repo: &Folder<'_>) {
         let bytes = fs_err::read(remote.join(&path)).expect("it is there");
         assert_eq!(haul_tests::objects::md5_of(&bytes), name[..32], "{} is damaged", path.display());
         n_objects += 1;
-        n_manifests += usize::from(name.ends_with(".dir"));
+        n_manifests += usize::from(name.rsplit_once('.').is_some_and(|(_, suffix)| suffix == "dir"));
     }
     // The manifest comes last: two files, two members and itself.
     assert!(n_manifests == 0 || n_objects >= 3, "a manifest came before its members");
