@@ -15,6 +15,7 @@ mod embedded_server;
 mod faults;
 mod full_disk;
 mod gc;
+mod hand_over;
 mod hostile;
 mod ignored;
 mod integration;

@@ -75,6 +75,9 @@ pub(crate) enum Command {
     Config(command::config::ConfigArgs),
     Cache(command::cache::CacheArgs),
     Commit(command::commit::CommitArgs),
+    Destroy(command::destroy::DestroyArgs),
+    Freeze(command::freeze::FreezeArgs),
+    Unfreeze(command::freeze::UnfreezeArgs),
     Update(command::update::UpdateArgs),
     #[command(alias = "mv")]
     Move(command::relocate::MoveArgs),

@@ -7,11 +7,14 @@ pub(crate) mod checkout;
 pub(crate) mod commit;
 pub(crate) mod completion;
 pub(crate) mod config;
+mod confirm;
 mod context;
 pub(crate) mod data;
 pub(crate) mod diff;
 pub(crate) mod disk_usage;
 mod external;
+pub(crate) mod destroy;
+pub(crate) mod freeze;
 pub(crate) mod gc;
 pub(crate) mod generate;
 pub(crate) mod get;
@@ -32,6 +35,7 @@ pub(crate) mod update;
 pub(crate) mod version;
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use clap::{CommandFactory, FromArgMatches};
 use haul_config::Env;
@@ -40,6 +44,7 @@ use haul_repo::ops::Failure;
 use crate::args::{Cli, Command};
 use crate::command_error::{CommandError, Verb};
 use crate::exit::ExitStatus;
+use crate::hand_over::{Foreign, HandOver};
 use crate::ui::Printer;
 use crate::{log, usage};
 
@@ -57,16 +62,20 @@ pub(crate) fn run(
     env: Env,
     mut printer: Printer,
     columns: Option<usize>,
+    foreign: Foreign,
 ) -> ExitStatus {
     let args: Vec<OsString> = args.into_iter().collect();
     if asks_for_version(&args) {
-        let version = format!("{}\n", env!("CARGO_PKG_VERSION"));
+        let version = format!("{}\n", shown_version(&args));
         return finish(&printer, printer.out_always(&version).map(|()| ExitStatus::Success));
     }
     let parsed = Cli::command().try_get_matches_from(&args);
     let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
+            if let Some(hand_over) = HandOver::of(&args) {
+                return finish(&printer, hand_over.carry_out(&env, foreign));
+            }
             let usage::Usage { help, error } = usage::explain(&error, &args, columns);
             let shown = help.map_or(Ok(()), |help| printer.out_always(&help));
             return finish(&printer, shown.and(error.map_or(Ok(ExitStatus::Success), Err)));
@@ -83,7 +92,7 @@ pub(crate) fn run(
     }
     // Never the arguments: they may hold secrets.
     tracing::debug!(version = env!("CARGO_PKG_VERSION"), os = std::env::consts::OS, "haul starts");
-    let context = Context::new(&cli.global, env, printer);
+    let context = Context::new(&cli.global, env, printer, is_called_dvc(args.first()));
     let result = context.enter(&cli.global).and_then(|context| dispatch(cli.command, &context));
     finish(context.printer(), result.map_err(|error| error.interrupted_by(context.interrupted_status())))
 }
@@ -101,6 +110,9 @@ fn dispatch(command: Command, context: &Context) -> CommandResult {
         Command::Config(args) => args.run(context),
         Command::Cache(args) => args.run(context),
         Command::Commit(args) => args.run(context),
+        Command::Destroy(args) => args.run(context),
+        Command::Freeze(args) => args.run(context),
+        Command::Unfreeze(args) => args.run(context),
         Command::Update(args) => args.run(context),
         Command::Move(args) => args.run(context),
         Command::Remove(args) => args.run(context),
@@ -137,6 +149,17 @@ fn asks_for_version(args: &[OsString]) -> bool {
         .skip(1)
         .take_while(|word| word.to_str().is_some_and(|word| word.starts_with('-')))
         .any(|word| word == "-V" || word == "--version")
+}
+
+/// Returns the version that `--version` says: DVC's where the program is called by DVC's name, for tools that look for a
+/// version of DVC they know.
+fn shown_version(args: &[OsString]) -> &'static str {
+    if is_called_dvc(args.first()) { crate::DVC_VERSION } else { env!("CARGO_PKG_VERSION") }
+}
+
+/// Whether the name of the program is `dvc`: a link stands in for DVC.
+fn is_called_dvc(program: Option<&OsString>) -> bool {
+    program.is_some_and(|program| Path::new(program).file_stem() == Some("dvc".as_ref()))
 }
 
 /// Prints what is left to be printed and returns how the run ended.

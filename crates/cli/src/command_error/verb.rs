@@ -34,6 +34,8 @@ impl Verb {
     pub(crate) const DU: Self = Self::plain(ExitStatus::Unexpected);
     pub(crate) const MOVE: Self = Self::plain(ExitStatus::Failure);
     pub(crate) const REMOVE: Self = Self::plain(ExitStatus::Failure);
+    pub(crate) const DESTROY: Self = Self::plain(ExitStatus::Failure);
+    pub(crate) const FREEZE: Self = Self::plain(ExitStatus::Failure);
     pub(crate) const UNPROTECT: Self = Self::plain(ExitStatus::Unexpected);
     pub(crate) const UPDATE: Self =
         Self { operation: Some("failed update data"), ..Self::plain(ExitStatus::Failure) };

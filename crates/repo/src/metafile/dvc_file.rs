@@ -10,7 +10,7 @@ use haul_storage::{Layout, Oid};
 use super::MetafileError;
 use super::load::{MetafileKind, load};
 use super::stage_checksum::stage_checksum;
-use super::yaml::{Field, Node, Value, edit_mapping, holds, write_document};
+use super::yaml::{Field, Node, Value, edit_mapping, holds, remove_member, write_document};
 use crate::index::{Version, VersionedFile};
 use crate::{Error, Result};
 
@@ -182,6 +182,14 @@ impl DvcFile {
         self.renew_checksum()
     }
 
+    /// Marks the stage of the file as frozen, or takes the mark away.
+    pub fn set_frozen(&mut self, is_frozen: bool) -> Result<()> {
+        let mark = is_frozen.then_some(Value::Bool(true));
+        // The second is the name that old versions of DVC gave it.
+        self.file.edit("the stage", |root| Some(root.clone()), &[("frozen", mark), ("locked", None)])?;
+        self.renew_checksum()
+    }
+
     /// Brings the checksum of an importing stage up to date, which covers what was just recorded.
     fn renew_checksum(&mut self) -> Result<()> {
         let root =
@@ -245,6 +253,12 @@ impl DvcLock {
         self.file.edit(&format!("the out '{out_path}' of the stage '{stage}'"), out, &fields)
     }
 
+    /// Forgets a stage. A file without any stage left is deleted.
+    pub(crate) fn remove(mut self, stage: &str) -> Result<()> {
+        self.file.remove_member("stages", stage)?;
+        self.file.write_or_delete()
+    }
+
     /// Returns the text as it is now.
     pub fn text(&self) -> &str {
         &self.file.text
@@ -258,7 +272,7 @@ impl DvcLock {
 
 /// A metafile with the text it had and the text it shall have.
 #[derive(Debug, Clone)]
-struct EditedFile {
+pub(super) struct EditedFile {
     path: PathBuf,
     kind: MetafileKind,
     /// The text on the disk; `None` if there is no file.
@@ -271,7 +285,7 @@ impl EditedFile {
         Self { path: path.to_owned(), kind, before: None, text: String::new() }
     }
 
-    fn read(path: &Path, kind: MetafileKind) -> Result<Self> {
+    pub(super) fn read(path: &Path, kind: MetafileKind) -> Result<Self> {
         let bytes = fs_err::read(path).map_err(|source| Error::io("cannot read a metafile", source))?;
         Self::from_bytes(path, kind, bytes)
     }
@@ -284,7 +298,12 @@ impl EditedFile {
     }
 
     /// Changes members of the mapping that `find` finds, and makes sure that they read back as meant.
-    fn edit(&mut self, what: &str, find: impl Fn(&Node) -> Option<Node>, fields: &[Field]) -> Result<()> {
+    pub(super) fn edit(
+        &mut self,
+        what: &str,
+        find: impl Fn(&Node) -> Option<Node>,
+        fields: &[Field],
+    ) -> Result<()> {
         let mapping_of = |text: &str| -> Result<Option<Node>> {
             Ok(load(self.kind, &self.path, &self.shown(), text.as_bytes())?.as_ref().and_then(&find))
         };
@@ -309,11 +328,46 @@ impl EditedFile {
         Ok(())
     }
 
+    /// Returns the nodes of the text as it is now; `None` for a file that says nothing.
+    pub(super) fn root(&self) -> Result<Option<Node>> {
+        Ok(load(self.kind, &self.path, &self.shown(), self.text.as_bytes())?)
+    }
+
+    /// Takes a member out of the mapping `group`; one that is not there is fine.
+    pub(super) fn remove_member(&mut self, group: &str, member: &str) -> Result<()> {
+        let root = self.root()?;
+        let Some(mapping) = root.as_ref().and_then(|root| root.get(group)) else { return Ok(()) };
+        if mapping.get(member).is_none() {
+            return Ok(());
+        }
+        if mapping.entries().len() == 1 {
+            self.text.clear();
+            return Ok(());
+        }
+        let edited = remove_member(&self.text, mapping, member)
+            .map_err(|reason| self.error(&format!("`{member}` cannot be taken out: {reason}")))?;
+        let is_right = load(self.kind, &self.path, &self.shown(), edited.as_bytes())?
+            .and_then(|root| Some((root.get(group)?.entries().len(), root.get(group)?.get(member).is_none())));
+        if is_right != Some((mapping.entries().len() - 1, true)) {
+            return Err(self.error(&format!("`{member}` cannot be taken out without harm to its style")));
+        }
+        self.text = edited;
+        Ok(())
+    }
+
+    /// Writes the file, if it changed; deletes it if nothing is left in it.
+    pub(super) fn write_or_delete(&mut self) -> Result<()> {
+        if self.text.is_empty() && self.is_changed() {
+            return fs_err::remove_file(&self.path).map_err(|error| Error::io("cannot delete a file", error));
+        }
+        self.write().map(drop)
+    }
+
     fn is_changed(&self) -> bool {
         self.before.as_deref() != Some(&self.text)
     }
 
-    fn write(&mut self) -> Result<bool> {
+    pub(super) fn write(&mut self) -> Result<bool> {
         if !self.is_changed() {
             return Ok(false);
         }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 pub mod dir_manifest;
 pub mod dvc_file;
+pub(crate) mod dvc_yaml;
 pub mod legacy_hash;
 pub(crate) mod load;
 mod schema;

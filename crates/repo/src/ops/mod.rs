@@ -15,7 +15,9 @@ mod collect;
 mod commit;
 mod data_status;
 mod diff;
+mod destroy;
 mod fetch;
+mod freeze;
 mod gc;
 mod get;
 mod list;
@@ -40,7 +42,9 @@ pub use collect::{SkipReason, SkippedOut};
 pub use commit::{CommitOptions, CommitReport, commit};
 pub use data_status::{DataChanges, DataStatusOptions, DataStatusReport, data_status};
 pub use diff::{DiffEntry, DiffOptions, DiffReport, diff};
+pub use destroy::{DestroyOptions, DestroyReport, destroy};
 pub use fetch::{FetchOptions, FetchReport, RemoteFetch, fetch};
+pub use freeze::{FreezeOptions, FreezeReport, FrozenStage, freeze, unfreeze};
 pub use gc::{
     CollectedPlace, CollectedUploads, CollectedVersions, GcOptions, GcPlace, GcPlan, GcReport, GcTarget,
     PlannedPlace, PlannedUploads, PlannedVersions, UnusedObject, UnusedVersion, plan_gc,
