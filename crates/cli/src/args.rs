@@ -78,6 +78,9 @@ pub(crate) enum Command {
     Destroy(command::destroy::DestroyArgs),
     Freeze(command::freeze::FreezeArgs),
     Unfreeze(command::freeze::UnfreezeArgs),
+    Install(command::install::InstallArgs),
+    #[command(hide = true)]
+    GitHook(command::git_hook::GitHookArgs),
     Update(command::update::UpdateArgs),
     #[command(alias = "mv")]
     Move(command::relocate::MoveArgs),

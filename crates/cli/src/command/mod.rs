@@ -19,7 +19,9 @@ pub(crate) mod gc;
 pub(crate) mod generate;
 pub(crate) mod get;
 mod git_hint;
+pub(crate) mod git_hook;
 pub(crate) mod init;
+pub(crate) mod install;
 mod level;
 pub(crate) mod list;
 pub(crate) mod relocate;
@@ -112,6 +114,8 @@ fn dispatch(command: Command, context: &Context) -> CommandResult {
         Command::Commit(args) => args.run(context),
         Command::Destroy(args) => args.run(context),
         Command::Freeze(args) => args.run(context),
+        Command::GitHook(args) => args.run(context),
+        Command::Install(args) => args.run(context),
         Command::Unfreeze(args) => args.run(context),
         Command::Update(args) => args.run(context),
         Command::Move(args) => args.run(context),

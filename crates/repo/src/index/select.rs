@@ -74,7 +74,11 @@ impl Selection {
         let mut resolver = Resolver { repo, index: Index::default(), known, empty: Vec::new() };
         let (file, name) = match parse(target)? {
             Target::File { file, name } => (file, name),
-            Target::NameOrPath(name) => (DVC_YAML, Some(name)),
+            Target::NameOrPath(name) if repo.target_path(DVC_YAML).exists() => (DVC_YAML, Some(name)),
+            Target::NameOrPath(_) => {
+                let message = format!("'{DVC_YAML}' does not exist");
+                return Err(Error::TargetNotFound { target: target.to_owned(), message });
+            }
         };
         let mut keys = resolver.file(&repo.target_path(file), name)?;
         if let Some(name) = name.filter(|_| file_name(file) == DVC_YAML) {

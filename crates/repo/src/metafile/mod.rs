@@ -9,6 +9,7 @@ pub mod dvc_file;
 pub(crate) mod dvc_yaml;
 pub mod legacy_hash;
 pub(crate) mod load;
+pub(crate) mod pre_commit;
 mod schema;
 pub(crate) mod stage_checksum;
 pub(crate) mod template;

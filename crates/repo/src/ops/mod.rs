@@ -23,6 +23,8 @@ mod get;
 mod list;
 mod looking;
 mod obtain;
+mod install;
+mod merge;
 mod pull;
 mod push;
 mod relocate;
@@ -51,6 +53,8 @@ pub use gc::{
 };
 pub use get::{GetOptions, get};
 pub use list::{ListOptions, ListedEntry, disk_usage, list, list_tree};
+pub use install::{InstallOptions, InstallReport, install};
+pub use merge::{MergeOptions, merge};
 pub use pull::{PullOptions, PullReport, pull};
 pub use push::{PushOptions, PushReport, RemotePush, push};
 pub use relocate::{MoveOptions, MoveReport, move_out};
