@@ -27,7 +27,7 @@ fn path_of(directories: &[&Path]) -> String {
 fn whole_command_line_and_exit_code_are_those_of_dvc() {
     let mut environment = environment();
     let bin = stand_in(&environment, "bin", "echo \"$@\"; exit 7");
-    environment.set("PATH", &path_of(&[&bin]));
+    environment.set("PATH", path_of(&[&bin]));
     let folder = environment.folder("work");
     let output = folder.haul(["--cd", "sub", "-q", "exp", "run", "-S", "a b"]).code(7);
     assert_eq!(output.stdout, "--cd sub exp run -q -S a b\n");
@@ -41,7 +41,7 @@ fn whole_command_line_and_exit_code_are_those_of_dvc() {
 fn signal_that_ends_dvc_ends_the_process() {
     let mut environment = environment();
     let bin = stand_in(&environment, "bin", "kill -KILL $$");
-    environment.set("PATH", &path_of(&[&bin]));
+    environment.set("PATH", path_of(&[&bin]));
     let output = environment.folder("work").haul(["repro"]);
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&output.status), Some(9));
 }
@@ -55,18 +55,18 @@ fn haul_by_another_name_is_never_dvc() {
     let hard = environment.folder("hard");
     // A hard link needs the same file system; where there is none, the symbolic link stands alone.
     let has_hard = fs_err::hard_link(PROGRAM, hard.join("dvc")).is_ok();
-    environment.set("PATH", &path_of(&[&folder.join(""), &hard.join(""), &real]));
+    environment.set("PATH", path_of(&[&folder.join(""), &hard.join(""), &real]));
     environment.folder("work").haul(["repro"]).success().stdout_has(&["real"]);
-    environment.set("PATH", &path_of(&[&folder.join(""), &hard.join("")]));
+    environment.set("PATH", path_of(&[&folder.join(""), &hard.join("")]));
     let work = environment.folder("work");
     work.haul(["repro"]).code(254).stderr_has(&["haul has no `repro`", "HAUL_DVC"]);
-    environment.set("HAUL_DVC", &folder.join("dvc").display().to_string());
+    environment.set("HAUL_DVC", folder.join("dvc"));
     environment.folder("work").haul(["repro"]).code(254).stderr_has(&["names haul itself"]);
     if has_hard {
-        environment.set("HAUL_DVC", &hard.join("dvc").display().to_string());
+        environment.set("HAUL_DVC", hard.join("dvc"));
         environment.folder("work").haul(["repro"]).code(254).stderr_has(&["names haul itself"]);
     }
-    environment.set("HAUL_DVC", &real.join("dvc").display().to_string());
+    environment.set("HAUL_DVC", real.join("dvc"));
     environment.folder("work").haul(["repro"]).success().stdout_has(&["real"]);
 }
 
@@ -75,6 +75,18 @@ fn script_that_calls_haul_is_found_out() {
     let mut environment = environment();
     let script = format!("exec '{PROGRAM}' \"$@\"");
     let bin = stand_in(&environment, "bin", &script);
-    environment.set("PATH", &path_of(&[&bin]));
+    environment.set("PATH", path_of(&[&bin]));
     environment.folder("work").haul(["repro"]).code(254).stderr_has(&["leads back to haul"]);
+}
+
+#[test]
+fn flags_that_haul_has_not_are_handed_over_before_anything_is_done() {
+    let mut environment = environment();
+    let bin = stand_in(&environment, "bin", "echo \"$@\"; exit 7");
+    environment.set("PATH", path_of(&[&bin]));
+    let folder = environment.folder("work");
+    let output = folder.haul(["-q", "push", "--run-cache", "x"]).code(7);
+    assert_eq!(output.stdout, "push -q --run-cache x\n");
+    let output = folder.haul(["fetch", "--type", "plots"]).code(7);
+    assert_eq!(output.stdout, "fetch --type plots\n");
 }

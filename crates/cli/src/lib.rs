@@ -20,7 +20,6 @@
 //! - `remote list` is never wrapped, and keeps its tabs where the output is not a terminal.
 //! - `config --list` masks secrets; naming an option prints it.
 //! - `remote add -d` names the new default remote when it has it, not before it has checked anything.
-//! - `commit` never asks: without `-f` it refuses changes, on a terminal too.
 //! - `-q` with `-v` is a usage error like any other (254); DVC answers 2.
 //! - A JSON output that ends with an error ends with an object for it; DVC leaves stdout empty.
 //! - `fetch` and `pull` without any remote, and objects that exist nowhere, are errors.

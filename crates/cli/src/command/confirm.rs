@@ -25,3 +25,20 @@ pub(super) fn confirm(context: &Context, statement: &str, format: OutputFormat) 
         }
     }
 }
+
+/// Asks a person in front of a terminal, as DVC does; without one, and for whatever cannot be read, the answer is no.
+pub(super) fn ask_on_terminal(context: &Context, statement: &str) -> bool {
+    let printer = context.printer();
+    if !printer.stdout_is_terminal() {
+        return false;
+    }
+    loop {
+        let asked = printer.out_always(&format!("{statement} [y/n] ")).and_then(|()| printer.flush());
+        let answer = asked.and_then(|()| context.answer());
+        match answer.ok().flatten().map(|line| line.to_lowercase()).as_deref() {
+            Some("y" | "yes") => return true,
+            Some("n" | "no") | None => return false,
+            Some(_) => printer.remark("Your response must be one of: ['yes', 'no', 'y', 'n']. Please try again."),
+        }
+    }
+}

@@ -94,8 +94,12 @@ pub(crate) fn run(
     }
     // Never the arguments: they may hold secrets.
     tracing::debug!(version = env!("CARGO_PKG_VERSION"), os = std::env::consts::OS, "haul starts");
-    let context = Context::new(&cli.global, env, printer, is_called_dvc(args.first()));
+    let context = Context::new(&cli.global, env.clone(), printer, is_called_dvc(args.first()));
     let result = context.enter(&cli.global).and_then(|context| dispatch(cli.command, &context));
+    let result = result.or_else(|error| match error.is_for_dvc() {
+        true => HandOver::of_refused(&args, error).carry_out(&env, foreign),
+        false => Err(error),
+    });
     finish(context.printer(), result.map_err(|error| error.interrupted_by(context.interrupted_status())))
 }
 
@@ -142,9 +146,23 @@ fn fail(verb: Verb, mut failed: Vec<Failure>) -> CommandResult {
     Err(failed.into_iter().fold(last, |made, failure| made.with_detail(verb.error(failure.error).text())))
 }
 
-/// Returns the error of a part of DVC that haul does not have.
+/// Says of each `dvc.lock` what DVC says when it writes one.
+fn locks_written(repo: &haul_repo::Repo, locks: &[(std::path::PathBuf, bool)]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (lock, is_new) in locks {
+        let lock = repo.display_path(lock);
+        if *is_new {
+            lines.push(format!("Generating lock file '{lock}'"));
+        }
+        lines.push(format!("Updating lock file '{lock}'"));
+    }
+    lines
+}
+
+/// Returns the error of a part of DVC that haul does not have. A command returns it before it does anything: where there
+/// is a DVC, the command line is handed over.
 pub(crate) fn unsupported(what: &str) -> CommandError {
-    CommandError::usage(format!("haul has no `{what}`: run `dvc {what}`, which works in the same repository"))
+    CommandError::for_dvc(what)
 }
 
 /// Tells whether `-V` stands before the command, where it wins over anything that follows.

@@ -28,10 +28,10 @@ pub(crate) enum Foreign {
 }
 
 /// A command line that is DVC's.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct HandOver {
-    /// The command as a person names it, as `exp run`.
-    command: String,
+    /// What is said where there is no DVC.
+    refusal: CommandError,
     /// What DVC is called with.
     args: Vec<OsString>,
 }
@@ -53,16 +53,29 @@ impl HandOver {
             }
             _ => return None,
         };
-        Some(Self { command, args: for_dvc(args, at) })
+        Some(Self { refusal: unsupported(&command), args: for_dvc(args, at) })
+    }
+
+    /// Hands over a command that haul has, because of flags that it has not.
+    pub(crate) fn of_refused(args: &[OsString], refusal: CommandError) -> Self {
+        let words = command_words(args);
+        let has_subcommands = |word: &str| subcommands(word).is_some_and(|subcommands| !subcommands.is_empty());
+        let at = match words.as_slice() {
+            [(_, first), (at, _), ..] if has_subcommands(first) => *at,
+            [(at, _), ..] => *at,
+            [] => 0,
+        };
+        Self { refusal, args: for_dvc(args, at) }
     }
 
     /// Becomes DVC, which never returns; or says why that is impossible.
     pub(crate) fn carry_out(self, env: &Env, foreign: Foreign) -> CommandResult {
         if foreign == Foreign::Refuse {
-            return Err(unsupported(&self.command));
+            return Err(self.refusal);
         }
         let Some(program) = program::find(env)? else {
-            return Err(unsupported(&self.command)
+            return Err(self
+                .refusal
                 .with_hint("there is no `dvc` on PATH: install DVC, or set HAUL_DVC to its program"));
         };
         let depth = env.var(HAUL_HANDED_OVER).and_then(|depth| depth.parse().ok()).unwrap_or(0_u32);
@@ -135,7 +148,8 @@ mod tests {
 
     fn handed_over(line: &str) -> Option<(String, String)> {
         let args: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-        let HandOver { command, args } = HandOver::of(&args)?;
+        let HandOver { refusal, args } = HandOver::of(&args)?;
+        let command = refusal.text().split('`').nth(1)?.to_owned();
         let args: Vec<String> = args.iter().map(|word| word.to_string_lossy().into_owned()).collect();
         Some((command, args.join(" ")))
     }
@@ -157,6 +171,19 @@ mod tests {
             ("haul --verbose dag --full", "dag", "dag --verbose --full"),
         ] {
             assert_eq!(handed_over(line), Some((command.to_owned(), args.to_owned())), "{line}");
+        }
+    }
+
+    #[test]
+    fn flags_that_haul_has_not_go_with_their_command() {
+        for (line, args) in [
+            ("haul -q push --run-cache", "push -q --run-cache"),
+            ("haul --cd x -v cache -q dir x", "--cd x cache dir -v -q x"),
+        ] {
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            let HandOver { args: found, .. } = HandOver::of_refused(&words, unsupported("x"));
+            let expected: Vec<OsString> = args.split(' ').map(OsString::from).collect();
+            assert_eq!(found, expected, "{line}");
         }
     }
 

@@ -161,20 +161,20 @@ fn commit_records_changes_only_if_forced() {
     world.write("f", "2");
     world.add(&["d", "f"]);
     world.write("d/a", "changed");
-    let report = ops::commit(&world.repo(), &CommitOptions::default(), &NoObserver).unwrap();
+    let report = ops::commit(&world.repo(), &CommitOptions::default(), &|_| false, &NoObserver).unwrap();
     assert_eq!(report.committed, ["f.dvc"]);
     assert_eq!(
         report.failed[0].error.to_string(),
         "unable to commit changed stage: 'd.dvc'. Use `-f|--force` to force."
     );
     let options = CommitOptions { force: true, ..CommitOptions::default() };
-    let report = ops::commit(&world.repo(), &options, &NoObserver).unwrap();
+    let report = ops::commit(&world.repo(), &options, &|_| false, &NoObserver).unwrap();
     assert_eq!(report.committed, ["d.dvc", "f.dvc"]);
     assert_eq!(report.n_stored, 1);
     assert_eq!(world.status(), []);
     // What the cache lacks of an unchanged out comes back.
     fs_err::remove_file(world.object_path(&Oid::file(md5(b"2")))).unwrap();
-    let report = ops::commit(&world.repo(), &CommitOptions::default(), &NoObserver).unwrap();
+    let report = ops::commit(&world.repo(), &CommitOptions::default(), &|_| false, &NoObserver).unwrap();
     assert_eq!(report.n_stored, 1);
     assert_eq!(world.status(), []);
 }
@@ -233,7 +233,7 @@ fn outs_of_a_stage_that_runs_are_left_alone() {
     assert_eq!(added.added.len(), 1);
     assert!(is_busy(&added.failed[0].error));
     let options = CommitOptions { force: true, select: select(&["f.dvc"]), ..CommitOptions::default() };
-    assert!(is_busy(&ops::commit(&repo, &options, &NoObserver).unwrap().failed[0].error));
+    assert!(is_busy(&ops::commit(&repo, &options, &|_| false, &NoObserver).unwrap().failed[0].error));
     let options = RemoveOptions { targets: vec!["f.dvc".to_owned()], ..RemoveOptions::default() };
     assert!(is_busy(&ops::remove(&repo, &options, &NoObserver).unwrap().failed[0].error));
     let options = MoveOptions { from: "f".to_owned(), to: "h".to_owned(), ..MoveOptions::default() };

@@ -46,6 +46,21 @@ pub(crate) fn remove_member(text: &str, mapping: &Node, key: &str) -> Result<Str
     apply(text, edits)
 }
 
+/// Returns `text` with a member of `mapping` that has this value, in the place of the one that has its name, or behind
+/// all others.
+///
+/// # Errors
+///
+/// Says why this mapping cannot be edited in place.
+pub(crate) fn put_member(text: &str, mapping: &Node, key: &str, value: &Value) -> Result<String, &'static str> {
+    let edit = match mapping.entries().iter().find(|entry| entry.key.as_str() == Some(key)) {
+        Some(entry) if entry.is_merged || entry.value.is_decorated => return Err("it is an alias"),
+        Some(entry) => replace(text, mapping, entry, value)?,
+        None => append(text, mapping, mapping.entries().last(), &[(key, value)])?,
+    };
+    apply(text, vec![edit])
+}
+
 fn apply(text: &str, mut edits: Edits) -> Result<String, &'static str> {
     // The sort is stable: what is added at one place stays in its order.
     edits.sort_by_key(|(range, _)| (range.start, range.end));
