@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use haul_tests::TestEnvironment;
 
@@ -50,17 +51,17 @@ fn signal_that_ends_dvc_ends_the_process() {
 fn haul_by_another_name_is_never_dvc() {
     let mut environment = environment();
     let real = stand_in(&environment, "real", "echo real");
-    let folder = environment.folder("links");
-        std::os::unix::fs::symlink(PROGRAM, folder.join("dvc")).unwrap();
-    let hard = environment.folder("hard");
+    let links = environment.folder("links").join("");
+    std::os::unix::fs::symlink(PROGRAM, links.join("dvc")).unwrap();
+    let hard = environment.folder("hard").join("");
     // A hard link needs the same file system; where there is none, the symbolic link stands alone.
     let has_hard = fs_err::hard_link(PROGRAM, hard.join("dvc")).is_ok();
-    environment.set("PATH", path_of(&[&folder.join(""), &hard.join(""), &real]));
+    environment.set("PATH", path_of(&[&links, &hard, &real]));
     environment.folder("work").haul(["repro"]).success().stdout_has(&["real"]);
-    environment.set("PATH", path_of(&[&folder.join(""), &hard.join("")]));
+    environment.set("PATH", path_of(&[&links, &hard]));
     let work = environment.folder("work");
     work.haul(["repro"]).code(254).stderr_has(&["haul has no `repro`", "HAUL_DVC"]);
-    environment.set("HAUL_DVC", folder.join("dvc"));
+    environment.set("HAUL_DVC", links.join("dvc"));
     environment.folder("work").haul(["repro"]).code(254).stderr_has(&["names haul itself"]);
     if has_hard {
         environment.set("HAUL_DVC", hard.join("dvc"));
@@ -68,6 +69,11 @@ fn haul_by_another_name_is_never_dvc() {
     }
     environment.set("HAUL_DVC", real.join("dvc"));
     environment.folder("work").haul(["repro"]).success().stdout_has(&["real"]);
+    // By DVC's name, the version is one that tools know.
+    let version = environment.folder("work").start_program(&links.join("dvc"), ["--version"]);
+    assert_eq!(version.wait(Duration::from_mins(1)).success().stdout, "3.67.1\n");
+    let version = environment.folder("work").start_program(&links.join("dvc"), ["doctor"]);
+    version.wait(Duration::from_mins(1)).success().stdout_has(&["DVC version: 3.67.1 (haul "]);
 }
 
 #[test]

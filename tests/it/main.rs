@@ -29,6 +29,7 @@ mod odd_files;
 mod options;
 mod oracle;
 mod privilege;
+mod questions;
 mod refusals;
 mod requests;
 mod revisions;

@@ -42,9 +42,8 @@ impl Project {
     pub fn of_workspace(directory: &Path, env: &Env, overrides: &ConfigOverrides) -> Result<Self> {
         let root = match crate::root::find_root(directory) {
             Ok(root) => root,
-            Err(Error::NotARepository(_)) => {
-                Git::discover(directory)?.map_or_else(|| directory.to_owned(), |git| git.work_dir().to_owned())
-            }
+            Err(Error::NotARepository(_)) => Git::discover(directory)?
+                .map_or_else(|| directory.to_owned(), |git| git.work_dir().to_owned()),
             Err(error) => return Err(error),
         };
         let root = normalize(&crate::identity::physical(&root));
@@ -114,7 +113,8 @@ impl Project {
     /// workspace, else to the root. `None` if it leads out of the repository.
     pub(crate) fn path(&self, typed: &str) -> Option<String> {
         let start = if self.shows_working_directory() { self.repo.current_dir() } else { self.repo.root() };
-        let absolute = if typed.is_empty() { self.repo.root().to_owned() } else { normalize(&start.join(typed)) };
+        let absolute =
+            if typed.is_empty() { self.repo.root().to_owned() } else { normalize(&start.join(typed)) };
         posix(absolute.strip_prefix(self.repo.root()).ok()?).ok()
     }
 
@@ -162,7 +162,11 @@ impl Project {
 impl std::fmt::Debug for Project {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let root = self.repo.root();
-        formatter.debug_struct("Project").field("root", &root).field("at", &self.commit()).finish_non_exhaustive()
+        formatter
+            .debug_struct("Project")
+            .field("root", &root)
+            .field("at", &self.commit())
+            .finish_non_exhaustive()
     }
 }
 
@@ -179,7 +183,8 @@ fn config_of(root: &Path, text: Option<&[u8]>, env: &Env, overrides: &ConfigOver
         stack = stack.with_remote_over(overrides.remote.as_deref(), &overrides.remote_options)?;
     }
     let config = stack.config()?;
-    let cache = config.cache.dir.as_ref().map_or_else(|| root.join(DVC_DIR).join("cache"), |dir| dir.value.clone());
+    let cache =
+        config.cache.dir.as_ref().map_or_else(|| root.join(DVC_DIR).join("cache"), |dir| dir.value.clone());
     if config.core.remote.is_none() && cache.is_dir() {
         // As in DVC, the cache of a repository stands in for the remote that it does not have.
         let url = (String::from("url"), cache.display().to_string());

@@ -5,7 +5,11 @@ use crate::command_error::CommandError;
 use crate::ui::OutputFormat;
 
 /// Asks as DVC does; the end of the input is a no.
-pub(super) fn confirm(context: &Context, statement: &str, format: OutputFormat) -> Result<bool, CommandError> {
+pub(super) fn confirm(
+    context: &Context,
+    statement: &str,
+    format: OutputFormat,
+) -> Result<bool, CommandError> {
     let printer = context.printer();
     let ask = |text: &str| match format {
         OutputFormat::Text => printer.out_always(text).and_then(|()| printer.flush()),
@@ -38,7 +42,9 @@ pub(super) fn ask_on_terminal(context: &Context, statement: &str) -> bool {
         match answer.ok().flatten().map(|line| line.to_lowercase()).as_deref() {
             Some("y" | "yes") => return true,
             Some("n" | "no") | None => return false,
-            Some(_) => printer.remark("Your response must be one of: ['yes', 'no', 'y', 'n']. Please try again."),
+            Some(_) => {
+                printer.remark("Your response must be one of: ['yes', 'no', 'y', 'n']. Please try again.")
+            }
         }
     }
 }

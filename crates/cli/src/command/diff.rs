@@ -143,7 +143,8 @@ fn shown(entry: &DiffEntry) -> String {
 
 /// Returns the first eight digits of the hash, or of both where they differ.
 fn short_hash(list: &str, entry: &DiffEntry) -> String {
-    let short = |hash: &Option<String>| hash.as_deref().unwrap_or_default().chars().take(8).collect::<String>();
+    let short =
+        |hash: &Option<String>| hash.as_deref().unwrap_or_default().chars().take(8).collect::<String>();
     if list == "modified" {
         return format!("{}..{}", short(&entry.old_hash), short(&entry.new_hash));
     }

@@ -41,7 +41,8 @@ impl DiskUsageArgs {
                     .while_trying(&format!("failed to look into '{}'", mask_urls(&self.url))),
                 error => Verb::DU.error(error),
             })?;
-        let rows: Vec<_> = sizes.into_iter().map(|(path, bytes)| vec![Some(size(bytes)), Some(path)]).collect();
+        let rows: Vec<_> =
+            sizes.into_iter().map(|(path, bytes)| vec![Some(size(bytes)), Some(path)]).collect();
         for line in table(&rows, false) {
             context.printer().line(line)?;
         }

@@ -32,7 +32,11 @@ pub(crate) struct OverrideArgs {
 
 impl LocationArgs {
     pub(crate) fn at(self, url: &str) -> Location {
-        Location { url: url.to_owned(), revision: self.rev.flatten(), overrides: self.overrides.into_overrides() }
+        Location {
+            url: url.to_owned(),
+            revision: self.rev.flatten(),
+            overrides: self.overrides.into_overrides(),
+        }
     }
 }
 
@@ -43,6 +47,7 @@ impl OverrideArgs {
 }
 
 fn option(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or_else(|| String::from("must be of the form 'name=value'"))?;
+    let (name, value) =
+        text.split_once('=').ok_or_else(|| String::from("must be of the form 'name=value'"))?;
     Ok((name.to_owned(), value.to_owned()))
 }

@@ -53,12 +53,14 @@ fn run(
     let trying = |target: &str| format!("failed to {name} '{target}'");
     // Without the lock, no target can be tried: the first one stands for all.
     let first = options.targets.first().map_or("", String::as_str);
-    let report = operation(&repo, &options)
-        .map_err(|error| Verb::FREEZE.error(error).while_trying(&trying(first)))?;
+    let report =
+        operation(&repo, &options).map_err(|error| Verb::FREEZE.error(error).while_trying(&trying(first)))?;
     for stage in &report.stages {
         if let Some(name) = &stage.name {
             let file: &Path = &stage.metafile;
-            context.printer().line(format_args!("Modifying stage '{name}' in '{}'", repo.display_path(file)))?;
+            context
+                .printer()
+                .line(format_args!("Modifying stage '{name}' in '{}'", repo.display_path(file)))?;
         }
     }
     let mut errors: Vec<_> = report

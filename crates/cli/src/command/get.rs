@@ -11,7 +11,9 @@ use crate::exit::ExitStatus;
 
 /// Download a file or directory of a repository, tracked by DVC or by Git
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  haul get https://github.com/iterative/dataset-registry use-cases/cats-dogs\n  haul get ../other data/model.pkl --rev v1.0 -o model.pkl")]
+#[command(
+    after_help = "Examples:\n  haul get https://github.com/iterative/dataset-registry use-cases/cats-dogs\n  haul get ../other data/model.pkl --rev v1.0 -o model.pkl"
+)]
 pub(crate) struct GetArgs {
     /// Path or URL of the repository
     url: String,
@@ -51,13 +53,15 @@ impl GetArgs {
             return Ok(ExitStatus::Success);
         }
         let operation = format!("failed to get '{}' from '{}'", options.path, mask_urls(&self.url));
-        context
-            .observe_async(async |observer| get(&options, context.env(), observer).await)
-            .map_err(|error| match error {
+        context.observe_async(async |observer| get(&options, context.env(), observer).await).map_err(
+            |error| match error {
                 // What DVC meets in the file system of the repository, it does not catch.
-                error @ haul_repo::Error::TargetNotFound { .. } => Verb::DU.error(error).while_trying(&operation),
+                error @ haul_repo::Error::TargetNotFound { .. } => {
+                    Verb::DU.error(error).while_trying(&operation)
+                }
                 error => Verb::LIST.error(error).while_trying(&operation),
-            })?;
+            },
+        )?;
         Ok(ExitStatus::Success)
     }
 }

@@ -59,7 +59,9 @@ impl GitHookArgs {
         };
         match self.command {
             GitHook::PreCommit(_) => run_command(context, "status"),
-            GitHook::PostCheckout(args) if is_of_commit(context, &args.args) => run_command(context, "checkout"),
+            GitHook::PostCheckout(args) if is_of_commit(context, &args.args) => {
+                run_command(context, "checkout")
+            }
             GitHook::PostCheckout(_) => Ok(ExitStatus::Success),
             GitHook::PrePush(_) => run_command(context, "push"),
             GitHook::MergeDriver(MergeDriverArgs { ancestor, our, their }) => {

@@ -15,7 +15,9 @@ use crate::ui::{Message, Page};
 
 /// List the contents of a repository, tracked by DVC or by Git
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  haul list . -R --dvc-only\n  haul list https://github.com/iterative/example-get-started data --rev main")]
+#[command(
+    after_help = "Examples:\n  haul list . -R --dvc-only\n  haul list https://github.com/iterative/example-get-started data --rev main"
+)]
 pub(crate) struct ListArgs {
     /// Path or URL of the repository
     url: String,
@@ -62,15 +64,14 @@ impl ListArgs {
         };
         let failed = |error: haul_repo::Error| match error {
             error @ haul_repo::Error::TargetNotFound { .. } if is_path_given => Verb::LIST.error(error),
-            error => Verb::LIST
-                .error(error)
-                .while_trying(&format!("failed to list '{}'", mask_urls(&self.url))),
+            error => {
+                Verb::LIST.error(error).while_trying(&format!("failed to list '{}'", mask_urls(&self.url)))
+            }
         };
         let columns = Columns { size: self.size, hash: self.show_hash };
         if self.tree {
-            let root = context
-                .observe_async(async |_| list_tree(&options, context.env()).await)
-                .map_err(failed)?;
+            let root =
+                context.observe_async(async |_| list_tree(&options, context.env()).await).map_err(failed)?;
             let mut rows = Vec::new();
             add_rows(&root, "", 0, true, columns, &mut rows);
             for line in table(&rows, columns.size) {
@@ -78,8 +79,7 @@ impl ListArgs {
             }
             return Ok(ExitStatus::Success);
         }
-        let entries =
-            context.observe_async(async |_| list(&options, context.env()).await).map_err(failed)?;
+        let entries = context.observe_async(async |_| list(&options, context.env()).await).map_err(failed)?;
         context.printer().show(&Listing { entries, columns }, format)?;
         Ok(ExitStatus::Success)
     }

@@ -59,7 +59,8 @@ impl HandOver {
     /// Hands over a command that haul has, because of flags that it has not.
     pub(crate) fn of_refused(args: &[OsString], refusal: CommandError) -> Self {
         let words = command_words(args);
-        let has_subcommands = |word: &str| subcommands(word).is_some_and(|subcommands| !subcommands.is_empty());
+        let has_subcommands =
+            |word: &str| subcommands(word).is_some_and(|subcommands| !subcommands.is_empty());
         let at = match words.as_slice() {
             [(_, first), (at, _), ..] if has_subcommands(first) => *at,
             [(at, _), ..] => *at,
@@ -189,7 +190,9 @@ mod tests {
 
     #[test]
     fn commands_of_haul_and_of_none_stay() {
-        for line in ["haul", "haul push --nope", "haul nonsense", "haul remote check", "haul -q", "haul -- repro"] {
+        for line in
+            ["haul", "haul push --nope", "haul nonsense", "haul remote check", "haul -q", "haul -- repro"]
+        {
             assert_eq!(handed_over(line), None, "{line}");
         }
     }

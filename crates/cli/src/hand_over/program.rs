@@ -32,7 +32,8 @@ pub(super) fn find(env: &Env) -> Result<Option<PathBuf>, CommandError> {
 }
 
 fn refusal(message: String) -> CommandError {
-    CommandError::usage(message).with_hint("set HAUL_DVC to the program of DVC, or unset it to use the one on PATH")
+    CommandError::usage(message)
+        .with_hint("set HAUL_DVC to the program of DVC, or unset it to use the one on PATH")
 }
 
 /// Lists the programs of a name, in the order of PATH.
@@ -45,7 +46,8 @@ fn on_path(name: &Path, env: &Env) -> impl Iterator<Item = PathBuf> {
 #[cfg(unix)]
 fn is_program(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
-    fs_err::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+    fs_err::metadata(path)
+        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
 }
 
 #[cfg(not(unix))]

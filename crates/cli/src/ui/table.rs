@@ -6,7 +6,9 @@ pub(crate) fn table(rows: &[Vec<Option<String>>], is_first_right: bool) -> Vec<S
     let cell = |cell: &Option<String>| cell.clone().unwrap_or_else(|| String::from("-"));
     let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(cell).collect()).collect();
     let n_columns = rows.iter().map(Vec::len).max().unwrap_or_default();
-    let width = |column: usize| rows.iter().filter_map(|row| Some(length(row.get(column)?))).max().unwrap_or_default();
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| Some(length(row.get(column)?))).max().unwrap_or_default()
+    };
     let widths: Vec<usize> = (0..n_columns).map(width).collect();
     let line = |row: &Vec<String>| {
         let mut line = String::new();
@@ -35,11 +37,15 @@ pub(crate) fn markdown(headers: &[&str], rows: &[Vec<String>]) -> Vec<String> {
     };
     let widths: Vec<usize> = (0..headers.len()).map(width).collect();
     let line = |cells: &mut dyn Iterator<Item = String>| {
-        let padded = cells.zip(&widths).map(|(text, width)| format!(" {text}{} ", " ".repeat(width - length(&text))));
+        let padded =
+            cells.zip(&widths).map(|(text, width)| format!(" {text}{} ", " ".repeat(width - length(&text))));
         format!("|{}|", padded.collect::<Vec<_>>().join("|"))
     };
     let mut lines = vec![line(&mut headers.iter().map(|header| (*header).to_owned()))];
-    lines.push(format!("|{}|", widths.iter().map(|width| "-".repeat(width + 2)).collect::<Vec<_>>().join("|")));
+    lines.push(format!(
+        "|{}|",
+        widths.iter().map(|width| "-".repeat(width + 2)).collect::<Vec<_>>().join("|")
+    ));
     lines.extend(rows.iter().map(|row| line(&mut row.iter().cloned())));
     lines.push(String::new());
     lines

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use super::ConfigStack;
 use super::layer::Layer;
 use super::tree::{Leaf, Node, Table};
-use super::ConfigStack;
 use crate::ini::{Document, Value};
 use crate::{Error, Level, Origin, Result};
 
@@ -16,8 +16,11 @@ impl ConfigStack {
     ///
     /// [`Error::Io`] if it cannot be read.
     pub fn with_file_over(&self, path: &Path) -> Result<Self> {
-        let bytes =
-            fs_err::read(path).map_err(|source| Error::Io { action: "read", path: path.to_owned(), source })?;
+        let bytes = fs_err::read(path).map_err(|source| Error::Io {
+            action: "read",
+            path: path.to_owned(),
+            source,
+        })?;
         let mut stack = self.clone();
         stack.layers.push(Layer::parse(Level::Local, path, bytes, &self.env)?);
         Ok(stack)
@@ -36,7 +39,7 @@ impl ConfigStack {
                 return Ok(self.clone());
             }
             let available = self.remotes(None)?.into_iter().map(|remote| remote.name).collect();
-            return Err(Error::NoDefaultRemote { available });
+            return Err(Error::NoDefaultRemote { available, root: None });
         };
         let leaf = |value: &str| {
             let value = Value::Text(value.to_owned());

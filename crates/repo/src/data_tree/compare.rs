@@ -174,7 +174,8 @@ mod tests {
 
     #[test]
     fn every_path_of_either_side_is_told() {
-        let (old, new) = (side(&[("a", "1"), ("b", "2"), ("c", "3")]), side(&[("b", "2"), ("c", "4"), ("d", "5")]));
+        let (old, new) =
+            (side(&[("a", "1"), ("b", "2"), ("c", "3")]), side(&[("b", "2"), ("c", "4"), ("d", "5")]));
         let expected = [
             ("a", ChangeKind::Deleted),
             ("b", ChangeKind::Unchanged),

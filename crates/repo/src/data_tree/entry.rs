@@ -37,7 +37,11 @@ impl DataEntry {
     }
 
     /// Puts together what the tree and the outs say. Where they disagree about what it is, the tree is right.
-    pub(super) fn merge(name: &str, in_tree: Option<TreeEntry>, tracked: Option<Tracked<'_>>) -> Option<Self> {
+    pub(super) fn merge(
+        name: &str,
+        in_tree: Option<TreeEntry>,
+        tracked: Option<Tracked<'_>>,
+    ) -> Option<Self> {
         let from_outs = tracked.map(|tracked| Self::tracked(name, tracked));
         let Some(in_tree) = in_tree else { return from_outs };
         let same = from_outs.filter(|entry| entry.is_dir == in_tree.is_dir);

@@ -50,7 +50,8 @@ impl<'a> DataTree<'a> {
                 outs.insert(path, number);
             }
         }
-        let recorded = index.outs.iter().filter_map(|out| Some(((out.layout, out.oid?), out.recorded_manifest()?)));
+        let recorded =
+            index.outs.iter().filter_map(|out| Some(((out.layout, out.oid?), out.recorded_manifest()?)));
         let manifests = recorded.collect();
         Self { tree, index, outs, manifests }
     }
@@ -110,8 +111,9 @@ impl<'a> DataTree<'a> {
                 names.entry(name).or_default().1 = tracked;
             }
         }
-        let merged =
-            names.into_iter().filter_map(|(name, (in_tree, tracked))| DataEntry::merge(&name, in_tree, tracked));
+        let merged = names
+            .into_iter()
+            .filter_map(|(name, (in_tree, tracked))| DataEntry::merge(&name, in_tree, tracked));
         Ok(merged.collect())
     }
 
@@ -188,14 +190,17 @@ impl<'a> DataTree<'a> {
     /// Returns the out at a path or around it, and the path in it.
     fn out_around<'path>(&self, path: &'path str) -> Option<(usize, &'path str)> {
         let ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
-        ends.filter_map(|end| Some((*self.outs.get(&path[..end])?, path[end..].trim_start_matches('/')))).next()
+        ends.filter_map(|end| Some((*self.outs.get(&path[..end])?, path[end..].trim_start_matches('/'))))
+            .next()
     }
 
     /// Returns the outs below a directory, which is no out itself.
     fn below<'path>(&'path self, directory: &'path str) -> impl Iterator<Item = (&'path str, usize)> {
         let start = if directory.is_empty() { String::new() } else { format!("{directory}/") };
         let range = self.outs.range(start.clone()..);
-        range.take_while(move |(path, _)| path.starts_with(&start)).map(|(path, number)| (path.as_str(), *number))
+        range
+            .take_while(move |(path, _)| path.starts_with(&start))
+            .map(|(path, number)| (path.as_str(), *number))
     }
 
     /// Returns whether a directory above a path is a file of the tree.

@@ -124,6 +124,7 @@ fn git(directory: &Path, arguments: &[&str], url: &str, env: &Env) -> Result<Str
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    let said = said.trim().lines().map(|line| line.trim_start_matches("fatal: ")).collect::<Vec<_>>().join(" ");
+    let said =
+        said.trim().lines().map(|line| line.trim_start_matches("fatal: ")).collect::<Vec<_>>().join(" ");
     Err(Error::git(format!("Failed to clone repo '{}'", mask_urls(url)), mask_urls(&said)))
 }

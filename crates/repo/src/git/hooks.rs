@@ -29,7 +29,8 @@ impl Git {
     /// replaced.
     pub(crate) fn set_merge_driver(&self, name: &str, description: &str, driver: &str) -> Result<()> {
         let path = self.repo.to_thread_local().common_dir().join("config");
-        let text = fs_err::read(&path).map_err(|source| Error::io("cannot read the configuration of Git", source))?;
+        let text = fs_err::read(&path)
+            .map_err(|source| Error::io("cannot read the configuration of Git", source))?;
         let text = with_driver(&text, name, description, driver)
             .map_err(|source| Error::git(format!("cannot read `{}`", path.display()), source))?;
         match text {
@@ -100,11 +101,13 @@ mod tests {
     use super::*;
 
     fn driven(text: &str) -> Option<String> {
-        let text = with_driver(text.as_bytes(), "dvc", "DVC merge driver", "dvc git-hook merge-driver %O ").unwrap();
+        let text =
+            with_driver(text.as_bytes(), "dvc", "DVC merge driver", "dvc git-hook merge-driver %O ").unwrap();
         text.map(|text| String::from_utf8(text).unwrap())
     }
 
-    const SECTION: &str = "[merge \"dvc\"]\n\tname = DVC merge driver\n\tdriver = \"dvc git-hook merge-driver %O \"\n";
+    const SECTION: &str =
+        "[merge \"dvc\"]\n\tname = DVC merge driver\n\tdriver = \"dvc git-hook merge-driver %O \"\n";
 
     #[test]
     fn merge_driver_is_added_as_git_does_and_only_once() {
@@ -118,7 +121,10 @@ mod tests {
     fn another_merge_driver_of_the_name_is_replaced() {
         let old = "[merge \"dvc\"]\n\tname = DVC merge driver\n\tdriver = other\n[core]\n\tbare = false\n";
         let with = driven(old).unwrap();
-        assert!(with.contains("driver = \"dvc git-hook merge-driver %O \"") && !with.contains("other"), "{with}");
+        assert!(
+            with.contains("driver = \"dvc git-hook merge-driver %O \"") && !with.contains("other"),
+            "{with}"
+        );
         assert!(with.ends_with("[core]\n\tbare = false\n"), "{with}");
         assert_eq!(driven(&with), None);
     }

@@ -255,7 +255,11 @@ impl DvcLock {
 
     /// Opens the file at `path`, or begins a new one.
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        if path.exists() { Self::read(path) } else { Ok(Self { file: EditedFile::new(path, MetafileKind::Lock) }) }
+        if path.exists() {
+            Self::read(path)
+        } else {
+            Ok(Self { file: EditedFile::new(path, MetafileKind::Lock) })
+        }
     }
 
     /// Whether there is no such file yet.
@@ -318,7 +322,8 @@ impl LockedStage {
 /// Returns an entry of the lock: the path and the hash function come first.
 fn locked_item(path: &str, state: &OutState) -> Value {
     let mut fields = vec![("path", Some(Value::Text(path.to_owned())))];
-    let (hash, others): (Vec<Field>, Vec<Field>) = state.fields().into_iter().partition(|(key, _)| *key == "hash");
+    let (hash, others): (Vec<Field>, Vec<Field>) =
+        state.fields().into_iter().partition(|(key, _)| *key == "hash");
     fields.extend(hash.into_iter().chain(others));
     Value::Mapping(fields.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect())
 }
@@ -390,22 +395,29 @@ impl EditedFile {
     fn put_stage(&mut self, name: &str, stage: &Value) -> Result<()> {
         // A new file is not one that misses its schema.
         let root = if self.text.is_empty() { None } else { self.root()? };
-        let edited = match root.as_ref().map(|root| (root, root.get("stages").filter(|stages| !stages.is_falsy()))) {
-            Some((_, Some(stages))) => put_member(&self.text, stages, name, stage),
-            Some((root, None)) => {
-                let stages = Value::Mapping(vec![(name.to_owned(), stage.clone())]);
-                put_member(&self.text, root, "stages", &stages)
-            }
-            None => {
-                let stages = Value::Mapping(vec![(name.to_owned(), stage.clone())]);
-                Ok(write_document(&[("schema".to_owned(), "2.0".into()), ("stages".to_owned(), stages)]))
-            }
-        };
-        let edited = edited.map_err(|reason| self.error(&format!("the stage '{name}' cannot be recorded: {reason}")))?;
+        let edited =
+            match root.as_ref().map(|root| (root, root.get("stages").filter(|stages| !stages.is_falsy()))) {
+                Some((_, Some(stages))) => put_member(&self.text, stages, name, stage),
+                Some((root, None)) => {
+                    let stages = Value::Mapping(vec![(name.to_owned(), stage.clone())]);
+                    put_member(&self.text, root, "stages", &stages)
+                }
+                None => {
+                    let stages = Value::Mapping(vec![(name.to_owned(), stage.clone())]);
+                    Ok(write_document(&[("schema".to_owned(), "2.0".into()), ("stages".to_owned(), stages)]))
+                }
+            };
+        let edited = edited
+            .map_err(|reason| self.error(&format!("the stage '{name}' cannot be recorded: {reason}")))?;
         let root = load(self.kind, &self.path, &self.shown(), edited.as_bytes())?;
-        let is_right = root.as_ref().and_then(|root| root.get("stages")?.get(name)).is_some_and(|node| holds(node, stage));
+        let is_right = root
+            .as_ref()
+            .and_then(|root| root.get("stages")?.get(name))
+            .is_some_and(|node| holds(node, stage));
         if !is_right {
-            return Err(self.error(&format!("the stage '{name}' cannot be recorded without harm to its style")));
+            return Err(
+                self.error(&format!("the stage '{name}' cannot be recorded without harm to its style"))
+            );
         }
         self.text = edited;
         Ok(())
@@ -424,8 +436,9 @@ impl EditedFile {
         }
         let edited = remove_member(&self.text, mapping, member)
             .map_err(|reason| self.error(&format!("`{member}` cannot be taken out: {reason}")))?;
-        let is_right = load(self.kind, &self.path, &self.shown(), edited.as_bytes())?
-            .and_then(|root| Some((root.get(group)?.entries().len(), root.get(group)?.get(member).is_none())));
+        let is_right = load(self.kind, &self.path, &self.shown(), edited.as_bytes())?.and_then(|root| {
+            Some((root.get(group)?.entries().len(), root.get(group)?.get(member).is_none()))
+        });
         if is_right != Some((mapping.entries().len() - 1, true)) {
             return Err(self.error(&format!("`{member}` cannot be taken out without harm to its style")));
         }

@@ -25,7 +25,8 @@ impl DvcYaml {
     pub(crate) fn refuse_parametrized(&self, stage: &str, shown: &str, action: &str) -> Result<()> {
         let root = self.file.root()?;
         let definition = root.as_ref().and_then(|root| root.get("stages")?.get(stage));
-        if definition.is_some_and(|definition| definition.get("vars").is_none() && !has_template(definition)) {
+        if definition.is_some_and(|definition| definition.get("vars").is_none() && !has_template(definition))
+        {
             return Ok(());
         }
         Err(Error::BadOut(format!("cannot {action} a parametrized {shown}")))

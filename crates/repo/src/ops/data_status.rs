@@ -74,7 +74,8 @@ pub async fn data_status(
     let index = Index::collect(repo)?;
     let wanted = filter(&index, repo, &options.targets);
     let files = WorkspaceTree { ignore: repo.ignore().clone() };
-    let recorded = restrict(of_metafiles(&session, &files, &index, options.granular, &wanted).await?, options);
+    let recorded =
+        restrict(of_metafiles(&session, &files, &index, options.granular, &wanted).await?, options);
     let (found, failed) = of_workspace(&session, &index, options.granular, &wanted)?;
     let found = restrict(found, options);
     session.memo.save();
@@ -110,7 +111,9 @@ fn filter(index: &Index, repo: &Repo, targets: &[String]) -> Wanted {
     if targets.is_empty() {
         return None;
     }
-    let meets = |path: &str| targets.iter().any(|target| is_at_or_below(path, target) || is_at_or_below(target, path));
+    let meets = |path: &str| {
+        targets.iter().any(|target| is_at_or_below(path, target) || is_at_or_below(target, path))
+    };
     let paths = index.outs.iter().filter_map(|out| crate::paths::posix(repo.relative(&out.path)?).ok());
     Some(paths.filter(|path| meets(path)).map(|path| (path, None)).collect())
 }
@@ -132,7 +135,8 @@ fn sort(old: &Side, new: &Side) -> (DataChanges, Vec<String>) {
     let (mut changes, mut unchanged) = (DataChanges::default(), Vec::new());
     for change in compare(old, new) {
         let path = shown(&change.path, change.is_dir());
-        let has_hash = |sided: Option<crate::data_tree::Sided>| sided.is_some_and(|sided| sided.object.is_some());
+        let has_hash =
+            |sided: Option<crate::data_tree::Sided>| sided.is_some_and(|sided| sided.object.is_some());
         match change.kind {
             // What no hash is recorded of is new as soon as it is there.
             ChangeKind::Modified if !has_hash(change.old) => changes.added.push(path),
@@ -153,7 +157,12 @@ fn sort(old: &Side, new: &Side) -> (DataChanges, Vec<String>) {
 
 impl DataStatusReport {
     /// Adds what the workspace has changed and what the cache lacks; returns what is unchanged.
-    fn add_uncommitted(&mut self, session: &Session<'_>, recorded: &Side, found: &Side) -> Result<Vec<String>> {
+    fn add_uncommitted(
+        &mut self,
+        session: &Session<'_>,
+        recorded: &Side,
+        found: &Side,
+    ) -> Result<Vec<String>> {
         for (path, sided) in &recorded.entries {
             if let Some(object) = sided.object
                 && !is_cached(session, object)?
@@ -176,7 +185,8 @@ async fn not_in_remote(
     recorded: &Side,
     options: &DataStatusOptions,
 ) -> Result<Vec<String>> {
-    let mut by_remote: std::collections::BTreeMap<Option<&str>, Vec<&crate::Out>> = std::collections::BTreeMap::new();
+    let mut by_remote: std::collections::BTreeMap<Option<&str>, Vec<&crate::Out>> =
+        std::collections::BTreeMap::new();
     for out in &index.outs {
         if out.can_push && out.use_cache && !out.is_external && !index.stage_of(out).is_repo_import {
             let name = options.remote.as_deref().or(out.remote.as_deref());
@@ -195,7 +205,8 @@ async fn not_in_remote(
             let start = recorded.entries.range(path.clone()..);
             let below = start.take_while(|(other, _)| other.starts_with(&path));
             asked.extend(
-                below.filter(|(other, _)| is_at_or_below(other, &path))
+                below
+                    .filter(|(other, _)| is_at_or_below(other, &path))
                     .filter_map(|(path, sided)| Some((path, sided.is_dir, sided.object?))),
             );
         }

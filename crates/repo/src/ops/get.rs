@@ -59,7 +59,8 @@ pub async fn get(options: &GetOptions, env: &haul_config::Env, observer: &dyn Ob
     let objects = CacheOptions { durability: Durability::Rename, ..CacheOptions::default() };
     let cache = Cache::new(staging.path().join("objects"), objects);
     let memo = Memo::new(staging.path().join("memo"));
-    let fetch = FetchOptions { jobs: options.jobs, cancel: options.cancel.clone(), ..FetchOptions::default() };
+    let fetch =
+        FetchOptions { jobs: options.jobs, cancel: options.cancel.clone(), ..FetchOptions::default() };
     let into = Into { cache: &cache, memo: &memo, observer };
     if let Some(error) = incomplete(place.fetch(&tree, &part, into, &fetch).await?) {
         return Err(error);
@@ -75,7 +76,9 @@ fn destination(path: &str, out: Option<&str>, env: &haul_config::Env) -> Result<
     let name = || {
         let name = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
         let is_name = !matches!(name, "" | "..");
-        is_name.then(|| name.to_owned()).ok_or_else(|| Error::BadOut(format!("'{path}' has no name; say where to put it with `-o`")))
+        is_name
+            .then(|| name.to_owned())
+            .ok_or_else(|| Error::BadOut(format!("'{path}' has no name; say where to put it with `-o`")))
     };
     Ok(match out {
         None => name()?,

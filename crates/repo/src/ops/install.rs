@@ -68,7 +68,10 @@ fn write_hooks(directory: &Path, program: &str) -> Result<Vec<PathBuf>> {
     let mut written = Vec::new();
     for hook in HOOKS {
         let path = directory.join(hook);
-        crate::atomic::write(&path, format!("#!{}\nexec {program} git-hook {hook} $@\n", shell()).as_bytes())?;
+        crate::atomic::write(
+            &path,
+            format!("#!{}\nexec {program} git-hook {hook} $@\n", shell()).as_bytes(),
+        )?;
         fs_err::set_permissions(&path, std::fs::Permissions::from_mode(0o777)).map_err(failed)?;
         written.push(path);
     }

@@ -57,7 +57,11 @@ pub async fn list(options: &ListOptions, env: &haul_config::Env) -> Result<Vec<L
     let mut tree = looked.project.data_tree()?;
     let base = looked.path.as_str();
     let max_depth = options.depth.unwrap_or(usize::MAX);
-    let deep = if max_depth > 1 { learn(&looked.project, &mut tree, base).await? } else { learn_around(&looked, &mut tree).await? };
+    let deep = if max_depth > 1 {
+        learn(&looked.project, &mut tree, base).await?
+    } else {
+        learn_around(&looked, &mut tree).await?
+    };
     if let Some(error) = deep.into_iter().next() {
         return Err(error);
     }

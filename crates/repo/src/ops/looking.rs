@@ -78,7 +78,10 @@ async fn fetched(remote: Result<&RemoteOdb, &Error>, out: &Out) -> Result<DirMan
     let Some(oid) = out.oid else { return Err(String::from("no hash of it is recorded")) };
     let fetched = remote.fetch_object(out.layout, &oid, RemoteOdb::MAX_MANIFEST_BYTES).await;
     let Some(bytes) = fetched.map_err(|error| error.to_string())? else {
-        return Err(format!("its list of files `{oid}` was not found in the cache or on `{}`", remote.location()));
+        return Err(format!(
+            "its list of files `{oid}` was not found in the cache or on `{}`",
+            remote.location()
+        ));
     };
     DirManifest::parse(&bytes).map_err(|error| error.to_string())
 }

@@ -48,7 +48,8 @@ pub fn merge(repo: &Repo, options: &MergeOptions, observer: &dyn Observer) -> Re
     let Some(their) = their else { return Ok(()) };
     let path = repo.absolute(&options.our);
     let Some(our) = our else {
-        let text = fs_err::read(repo.absolute(&options.their)).map_err(|error| Error::io("cannot read a metafile", error))?;
+        let text = fs_err::read(repo.absolute(&options.their))
+            .map_err(|error| Error::io("cannot read a metafile", error))?;
         return crate::atomic::write(&path, &text);
     };
     for other in ancestor.iter().chain([&their]) {
@@ -89,7 +90,8 @@ fn files_of(session: &Session<'_>, out: &Out) -> Result<Files> {
 }
 
 fn merged(ancestor: &Files, our: &Files, their: &Files) -> Result<Vec<DirEntry>> {
-    let paths: BTreeSet<&str> = [ancestor, our, their].iter().flat_map(|files| files.keys()).map(|path| &**path).collect();
+    let paths: BTreeSet<&str> =
+        [ancestor, our, their].iter().flat_map(|files| files.keys()).map(|path| &**path).collect();
     let mut entries = Vec::new();
     let mut conflicts = Vec::new();
     for path in paths {
@@ -116,7 +118,8 @@ fn stored(session: &Session<'_>, layout: Layout, manifest: &DirManifest) -> Resu
     let mut size_bytes = Some(0);
     for entry in manifest.entries() {
         let file = haul_storage::Oid::file(entry.digest);
-        let size = fs_err::metadata(session.cache.object_path(layout, &file)).ok().map(|metadata| metadata.len());
+        let size =
+            fs_err::metadata(session.cache.object_path(layout, &file)).ok().map(|metadata| metadata.len());
         size_bytes = size_bytes.zip(size).map(|(sum, size)| sum + size);
     }
     let n_files = Some(manifest.entries().len() as u64);

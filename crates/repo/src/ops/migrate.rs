@@ -51,7 +51,8 @@ pub fn migrate(repo: &Repo, options: &MigrateOptions, observer: &dyn Observer) -
     let stores = if options.dry_run { Stores::looking(repo) } else { Stores::of(repo) };
     let session = stores.session(repo, observer, &options.cancel);
     let mut report = MigrateReport::default();
-    let objects: Vec<Oid> = session.cache.objects(Layout::Legacy)?.into_iter().map(|object| object.oid).collect();
+    let objects: Vec<Oid> =
+        session.cache.objects(Layout::Legacy)?.into_iter().map(|object| object.oid).collect();
     report.n_objects = if options.dry_run { objects.len() as u64 } else { carry_over(&session, &objects)? };
     if options.dvc_files {
         let index = Selection::resolve(repo, &SelectOptions::default())?.index;
@@ -64,7 +65,8 @@ pub fn migrate(repo: &Repo, options: &MigrateOptions, observer: &dyn Observer) -
 /// Returns the number of objects that are new.
 fn carry_over(session: &Session<'_>, objects: &[Oid]) -> Result<u64> {
     let (manifests, files): (Vec<Oid>, Vec<Oid>) = objects.iter().partition(|oid| oid.is_dir());
-    let paths: Vec<PathBuf> = files.iter().map(|oid| session.cache.object_path(Layout::Legacy, oid)).collect();
+    let paths: Vec<PathBuf> =
+        files.iter().map(|oid| session.cache.object_path(Layout::Legacy, oid)).collect();
     let mut n_new = 0;
     for stored in session.cache.store_files(&paths, StoreMode::Hardlink, session.observer, session.cancel) {
         n_new += u64::from(!stored?.existed);
@@ -72,7 +74,9 @@ fn carry_over(session: &Session<'_>, objects: &[Oid]) -> Result<u64> {
     // Manifests come last: whoever finds one finds what it names, as far as it was there.
     for oid in manifests {
         session.check_cancelled()?;
-        let Some(bytes) = session.cache.read(Layout::Legacy, &oid, RemoteOdb::MAX_MANIFEST_BYTES)? else { continue };
+        let Some(bytes) = session.cache.read(Layout::Legacy, &oid, RemoteOdb::MAX_MANIFEST_BYTES)? else {
+            continue;
+        };
         n_new += u64::from(session.cache.check(Layout::Current, &oid)?.is_none());
         session.cache.store_bytes(Layout::Current, OidKind::Dir, &bytes)?;
     }
@@ -100,13 +104,16 @@ fn migrate_metafiles(
         session.check_cancelled()?;
         let mut shown = session.repo.display_path(&stage.metafile);
         if stage.name.is_some() {
-            shown = format!("{shown} ({})", session.repo.display_path(&stage.metafile.with_extension("lock")));
+            shown =
+                format!("{shown} ({})", session.repo.display_path(&stage.metafile.with_extension("lock")));
         }
         if !options.dry_run {
             let outs: Vec<Out> = index.outs[stage.outs.clone()].to_vec();
             if let Some(missing) = outs.iter().find(|out| !out.path.exists()) {
                 let name = session.repo.display_path(&missing.path);
-                report.warnings.push(format!("'{name}' is not in the workspace, so {shown} is left as it is."));
+                report
+                    .warnings
+                    .push(format!("'{name}' is not in the workspace, so {shown} is left as it is."));
                 continue;
             }
             recorder.commit(index, stage, &outs, Recording::Anew)?;

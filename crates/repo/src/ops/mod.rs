@@ -14,18 +14,18 @@ mod cloud_status;
 mod collect;
 mod commit;
 mod data_status;
-mod diff;
 mod destroy;
+mod diff;
 mod fetch;
 mod freeze;
 mod gc;
 mod get;
+mod install;
 mod list;
 mod looking;
-mod obtain;
-mod install;
 mod merge;
 mod migrate;
+mod obtain;
 mod pull;
 mod push;
 mod relocate;
@@ -44,8 +44,8 @@ pub use cloud_status::{CloudState, CloudStatusEntry, CloudStatusOptions, CloudSt
 pub use collect::{SkipReason, SkippedOut};
 pub use commit::{CommitOptions, CommitReport, commit};
 pub use data_status::{DataChanges, DataStatusOptions, DataStatusReport, data_status};
-pub use diff::{DiffEntry, DiffOptions, DiffReport, diff};
 pub use destroy::{DestroyOptions, DestroyReport, destroy};
+pub use diff::{DiffEntry, DiffOptions, DiffReport, diff};
 pub use fetch::{FetchOptions, FetchReport, RemoteFetch, fetch};
 pub use freeze::{FreezeOptions, FreezeReport, FrozenStage, freeze, unfreeze};
 pub use gc::{
@@ -53,8 +53,8 @@ pub use gc::{
     PlannedPlace, PlannedUploads, PlannedVersions, UnusedObject, UnusedVersion, plan_gc,
 };
 pub use get::{GetOptions, get};
-pub use list::{ListOptions, ListedEntry, disk_usage, list, list_tree};
 pub use install::{InstallOptions, InstallReport, install};
+pub use list::{ListOptions, ListedEntry, disk_usage, list, list_tree};
 pub use merge::{MergeOptions, merge};
 pub use migrate::{MigrateOptions, MigrateReport, migrate};
 pub use pull::{PullOptions, PullReport, pull};

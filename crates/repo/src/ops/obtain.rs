@@ -125,7 +125,9 @@ impl Place {
             let within = match self.path.strip_prefix(path) {
                 Some("") => None,
                 Some(rest) if rest.starts_with('/') => Some(rest[1..].to_owned()),
-                _ if self.path.is_empty() || path.strip_prefix(&self.path).is_some_and(|rest| rest.starts_with('/')) => {
+                _ if self.path.is_empty()
+                    || path.strip_prefix(&self.path).is_some_and(|rest| rest.starts_with('/')) =>
+                {
                     None
                 }
                 _ => continue,

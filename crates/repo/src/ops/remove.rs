@@ -89,7 +89,8 @@ struct Tracked {
 impl Tracked {
     fn delete(&self) -> Result<()> {
         let Some(stage) = &self.stage else {
-            return fs_err::remove_file(&self.metafile).map_err(|error| Error::io("cannot delete a file", error));
+            return fs_err::remove_file(&self.metafile)
+                .map_err(|error| Error::io("cannot delete a file", error));
         };
         let lock = self.metafile.with_file_name("dvc.lock");
         if lock.exists() {
@@ -110,7 +111,8 @@ fn release(
     released: &mut Vec<Tracked>,
 ) -> Result<()> {
     let repo = session.repo;
-    let selection = Selection::stages_of(repo, target).map_err(|error| not_a_metafile(repo, target, error))?;
+    let selection =
+        Selection::stages_of(repo, target).map_err(|error| not_a_metafile(repo, target, error))?;
     let index = &selection.index;
     for (number, _) in &selection.stages {
         let stage = &index.stages[*number];

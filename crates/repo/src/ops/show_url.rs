@@ -30,7 +30,9 @@ pub async fn show_url(options: &GetOptions, env: &Env) -> Result<String> {
     let location = store.location().trim_end_matches('/').to_owned();
     if remote.is_cloud_versioned() {
         let version = match &out.files {
-            Some(files) => files.iter().find(|file| file.path == below).and_then(|file| file.version.as_ref()),
+            Some(files) => {
+                files.iter().find(|file| file.path == below).and_then(|file| file.version.as_ref())
+            }
             None => out.version.as_ref(),
         };
         let id = version.and_then(|version| version.version_id.as_deref());

@@ -21,7 +21,8 @@ pub(super) type Wanted = Option<HashMap<String, Option<String>>>;
 /// Returns the outs of a selection by their paths below the root of `repo`.
 pub(super) fn wanted(repo: &Repo, index: &Index, outs: &[Selected]) -> HashMap<String, Option<String>> {
     let key = |out: &Out| posix(repo.relative(&out.path)?).ok();
-    let named = outs.iter().filter_map(|selected| Some((key(&index.outs[selected.out])?, selected.within.clone())));
+    let named =
+        outs.iter().filter_map(|selected| Some((key(&index.outs[selected.out])?, selected.within.clone())));
     named.collect()
 }
 

@@ -110,8 +110,7 @@ impl Tree for CommitTree {
                 let Ok(name) = std::str::from_utf8(listed.filename()) else { continue };
                 let kind = listed.mode().kind();
                 let is_dir = kind == EntryKind::Tree;
-                let is_other = is_dir
-                    && git.find_tree(listed.object_id())?.find_entry(DVC_DIR).is_some();
+                let is_other = is_dir && git.find_tree(listed.object_id())?.find_entry(DVC_DIR).is_some();
                 if !is_other && !rules.is_ignored(&join(directory, name), is_dir) {
                     found.extend(entry(git, name, kind, listed.object_id())?);
                 }
@@ -138,7 +137,12 @@ fn is_file(kind: EntryKind) -> bool {
 }
 
 /// Describes an object of Git; `None` for a submodule, of which a commit has nothing.
-fn entry(git: &gix::Repository, name: &str, kind: EntryKind, object: ObjectId) -> GixResult<Option<TreeEntry>> {
+fn entry(
+    git: &gix::Repository,
+    name: &str,
+    kind: EntryKind,
+    object: ObjectId,
+) -> GixResult<Option<TreeEntry>> {
     if kind == EntryKind::Commit {
         return Ok(None);
     }

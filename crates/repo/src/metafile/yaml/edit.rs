@@ -52,7 +52,12 @@ pub(crate) fn remove_member(text: &str, mapping: &Node, key: &str) -> Result<Str
 /// # Errors
 ///
 /// Says why this mapping cannot be edited in place.
-pub(crate) fn put_member(text: &str, mapping: &Node, key: &str, value: &Value) -> Result<String, &'static str> {
+pub(crate) fn put_member(
+    text: &str,
+    mapping: &Node,
+    key: &str,
+    value: &Value,
+) -> Result<String, &'static str> {
     let edit = match mapping.entries().iter().find(|entry| entry.key.as_str() == Some(key)) {
         Some(entry) if entry.is_merged || entry.value.is_decorated => return Err("it is an alias"),
         Some(entry) => replace(text, mapping, entry, value)?,

@@ -69,7 +69,10 @@ mod tests {
         };
         let stage = "stage: 'a.dvc'";
         for (changes, expected) in [
-            (changes(&["d"], &["o", "it's"], None), "dependencies ['d'] and outputs ['o', \"it's\"] of stage: 'a.dvc' changed."),
+            (
+                changes(&["d"], &["o", "it's"], None),
+                "dependencies ['d'] and outputs ['o', \"it's\"] of stage: 'a.dvc' changed.",
+            ),
             (changes(&["d"], &[], None), "dependencies ['d'] of stage: 'a.dvc' changed."),
             (changes(&[], &["o"], None), "outputs ['o'] of stage: 'a.dvc' changed."),
             (changes(&[], &[], Some("'md5' of {} changed.")), "'md5' of stage: 'a.dvc' changed."),
