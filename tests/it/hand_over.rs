@@ -13,9 +13,10 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_haul-under-test");
 /// Writes a shell script that stands in for DVC, and returns its directory.
 fn stand_in(environment: &TestEnvironment, directory: &str, script: &str) -> PathBuf {
     let folder = environment.folder(directory);
-    folder.write("dvc", &format!("#!/bin/sh\n{script}\n"));
+    folder.write("dvc", format!("#!/bin/sh\n{script}\n"));
     let program = folder.join("dvc");
-    fs_err::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let executable = std::fs::Permissions::from_mode(0o755);
+    fs_err::set_permissions(&program, executable).expect("a script can be made executable");
     folder.join("")
 }
 

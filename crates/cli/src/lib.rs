@@ -55,7 +55,7 @@ pub const DVC_VERSION: &str = "3.67.1";
 pub fn main() -> ExitCode {
     let ui = Ui::from_process();
     match Env::from_process() {
-        Ok(env) => run_with(std::env::args_os(), env, ui, Foreign::Replace).into(),
+        Ok(env) => run_with(std::env::args_os(), &env, ui, Foreign::Replace).into(),
         Err(error) => ui.cannot_start(&error).into(),
     }
 }
@@ -66,10 +66,10 @@ pub fn main() -> ExitCode {
 /// run many commands side by side, each with an environment and a working directory of its own. What they
 /// share is the log (`-v`), whose first user in the process decides. Commands that only DVC has are refused.
 pub fn run(args: impl IntoIterator<Item = OsString>, env: Env, ui: Ui) -> ExitStatus {
-    run_with(args, env, ui, Foreign::Refuse)
+    run_with(args, &env, ui, Foreign::Refuse)
 }
 
-fn run_with(args: impl IntoIterator<Item = OsString>, env: Env, ui: Ui, foreign: Foreign) -> ExitStatus {
+fn run_with(args: impl IntoIterator<Item = OsString>, env: &Env, ui: Ui, foreign: Foreign) -> ExitStatus {
     let colours = env.var("NO_COLOR").is_none() && env.var("TERM") != Some("dumb");
     let columns = ui.columns;
     let printer = ui::Printer::new(ui, colours);

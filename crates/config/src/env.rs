@@ -141,6 +141,7 @@ impl std::fmt::Debug for Env {
             .debug_struct("Env")
             .field("variables", &names)
             .field("current_dir", &self.current_dir)
+            .field("program", &self.program)
             .finish()
     }
 }

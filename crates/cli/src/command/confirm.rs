@@ -43,7 +43,7 @@ pub(super) fn ask_on_terminal(context: &Context, statement: &str) -> bool {
             Some("y" | "yes") => return true,
             Some("n" | "no") | None => return false,
             Some(_) => {
-                printer.remark("Your response must be one of: ['yes', 'no', 'y', 'n']. Please try again.")
+                printer.remark("Your response must be one of: ['yes', 'no', 'y', 'n']. Please try again.");
             }
         }
     }

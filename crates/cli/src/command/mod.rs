@@ -61,7 +61,7 @@ pub(crate) type CommandResult = Result<ExitStatus, CommandError>;
 /// Parses the command line and runs the command.
 pub(crate) fn run(
     args: impl IntoIterator<Item = OsString>,
-    env: Env,
+    env: &Env,
     mut printer: Printer,
     columns: Option<usize>,
     foreign: Foreign,
@@ -76,7 +76,7 @@ pub(crate) fn run(
         Ok(cli) => cli,
         Err(error) => {
             if let Some(hand_over) = HandOver::of(&args) {
-                return finish(&printer, hand_over.carry_out(&env, foreign));
+                return finish(&printer, hand_over.carry_out(env, foreign));
             }
             let usage::Usage { help, error } = usage::explain(&error, &args, columns);
             let shown = help.map_or(Ok(()), |help| printer.out_always(&help));
@@ -89,16 +89,19 @@ pub(crate) fn run(
         return finish(&printer, shown.and(Err(error)));
     };
     printer.set_verbosity(verbosity);
-    if let Err(reason) = log::init(verbosity, &env, printer.stderr_is_terminal()) {
+    if let Err(reason) = log::init(verbosity, env, printer.stderr_is_terminal()) {
         printer.warning(&reason);
     }
     // Never the arguments: they may hold secrets.
     tracing::debug!(version = env!("CARGO_PKG_VERSION"), os = std::env::consts::OS, "haul starts");
     let context = Context::new(&cli.global, env.clone(), printer, is_called_dvc(args.first()));
     let result = context.enter(&cli.global).and_then(|context| dispatch(cli.command, &context));
-    let result = result.or_else(|error| match error.is_for_dvc() {
-        true => HandOver::of_refused(&args, error).carry_out(&env, foreign),
-        false => Err(error),
+    let result = result.or_else(|error| {
+        if error.is_for_dvc() {
+            HandOver::of_refused(&args, error).carry_out(env, foreign)
+        } else {
+            Err(error)
+        }
     });
     finish(context.printer(), result.map_err(|error| error.interrupted_by(context.interrupted_status())))
 }

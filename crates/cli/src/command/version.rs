@@ -43,9 +43,10 @@ impl Message for About {
     fn text(&self, page: &mut Page) {
         // Deviation: called by DVC's name, the first line is DVC's, as tools read it, and names haul where DVC names its
         // package.
-        let title = match self.is_called_dvc {
-            true => format!("DVC version: {} (haul {})", self.dvc_version, self.version),
-            false => format!("haul version: {}", self.version),
+        let title = if self.is_called_dvc {
+            format!("DVC version: {} (haul {})", self.dvc_version, self.version)
+        } else {
+            format!("haul version: {}", self.version)
         };
         page.line(&title);
         page.line("-".repeat(title.len()));

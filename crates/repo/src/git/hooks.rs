@@ -48,7 +48,11 @@ fn with_driver(
     driver: &str,
 ) -> std::result::Result<Option<Vec<u8>>, Box<dyn std::error::Error + Send + Sync>> {
     let metadata = gix::config::file::Metadata::default();
-    let mut file = gix::config::File::from_bytes_no_includes(text, metadata, Default::default())?;
+    let mut file = gix::config::File::from_bytes_no_includes(
+        text,
+        metadata,
+        gix::config::file::init::Options::default(),
+    )?;
     let section = Some(BStr::new(name));
     let found = |file: &gix::config::File, key: &str| {
         file.raw_value_by("merge", section, key).ok().map(|value| value.to_string())

@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn comments_and_indents_of_an_existing_file_stay() {
         let text = "# top\nrepos:   # c\n  - repo: https://x/y\n    rev: \"1\" # pinned\n# end\n";
-        let indented: String = ITEM.lines().map(|line| format!("  {line}\n")).collect();
+        let indented = format!("  {}\n", ITEM.trim_end().replace('\n', "\n  "));
         assert_eq!(edited(text), text.replace("# end\n", &format!("{indented}# end\n")));
         assert_eq!(edited("a: 1\n"), format!("a: 1\nrepos:\n{ITEM}"));
         assert_eq!(edited("repos: []\n"), format!("repos:\n{ITEM}"));

@@ -46,13 +46,11 @@ pub fn install(repo: &Repo, options: &InstallOptions) -> Result<InstallReport> {
     let program = &options.program;
     let driver = format!("{program} git-hook merge-driver --ancestor %O --our %A --their %B ");
     git.set_merge_driver("dvc", "DVC merge driver", &driver)?;
-    match &options.pre_commit_version {
-        Some(version) => report.written.extend(configure_pre_commit(git, version)?),
-        None => {
-            let directory = git.hooks_dir();
-            report.written = write_hooks(&directory, program)?;
-            report.other_hooks_dir = git.other_hooks_dir();
-        }
+    if let Some(version) = &options.pre_commit_version {
+        report.written.extend(configure_pre_commit(git, version)?);
+    } else {
+        report.written = write_hooks(&git.hooks_dir(), program)?;
+        report.other_hooks_dir = git.other_hooks_dir();
     }
     Ok(report)
 }

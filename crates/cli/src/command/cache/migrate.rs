@@ -74,11 +74,17 @@ impl Message for Migrated {
             page.line("No DVC files in the repo to migrate to the 3.0 format.");
         } else if self.dry {
             page.line("Entries in following DVC files will be migrated to the 3.0 format:");
-            files.iter().for_each(|file| page.line(format_args!("\t{file}")));
+            for file in files {
+                page.line(format_args!("\t{file}"));
+            }
         } else {
-            let metafiles = files.iter().filter(|file| file.ends_with(".dvc"));
-            metafiles.for_each(|file| page.line(format_args!("Updating DVC file '{file}'")));
-            self.locks.iter().for_each(|line| page.line(line));
+            // That of a pipeline is told by its lock.
+            for file in files.iter().filter(|file| !file.ends_with(')')) {
+                page.line(format_args!("Updating DVC file '{file}'"));
+            }
+            for line in &self.locks {
+                page.line(line);
+            }
         }
         if !self.hint.is_empty() {
             page.line(&self.hint);
