@@ -66,7 +66,8 @@ pub fn remove(repo: &Repo, options: &RemoveOptions, observer: &dyn Observer) -> 
         }
     }
     links.try_save()?;
-    for tracked in released {
+    // The last one first: the same command after a kill stops at one that is gone, and deletes those before it.
+    for tracked in released.into_iter().rev() {
         match tracked.delete() {
             Ok(()) => report.removed.push(tracked.metafile),
             Err(error) => {
@@ -75,6 +76,7 @@ pub fn remove(repo: &Repo, options: &RemoveOptions, observer: &dyn Observer) -> 
             }
         }
     }
+    report.removed.reverse();
     session.check_cancelled()?;
     Ok(report)
 }
