@@ -81,7 +81,9 @@ fn disk_knows_that_a_metafile_is_gone_when_remove_and_move_are_done() {
     repo.haul(["add", "a", "b", "c"]).success();
     for line in [&["remove", "a.dvc", "b.dvc"][..], &["move", "c", "z"]] {
         let Some(calls) = calls(&repo, line) else { return };
-        let gone = calls.iter().rposition(|call| call.starts_with("unlink ") && call.rsplit_once('.').is_some_and(|(_, suffix)| suffix == "dvc"));
+        let gone = calls.iter().rposition(|call| {
+            call.starts_with("unlink ") && call.rsplit_once('.').is_some_and(|(_, suffix)| suffix == "dvc")
+        });
         let folder = repo.path().display().to_string();
         let waited = calls.iter().rposition(|call| *call == format!("sync {folder}"));
         assert!(gone.is_some() && waited > gone, "{line:?}: {calls:#?}");

@@ -57,3 +57,22 @@ fn haul_pulls_what_dvc_pushed() {
     repo.haul(["status"]).success().stdout_has(&["up to date"]);
     repo.haul(["push"]).success().stdout_has(&["Everything is up to date."]);
 }
+
+#[test]
+fn every_command_of_dvc_is_answered_or_handed_over() {
+    let Some(dvc) = oracle("every_command_of_dvc_is_answered_or_handed_over") else { return };
+    let (_server, mut environment) = served();
+    environment.set("DVC_NO_ANALYTICS", "1");
+    let help = dvc.run(&environment.folder("repo"), ["nonsense"]).code(254);
+    // The parser lists all its commands: `invalid choice: 'nonsense' (choose from 'add', …)`.
+    let (_, choices) = help.stderr.split_once("(choose from ").expect("the parser lists its commands");
+    let names: Vec<&str> =
+        choices.split('\'').skip(1).step_by(2).take_while(|name| !name.contains(')')).collect();
+    assert!(names.len() > 50, "{names:?}");
+    for name in names {
+        let output = environment.folder("repo").haul([name, "--help"]);
+        let is_answered = output.status.success();
+        let is_known = output.stderr.contains(&format!("haul has no `{name}`"));
+        assert!(is_answered || is_known, "`haul {name}` is not known:\n{output}");
+    }
+}

@@ -75,6 +75,12 @@ pub(crate) enum Command {
     Config(command::config::ConfigArgs),
     Cache(command::cache::CacheArgs),
     Commit(command::commit::CommitArgs),
+    Destroy(command::destroy::DestroyArgs),
+    Freeze(command::freeze::FreezeArgs),
+    Unfreeze(command::freeze::UnfreezeArgs),
+    Install(command::install::InstallArgs),
+    #[command(hide = true)]
+    GitHook(command::git_hook::GitHookArgs),
     Update(command::update::UpdateArgs),
     ImportUrl(command::import_url::ImportUrlArgs),
     GetUrl(command::get_url::GetUrlArgs),

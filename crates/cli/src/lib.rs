@@ -7,6 +7,7 @@
 //! |---|---|
 //! | What may be typed? | `args`, and one file per command in `command` |
 //! | What is answered to a bad command line? | `usage` |
+//! | What happens to commands that only DVC has? | `hand_over` |
 //! | What is shown, and where? | `ui` |
 //! | What is an error called, and what helps? | `command_error` |
 //! | Which number ends the process? | [`ExitStatus`] |
@@ -19,7 +20,6 @@
 //! - `remote list` is never wrapped, and keeps its tabs where the output is not a terminal.
 //! - `config --list` masks secrets; naming an option prints it.
 //! - `remote add -d` names the new default remote when it has it, not before it has checked anything.
-//! - `commit` never asks: without `-f` it refuses changes, on a terminal too.
 //! - `-q` with `-v` is a usage error like any other (254); DVC answers 2.
 //! - A JSON output that ends with an error ends with an object for it; DVC leaves stdout empty.
 //! - `fetch` and `pull` without any remote, and objects that exist nowhere, are errors.
@@ -30,6 +30,7 @@ mod args;
 mod command;
 mod command_error;
 mod exit;
+mod hand_over;
 mod interrupt;
 mod log;
 mod mfa;
@@ -41,17 +42,20 @@ use std::process::ExitCode;
 
 use haul_config::Env;
 
+use hand_over::Foreign;
+
 pub use exit::ExitStatus;
 pub use ui::{Captured, Stream, Ui};
 
 /// The version of DVC whose behaviour this program reproduces.
 pub const DVC_VERSION: &str = "3.67.1";
 
-/// Runs the program with the arguments, environment and streams of this process.
+/// Runs the program with the arguments, environment and streams of this process; for a command that only DVC has, the
+/// process becomes DVC.
 pub fn main() -> ExitCode {
     let ui = Ui::from_process();
     match Env::from_process() {
-        Ok(env) => run(std::env::args_os(), env, ui).into(),
+        Ok(env) => run_with(std::env::args_os(), &env, ui, Foreign::Replace).into(),
         Err(error) => ui.cannot_start(&error).into(),
     }
 }
@@ -60,10 +64,14 @@ pub fn main() -> ExitCode {
 ///
 /// Nothing is read from the process but what comes in through the arguments, so that a test or a program can
 /// run many commands side by side, each with an environment and a working directory of its own. What they
-/// share is the log (`-v`), whose first user in the process decides.
+/// share is the log (`-v`), whose first user in the process decides. Commands that only DVC has are refused.
 pub fn run(args: impl IntoIterator<Item = OsString>, env: Env, ui: Ui) -> ExitStatus {
+    run_with(args, &env, ui, Foreign::Refuse)
+}
+
+fn run_with(args: impl IntoIterator<Item = OsString>, env: &Env, ui: Ui, foreign: Foreign) -> ExitStatus {
     let colours = env.var("NO_COLOR").is_none() && env.var("TERM") != Some("dumb");
     let columns = ui.columns;
     let printer = ui::Printer::new(ui, colours);
-    command::run(args, env, printer, columns)
+    command::run(args, env, printer, columns, foreign)
 }

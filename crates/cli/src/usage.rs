@@ -7,42 +7,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory};
 
 use crate::args::Cli;
-use crate::command::unsupported;
 use crate::command_error::CommandError;
-
-/// Commands of DVC that are not about moving data, or not yet here.
-const DVC_ONLY: &[&str] = &[
-    "artifacts",
-    "daemon",
-    "dag",
-    "data",
-    "dataset",
-    "ds",
-    "destroy",
-    "diff",
-    "du",
-    "exp",
-    "experiments",
-    "freeze",
-    "get",
-    "git-hook",
-    "import",
-    "import-db",
-    "install",
-    "list",
-    "ls",
-    "metrics",
-    "migrate",
-    "params",
-    "plots",
-    "queue",
-    "repro",
-    "run",
-    "stage",
-    "studio",
-    "test-db",
-    "unfreeze",
-];
 
 /// What to print for a command line that clap did not accept.
 #[derive(Debug)]
@@ -63,13 +28,6 @@ pub(crate) fn explain(error: &clap::Error, args: &[OsString], columns: Option<us
     let (command, is_root) = innermost(&mut root, args);
     if error.kind() == ErrorKind::DisplayHelp {
         return Usage { help: Some(error.render().to_string()), error: None };
-    }
-    if let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidSubcommand)
-        && DVC_ONLY.contains(&name.as_str())
-    {
-        let parent = command.get_bin_name().unwrap_or_default().split_once(' ');
-        let path = parent.map_or_else(|| name.clone(), |(_, parent)| format!("{parent} {name}"));
-        return Usage { help: None, error: Some(unsupported(&path)) };
     }
     let message = describe(error, command, is_root);
     let mut explained = CommandError::usage(message);

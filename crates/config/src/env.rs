@@ -14,6 +14,12 @@ use crate::{Error, Result};
 /// waited for all the same.
 pub const HAUL_DURABILITY: &str = "HAUL_DURABILITY";
 
+/// Names the program that answers commands of DVC which haul does not have; else it is the `dvc` on PATH.
+pub const HAUL_DVC: &str = "HAUL_DVC";
+
+/// Counts how often in a row a command line was handed over to DVC; set by haul for DVC, against endless loops.
+pub const HAUL_HANDED_OVER: &str = "HAUL_HANDED_OVER";
+
 /// A snapshot of environment variables and of the working directory.
 ///
 /// [`Env::from_process`] is the only reader of `std::env` in the workspace: libraries take an `Env`, so that
@@ -22,13 +28,18 @@ pub const HAUL_DURABILITY: &str = "HAUL_DURABILITY";
 pub struct Env {
     variables: BTreeMap<OsString, OsString>,
     current_dir: PathBuf,
+    program: Option<PathBuf>,
 }
 
 impl Env {
     /// Takes the environment of this process.
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the process environment")]
     pub fn from_process() -> std::io::Result<Self> {
-        Ok(Self { variables: std::env::vars_os().collect(), current_dir: std::env::current_dir()? })
+        Ok(Self {
+            variables: std::env::vars_os().collect(),
+            current_dir: std::env::current_dir()?,
+            program: std::env::current_exe().ok(),
+        })
     }
 
     /// Builds an environment that holds just `variables`, for a program in `current_dir`.
@@ -39,6 +50,7 @@ impl Env {
         Self {
             variables: variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
             current_dir: current_dir.into(),
+            program: None,
         }
     }
 
@@ -99,6 +111,18 @@ impl Env {
         self
     }
 
+    /// Returns the file of the program that runs; `None` where the system does not say, and in an environment that was
+    /// not taken from the process.
+    pub fn program(&self) -> Option<&Path> {
+        self.program.as_deref()
+    }
+
+    /// Returns the directories in which programs are looked for (`PATH`); relative ones start in the working directory.
+    pub fn search_path(&self) -> Vec<PathBuf> {
+        let path = self.var_os("PATH").unwrap_or_default();
+        std::env::split_paths(path).map(|directory| self.current_dir.join(directory)).collect()
+    }
+
     /// Makes `path` absolute: `~` is the home directory, relative paths start in the working directory.
     pub fn absolute(&self, path: impl AsRef<Path>) -> PathBuf {
         let path = path.as_ref();
@@ -117,6 +141,7 @@ impl std::fmt::Debug for Env {
             .debug_struct("Env")
             .field("variables", &names)
             .field("current_dir", &self.current_dir)
+            .field("program", &self.program)
             .finish()
     }
 }

@@ -128,10 +128,12 @@ pub enum Error {
         origin: Origin,
     },
     /// No remote was named and there is no default.
-    #[error("no remote specified")]
+    #[error("no remote specified{}", how_to_specify(root.as_deref(), available))]
     NoDefaultRemote {
         /// The remotes there are.
         available: Vec<String>,
+        /// The root of the repository, where it is known.
+        root: Option<PathBuf>,
     },
     /// The level has no file, because we are not in a repository.
     #[error("Not inside a DVC repo")]
@@ -198,6 +200,17 @@ pub enum Error {
     },
 }
 
+/// DVC's words for what to do where no remote is specified.
+fn how_to_specify(root: Option<&Path>, available: &[String]) -> String {
+    let Some(root) = root else { return String::new() };
+    let what = if available.is_empty() {
+        "Create a default remote with\n    haul remote add -d <remote name> <remote url>"
+    } else {
+        "Setup default remote with\n    haul remote default <remote name>"
+    };
+    format!(" in {}. {what}", root.display())
+}
+
 impl Error {
     /// Returns the values that take part, each with the place it was set.
     pub fn places(&self) -> Vec<Place> {
@@ -237,10 +250,10 @@ impl Error {
             Self::RemoteNotFound { .. } | Self::RemoteUnknown { .. } | Self::DefaultNotInList { .. } => {
                 Some("list the remotes there are with `haul remote list`".to_owned())
             }
-            Self::NoDefaultRemote { available } if available.is_empty() => {
-                Some("add one with `haul remote add -d <name> <url>`".to_owned())
+            Self::NoDefaultRemote { available, root } if available.is_empty() => {
+                root.is_none().then(|| "add one with `haul remote add -d <name> <url>`".to_owned())
             }
-            Self::NoDefaultRemote { available } => Some(format!(
+            Self::NoDefaultRemote { available, .. } => Some(format!(
                 "name one with `-r <name>`, or make it the default with `haul remote default <name>`; there are: {}",
                 available.join(", ")
             )),

@@ -49,7 +49,7 @@ mod secret;
 mod stack;
 pub mod variables;
 
-pub use env::{Env, HAUL_DURABILITY};
+pub use env::{Env, HAUL_DURABILITY, HAUL_DVC, HAUL_HANDED_OVER};
 pub use error::{Error, Place, Result};
 pub use exhausted::Exhausted;
 pub use key::{KeyPath, SectionName};

@@ -40,6 +40,16 @@ pub const VARIABLES: &[VariableGroup] = &[
                 "`none`: nothing waits for the disk of the cache and of the workspace. For scratch machines: a power failure may \
                  leave damaged objects that count as intact, and take back what was reported as done. `sync` by default.",
             ),
+            (
+                &["HAUL_DVC"],
+                "The program that commands of DVC are handed over to which haul does not have, as `repro`; by default the \
+                 first `dvc` on `PATH` that is not haul itself.",
+            ),
+            (
+                &["HAUL_HANDED_OVER"],
+                "Set by haul for DVC: how often in a row a command line was handed over, so that a `dvc` that leads back to \
+                 haul is found out.",
+            ),
             (&["HOME"], "The home directory, for `~` and the AWS files."),
             (&["CI"], "Set to anything, it makes progress plain lines."),
             (&["NO_COLOR", "TERM"], "Set, or `dumb`: no colours."),

@@ -438,10 +438,11 @@ fn local_and_foreign_remotes_are_told_apart() {
 fn without_a_default_the_remotes_there_are_get_named() {
     let none = Fixture::new(&[]);
     let error = none.stack().config().unwrap().remote(None).unwrap_err();
-    assert_eq!(error.hint().unwrap(), "add one with `haul remote add -d <name> <url>`");
+    assert_eq!(error.hint(), None);
+    assert!(error.to_string().ends_with("haul remote add -d <remote name> <remote url>"), "{error}");
     let some = Fixture::new(&[(".dvc/config", "['remote \"a\"']\nurl = s3://bkt\n")]);
     let error = some.stack().config().unwrap().remote(None).unwrap_err();
-    assert!(matches!(&error, Error::NoDefaultRemote { available } if available == &["a"]));
+    assert!(matches!(&error, Error::NoDefaultRemote { available, .. } if available == &["a"]));
 }
 
 #[test]

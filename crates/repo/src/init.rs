@@ -128,7 +128,9 @@ fn birth_time(dvc_dir: &Path) -> PathBuf {
 }
 
 fn find_git(root: &Path, subdir: bool) -> Result<Git> {
-    match Git::discover(root)? {
+    // The directory is made if it is not there.
+    let nearest = root.ancestors().find(|folder| folder.is_dir()).unwrap_or(root);
+    match Git::discover(nearest)? {
         Some(git) if subdir || same_folder(git.work_dir(), root) => Ok(git),
         _ => Err(Error::Init(format!(
             "{} is not tracked by any supported SCM tool (e.g. Git). Use `--no-scm` if you don't want to use any \

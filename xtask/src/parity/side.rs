@@ -214,6 +214,8 @@ impl<'a> Side<'a> {
             ("XDG_CONFIG_DIRS", &self.root.join("etc").display().to_string()),
             ("DVC_SITE_CACHE_DIR", &self.root.join("site").display().to_string()),
             ("DVC_NO_ANALYTICS", "1"),
+            // Commands that haul does not have are real DVC's on both sides.
+            ("HAUL_DVC", &self.programs.dvc.display().to_string()),
             ("LC_ALL", "C.UTF-8"),
             ("GIT_AUTHOR_NAME", "parity"),
             ("GIT_AUTHOR_EMAIL", "parity@example.com"),

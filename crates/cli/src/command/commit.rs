@@ -2,15 +2,20 @@
 
 use clap::Args;
 use haul_repo::ops::{self, CommitOptions};
+use haul_repo::{Repo, SelectOptions};
 
+use super::confirm::ask_on_terminal;
 use super::select::SelectArgs;
-use super::{CommandResult, Context, fail};
+use super::{CommandResult, Context, fail, locks_written};
 use crate::command_error::Verb;
+use crate::exit::ExitStatus;
 
 /// Record changes of tracked data, and store it in the cache
+///
+/// Example: haul commit -f data.dvc
 #[derive(Debug, Args)]
 pub(crate) struct CommitArgs {
-    /// Commit what changed; without it, changes are refused
+    /// Commit what changed without a question; without a terminal to ask on, changes are refused
     #[arg(short, long)]
     force: bool,
     /// Leave the files as they are, instead of linking them from the cache
@@ -24,29 +29,40 @@ pub(crate) struct CommitArgs {
 }
 
 impl CommitArgs {
-    /// Deviation: DVC asks about each change on a terminal; haul refuses without `-f`, there as anywhere.
+    /// Takes the targets one by one, as DVC does: the first one that fails is the last one.
     pub(crate) fn run(self, context: &Context) -> CommandResult {
         let repo = context.open_repo()?;
         let select = self.select.into_options(false);
-        // DVC takes the targets one by one and so can name the one that failed.
-        let operation = match select.targets.as_slice() {
-            [target] => format!("failed to commit {target}"),
-            _ => String::from("failed to commit"),
-        };
         let options = CommitOptions {
-            select,
             force: self.force,
             no_relink: self.no_relink,
             data_only: self.data_only,
             wait: context.lock_wait(),
             cancel: context.cancellation(),
+            select: SelectOptions { targets: Vec::new(), ..select },
         };
-        let report = context
-            .observe(|observer| ops::commit(&repo, &options, observer))
-            .map_err(|error| Verb::COMMIT.error(error).while_trying(&operation))?;
-        for warning in &report.warnings {
-            context.printer().warning(warning);
+        if select.targets.is_empty() {
+            return commit(context, &repo, &options, "failed to commit");
         }
-        fail(Verb::COMMIT, report.failed).map_err(|error| error.while_trying(&operation))
+        for target in select.targets {
+            let operation = format!("failed to commit {target}");
+            let select = SelectOptions { targets: vec![target], ..options.select.clone() };
+            commit(context, &repo, &CommitOptions { select, ..options.clone() }, &operation)?;
+        }
+        Ok(ExitStatus::Success)
     }
+}
+
+fn commit(context: &Context, repo: &Repo, options: &CommitOptions, operation: &str) -> CommandResult {
+    let confirm = |question: &str| ask_on_terminal(context, question);
+    let report = context
+        .observe(|observer| ops::commit(repo, options, &confirm, observer))
+        .map_err(|error| Verb::COMMIT.error(error).while_trying(operation))?;
+    for line in locks_written(repo, &report.locks) {
+        context.printer().line(line)?;
+    }
+    for warning in &report.warnings {
+        context.printer().warning(warning);
+    }
+    fail(Verb::COMMIT, report.failed).map_err(|error| error.while_trying(operation))
 }

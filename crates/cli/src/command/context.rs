@@ -26,12 +26,13 @@ pub(crate) struct Context {
     printer: Arc<Printer>,
     lock_wait: LockWait,
     interrupt: Interrupt,
+    is_called_dvc: bool,
 }
 
 impl Context {
-    pub(crate) fn new(global: &GlobalArgs, env: Env, printer: Printer) -> Self {
+    pub(crate) fn new(global: &GlobalArgs, env: Env, printer: Printer, is_called_dvc: bool) -> Self {
         let lock_wait = if global.wait_for_lock { LockWait::Forever } else { LockWait::Briefly };
-        Self { env, printer: Arc::new(printer), lock_wait, interrupt: Interrupt::default() }
+        Self { env, printer: Arc::new(printer), lock_wait, interrupt: Interrupt::default(), is_called_dvc }
     }
 
     /// Changes to the folder of `--cd`; fails if it is not there.
@@ -52,6 +53,11 @@ impl Context {
 
     pub(crate) fn printer(&self) -> &Printer {
         &self.printer
+    }
+
+    /// Whether the program was called by DVC's name.
+    pub(crate) fn is_called_dvc(&self) -> bool {
+        self.is_called_dvc
     }
 
     /// Returns the form of the output that a `--json` flag asks for, and remembers it for errors.

@@ -7,20 +7,25 @@ pub(crate) mod checkout;
 pub(crate) mod commit;
 pub(crate) mod completion;
 pub(crate) mod config;
+mod confirm;
 mod context;
 pub(crate) mod data;
+pub(crate) mod destroy;
 pub(crate) mod diff;
 pub(crate) mod disk_usage;
 mod external;
+pub(crate) mod freeze;
 mod fs_config;
 pub(crate) mod gc;
 pub(crate) mod generate;
 pub(crate) mod get;
 pub(crate) mod get_url;
 mod git_hint;
+pub(crate) mod git_hook;
 pub(crate) mod import;
 pub(crate) mod import_url;
 pub(crate) mod init;
+pub(crate) mod install;
 mod level;
 pub(crate) mod list;
 pub(crate) mod list_url;
@@ -37,6 +42,7 @@ pub(crate) mod update;
 pub(crate) mod version;
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use clap::{CommandFactory, FromArgMatches};
 use haul_config::Env;
@@ -45,6 +51,7 @@ use haul_repo::ops::Failure;
 use crate::args::{Cli, Command};
 use crate::command_error::{CommandError, Verb};
 use crate::exit::ExitStatus;
+use crate::hand_over::{Foreign, HandOver};
 use crate::ui::Printer;
 use crate::{log, usage};
 
@@ -59,19 +66,23 @@ pub(crate) type CommandResult = Result<ExitStatus, CommandError>;
 /// Parses the command line and runs the command.
 pub(crate) fn run(
     args: impl IntoIterator<Item = OsString>,
-    env: Env,
+    env: &Env,
     mut printer: Printer,
     columns: Option<usize>,
+    foreign: Foreign,
 ) -> ExitStatus {
     let args: Vec<OsString> = args.into_iter().collect();
     if asks_for_version(&args) {
-        let version = format!("{}\n", env!("CARGO_PKG_VERSION"));
+        let version = format!("{}\n", shown_version(&args));
         return finish(&printer, printer.out_always(&version).map(|()| ExitStatus::Success));
     }
     let parsed = Cli::command().try_get_matches_from(&args);
     let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
+            if let Some(hand_over) = HandOver::of(&args) {
+                return finish(&printer, hand_over.carry_out(env, foreign));
+            }
             let usage::Usage { help, error } = usage::explain(&error, &args, columns);
             let shown = help.map_or(Ok(()), |help| printer.out_always(&help));
             return finish(&printer, shown.and(error.map_or(Ok(ExitStatus::Success), Err)));
@@ -83,13 +94,20 @@ pub(crate) fn run(
         return finish(&printer, shown.and(Err(error)));
     };
     printer.set_verbosity(verbosity);
-    if let Err(reason) = log::init(verbosity, &env, printer.stderr_is_terminal()) {
+    if let Err(reason) = log::init(verbosity, env, printer.stderr_is_terminal()) {
         printer.warning(&reason);
     }
     // Never the arguments: they may hold secrets.
     tracing::debug!(version = env!("CARGO_PKG_VERSION"), os = std::env::consts::OS, "haul starts");
-    let context = Context::new(&cli.global, env, printer);
+    let context = Context::new(&cli.global, env.clone(), printer, is_called_dvc(args.first()));
     let result = context.enter(&cli.global).and_then(|context| dispatch(cli.command, &context));
+    let result = result.or_else(|error| {
+        if error.is_for_dvc() {
+            HandOver::of_refused(&args, error).carry_out(env, foreign)
+        } else {
+            Err(error)
+        }
+    });
     finish(context.printer(), result.map_err(|error| error.interrupted_by(context.interrupted_status())))
 }
 
@@ -106,6 +124,11 @@ fn dispatch(command: Command, context: &Context) -> CommandResult {
         Command::Config(args) => args.run(context),
         Command::Cache(args) => args.run(context),
         Command::Commit(args) => args.run(context),
+        Command::Destroy(args) => args.run(context),
+        Command::Freeze(args) => args.run(context),
+        Command::GitHook(args) => args.run(context),
+        Command::Install(args) => args.run(context),
+        Command::Unfreeze(args) => args.run(context),
         Command::Update(args) => args.run(context),
         Command::ImportUrl(args) => args.run(context),
         Command::GetUrl(args) => args.run(context),
@@ -135,9 +158,23 @@ fn fail(verb: Verb, mut failed: Vec<Failure>) -> CommandResult {
     Err(failed.into_iter().fold(last, |made, failure| made.with_detail(verb.error(failure.error).text())))
 }
 
-/// Returns the error of a part of DVC that haul does not have.
+/// Says of each `dvc.lock` what DVC says when it writes one.
+fn locks_written(repo: &haul_repo::Repo, locks: &[(std::path::PathBuf, bool)]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (lock, is_new) in locks {
+        let lock = repo.display_path(lock);
+        if *is_new {
+            lines.push(format!("Generating lock file '{lock}'"));
+        }
+        lines.push(format!("Updating lock file '{lock}'"));
+    }
+    lines
+}
+
+/// Returns the error of a part of DVC that haul does not have. A command returns it before it does anything: where there
+/// is a DVC, the command line is handed over.
 pub(crate) fn unsupported(what: &str) -> CommandError {
-    CommandError::usage(format!("haul has no `{what}`: run `dvc {what}`, which works in the same repository"))
+    CommandError::for_dvc(what)
 }
 
 /// Tells whether `-V` stands before the command, where it wins over anything that follows.
@@ -146,6 +183,17 @@ fn asks_for_version(args: &[OsString]) -> bool {
         .skip(1)
         .take_while(|word| word.to_str().is_some_and(|word| word.starts_with('-')))
         .any(|word| word == "-V" || word == "--version")
+}
+
+/// Returns the version that `--version` says: DVC's where the program is called by DVC's name, for tools that look for a
+/// version of DVC they know.
+fn shown_version(args: &[OsString]) -> &'static str {
+    if is_called_dvc(args.first()) { crate::DVC_VERSION } else { env!("CARGO_PKG_VERSION") }
+}
+
+/// Whether the name of the program is `dvc`: a link stands in for DVC.
+fn is_called_dvc(program: Option<&OsString>) -> bool {
+    program.is_some_and(|program| Path::new(program).file_stem() == Some("dvc".as_ref()))
 }
 
 /// Prints what is left to be printed and returns how the run ended.

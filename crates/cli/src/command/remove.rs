@@ -6,13 +6,15 @@ use haul_repo::ops::{self, RemoveOptions};
 use super::{CommandResult, Context, fail};
 use crate::command_error::Verb;
 
-/// Stop tracking files and folders; the data stays in the cache
+/// Stop tracking files and directories, or remove stages from dvc.yaml; the data stays in the cache
+///
+/// Example: haul remove raw.csv.dvc train
 #[derive(Debug, Args)]
 pub(crate) struct RemoveArgs {
     /// Delete the data in the workspace, too
     #[arg(long)]
     outs: bool,
-    /// .dvc files
+    /// .dvc files, or stages of dvc.yaml
     #[arg(required = true)]
     targets: Vec<String>,
 }

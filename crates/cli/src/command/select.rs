@@ -86,7 +86,7 @@ impl RemoteArgs {
     }
 }
 
-/// The cache of pipeline runs, which haul does not move.
+/// The cache of pipeline runs, which DVC moves.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct RunCacheArgs {
     /// Move the history of pipeline runs, too (not supported)

@@ -7,6 +7,8 @@ use super::{CommandResult, Context, fail};
 use crate::command_error::Verb;
 
 /// Replace links to the cache by files that may be edited
+///
+/// Example: haul unprotect data
 #[derive(Debug, Args)]
 pub(crate) struct UnprotectArgs {
     /// Files and folders
@@ -25,6 +27,7 @@ impl UnprotectArgs {
         let report = context
             .observe(|_| ops::unprotect(&repo, &options))
             .map_err(|error| Verb::UNPROTECT.error(error))?;
-        fail(Verb::UNPROTECT, report.failed)
+        // DVC does not expect that data is missing, or anything else that fails here.
+        fail(Verb::UNPROTECT, report.failed).map_err(|error| error.while_trying("unexpected error"))
     }
 }

@@ -20,6 +20,8 @@ pub(crate) struct VersionArgs {
 
 #[derive(Debug, Serialize)]
 struct About {
+    #[serde(skip)]
+    is_called_dvc: bool,
     version: &'static str,
     dvc_version: &'static str,
     platform: String,
@@ -39,10 +41,18 @@ struct AboutRepository {
 
 impl Message for About {
     fn text(&self, page: &mut Page) {
-        let title = format!("haul version: {}", self.version);
+        // Deviation: called by DVC's name, the first line is DVC's, as tools read it, and names haul where DVC names its
+        // package.
+        let title = if self.is_called_dvc {
+            format!("DVC version: {} (haul {})", self.dvc_version, self.version)
+        } else {
+            format!("haul version: {}", self.version)
+        };
         page.line(&title);
         page.line("-".repeat(title.len()));
-        page.line(format_args!("Compatible with: DVC {}", self.dvc_version));
+        if !self.is_called_dvc {
+            page.line(format_args!("Compatible with: DVC {}", self.dvc_version));
+        }
         page.line(format_args!("Platform: {}", self.platform));
         page.line(format_args!("Supports: {}", self.remotes_supported.join(", ")));
         page.line("Config:");
@@ -75,6 +85,7 @@ impl VersionArgs {
                 })
             });
         let about = About {
+            is_called_dvc: context.is_called_dvc(),
             version: env!("CARGO_PKG_VERSION"),
             dvc_version: crate::DVC_VERSION,
             platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),

@@ -26,6 +26,7 @@ pub(crate) struct CommandError {
     notes: Vec<String>,
     hints: Vec<String>,
     is_silent: bool,
+    is_for_dvc: bool,
 }
 
 impl CommandError {
@@ -39,6 +40,7 @@ impl CommandError {
             notes: Vec::new(),
             hints: Vec::new(),
             is_silent: false,
+            is_for_dvc: false,
         }
     }
 
@@ -80,6 +82,12 @@ impl CommandError {
     /// Ends the command with a code and without a word: the output has said it all.
     pub(crate) fn silent(status: ExitStatus) -> Self {
         Self { is_silent: true, ..Self::new(status, "") }
+    }
+
+    /// A part of DVC that haul does not have; nothing was done yet.
+    pub(crate) fn for_dvc(what: &str) -> Self {
+        let message = format!("haul has no `{what}`: run `dvc {what}`, which works in the same repository");
+        Self { is_for_dvc: true, ..Self::usage(message) }
     }
 
     /// Translates a failed write to stdout: a closed pipe is not worth a message.
@@ -167,6 +175,11 @@ impl CommandError {
             self.message = format!("{operation} - {}", join(&self.message, &text));
         }
         self
+    }
+
+    /// Whether DVC can do what was asked for, and haul has not begun to.
+    pub(crate) fn is_for_dvc(&self) -> bool {
+        self.is_for_dvc
     }
 
     /// Returns the exit code.

@@ -34,6 +34,11 @@ impl Verb {
     pub(crate) const DU: Self = Self::plain(ExitStatus::Unexpected);
     pub(crate) const MOVE: Self = Self::plain(ExitStatus::Failure);
     pub(crate) const REMOVE: Self = Self::plain(ExitStatus::Failure);
+    pub(crate) const DESTROY: Self = Self::plain(ExitStatus::Failure);
+    pub(crate) const FREEZE: Self = Self::plain(ExitStatus::Failure);
+    pub(crate) const INSTALL: Self = Self::plain(ExitStatus::Failure);
+    pub(crate) const MERGE_DRIVER: Self = Self::plain(ExitStatus::Unexpected);
+    pub(crate) const MIGRATE: Self = Self::plain(ExitStatus::Unexpected);
     pub(crate) const UNPROTECT: Self = Self::plain(ExitStatus::Unexpected);
     pub(crate) const UPDATE: Self =
         Self { operation: Some("failed update data"), ..Self::plain(ExitStatus::Failure) };

@@ -82,6 +82,11 @@ impl Printer {
         self.stderr_is_terminal
     }
 
+    /// Whether a person reads the output.
+    pub(crate) fn stdout_is_terminal(&self) -> bool {
+        self.stdout_is_terminal
+    }
+
     /// Tells whether a person can be asked.
     pub(crate) fn is_interactive(&self) -> bool {
         self.is_interactive

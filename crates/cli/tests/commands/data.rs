@@ -148,7 +148,8 @@ fn a_command_without_any_remote_is_an_error() {
         let output = sandbox.haul(line);
         assert_eq!((output.status.code(), output.stdout.as_str()), (1, ""), "`haul {line}`");
         let start = format!(
-            "ERROR: failed to {operation} the cloud - config file error: no remote specified\nhint: "
+            "ERROR: failed to {operation} the cloud - config file error: no remote specified in <root>. Create a default \
+             remote with\n    haul remote add -d <remote name> <remote url>\n"
         );
         assert!(output.stderr.starts_with(&start), "`haul {line}`: {}", output.stderr);
     }

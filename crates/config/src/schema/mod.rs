@@ -23,6 +23,7 @@ pub struct Config {
     warnings: Vec<String>,
     tree: Table,
     env: Env,
+    root: Option<PathBuf>,
 }
 
 impl Config {
@@ -57,8 +58,15 @@ impl Config {
             },
             warnings,
             env: env.clone(),
+            root: None,
             tree,
         })
+    }
+
+    /// Names the root of the repository, for messages.
+    #[must_use]
+    pub(crate) fn with_root(self, root: Option<PathBuf>) -> Self {
+        Self { root, ..self }
     }
 
     /// Returns the remote called `name`, or the default remote.
@@ -72,7 +80,7 @@ impl Config {
                 Some(default) if !default.value.is_empty() => default.value.clone(),
                 _ => {
                     let available = self.remote_names().into_iter().map(str::to_owned).collect();
-                    return Err(Error::NoDefaultRemote { available });
+                    return Err(Error::NoDefaultRemote { available, root: self.root.clone() });
                 }
             },
         };

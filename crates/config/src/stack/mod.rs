@@ -11,6 +11,7 @@ pub(crate) mod tree;
 mod write;
 
 use std::collections::HashSet;
+use std::path::Path;
 use std::path::PathBuf;
 
 use crate::ini::Value;
@@ -136,7 +137,8 @@ impl ConfigStack {
 
     /// Merges and validates all levels.
     pub fn config(&self) -> Result<Config> {
-        Config::new(self.merged(None), &self.env)
+        let root = self.paths().dvc_dir().and_then(|dvc_dir| dvc_dir.parent()).map(Path::to_owned);
+        Ok(Config::new(self.merged(None), &self.env)?.with_root(root))
     }
 
     /// Returns an option: of one level, or of the highest level that sets it.

@@ -39,7 +39,7 @@ impl ConfigStack {
                 return Ok(self.clone());
             }
             let available = self.remotes(None)?.into_iter().map(|remote| remote.name).collect();
-            return Err(Error::NoDefaultRemote { available });
+            return Err(Error::NoDefaultRemote { available, root: None });
         };
         let leaf = |value: &str| {
             let value = Value::Text(value.to_owned());

@@ -351,6 +351,10 @@ impl OutPlan {
         Err(Error::Workspace { path: self.path.clone(), message })
     }
 
+    /// Plans to make files again whose link is not the right one.
+    ///
+    /// Deviation: a file of a legacy out that has other line ends than its object stays, as long as it is a file of its own
+    /// and such are wanted; DVC replaces it or not, depending on the kind of out and the cache type.
     fn relink(&mut self, types: &[LinkType], cache: &Cache) {
         // An executable file is never a link, whose mode would be that of the object.
         let types = if self.is_exec { &[LinkType::Reflink, LinkType::Copy] } else { types };

@@ -13,6 +13,7 @@ use crate::{Error, Result};
 mod command;
 pub mod gitignore;
 mod history;
+mod hooks;
 mod revision;
 mod stage;
 mod status;

@@ -42,6 +42,12 @@ pub struct Stage {
     pub wdir: PathBuf,
     /// Tells that the stage has a command (a pipeline stage).
     pub has_command: bool,
+    /// The command, one text or several, as `dvc.lock` records it.
+    pub(crate) command: Vec<String>,
+    /// Tells that the command is written as a list.
+    pub(crate) is_command_list: bool,
+    /// Tells that `dvc.lock` has an entry for the stage.
+    pub(crate) is_locked: bool,
     /// Tells that the command is not the one recorded in `dvc.lock`.
     pub command_changed: bool,
     /// Tells that the stage was edited since DVC wrote its checksum (`md5` at the top of a `.dvc` file).

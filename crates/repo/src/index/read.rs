@@ -80,6 +80,9 @@ impl Context<'_> {
             deps: deps.iter().map(|dep| self.source_dep(path, &wdir, dep)).collect::<Result<_, _>>()?,
             wdir,
             has_command: false,
+            command: Vec::new(),
+            is_command_list: false,
+            is_locked: true,
             command_changed: false,
             checksum_changed: root.as_ref().is_some_and(|root| is_edited(root, is_import || has_command)),
             is_frozen: flag("frozen") || flag("locked") || is_repo_import,
@@ -191,6 +194,12 @@ impl Context<'_> {
             name: Some(name.to_owned()),
             wdir,
             has_command: true,
+            command: match command {
+                Some(command) if command.is_sequence() => command.items().iter().map(text_of).collect(),
+                command => command.map(text_of).into_iter().collect(),
+            },
+            is_command_list: command.is_some_and(Node::is_sequence),
+            is_locked: locked.is_some(),
             command_changed: match (command, recorded_command) {
                 (Some(command), Some(recorded)) => !same(command, recorded),
                 _ => false,

@@ -63,6 +63,39 @@ impl Selection {
         Resolver { repo, index: Index::default(), known, empty: Vec::new() }.resolve(options)
     }
 
+    /// Finds the stages of a metafile, or the one of that name in it: what data is called counts for nothing, nor do
+    /// groups.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TargetNotFound`] in DVC's words; [`Error::Metafile`].
+    pub(crate) fn stages_of(repo: &Repo, target: &str) -> Result<Self> {
+        let known = Known::Files(HashSet::new());
+        let mut resolver = Resolver { repo, index: Index::default(), known, empty: Vec::new() };
+        let (file, name) = match parse(target)? {
+            Target::File { file, name } => (file, name),
+            Target::NameOrPath(name) if repo.target_path(DVC_YAML).exists() => (DVC_YAML, Some(name)),
+            Target::NameOrPath(_) => {
+                let message = format!("'{DVC_YAML}' does not exist");
+                return Err(Error::TargetNotFound { target: target.to_owned(), message });
+            }
+        };
+        let mut keys = resolver.file(&repo.target_path(file), name)?;
+        if let Some(name) = name.filter(|_| file_name(file) == DVC_YAML) {
+            keys.retain(|(_, own)| own.as_deref() == Some(name));
+            if keys.is_empty() {
+                return Err(Error::TargetNotFound {
+                    target: name.to_owned(),
+                    message: stage_not_found(name, &repo.display_path(&repo.target_path(file))),
+                });
+            }
+        }
+        let is_meant = |stage: &Stage| keys.contains(&key(stage));
+        let found = resolver.index.stages.iter().enumerate().filter(|(_, stage)| is_meant(stage));
+        let stages = found.map(|(number, _)| (number, None)).collect();
+        Ok(Self::of_stages(resolver.index, stages))
+    }
+
     /// Finds what `options` names in a commit. With targets it is looked at whole; without, only at what it adds to
     /// those that `reader` has read before in the same reading; stages whose templates cannot be worked out are in its
     /// index as such.

@@ -10,7 +10,7 @@ use haul_storage::{Layout, Oid};
 use super::MetafileError;
 use super::load::{MetafileKind, load};
 use super::stage_checksum::stage_checksum;
-use super::yaml::{Field, Node, Value, edit_mapping, holds, write_document};
+use super::yaml::{Field, Node, Value, edit_mapping, holds, put_member, remove_member, write_document};
 use crate::index::{Version, VersionedFile};
 use crate::{Error, Result};
 
@@ -182,6 +182,14 @@ impl DvcFile {
         self.renew_checksum()
     }
 
+    /// Marks the stage of the file as frozen, or takes the mark away.
+    pub fn set_frozen(&mut self, is_frozen: bool) -> Result<()> {
+        let mark = is_frozen.then_some(Value::Bool(true));
+        // The second is the name that old versions of DVC gave it.
+        self.file.edit("the stage", |root| Some(root.clone()), &[("frozen", mark), ("locked", None)])?;
+        self.renew_checksum()
+    }
+
     /// Brings the checksum of an importing stage up to date, which covers what was just recorded.
     fn renew_checksum(&mut self) -> Result<()> {
         let root =
@@ -268,6 +276,31 @@ impl DvcLock {
         self.file.edit(&format!("the out '{out_path}' of the stage '{stage}'"), out, &fields)
     }
 
+    /// Opens the file at `path`, or begins a new one.
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        if path.exists() {
+            Self::read(path)
+        } else {
+            Ok(Self { file: EditedFile::new(path, MetafileKind::Lock) })
+        }
+    }
+
+    /// Whether there is no such file yet.
+    pub(crate) fn is_new(&self) -> bool {
+        self.file.before.is_none()
+    }
+
+    /// Records a stage as a whole.
+    pub(crate) fn set_stage(&mut self, name: &str, stage: &LockedStage) -> Result<()> {
+        self.file.put_stage(name, &stage.value())
+    }
+
+    /// Forgets a stage. A file without any stage left is deleted.
+    pub(crate) fn remove(mut self, stage: &str) -> Result<()> {
+        self.file.remove_member("stages", stage)?;
+        self.file.write_or_delete()
+    }
+
     /// Returns the text as it is now.
     pub fn text(&self) -> &str {
         &self.file.text
@@ -279,9 +312,48 @@ impl DvcLock {
     }
 }
 
+/// What `dvc.lock` records of a stage; dependencies and outs with their paths as written.
+#[derive(Debug)]
+pub(crate) struct LockedStage {
+    pub(crate) command: Vec<String>,
+    pub(crate) is_command_list: bool,
+    pub(crate) deps: Vec<(String, OutState)>,
+    pub(crate) outs: Vec<(String, OutState)>,
+}
+
+impl LockedStage {
+    /// Returns the entry in DVC's order.
+    fn value(&self) -> Value {
+        let texts: Vec<Value> = self.command.iter().map(|text| Value::Text(text.clone())).collect();
+        let command = match texts.as_slice() {
+            [text] if !self.is_command_list => text.clone(),
+            _ => Value::Sequence(texts),
+        };
+        let mut entry = vec![("cmd".to_owned(), command)];
+        for (key, items) in [("deps", &self.deps), ("outs", &self.outs)] {
+            let mut items: Vec<_> = items.iter().collect();
+            items.sort_by(|(left, _), (right, _)| left.cmp(right));
+            if !items.is_empty() {
+                let items = items.into_iter().map(|(path, state)| locked_item(path, state)).collect();
+                entry.push((key.to_owned(), Value::Sequence(items)));
+            }
+        }
+        Value::Mapping(entry)
+    }
+}
+
+/// Returns an entry of the lock: the path and the hash function come first.
+fn locked_item(path: &str, state: &OutState) -> Value {
+    let mut fields = vec![("path", Some(Value::Text(path.to_owned())))];
+    let (hash, others): (Vec<Field>, Vec<Field>) =
+        state.fields().into_iter().partition(|(key, _)| *key == "hash");
+    fields.extend(hash.into_iter().chain(others));
+    Value::Mapping(fields.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect())
+}
+
 /// A metafile with the text it had and the text it shall have.
 #[derive(Debug, Clone)]
-struct EditedFile {
+pub(super) struct EditedFile {
     path: PathBuf,
     kind: MetafileKind,
     /// The text on the disk; `None` if there is no file.
@@ -294,7 +366,7 @@ impl EditedFile {
         Self { path: path.to_owned(), kind, before: None, text: String::new() }
     }
 
-    fn read(path: &Path, kind: MetafileKind) -> Result<Self> {
+    pub(super) fn read(path: &Path, kind: MetafileKind) -> Result<Self> {
         let bytes = fs_err::read(path).map_err(|source| Error::io("cannot read a metafile", source))?;
         Self::from_bytes(path, kind, bytes)
     }
@@ -307,7 +379,12 @@ impl EditedFile {
     }
 
     /// Changes members of the mapping that `find` finds, and makes sure that they read back as meant.
-    fn edit(&mut self, what: &str, find: impl Fn(&Node) -> Option<Node>, fields: &[Field]) -> Result<()> {
+    pub(super) fn edit(
+        &mut self,
+        what: &str,
+        find: impl Fn(&Node) -> Option<Node>,
+        fields: &[Field],
+    ) -> Result<()> {
         let mapping_of = |text: &str| -> Result<Option<Node>> {
             Ok(load(self.kind, &self.path, &self.shown(), text.as_bytes())?.as_ref().and_then(&find))
         };
@@ -332,11 +409,79 @@ impl EditedFile {
         Ok(())
     }
 
+    /// Returns the nodes of the text as it is now; `None` for a file that says nothing.
+    pub(super) fn root(&self) -> Result<Option<Node>> {
+        Ok(load(self.kind, &self.path, &self.shown(), self.text.as_bytes())?)
+    }
+
+    /// Puts a stage into the mapping of all stages.
+    fn put_stage(&mut self, name: &str, stage: &Value) -> Result<()> {
+        // A new file is not one that misses its schema.
+        let root = if self.text.is_empty() { None } else { self.root()? };
+        let edited =
+            match root.as_ref().map(|root| (root, root.get("stages").filter(|stages| !stages.is_falsy()))) {
+                Some((_, Some(stages))) => put_member(&self.text, stages, name, stage),
+                Some((root, None)) => {
+                    let stages = Value::Mapping(vec![(name.to_owned(), stage.clone())]);
+                    put_member(&self.text, root, "stages", &stages)
+                }
+                None => {
+                    let stages = Value::Mapping(vec![(name.to_owned(), stage.clone())]);
+                    Ok(write_document(&[("schema".to_owned(), "2.0".into()), ("stages".to_owned(), stages)]))
+                }
+            };
+        let edited = edited
+            .map_err(|reason| self.error(&format!("the stage '{name}' cannot be recorded: {reason}")))?;
+        let root = load(self.kind, &self.path, &self.shown(), edited.as_bytes())?;
+        let is_right = root
+            .as_ref()
+            .and_then(|root| root.get("stages")?.get(name))
+            .is_some_and(|node| holds(node, stage));
+        if !is_right {
+            return Err(
+                self.error(&format!("the stage '{name}' cannot be recorded without harm to its style"))
+            );
+        }
+        self.text = edited;
+        Ok(())
+    }
+
+    /// Takes a member out of the mapping `group`; one that is not there is fine.
+    pub(super) fn remove_member(&mut self, group: &str, member: &str) -> Result<()> {
+        let root = self.root()?;
+        let Some(mapping) = root.as_ref().and_then(|root| root.get(group)) else { return Ok(()) };
+        if mapping.get(member).is_none() {
+            return Ok(());
+        }
+        if mapping.entries().len() == 1 {
+            self.text.clear();
+            return Ok(());
+        }
+        let edited = remove_member(&self.text, mapping, member)
+            .map_err(|reason| self.error(&format!("`{member}` cannot be taken out: {reason}")))?;
+        let is_right = load(self.kind, &self.path, &self.shown(), edited.as_bytes())?.and_then(|root| {
+            Some((root.get(group)?.entries().len(), root.get(group)?.get(member).is_none()))
+        });
+        if is_right != Some((mapping.entries().len() - 1, true)) {
+            return Err(self.error(&format!("`{member}` cannot be taken out without harm to its style")));
+        }
+        self.text = edited;
+        Ok(())
+    }
+
+    /// Writes the file, if it changed; deletes it if nothing is left in it.
+    pub(super) fn write_or_delete(&mut self) -> Result<()> {
+        if self.text.is_empty() && self.is_changed() {
+            return fs_err::remove_file(&self.path).map_err(|error| Error::io("cannot delete a file", error));
+        }
+        self.write().map(drop)
+    }
+
     fn is_changed(&self) -> bool {
         self.before.as_deref() != Some(&self.text)
     }
 
-    fn write(&mut self) -> Result<bool> {
+    pub(super) fn write(&mut self) -> Result<bool> {
         if !self.is_changed() {
             return Ok(false);
         }

@@ -14,13 +14,18 @@ mod cloud_status;
 mod collect;
 mod commit;
 mod data_status;
+mod destroy;
 mod diff;
 mod fetch;
+mod freeze;
 mod gc;
 mod get;
 mod import;
+mod install;
 mod list;
 mod looking;
+mod merge;
+mod migrate;
 mod obtain;
 mod pull;
 mod push;
@@ -41,8 +46,10 @@ pub use cloud_status::{CloudState, CloudStatusEntry, CloudStatusOptions, CloudSt
 pub use collect::{SkipReason, SkippedOut};
 pub use commit::{CommitOptions, CommitReport, commit};
 pub use data_status::{DataChanges, DataStatusOptions, DataStatusReport, data_status};
+pub use destroy::{DestroyOptions, DestroyReport, destroy};
 pub use diff::{DiffEntry, DiffOptions, DiffReport, diff};
 pub use fetch::{FetchOptions, FetchReport, RemoteFetch, fetch};
+pub use freeze::{FreezeOptions, FreezeReport, FrozenStage, freeze, unfreeze};
 pub use gc::{
     CollectedPlace, CollectedUploads, CollectedVersions, GcOptions, GcPlace, GcPlan, GcReport, GcTarget,
     PlannedPlace, PlannedUploads, PlannedVersions, UnusedObject, UnusedVersion, plan_gc,
@@ -51,7 +58,10 @@ pub use get::{GetOptions, get};
 pub use import::{
     Import, ImportDepth, ImportOptions, ImportReport, ImportUrl, ImportUrlOptions, SourceToAsk, ask_sources,
 };
+pub use install::{InstallOptions, InstallReport, install};
 pub use list::{ListOptions, ListedEntry, disk_usage, list, list_tree};
+pub use merge::{MergeOptions, merge};
+pub use migrate::{MigrateOptions, MigrateReport, migrate};
 pub use pull::{PullOptions, PullReport, pull};
 pub use push::{PushOptions, PushReport, RemotePush, push};
 pub use relocate::{MoveOptions, MoveReport, move_out};

@@ -10,14 +10,16 @@ use super::session::{Session, Stores};
 use super::unprotect::unprotect_path;
 use crate::checkout::check_parents;
 use crate::git::gitignore;
+use crate::metafile::dvc_file::DvcLock;
+use crate::metafile::dvc_yaml::DvcYaml;
 use crate::ops::Failure;
 use crate::state::Links;
-use crate::{Error, Index, LockWait, Out, Repo, Result, SelectOptions, Selection};
+use crate::{Error, Index, LockWait, Out, Repo, Result, Selection, Stage};
 
 /// What to stop tracking.
 #[derive(Debug, Clone, Default)]
 pub struct RemoveOptions {
-    /// `.dvc` files as typed, relative to the working directory.
+    /// `.dvc` files and stages as typed, relative to the working directory.
     pub targets: Vec<String>,
     /// Delete the data in the workspace as well (`--outs`).
     pub outs: bool,
@@ -30,78 +32,124 @@ pub struct RemoveOptions {
 /// What is tracked no longer.
 #[derive(Debug, Default)]
 pub struct RemoveReport {
-    /// The `.dvc` files that are gone.
+    /// The `.dvc` files that are gone, and each `dvc.yaml` once for each stage that is.
     pub removed: Vec<PathBuf>,
     /// Targets that could not be removed.
     pub failed: Vec<Failure>,
 }
 
-/// Deletes `.dvc` files and what Git was told to ignore for them. The objects stay in the cache. As in DVC, nothing of
-/// this is staged in Git, whatever `core.autostage` says.
+/// Deletes `.dvc` files, takes stages out of `dvc.yaml` and `dvc.lock`, and deletes what Git was told to ignore for them.
+/// The objects stay in the cache. As in DVC, nothing of this is staged in Git, whatever `core.autostage` says, and the first
+/// target that fails is the last one that is looked at.
 ///
 /// In this order: the data of all targets becomes the user's own (or goes, with `--outs`), and Git sees it again; the
-/// records by which a checkout would delete it go, in one write; the `.dvc` files go last. Killed at any moment, a target
-/// is tracked as before, or it is not and no later command touches its data; the same command goes on.
+/// records by which a checkout would delete it go, in one write; the `.dvc` files and stages go last. Killed at any moment,
+/// a target is tracked as before, or it is not and no later command touches its data; the same command goes on.
 pub fn remove(repo: &Repo, options: &RemoveOptions, observer: &dyn Observer) -> Result<RemoveReport> {
     let _lock = repo.lock(options.wait)?;
     let stores = Stores::of(repo);
     let session = stores.session(repo, observer, &options.cancel);
     let mut links = Links::load(session.memo.dir());
     let mut report = RemoveReport::default();
-    let failure = |target: &str, error| Failure {
-        subject: target.to_owned(),
-        path: Some(repo.absolute(target)),
-        error,
-    };
-    let mut released = Vec::new();
+    let mut released: Vec<Tracked> = Vec::new();
     for target in &options.targets {
         if options.cancel.is_cancelled() {
             break;
         }
-        match release(&session, target, options.outs, &mut links) {
-            Ok(metafile) => released.push((target, metafile)),
-            Err(error) => report.failed.push(failure(target, error)),
+        match release(&session, target, options.outs, &mut links, &mut released) {
+            Ok(()) => {}
+            Err(error) => {
+                let path = Some(repo.absolute(target));
+                report.failed.push(Failure { subject: target.clone(), path, error });
+                break;
+            }
         }
     }
     links.try_save()?;
-    // The same file may have two names.
-    let mut metafiles: Vec<PathBuf> = Vec::new();
-    for (_, metafile) in &released {
-        if !metafiles.contains(metafile) {
-            metafiles.push(metafile.clone());
+    // The last one first: the same command after a kill stops at one that is gone, and deletes those before it.
+    for tracked in released.into_iter().rev() {
+        match tracked.delete() {
+            Ok(()) => report.removed.push(tracked.metafile),
+            Err(error) => {
+                let subject = repo.display_path(&tracked.metafile);
+                report.failed.push(Failure { subject, path: Some(tracked.metafile), error });
+            }
         }
     }
-    for (metafile, error) in crate::atomic::remove_all(metafiles.iter().map(PathBuf::as_path)) {
-        let target = released.iter().find(|(_, released)| released == metafile);
-        report.failed.extend(target.map(|(target, _)| failure(target, error)));
-    }
-    report.removed = metafiles.into_iter().filter(|metafile| !metafile.exists()).collect();
+    report.removed.reverse();
     session.check_cancelled()?;
     Ok(report)
 }
 
-/// Does all there is to do for a target before its metafile goes, and returns the metafile.
-fn release(session: &Session<'_>, target: &str, outs: bool, links: &mut Links) -> Result<PathBuf> {
-    let repo = session.repo;
-    let path = repo.target_path(target);
-    let with_suffix =
-        path.with_file_name(format!("{}.dvc", path.file_name().unwrap_or_default().to_string_lossy()));
-    if path.extension() != Some("dvc".as_ref()) && with_suffix.is_file() {
-        return Err(Error::BadOut(format!(
-            "'{target}' is not a .dvc file. Do you mean '{}'?",
-            repo.display_path(&with_suffix)
-        )));
+/// What tracks data: a `.dvc` file, or a stage of a `dvc.yaml`.
+#[derive(Debug, PartialEq, Eq)]
+struct Tracked {
+    metafile: PathBuf,
+    stage: Option<String>,
+}
+
+impl Tracked {
+    fn delete(&self) -> Result<()> {
+        let Some(stage) = &self.stage else {
+            return crate::atomic::remove(&self.metafile);
+        };
+        let lock = self.metafile.with_file_name("dvc.lock");
+        if lock.exists() {
+            DvcLock::read(&lock)?.remove(stage)?;
+        }
+        DvcYaml::read(&self.metafile)?.remove(stage)
     }
-    let select = SelectOptions { targets: vec![target.to_owned()], ..SelectOptions::default() };
-    let selection = Selection::resolve(repo, &select)?;
-    let index: &Index = &selection.index;
-    let stage =
-        selection.stages.iter().map(|(stage, _)| &index.stages[*stage]).find(|stage| stage.metafile == path);
-    let Some(stage) = stage.filter(|stage| !stage.has_command && stage.name.is_none()) else {
-        return Err(Error::BadOut(format!(
-            "`{target}` is not a .dvc file; stages of `dvc.yaml` are removed by `dvc remove {target}`"
-        )));
-    };
+}
+
+/// Does all there is to do for a target before what tracks it goes, and adds that to `released`.
+///
+/// Deviation: DVC makes Git see the outs of a stage with templates before it refuses to remove it; haul refuses first.
+fn release(
+    session: &Session<'_>,
+    target: &str,
+    outs: bool,
+    links: &mut Links,
+    released: &mut Vec<Tracked>,
+) -> Result<()> {
+    let repo = session.repo;
+    let selection =
+        Selection::stages_of(repo, target).map_err(|error| not_a_metafile(repo, target, error))?;
+    let index = &selection.index;
+    for (number, _) in &selection.stages {
+        let stage = &index.stages[*number];
+        let tracked = Tracked { metafile: stage.metafile.clone(), stage: stage.name.clone() };
+        // The same one under two names of it.
+        if released.contains(&tracked) {
+            continue;
+        }
+        if let Some(name) = &stage.name {
+            let shown = stage.shown(repo.current_dir());
+            DvcYaml::read(&stage.metafile)?.refuse_parametrized(name, &shown, "remove")?;
+        }
+        release_outs(session, index, stage, outs, links)?;
+        released.push(tracked);
+    }
+    Ok(())
+}
+
+/// Explains that data was named instead of its `.dvc` file.
+fn not_a_metafile(repo: &Repo, target: &str, error: Error) -> Error {
+    match error {
+        Error::TargetNotFound { message, .. } if repo.absolute(format!("{target}.dvc")).exists() => {
+            let message = format!("'{target}' is not a .dvc file. Do you mean '{target}.dvc'?: {message}");
+            Error::TargetNotFound { target: target.to_owned(), message }
+        }
+        error => error,
+    }
+}
+
+fn release_outs(
+    session: &Session<'_>,
+    index: &Index,
+    stage: &Stage,
+    outs: bool,
+    links: &mut Links,
+) -> Result<()> {
     session.refuse_busy(&[], &index.out_paths(stage))?;
     for out in &index.outs[stage.outs.clone()] {
         if out.is_external {
@@ -112,7 +160,7 @@ fn release(session: &Session<'_>, target: &str, outs: bool, links: &mut Links) -
         } else if out.path.exists() && out.use_cache {
             unprotect_path(session, &out.path)?;
         }
-        if let Some(git) = repo.git() {
+        if let Some(git) = session.repo.git() {
             gitignore::unignore(git, &out.path)?;
         }
         // The data is the user's own from now on.
@@ -120,7 +168,7 @@ fn release(session: &Session<'_>, target: &str, outs: bool, links: &mut Links) -
             links.remove(&key);
         }
     }
-    Ok(stage.metafile.clone())
+    Ok(())
 }
 
 pub(super) fn delete_out(session: &Session<'_>, out: &Out) -> Result<()> {

@@ -32,7 +32,7 @@ pub struct UnprotectOptions {
 pub struct UnprotectReport {
     /// Number of links that were replaced by a copy.
     pub n_copied: u64,
-    /// What could not be unprotected.
+    /// What could not be unprotected; as in DVC, nothing behind it is looked at.
     pub failed: Vec<Failure>,
 }
 
@@ -51,6 +51,7 @@ pub fn unprotect(repo: &Repo, options: &UnprotectOptions) -> Result<UnprotectRep
             Err(error) if error.is_interrupted() => return Err(error),
             Err(error) => {
                 report.failed.push(Failure { subject: target.clone(), path: Some(path), error });
+                break;
             }
         }
     }
@@ -61,7 +62,7 @@ pub fn unprotect(repo: &Repo, options: &UnprotectOptions) -> Result<UnprotectRep
 pub(super) fn unprotect_path(session: &Session<'_>, path: &Path) -> Result<u64> {
     let mut found = session.scanner().look(path)?;
     if matches!(found, Found::Nothing | Found::Dangling) {
-        let message = format!("can't unprotect non-existing data '{}'", path.display());
+        let message = format!("can't unprotect non-existing data '{}'", session.repo.display_path(path));
         return Err(Error::Workspace { path: path.to_owned(), message });
     }
     check_parents(session.repo.root(), path)?;

@@ -143,7 +143,10 @@ fn remove_stops_tracking_and_keeps_or_deletes_the_data() {
     let options = ops::RemoveOptions { targets: vec!["d.dvc".into(), "f".into()], ..Default::default() };
     let report = ops::remove(&world.repo(), &options, &NoObserver).unwrap();
     assert_eq!(report.removed, [world.repo().root().join("d.dvc")]);
-    assert_eq!(report.failed[0].error.to_string(), "'f' is not a .dvc file. Do you mean 'f.dvc'?");
+    assert_eq!(
+        report.failed[0].error.to_string(),
+        "'f' is not a .dvc file. Do you mean 'f.dvc'?: 'dvc.yaml' does not exist"
+    );
     assert_eq!(world.read(".gitignore"), "/f\nmine\n");
     assert!(world.exists("d/a") && !world.exists("d.dvc"));
     // It is the user's own now: a checkout does not take it away.
@@ -161,20 +164,21 @@ fn commit_records_changes_only_if_forced() {
     world.write("f", "2");
     world.add(&["d", "f"]);
     world.write("d/a", "changed");
-    let report = ops::commit(&world.repo(), &CommitOptions::default(), &NoObserver).unwrap();
-    assert_eq!(report.committed, ["f.dvc"]);
+    let report = ops::commit(&world.repo(), &CommitOptions::default(), &|_| false, &NoObserver).unwrap();
+    // As in DVC, nothing behind the first failure is looked at.
+    assert_eq!(report.committed, [""; 0]);
     assert_eq!(
         report.failed[0].error.to_string(),
         "unable to commit changed stage: 'd.dvc'. Use `-f|--force` to force."
     );
     let options = CommitOptions { force: true, ..CommitOptions::default() };
-    let report = ops::commit(&world.repo(), &options, &NoObserver).unwrap();
+    let report = ops::commit(&world.repo(), &options, &|_| false, &NoObserver).unwrap();
     assert_eq!(report.committed, ["d.dvc", "f.dvc"]);
     assert_eq!(report.n_stored, 1);
     assert_eq!(world.status(), []);
     // What the cache lacks of an unchanged out comes back.
     fs_err::remove_file(world.object_path(&Oid::file(md5(b"2")))).unwrap();
-    let report = ops::commit(&world.repo(), &CommitOptions::default(), &NoObserver).unwrap();
+    let report = ops::commit(&world.repo(), &CommitOptions::default(), &|_| false, &NoObserver).unwrap();
     assert_eq!(report.n_stored, 1);
     assert_eq!(world.status(), []);
 }
@@ -189,7 +193,7 @@ fn move_takes_data_and_metafile_along() {
         let options = MoveOptions { from: from.into(), to: to.into(), ..MoveOptions::default() };
         ops::move_out(&world.repo(), &options, &NoObserver)
     };
-    assert_eq!(run("d", "other").unwrap_err().to_string(), "'other' already exists");
+    assert_eq!(run("d", "other").unwrap_err().to_string(), "'other.dvc' already exists");
     assert!(run("d", "new/e").unwrap_err().to_string().ends_with("/new' does not exist"));
     fs_err::create_dir(world.path("one/new")).unwrap();
     let report = run("d", "new/e").unwrap();
@@ -233,7 +237,7 @@ fn outs_of_a_stage_that_runs_are_left_alone() {
     assert_eq!(added.added.len(), 1);
     assert!(is_busy(&added.failed[0].error));
     let options = CommitOptions { force: true, select: select(&["f.dvc"]), ..CommitOptions::default() };
-    assert!(is_busy(&ops::commit(&repo, &options, &NoObserver).unwrap().failed[0].error));
+    assert!(is_busy(&ops::commit(&repo, &options, &|_| false, &NoObserver).unwrap().failed[0].error));
     let options = RemoveOptions { targets: vec!["f.dvc".to_owned()], ..RemoveOptions::default() };
     assert!(is_busy(&ops::remove(&repo, &options, &NoObserver).unwrap().failed[0].error));
     let options = MoveOptions { from: "f".to_owned(), to: "h".to_owned(), ..MoveOptions::default() };

@@ -307,7 +307,7 @@ fn killed_move_of_a_changed_file_goes_on() {
         line: &["move", "a", "z"],
         prepare: &prepare,
         precious: &["a one", "a two", "b one"],
-        is_done: &["unable to find DVC file with output 'a'"],
+        is_done: &["Unable to find DVC file with output 'a'"],
         ..Scenario::default()
     }
     .survives();
@@ -320,7 +320,7 @@ fn killed_move_of_a_directory_goes_on() {
         line: &["move", "d", "e"],
         prepare: &tracked,
         precious: ONE,
-        is_done: &["unable to find DVC file with output 'd'"],
+        is_done: &["Unable to find DVC file with output 'd'"],
         ..Scenario::default()
     }
     .survives();
@@ -369,7 +369,7 @@ fn killed_move_across_file_systems_goes_on() {
             line: &line,
             prepare: &prepare,
             precious: ONE,
-            is_done: &["unable to find DVC file with output"],
+            is_done: &["Unable to find DVC file with output"],
             cleanup: &unmount,
             leaves_temp_files: true,
             ..Scenario::default()

@@ -1,6 +1,7 @@
 //! `haul cache`.
 
 mod dir;
+mod migrate;
 
 use clap::{Args, Subcommand};
 
@@ -16,12 +17,14 @@ pub(crate) struct CacheArgs {
 #[derive(Debug, Subcommand)]
 enum CacheCommand {
     Dir(dir::DirArgs),
+    Migrate(migrate::MigrateArgs),
 }
 
 impl CacheArgs {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
         match self.command {
             CacheCommand::Dir(args) => args.run(context),
+            CacheCommand::Migrate(args) => args.run(context),
         }
     }
 }

@@ -14,6 +14,7 @@ use haul_repo::ops::{GcOptions, GcPlan, GcReport, GcTarget, plan_gc};
 
 use self::arguments::{age, day, number};
 use self::message::{Outcome, Plan, plan_lines, unused_of};
+use super::confirm::confirm;
 use super::select::RemoteArgs;
 use super::{CommandResult, Context};
 use crate::command_error::CommandError;
@@ -108,7 +109,7 @@ impl GcArgs {
             }
             return Ok(ExitStatus::Success);
         }
-        if !self.force && !confirm(context, format)? {
+        if !self.force && !confirm(context, "Are you sure you want to proceed?", format)? {
             return Ok(ExitStatus::Failure);
         }
         let report = context
@@ -233,28 +234,6 @@ impl GcArgs {
 fn lines(plan: &GcPlan, has_age: bool) -> Vec<String> {
     let places = plan_lines(&plan.places).into_iter().chain(versions::plan_lines(&plan.versions));
     places.chain(uploads::plan_lines(&plan.uploads, has_age)).collect()
-}
-
-/// Asks as DVC does; the end of the input is a no.
-fn confirm(context: &Context, format: OutputFormat) -> Result<bool, CommandError> {
-    let printer = context.printer();
-    let ask = |text: &str| match format {
-        OutputFormat::Text => printer.out_always(text).and_then(|()| printer.flush()),
-        // The output is for a program, the question for a person.
-        OutputFormat::Json => {
-            printer.remark(text);
-            Ok(())
-        }
-    };
-    loop {
-        ask("Are you sure you want to proceed? [y/n]: ")?;
-        match context.answer()?.map(|line| line.trim().to_lowercase()).as_deref() {
-            Some("y" | "yes") => return Ok(true),
-            // The end of the input is a no.
-            Some("n" | "no") | None => return Ok(false),
-            Some(_) => ask("Your response must be one of: ['yes', 'no', 'y', 'n']. Please try again.\n")?,
-        }
-    }
 }
 
 /// Ends the command with what could not be deleted.

@@ -81,7 +81,7 @@ pub(super) fn resolve_name(typed: Option<String>, stack: &ConfigStack) -> Result
         Some(name) => name.to_lowercase(),
         None => match stack.default_remote(None)? {
             Some(name) => name.value.to_lowercase(),
-            None => return Err(haul_config::Error::NoDefaultRemote { available }.into()),
+            None => return Err(haul_config::Error::NoDefaultRemote { available, root: None }.into()),
         },
     };
     if available.contains(&name) {

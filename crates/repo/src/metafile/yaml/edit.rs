@@ -32,6 +32,41 @@ pub(crate) fn edit_mapping(text: &str, mapping: &Node, fields: &[Field]) -> Resu
     let fields: Vec<_> = fields.iter().map(|(key, value)| (*key, value.as_ref())).collect();
     let mut edits = Edits::new();
     change_mapping(text, mapping, &fields, &mut edits)?;
+    apply(text, edits)
+}
+
+/// Returns `text` without a member of `mapping`.
+///
+/// # Errors
+///
+/// Says why this mapping cannot be edited in place.
+pub(crate) fn remove_member(text: &str, mapping: &Node, key: &str) -> Result<String, &'static str> {
+    let mut edits = Edits::new();
+    change_mapping(text, mapping, &[(key, None)], &mut edits)?;
+    apply(text, edits)
+}
+
+/// Returns `text` with a member of `mapping` that has this value, in the place of the one that has its name, or behind
+/// all others.
+///
+/// # Errors
+///
+/// Says why this mapping cannot be edited in place.
+pub(crate) fn put_member(
+    text: &str,
+    mapping: &Node,
+    key: &str,
+    value: &Value,
+) -> Result<String, &'static str> {
+    let edit = match mapping.entries().iter().find(|entry| entry.key.as_str() == Some(key)) {
+        Some(entry) if entry.is_merged || entry.value.is_decorated => return Err("it is an alias"),
+        Some(entry) => replace(text, mapping, entry, value)?,
+        None => append(text, mapping, mapping.entries().last(), &[(key, value)])?,
+    };
+    apply(text, vec![edit])
+}
+
+fn apply(text: &str, mut edits: Edits) -> Result<String, &'static str> {
     // The sort is stable: what is added at one place stays in its order.
     edits.sort_by_key(|(range, _)| (range.start, range.end));
     if edits.windows(2).any(|pair| pair[0].0.end > pair[1].0.start) {

@@ -13,7 +13,7 @@ mod parse;
 mod resolve;
 mod scalar;
 
-pub(crate) use edit::{Field, edit_mapping, holds};
-pub(crate) use emit::{Value, write_document};
+pub(crate) use edit::{Field, edit_mapping, holds, put_member, remove_member};
+pub(crate) use emit::{Value, write_document, write_item};
 pub(crate) use node::{Entry, Kind, Node, Scalar};
 pub(crate) use parse::{display, parse};

@@ -27,6 +27,9 @@ pub(super) fn open(repo: Repo, options: &GcOptions) -> Result<Vec<Project>> {
     let mut others: Vec<Repo> = Vec::new();
     for name in &options.projects {
         let folder = repo.absolute(name);
+        if !folder.is_dir() {
+            return Err(Error::NotARepository(format!("directory '{name}' does not exist")));
+        }
         let other = Repo::discover(&repo.env().clone().with_current_dir(&folder))?
             .with_cancellation(options.cancel.clone());
         // Whoever names a repository twice, or this one, does not want to wait for himself.

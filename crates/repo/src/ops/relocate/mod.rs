@@ -12,7 +12,7 @@ use super::checkout::link_record;
 use super::session::{Session, Stores};
 use crate::checkout::check_parents;
 use crate::git::gitignore;
-use crate::index::VersionedFile;
+use crate::index::{VersionedFile, is_stage_file};
 use crate::metafile::dvc_file::{DvcFile, OutState};
 use crate::paths::relative;
 use crate::scan::{Found, fingerprint};
@@ -68,8 +68,12 @@ fn run(session: &Session<'_>, options: &MoveOptions) -> Result<MoveReport> {
     let repo = session.repo;
     let index = Index::collect_unchecked(repo)?;
     let from = repo.target_path(&options.from);
+    let is_metafile = from.file_name().and_then(|name| name.to_str()).is_some_and(is_stage_file);
+    if is_metafile {
+        return Err(Error::BadOut(format!("DVC file '{}' cannot be an output.", options.from)));
+    }
     let known = index.outs.iter().position(|out| out.path == from).ok_or_else(|| {
-        Error::BadOut(format!("unable to find DVC file with output '{}'", repo.display_path(&from)))
+        Error::BadOut(format!("Unable to find DVC file with output '{}'", repo.display_path(&from)))
     })?;
     let out = &index.outs[known];
     let stage = index.stage_of(out);
@@ -123,7 +127,8 @@ fn run(session: &Session<'_>, options: &MoveOptions) -> Result<MoveReport> {
             begun = data::begun(session, out, &recorded_state(repo, out)?, &to, is_tracked)?;
         }
         if begun.is_none() {
-            return refuse(&to);
+            // As DVC, where it refuses.
+            return refuse(if goes_along && exists(&new_metafile) { &new_metafile } else { &to });
         }
     }
     let recorded = fs_err::read(&old_metafile).map_err(|error| Error::io("cannot read a metafile", error))?;

@@ -1,0 +1,50 @@
+//! Questions that are answered with yes or no.
+
+use super::Context;
+use crate::command_error::CommandError;
+use crate::ui::OutputFormat;
+
+/// Asks as DVC does; the end of the input is a no.
+pub(super) fn confirm(
+    context: &Context,
+    statement: &str,
+    format: OutputFormat,
+) -> Result<bool, CommandError> {
+    let printer = context.printer();
+    let ask = |text: &str| match format {
+        OutputFormat::Text => printer.out_always(text).and_then(|()| printer.flush()),
+        // The output is for a program, the question for a person.
+        OutputFormat::Json => {
+            printer.remark(text);
+            Ok(())
+        }
+    };
+    loop {
+        ask(&format!("{statement} [y/n]: "))?;
+        match context.answer()?.map(|line| line.trim().to_lowercase()).as_deref() {
+            Some("y" | "yes") => return Ok(true),
+            // The end of the input is a no.
+            Some("n" | "no") | None => return Ok(false),
+            Some(_) => ask("Your response must be one of: ['yes', 'no', 'y', 'n']. Please try again.\n")?,
+        }
+    }
+}
+
+/// Asks a person in front of a terminal, as DVC does; without one, and for whatever cannot be read, the answer is no.
+pub(super) fn ask_on_terminal(context: &Context, statement: &str) -> bool {
+    let printer = context.printer();
+    if !printer.stdout_is_terminal() {
+        return false;
+    }
+    loop {
+        let asked = printer.out_always(&format!("{statement} [y/n] ")).and_then(|()| printer.flush());
+        let answer = asked.and_then(|()| context.answer());
+        match answer.ok().flatten().map(|line| line.to_lowercase()).as_deref() {
+            Some("y" | "yes") => return true,
+            Some("n" | "no") | None => return false,
+            Some(_) => {
+                printer.remark("Your response must be one of: ['yes', 'no', 'y', 'n']. Please try again.");
+            }
+        }
+    }
+}

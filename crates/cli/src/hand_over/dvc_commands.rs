@@ -1,0 +1,87 @@
+//! The commands of DVC, as its parser lists them.
+
+/// All commands of DVC 3.67.1, each with its subcommands. Those that haul has, too, are among them: whatever is in
+/// this table and not in haul's own tree of commands is DVC's to answer.
+pub(super) const DVC_COMMANDS: &[(&str, &[&str])] = &[
+    ("add", &[]),
+    ("artifacts", &["get"]),
+    ("cache", &["dir", "migrate"]),
+    ("check-ignore", &[]),
+    ("checkout", &[]),
+    ("commit", &[]),
+    ("completion", &[]),
+    ("config", &[]),
+    ("daemon", &["updater", "analytics"]),
+    ("dag", &[]),
+    ("data", &["status"]),
+    ("dataset", DATASET),
+    ("destroy", &[]),
+    ("diff", &[]),
+    ("doctor", &[]),
+    ("ds", DATASET),
+    ("du", &[]),
+    ("exp", EXPERIMENTS),
+    ("experiments", EXPERIMENTS),
+    ("fetch", &[]),
+    ("freeze", &[]),
+    ("gc", &[]),
+    ("get", &[]),
+    ("get-url", &[]),
+    ("git-hook", &["pre-commit", "post-checkout", "pre-push", "merge-driver"]),
+    ("import", &[]),
+    ("import-db", &[]),
+    ("import-url", &[]),
+    ("init", &[]),
+    ("install", &[]),
+    ("list", &[]),
+    ("list-url", &[]),
+    ("ls", &[]),
+    ("ls-url", &[]),
+    ("metrics", &["show", "diff"]),
+    ("move", &[]),
+    ("mv", &[]),
+    ("params", &["diff"]),
+    ("plots", &["show", "diff", "modify", "templates"]),
+    ("pull", &[]),
+    ("push", &[]),
+    ("queue", &["start", "stop", "status", "logs", "remove", "kill"]),
+    ("remote", &["add", "default", "modify", "list", "remove", "rename"]),
+    ("remove", &[]),
+    ("repro", &[]),
+    ("rm", &[]),
+    ("root", &[]),
+    ("stage", &["add", "list"]),
+    ("status", &[]),
+    ("studio", &["login", "logout", "token"]),
+    ("test-db", &[]),
+    ("unfreeze", &[]),
+    ("unprotect", &[]),
+    ("update", &[]),
+    ("version", &[]),
+];
+
+const DATASET: &[&str] = &["add", "update"];
+
+const EXPERIMENTS: &[&str] = &[
+    "apply",
+    "branch",
+    "clean",
+    "diff",
+    "exec-run",
+    "list",
+    "ls",
+    "pull",
+    "push",
+    "queue-worker",
+    "remove",
+    "rename",
+    "rm",
+    "run",
+    "save",
+    "show",
+];
+
+/// Returns the subcommands of a command of DVC; `None` if DVC has no such command.
+pub(super) fn subcommands(name: &str) -> Option<&'static [&'static str]> {
+    DVC_COMMANDS.iter().find(|(command, _)| *command == name).map(|(_, subcommands)| *subcommands)
+}
