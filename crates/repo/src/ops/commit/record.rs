@@ -151,11 +151,7 @@ impl Recorder<'_> {
         let path = stage.metafile.with_file_name("dvc.lock");
         let mut lock = DvcLock::open(&path)?;
         let is_new = lock.is_new();
-        if !stage.params.is_empty() {
-            for stored in stored {
-                lock.set_state(name, &stored.out.def_path, &stored.state)?;
-            }
-        } else {
+        if stage.params.is_empty() {
             let path = |path: &str| path.trim_end_matches('/').to_owned();
             let deps = stage.deps.iter().map(|dep| Ok((path(&dep.def_path), self.dep_state(dep)?)));
             let outs = stored.iter().map(|stored| (path(&stored.out.def_path), stored.state.clone()));
@@ -166,6 +162,10 @@ impl Recorder<'_> {
                 outs: outs.collect(),
             };
             lock.set_stage(name, &locked)?;
+        } else {
+            for stored in stored {
+                lock.set_state(name, &stored.out.def_path, &stored.state)?;
+            }
         }
         if lock.write()? && !self.report.locks.iter().any(|(other, _)| *other == path) {
             self.report.locks.push((path, is_new));
