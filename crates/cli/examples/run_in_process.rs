@@ -13,7 +13,7 @@ use haul_config::Env;
 fn main() -> std::io::Result<()> {
     let (ui, captured) = Ui::captured();
     let args = std::iter::once(OsString::from("haul")).chain(std::env::args_os().skip(1));
-    let status = haul::run(args, Env::from_process()?, ui);
+    let status = haul::run(args, &Env::from_process()?, ui);
     println!("exit code: {} ({})", status.code(), status.meaning());
     println!("stdout:\n{}", captured.stdout());
     println!("stderr:\n{}", captured.stderr());

@@ -65,8 +65,8 @@ pub fn main() -> ExitCode {
 /// Nothing is read from the process but what comes in through the arguments, so that a test or a program can
 /// run many commands side by side, each with an environment and a working directory of its own. What they
 /// share is the log (`-v`), whose first user in the process decides. Commands that only DVC has are refused.
-pub fn run(args: impl IntoIterator<Item = OsString>, env: Env, ui: Ui) -> ExitStatus {
-    run_with(args, &env, ui, Foreign::Refuse)
+pub fn run(args: impl IntoIterator<Item = OsString>, env: &Env, ui: Ui) -> ExitStatus {
+    run_with(args, env, ui, Foreign::Refuse)
 }
 
 fn run_with(args: impl IntoIterator<Item = OsString>, env: &Env, ui: Ui, foreign: Foreign) -> ExitStatus {

@@ -83,7 +83,7 @@ impl Sandbox {
     pub(crate) fn run<'word>(&self, words: impl IntoIterator<Item = &'word str>, directory: &Path) -> Output {
         let (ui, captured) = Ui::captured();
         let args = std::iter::once("haul").chain(words).map(OsString::from);
-        let status = haul::run(args, self.env(directory), ui);
+        let status = haul::run(args, &self.env(directory), ui);
         Output {
             status,
             stdout: self.portable(&captured.stdout()),
