@@ -30,6 +30,7 @@ mod multipart;
 mod odd_files;
 mod options;
 mod oracle;
+mod other_repositories;
 mod privilege;
 mod questions;
 mod refusals;

@@ -1,6 +1,6 @@
 //! What differs between the data of two points: two commits, a commit and the workspace.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use super::{DataObject, DataTree};
 
@@ -104,16 +104,11 @@ impl Change {
 /// Compares two sides: every path of either, sorted, and renames where data left one path and came to another.
 pub(crate) fn compare(old: &Side, new: &Side) -> Vec<Change> {
     let mut changes = Vec::new();
-    let is_opaque = |path: &str| {
-        let is_below = |directory: &String| {
-            path.strip_prefix(directory.as_str()).is_some_and(|rest| rest.starts_with('/'))
-        };
-        old.opaque.iter().chain(&new.opaque).any(is_below)
-    };
-    let has_opaque = !old.opaque.is_empty() || !new.opaque.is_empty();
+    let opaque: HashSet<&str> = old.opaque.iter().chain(&new.opaque).map(String::as_str).collect();
+    let is_opaque = |path: &str| path.match_indices('/').any(|(end, _)| opaque.contains(&path[..end]));
     let mut add = |path: &String, old: Option<Sided>, new: Option<Sided>| {
         let kind = match (old, new) {
-            _ if has_opaque && is_opaque(path) => ChangeKind::Unknown,
+            _ if !opaque.is_empty() && is_opaque(path) => ChangeKind::Unknown,
             (None, _) => ChangeKind::Added,
             (_, None) => ChangeKind::Deleted,
             (old, new) if old == new => ChangeKind::Unchanged,

@@ -19,6 +19,8 @@ pub(crate) struct DataObject {
 pub(crate) struct DataEntry {
     pub(crate) name: String,
     pub(crate) is_dir: bool,
+    /// Whether it is a symbolic link of the tree, which a walk does not enter.
+    pub(crate) is_link: bool,
     pub(crate) is_exec: bool,
     /// The size in bytes, where it is known.
     pub(crate) size_bytes: Option<u64>,
@@ -48,6 +50,7 @@ impl DataEntry {
         Some(Self {
             name: name.to_owned(),
             is_dir: in_tree.is_dir,
+            is_link: in_tree.is_link,
             is_exec: in_tree.is_exec,
             size_bytes: Some(in_tree.size_bytes),
             is_out: from_outs.as_ref().is_some_and(|entry| entry.is_out),
@@ -60,6 +63,7 @@ impl DataEntry {
         let entry = Self {
             name: name.to_owned(),
             is_dir: true,
+            is_link: false,
             is_exec: false,
             size_bytes: None,
             is_out: true,

@@ -16,7 +16,7 @@ pub(crate) use entry::{DataEntry, DataObject};
 use crate::index::Index;
 use crate::paths::posix;
 use crate::tree::{Tree, TreeEntry, join};
-use crate::{DirManifest, Out, Result};
+use crate::{DirManifest, Out, Result, Stage};
 
 /// What is at a path of the outs.
 #[derive(Debug, Clone, Copy)]
@@ -70,6 +70,11 @@ impl<'a> DataTree<'a> {
         .collect()
     }
 
+    /// Returns the stage of an out.
+    pub(crate) fn stage_of(&self, out: &Out) -> &'a Stage {
+        self.index.stage_of(out)
+    }
+
     /// Makes the files of a directory known.
     pub(crate) fn add_manifest(&mut self, layout: Layout, oid: Oid, manifest: DirManifest) {
         self.manifests.insert((layout, oid), manifest);
@@ -82,7 +87,12 @@ impl<'a> DataTree<'a> {
 
     /// Returns the outs by their paths below the root.
     pub(crate) fn outs(&self) -> impl Iterator<Item = (&str, &'a Out)> {
-        self.outs.iter().map(|(path, number)| (path.as_str(), &self.index.outs[*number]))
+        self.numbered_outs().map(|(path, number)| (path, &self.index.outs[number]))
+    }
+
+    /// Returns the numbers of the outs in the index by their paths below the root.
+    pub(crate) fn numbered_outs(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.outs.iter().map(|(path, number)| (path.as_str(), *number))
     }
 
     /// Returns what is at a path; `None` if there is nothing.
@@ -127,7 +137,7 @@ impl<'a> DataTree<'a> {
     ) -> Result<()> {
         for entry in self.list(directory, data_only)? {
             let path = join(directory, &entry.name);
-            if visit(&path, &entry)? && entry.is_dir {
+            if visit(&path, &entry)? && entry.is_dir && !entry.is_link {
                 self.walk(&path, data_only, visit)?;
             }
         }

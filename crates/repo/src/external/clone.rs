@@ -7,8 +7,10 @@
 //! Deviation: DVC clones anew into a temporary directory for each run.
 
 use std::fmt::Write as _;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use haul_config::{Env, mask_urls};
 use haul_storage::CancellationToken;
@@ -33,6 +35,9 @@ const LOCAL_VARIABLES: [&str; 9] = [
     "GIT_CONFIG_PARAMETERS",
 ];
 
+/// How long a cancellation is not noticed while `git` runs.
+const GLANCE: Duration = Duration::from_millis(10);
+
 /// Opens the clone of `url`, made or brought up to date first. A full commit id that the clone has needs no network.
 pub(super) fn open(url: &str, revision: Option<&str>, env: &Env, cancel: &CancellationToken) -> Result<Git> {
     if url.is_empty() || url.starts_with('-') {
@@ -40,19 +45,20 @@ pub(super) fn open(url: &str, revision: Option<&str>, env: &Env, cancel: &Cancel
         return Err(Error::NotARepository(message));
     }
     let directory = directory_of(url, env)?;
+    let target = Target { url, env, cancel };
     let failed = |source| Error::io("cannot make room for a clone", source);
     let parent = directory.parent().unwrap_or(Path::new("/"));
     make_private(parent).map_err(failed)?;
     let _lock = RepoLock::acquire(&directory.with_extension("lock"), LockWait::Forever, cancel)?;
     if !directory.join("HEAD").exists() {
-        create(&directory, url, env)?;
+        create(&directory, &target)?;
     }
     if let (Some(name), Ok(git)) = (revision.filter(|name| is_commit_id(name)), Git::open_bare(&directory))
         && git.resolve(name).is_ok()
     {
         return Ok(git);
     }
-    update(&directory, url, env)?;
+    update(&directory, &target)?;
     Git::open_bare(&directory)
 }
 
@@ -76,12 +82,20 @@ fn make_private(directory: &Path) -> std::io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)
 }
 
+/// What is cloned, and how.
+struct Target<'a> {
+    url: &'a str,
+    env: &'a Env,
+    cancel: &'a CancellationToken,
+}
+
 /// Makes an empty clone under a temporary name. The URL goes into its configuration, not into the arguments of a process.
-fn create(directory: &Path, url: &str, env: &Env) -> Result<()> {
+fn create(directory: &Path, target: &Target<'_>) -> Result<()> {
+    let Target { url, env, .. } = *target;
     let parent = directory.parent().unwrap_or(Path::new("/"));
     let failed = |source| Error::io("cannot make a clone", source);
     let temp = tempfile::Builder::new().prefix(".new").tempdir_in(parent).map_err(failed)?;
-    git(temp.path(), &["init", "--quiet", "--bare", "."], url, env)?;
+    git(temp.path(), &["init", "--quiet", "--bare", "."], target)?;
     let path = env.absolute(url);
     let url = if path.exists() { path.to_string_lossy().into_owned() } else { url.to_owned() };
     let quoted = url.replace('\\', "\\\\").replace('"', "\\\"");
@@ -98,17 +112,17 @@ fn create(directory: &Path, url: &str, env: &Env) -> Result<()> {
 }
 
 /// Fetches branches and tags, and takes over which branch is the default one.
-fn update(directory: &Path, url: &str, env: &Env) -> Result<()> {
-    let heads = git(directory, &["ls-remote", "--symref", "origin", "HEAD"], url, env)?;
+fn update(directory: &Path, target: &Target<'_>) -> Result<()> {
+    let heads = git(directory, &["ls-remote", "--symref", "origin", "HEAD"], target)?;
     let refs = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
-    git(directory, &[&["fetch", "--quiet", "--prune", "--no-tags", "origin"], &refs[..]].concat(), url, env)?;
+    git(directory, &[&["fetch", "--quiet", "--prune", "--no-tags", "origin"], &refs[..]].concat(), target)?;
     let head = heads.lines().find_map(|line| line.strip_prefix("ref: ")?.strip_suffix("\tHEAD"));
     if let Some(head) = head.filter(|head| head.starts_with("refs/heads/")) {
-        return git(directory, &["symbolic-ref", "HEAD", head], url, env).map(drop);
+        return git(directory, &["symbolic-ref", "HEAD", head], target).map(drop);
     }
     let id = heads.lines().find_map(|line| line.strip_suffix("\tHEAD"));
     match id.filter(|id| is_commit_id(id)) {
-        Some(id) => git(directory, &["update-ref", "--no-deref", "HEAD", id], url, env).map(drop),
+        Some(id) => git(directory, &["update-ref", "--no-deref", "HEAD", id], target).map(drop),
         None => Ok(()),
     }
 }
@@ -117,19 +131,51 @@ fn is_commit_id(name: &str) -> bool {
     matches!(name.len(), 40 | 64) && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Runs `git`, and returns what it prints. Questions for passwords go to the terminal, as Git asks them.
-fn git(directory: &Path, arguments: &[&str], url: &str, env: &Env) -> Result<String> {
+/// Runs `git`, and returns what it prints. Questions for passwords go to the terminal, as Git asks them. A cancellation ends
+/// the program.
+fn git(directory: &Path, arguments: &[&str], on: &Target<'_>) -> Result<String> {
     let mut command = Command::new("git");
-    command.args(arguments).current_dir(directory).stdin(Stdio::null()).env_clear().envs(env.vars_os());
+    command.args(arguments).current_dir(directory).env_clear().envs(on.env.vars_os());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     for name in LOCAL_VARIABLES {
         command.env_remove(name);
     }
-    let output = command.output().map_err(|source| Error::io("cannot run `git`", source))?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    let failed = |source| Error::io("cannot run `git`", source);
+    let mut child = command.spawn().map_err(failed)?;
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let (status, stdout, stderr) = std::thread::scope(|scope| {
+        let (stdout, stderr) = (scope.spawn(|| read(stdout)), scope.spawn(|| read(stderr)));
+        let status = loop {
+            match child.try_wait() {
+                Ok(Some(status)) => break Ok(status),
+                Ok(None) if on.cancel.is_cancelled() => {
+                    // It ends, and with it what is read of it.
+                    drop(child.kill());
+                    drop(child.wait());
+                    break Err(Error::Interrupted);
+                }
+                Ok(None) => std::thread::sleep(GLANCE),
+                Err(source) => break Err(failed(source)),
+            }
+        };
+        (status, stdout.join().unwrap_or_default(), stderr.join().unwrap_or_default())
+    });
+    if status?.success() {
+        return Ok(stdout);
     }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let said =
-        said.trim().lines().map(|line| line.trim_start_matches("fatal: ")).collect::<Vec<_>>().join(" ");
-    Err(Error::git(format!("Failed to clone repo '{}'", mask_urls(url)), mask_urls(&said)))
+    if on.cancel.is_cancelled() {
+        return Err(Error::Interrupted);
+    }
+    let lines = stderr.trim().lines().map(|line| line.trim_start_matches("fatal: "));
+    let said = lines.collect::<Vec<_>>().join(" ");
+    Err(Error::git(format!("Failed to clone repo '{}'", mask_urls(on.url)), mask_urls(&said)))
+}
+
+fn read(pipe: Option<impl Read>) -> String {
+    let mut bytes = Vec::new();
+    if let Some(mut pipe) = pipe {
+        // What was said before it broke is still worth showing.
+        drop(pipe.read_to_end(&mut bytes));
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -163,7 +163,7 @@ fn is_too_long(name: &str) -> bool {
 }
 
 /// Tells why `path` cannot be the path of a file inside a tracked directory.
-fn check_path(path: &str) -> Result<(), &'static str> {
+pub(crate) fn check_path(path: &str) -> Result<(), &'static str> {
     if path.is_empty() {
         return Err("is empty");
     }

@@ -8,7 +8,7 @@ use haul_storage::transfer::{self, DirTrust, RemoteCheck, TransferMode, Transfer
 use haul_storage::{Cache, CancellationToken, ErrorKind, Layout, Oid};
 
 use super::collect::{self, Collected, Item, Parts, Request, SkippedOut};
-use super::import::{fetch_imports, fetch_repo_imports};
+use super::import::{ImportChain, fetch_imports, fetch_repo_imports};
 use super::session::{Session, Stores};
 use super::versioned;
 use crate::git::RevisionSet;
@@ -83,14 +83,15 @@ pub async fn fetch(repo: &Repo, options: &FetchOptions, observer: &dyn Observer)
     let share = || TransferLock::share(session.memo.dir(), options.wait, &options.cancel);
     let _share = takes_lock.then(share).transpose()?;
     let collected = collect::collect(&session, &Request::of_fetch(options))?;
-    fetch_collected(session, collected, options).await
+    fetch_collected(session, collected, options, &ImportChain::default()).await
 }
 
-/// Gets the objects of outs that were collected.
+/// Gets the objects of outs that were collected; `chain` are the imports that led to them.
 pub(super) async fn fetch_collected(
     session: Session<'_>,
     collected: Collected,
     options: &FetchOptions,
+    chain: &ImportChain,
 ) -> Result<FetchReport> {
     let observer = session.observer;
     let n_outs = collected.n_outs();
@@ -170,7 +171,7 @@ pub(super) async fn fetch_collected(
     }
     fetch_imports(&session, &collected.imports, options, &mut report).await;
     // A repository may import from another, and that from the next.
-    Box::pin(fetch_repo_imports(&session, &collected.repo_imports, options, &mut report)).await;
+    Box::pin(fetch_repo_imports(&session, &collected.repo_imports, options, chain, &mut report)).await;
     Ok(report)
 }
 

@@ -164,15 +164,19 @@ fn directories(place: &Place, tree: &DataTree<'_>) -> Result<Vec<String>> {
     Ok(directories)
 }
 
-/// Moves what was made to its place: as a whole where nothing is, else file by file.
+/// Moves what was made to its place: as a whole where nothing is, else file by file. A link there is replaced, and not
+/// followed.
 fn put(made: &Path, out: &Path, is_dir: bool) -> Result<()> {
     let failed = |source| Error::io("cannot write the destination", source);
-    if !is_dir || fs_err::symlink_metadata(out).is_err() {
-        return fs_err::rename(made, out).map_err(failed);
-    }
-    if !out.is_dir() {
-        fs_err::remove_file(out).map_err(failed)?;
-        return fs_err::rename(made, out).map_err(failed);
+    let there = fs_err::symlink_metadata(out).ok();
+    match there {
+        None => return fs_err::rename(made, out).map_err(failed),
+        Some(_) if !is_dir => return fs_err::rename(made, out).map_err(failed),
+        Some(metadata) if !metadata.is_dir() => {
+            fs_err::remove_file(out).map_err(failed)?;
+            return fs_err::rename(made, out).map_err(failed);
+        }
+        Some(_) => {}
     }
     for entry in fs_err::read_dir(made).map_err(failed)? {
         let entry = entry.map_err(failed)?;

@@ -2,6 +2,7 @@
 
 use haul_storage::CancellationToken;
 
+use super::import::ImportChain;
 use super::looking::learn;
 use super::obtain::{find, no_such_file};
 use crate::data_tree::{DataEntry, DataTree};
@@ -58,7 +59,7 @@ pub async fn list(options: &ListOptions, env: &haul_config::Env) -> Result<Vec<L
     let base = looked.path.as_str();
     let max_depth = options.depth.unwrap_or(usize::MAX);
     let deep = if max_depth > 1 {
-        learn(&looked.project, &mut tree, base).await?
+        learn(&looked.project, &mut tree, base, &ImportChain::default()).await?
     } else {
         learn_around(&looked, &mut tree).await?
     };
@@ -78,7 +79,7 @@ pub async fn list(options: &ListOptions, env: &haul_config::Env) -> Result<Vec<L
         }
         let below = &path[skipped..];
         let enters = below.matches('/').count() + 1 < max_depth;
-        if !entry.is_dir || !enters {
+        if !entry.is_dir || entry.is_link || !enters {
             let shown = if options.path.is_none() { looked.project.shown(path) } else { below.to_owned() };
             entries.push(listed(shown, entry));
         }
@@ -92,7 +93,9 @@ pub async fn list(options: &ListOptions, env: &haul_config::Env) -> Result<Vec<L
 pub async fn list_tree(options: &ListOptions, env: &haul_config::Env) -> Result<ListedEntry> {
     let looked = look(options, env)?;
     let mut tree = looked.project.data_tree()?;
-    if let Some(error) = learn(&looked.project, &mut tree, &looked.path).await?.into_iter().next() {
+    if let Some(error) =
+        learn(&looked.project, &mut tree, &looked.path, &ImportChain::default()).await?.into_iter().next()
+    {
         return Err(error);
     }
     let found = tree.stat(&looked.path)?.ok_or_else(|| not_found(&looked))?;
@@ -109,7 +112,7 @@ fn contents(
     options: &ListOptions,
     depth: usize,
 ) -> Result<Vec<ListedEntry>> {
-    if !entry.is_dir || depth == 0 {
+    if !entry.is_dir || entry.is_link || depth == 0 {
         return Ok(Vec::new());
     }
     let entries = tree.list(path, options.dvc_only)?;
@@ -135,7 +138,7 @@ pub async fn disk_usage(
         learn_around(&looked, &mut tree).await?;
     }
     let found = tree.stat(&looked.path)?.ok_or_else(|| not_found(&looked))?;
-    learn(&looked.project, &mut tree, &looked.path).await?;
+    learn(&looked.project, &mut tree, &looked.path, &ImportChain::default()).await?;
     let asked = looked.asked.trim_end_matches('/');
     if summarize || !found.is_dir {
         return Ok(vec![(asked.to_owned(), usage(&tree, &looked.path, &found)?)]);
@@ -153,7 +156,7 @@ pub async fn disk_usage(
 }
 
 fn usage(tree: &DataTree<'_>, path: &str, entry: &DataEntry) -> Result<u64> {
-    if !entry.is_dir {
+    if !entry.is_dir || entry.is_link {
         return Ok(entry.size_bytes.unwrap_or_default());
     }
     if let (false, Some(size_bytes)) = (entry.is_in_tree, entry.size_bytes) {
@@ -175,7 +178,7 @@ fn look(options: &ListOptions, env: &haul_config::Env) -> Result<Looked> {
 /// Makes the files of the directory known that a path lies in.
 async fn learn_around(looked: &Looked, tree: &mut DataTree<'_>) -> Result<Vec<Error>> {
     if tree.outs().any(|(path, _)| path == looked.path || looked.path.starts_with(&format!("{path}/"))) {
-        return learn(&looked.project, tree, &looked.path).await;
+        return learn(&looked.project, tree, &looked.path, &ImportChain::default()).await;
     }
     Ok(Vec::new())
 }

@@ -5,23 +5,34 @@ use std::collections::hash_map::Entry;
 
 use futures::StreamExt;
 use futures::stream;
-use haul_storage::{Cache, RemoteOdb, open_remote_with};
+use haul_config::mask_urls;
+use haul_storage::hash::md5;
+use haul_storage::{Cache, CancellationToken, Oid, RemoteOdb, open_remote_with};
 
+use super::import::{ImportChain, open_import};
+use super::obtain::FileSource;
 use super::session::bad_manifest;
 use crate::data_tree::DataTree;
+use crate::metafile::dir_manifest::DirEntry;
+use crate::metafile::repo_dependency::RepoDependency;
 use crate::{DirManifest, Error, Out, Project, Repo, Result};
 
 /// Manifests that are read from remotes side by side.
 const MANIFESTS_AT_ONCE: usize = 16;
 
 /// Makes the directories known that lie at a path, below it or around it: from the cache of the repository, else from the
-/// remotes of their outs. Returns what could not be had.
+/// remotes of their outs, and for imports from their repositories, which `chain` led to. Returns what could not be had.
 ///
 /// # Errors
 ///
 /// [`Error::Config`] if a remote that is needed is not there.
-pub(super) async fn learn(project: &Project, tree: &mut DataTree<'_>, path: &str) -> Result<Vec<Error>> {
-    learn_in(project.repo(), project.cache().as_ref(), tree, path).await
+pub(super) async fn learn(
+    project: &Project,
+    tree: &mut DataTree<'_>,
+    path: &str,
+    chain: &ImportChain,
+) -> Result<Vec<Error>> {
+    learn_in(project.repo(), project.cache().as_ref(), tree, path, chain).await
 }
 
 /// Does [`learn`] with the remotes of `repo` and a cache.
@@ -30,12 +41,22 @@ pub(super) async fn learn_in(
     cache: Option<&Cache>,
     tree: &mut DataTree<'_>,
     path: &str,
+    chain: &ImportChain,
 ) -> Result<Vec<Error>> {
     let mut remotes: HashMap<Option<&str>, RemoteOdb> = HashMap::new();
     let mut wanted = Vec::new();
+    let mut failed = Vec::new();
     for out in tree.unknown(path) {
         if let Some(manifest) = cache.map(|cache| cached(cache, out)).transpose()?.flatten() {
             add(tree, out, manifest);
+            continue;
+        }
+        if let Some(dependency) = tree.stage_of(out).repo_source() {
+            // Another repository has it, which may have imported it as well.
+            match Box::pin(imported(repo, out, dependency, chain)).await {
+                Ok(manifest) => add(tree, out, manifest),
+                Err(error) => failed.push(error),
+            }
             continue;
         }
         let name = out.remote.as_deref();
@@ -48,7 +69,6 @@ pub(super) async fn learn_in(
     let read =
         wanted.iter().map(|out| async move { (*out, fetched(&remotes[&out.remote.as_deref()], out).await) });
     let read: Vec<_> = stream::iter(read).buffer_unordered(MANIFESTS_AT_ONCE).collect().await;
-    let mut failed = Vec::new();
     for (out, manifest) in read {
         match manifest {
             Ok(manifest) => add(tree, out, manifest),
@@ -59,6 +79,36 @@ pub(super) async fn learn_in(
         }
     }
     Ok(failed)
+}
+
+/// Makes the manifest of an import of what its repository has.
+async fn imported(
+    repo: &Repo,
+    out: &Out,
+    dependency: &RepoDependency,
+    chain: &ImportChain,
+) -> Result<DirManifest> {
+    let place = open_import(repo, dependency, &CancellationToken::new(), chain)?;
+    let (part, tree) = place.part().await?;
+    let mut entries = Vec::with_capacity(part.files.len());
+    for file in part.files {
+        let digest = match file.source {
+            FileSource::Object(object) => *object.oid.digest(),
+            FileSource::Tree(path) => {
+                let mut bytes = Vec::new();
+                tree.copy(&path, &mut bytes)?;
+                md5(&bytes)
+            }
+        };
+        entries.push(DirEntry { path: file.path.into(), digest });
+    }
+    let manifest = DirManifest::new(entries).map_err(|error| Error::BadOut(error.to_string()))?;
+    if out.oid == Some(Oid::dir(md5(&manifest.to_bytes()))) {
+        return Ok(manifest);
+    }
+    let message =
+        format!("`{}` is not what was imported from `{}`", out.def_path, mask_urls(&dependency.url));
+    Err(Error::Workspace { path: out.path.clone(), message })
 }
 
 fn add(tree: &mut DataTree<'_>, out: &Out, manifest: DirManifest) {

@@ -1,17 +1,22 @@
 //! Getting a part of a repository that is looked into, this one or another: which files it has, and their objects.
 
+use std::collections::BTreeSet;
+
 use haul_storage::progress::Observer;
 use haul_storage::{Cache, CancellationToken};
 
 use super::collect::{Collected, Request, collect_selection};
 use super::fetch::{FetchOptions, FetchReport, fetch_collected};
+use super::import::ImportChain;
 use super::looking::learn;
 use super::session::Session;
 use crate::data_tree::{DataObject, DataTree};
 use crate::external::{Location, open};
 use crate::index::Selected;
+use crate::metafile::dir_manifest::check_path;
 use crate::ops::Failure;
 use crate::state::Memo;
+use crate::tree::join;
 use crate::{Error, Project, Result, Selection};
 
 /// A part of a repository.
@@ -40,6 +45,8 @@ pub(super) struct Place {
     pub(super) project: Project,
     /// The path below the root of the repository.
     pub(super) path: String,
+    /// The imports that led here.
+    pub(super) chain: ImportChain,
 }
 
 /// Finds the repository of a location that holds a path: the one that was named, or one inside of it.
@@ -52,8 +59,8 @@ pub(super) fn find(
     let project = open(location, env, cancel)?;
     let below = project.path(path).ok_or_else(|| no_such_file(path))?;
     Ok(match project.inner(&below, &location.overrides)? {
-        Some((project, path)) => Place { project, path },
-        None => Place { project, path: below },
+        Some((project, path)) => Place { project, path, chain: ImportChain::default() },
+        None => Place { project, path: below, chain: ImportChain::default() },
     })
 }
 
@@ -61,7 +68,9 @@ impl Place {
     /// Returns the files at the path as DVC copies them: without metafiles, and from the tree where it has them.
     pub(super) async fn part(&self) -> Result<(Part, DataTree<'_>)> {
         let mut tree = self.project.data_tree()?;
-        if let Some(error) = learn(&self.project, &mut tree, &self.path).await?.into_iter().next() {
+        if let Some(error) =
+            learn(&self.project, &mut tree, &self.path, &self.chain).await?.into_iter().next()
+        {
             return Err(error);
         }
         let found = tree.stat(&self.path)?.ok_or_else(|| self.not_found())?;
@@ -79,7 +88,12 @@ impl Place {
             tree.walk(&self.path, false, &mut |path, entry| {
                 if !entry.is_dir && !entry.is_metafile() {
                     let source = source(path, entry.is_in_tree, entry.object)?;
-                    files.push(PartFile { path: path[skipped..].to_owned(), source });
+                    let below = &path[skipped..];
+                    check_path(below).map_err(|reason| {
+                        let shown = below.escape_debug();
+                        Error::BadOut(format!("the repository names the path `{shown}`, which {reason}"))
+                    })?;
+                    files.push(PartFile { path: below.to_owned(), source });
                 }
                 Ok(true)
             })?;
@@ -110,36 +124,48 @@ impl Place {
             cancel: &options.cancel,
         };
         let request = Request::of_fetch(options);
-        let selection = self.selection(tree)?;
+        let selection = self.selection(tree, part)?;
         let collected: Collected =
             collect_selection(&session, &request, &selection, self.project.cache().as_ref())?;
-        fetch_collected(session, collected, options).await
+        fetch_collected(session, collected, options, &self.chain).await
     }
 
-    /// Selects the outs at the path, below it, and the part of the one around it.
-    fn selection(&self, tree: &DataTree<'_>) -> Result<Selection> {
-        let index = self.project.index()?.clone();
-        let number = |out: &crate::Out| index.outs.iter().position(|other| other.path == out.path);
+    /// Selects the outs that files of the part are objects of: at the path, below it, and the part of the one around it.
+    fn selection(&self, tree: &DataTree<'_>, part: &Part) -> Result<Selection> {
+        let objects: BTreeSet<String> = part
+            .files
+            .iter()
+            .filter(|file| matches!(file.source, FileSource::Object(_)))
+            .map(|file| if file.path.is_empty() { self.path.clone() } else { join(&self.path, &file.path) })
+            .collect();
+        let has_objects = |out: &str| {
+            let next = objects.range(out.to_owned()..).next();
+            objects.contains(out)
+                || next.is_some_and(|path| is_below(path, out))
+                || objects.range(format!("{out}/")..).next().is_some_and(|path| is_below(path, out))
+        };
         let mut outs = Vec::new();
-        for (path, out) in tree.outs() {
+        for (path, out) in tree.numbered_outs().filter(|(path, _)| has_objects(path)) {
             let within = match self.path.strip_prefix(path) {
                 Some("") => None,
                 Some(rest) if rest.starts_with('/') => Some(rest[1..].to_owned()),
-                _ if self.path.is_empty()
-                    || path.strip_prefix(&self.path).is_some_and(|rest| rest.starts_with('/')) =>
-                {
-                    None
-                }
+                _ if is_below(path, &self.path) => None,
                 _ => continue,
             };
-            outs.extend(number(out).map(|out| Selected { out, within }));
+            outs.push(Selected { out, within });
         }
+        let index = self.project.index()?.clone();
         Ok(Selection::of_outs(index, outs))
     }
 
     fn not_found(&self) -> Error {
         no_such_file(&self.path)
     }
+}
+
+/// Whether a path lies below a directory, of which the root has the empty path.
+fn is_below(path: &str, directory: &str) -> bool {
+    directory.is_empty() || path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// Where objects go.

@@ -4,6 +4,7 @@ use haul_config::Env;
 use haul_storage::open_remote_with;
 
 use super::get::GetOptions;
+use super::import::ImportChain;
 use super::looking::learn;
 use super::obtain::find;
 use crate::{Error, Result};
@@ -22,7 +23,7 @@ pub async fn show_url(options: &GetOptions, env: &Env) -> Result<String> {
     });
     let Some((out_path, out)) = around else { return Err(untracked(&options.path)) };
     let below = place.path[out_path.len()..].trim_start_matches('/').to_owned();
-    learn(&place.project, &mut tree, &place.path).await?;
+    learn(&place.project, &mut tree, &place.path, &ImportChain::default()).await?;
     let entry = tree.stat(&place.path)?.and_then(|entry| entry.object);
     let repo = place.project.repo();
     let remote = repo.config().remote(out.remote.as_deref())?;

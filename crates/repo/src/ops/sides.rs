@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use rayon::prelude::*;
 
+use super::import::ImportChain;
 use super::looking::learn_in;
 use super::session::Session;
 use crate::checkout::flavour_of;
@@ -45,7 +46,7 @@ pub(super) async fn of_commit(
 ) -> Result<Side> {
     let mut tree = project.data_tree()?;
     if is_granular {
-        learn_in(project.repo(), Some(session.cache), &mut tree, "").await?;
+        learn_in(project.repo(), Some(session.cache), &mut tree, "", &ImportChain::default()).await?;
     }
     Ok(Side::of_tree(&tree, is_granular, &|path| portion(selection, path)))
 }
@@ -60,7 +61,7 @@ pub(super) async fn of_metafiles(
 ) -> Result<Side> {
     let mut tree = DataTree::new(files, index, session.repo.root());
     if is_granular {
-        learn_in(session.repo, Some(session.cache), &mut tree, "").await?;
+        learn_in(session.repo, Some(session.cache), &mut tree, "", &ImportChain::default()).await?;
     }
     Ok(Side::of_tree(&tree, is_granular, &|path| portion(selection, path)))
 }

@@ -108,6 +108,10 @@ impl Tree for CommitTree {
                 let listed = listed?;
                 // What is written by DVC cannot express names that are not UTF-8.
                 let Ok(name) = std::str::from_utf8(listed.filename()) else { continue };
+                // Git does not check what it fetches: such a name would lead out of its directory.
+                if matches!(name, "" | "." | "..") || name.contains('/') {
+                    continue;
+                }
                 let kind = listed.mode().kind();
                 let is_dir = kind == EntryKind::Tree;
                 let is_other = is_dir && git.find_tree(listed.object_id())?.find_entry(DVC_DIR).is_some();
@@ -149,6 +153,7 @@ fn entry(
     Ok(Some(TreeEntry {
         name: name.to_owned(),
         is_dir: kind == EntryKind::Tree,
+        is_link: kind == EntryKind::Link,
         is_exec: kind == EntryKind::BlobExecutable,
         size_bytes: git.find_header(object)?.size(),
     }))

@@ -19,6 +19,8 @@ pub(crate) struct TreeEntry {
     /// Its name; for the root, the empty name.
     pub(crate) name: String,
     pub(crate) is_dir: bool,
+    /// Whether it is a symbolic link, which may lead in a circle.
+    pub(crate) is_link: bool,
     /// Whether the file may be executed.
     pub(crate) is_exec: bool,
     /// The size in bytes that the file system, or Git for its own object, gives; of directories too.

@@ -10,7 +10,7 @@ use super::{Tree, TreeEntry};
 use crate::root::DVC_DIR;
 use crate::{Error, IgnoreRules, Result};
 
-/// The files of a workspace. Symbolic links are followed, as by DVC.
+/// The files of a workspace. A symbolic link is what it leads to, and a walk does not enter it, as in DVC.
 pub(crate) struct WorkspaceTree {
     pub(crate) ignore: Arc<IgnoreRules>,
 }
@@ -57,7 +57,8 @@ impl Tree for WorkspaceTree {
                 continue;
             };
             if !rules.is_ignored(&name, metadata.is_dir()) {
-                found.push(entry(&name.to_string_lossy(), &metadata));
+                let is_link = listed.file_type().is_ok_and(|kind| kind.is_symlink());
+                found.push(TreeEntry { is_link, ..entry(&name.to_string_lossy(), &metadata) });
             }
         }
         found.sort_by(|left, right| left.name.cmp(&right.name));
@@ -80,6 +81,7 @@ fn entry(name: &str, metadata: &Metadata) -> TreeEntry {
     TreeEntry {
         name: name.to_owned(),
         is_dir: metadata.is_dir(),
+        is_link: false,
         is_exec: metadata.is_file() && metadata.permissions().mode() & 0o111 != 0,
         size_bytes: metadata.len(),
     }

@@ -142,8 +142,16 @@ impl WebClient {
         let what = format!("cannot write `{}`", display(url));
         let reply = self.transport(url)?.send(request, self.read_timeout).await;
         let reply = reply.map_err(|error| of_transport(error, &what))?;
-        if reply.status.is_success() || reply.status.is_redirection() {
+        if reply.status.is_success() {
             return Ok(());
+        }
+        if reply.status.is_redirection() {
+            // The body has been sent, and what stands at the other URL is not known.
+            let location = reply.headers.get(http::header::LOCATION).and_then(|value| value.to_str().ok());
+            let place = location.map(|location| format!(" to `{}`", haul_config::mask_urls(location)));
+            let message = format!("{what}: the server redirects{}", place.unwrap_or_default());
+            let hint = "set the `url` of the remote to where the server leads";
+            return Err(Error::new(ErrorKind::Server, message).with_hint(hint));
         }
         let error = of_status(reply.status, &what);
         let hint = match reply.status {

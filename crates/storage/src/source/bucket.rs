@@ -223,7 +223,9 @@ impl Source for BucketSource {
             },
             None => self.file(object),
         };
-        Ok(found.into_iter().filter(|object| object.key != prefix).map(entry).collect())
+        // A name that is empty can be no file or directory.
+        let is_named = |entry: &SourceEntry| !entry.path.split('/').any(str::is_empty);
+        Ok(found.into_iter().filter(|object| object.key != prefix).map(entry).filter(is_named).collect())
     }
 
     async fn open(&self, entry: &SourceEntry) -> Result<Download> {

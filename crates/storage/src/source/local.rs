@@ -95,6 +95,12 @@ fn walk(root: &Path, folder: &str, depth: usize, files: &mut Vec<SourceEntry>) -
         return Err(Error::new(ErrorKind::Io, message));
     }
     for child in children(root, folder)? {
+        // A link to a directory may lead in a circle.
+        if child.is_dir
+            && fs_err::symlink_metadata(root.join(&child.path)).is_ok_and(|found| found.is_symlink())
+        {
+            continue;
+        }
         if child.is_dir {
             walk(root, &child.path, depth + 1, files)?;
         } else {
@@ -113,8 +119,12 @@ fn children(root: &Path, folder: &str) -> Result<Vec<SourceEntry>> {
         let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
         match fs_err::metadata(child.path()) {
             Ok(metadata) => found.push(entry(path, &metadata)),
-            // A link to nothing, or a file that went meanwhile.
-            Err(error) if is_absence(&error) => {}
+            // A link to nothing is shown, and cannot be opened; a file may have gone meanwhile.
+            Err(error) if is_absence(&error) => {
+                found.extend(
+                    fs_err::symlink_metadata(child.path()).ok().map(|metadata| entry(path, &metadata)),
+                );
+            }
             Err(error) => return Err(cannot(error)),
         }
     }

@@ -61,7 +61,9 @@ impl DataStatusArgs {
         let shows_untracked = self.untracked_files == "all";
         let git = match repo.git() {
             // The question is a run of `git`; JSON says nothing of it otherwise.
-            Some(git) if shows_untracked || !self.json => Some(git.work_tree_status(shows_untracked)?),
+            Some(git) if shows_untracked => Some(git.work_tree_status(true)?),
+            // Without the program there is nothing to add.
+            Some(git) if !self.json => git.work_tree_status(false).ok(),
             _ => None,
         };
         let failed = std::mem::take(&mut report.failed);

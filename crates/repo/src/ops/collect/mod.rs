@@ -245,11 +245,12 @@ impl<'a> Collector<'a> {
                 continue;
             }
             let stage = index.stage_of(out);
-            if let (Purpose::Fetch, Source::Workspace, Some(dependency)) =
-                (request.purpose, source, stage.repo_source())
-            {
-                let (out, dependency) = (out.clone(), dependency.clone());
-                self.collected.repo_imports.push(RepoImport { out, dependency, display });
+            if let (Purpose::Fetch, Some(dependency)) = (request.purpose, stage.repo_source()) {
+                let import = RepoImport { out: out.clone(), dependency: dependency.clone(), display };
+                // Revisions share most of their imports.
+                if !self.collected.repo_imports.iter().any(|known| known.is_same(&import)) {
+                    self.collected.repo_imports.push(import);
+                }
                 continue;
             }
             if self.takes_from_source(stage, out) {

@@ -188,7 +188,8 @@ fn list_of(entries: &[SourceEntry]) -> Vec<u8> {
 /// Refuses a listing with paths that could be written elsewhere, or in each other's place.
 pub(in crate::ops) fn check_paths(entries: &[SourceEntry], location: &str) -> Result<()> {
     let entry = |entry: &SourceEntry| DirEntry { path: entry.path.as_str().into(), digest: [0; 16] };
-    DirManifest::new(entries.iter().map(entry).collect())
-        .map(drop)
-        .map_err(|error| Error::BadOut(format!("cannot take the files of `{location}`: {error}")))
+    DirManifest::new(entries.iter().map(entry).collect()).map(drop).map_err(|error| {
+        let error = error.to_string().replace("the directory object names", "it has");
+        Error::BadOut(format!("cannot take the files of `{location}`: {error}"))
+    })
 }

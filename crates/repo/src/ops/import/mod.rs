@@ -19,8 +19,9 @@ pub(in crate::ops) use self::fetch::{ImportedOut, fetch_imports, partial_state};
 pub(in crate::ops) use self::get::{get, send};
 pub(in crate::ops) use self::look::{Looked, Opened, check_paths};
 pub(in crate::ops) use self::place::{Place, resolve_out};
+pub(in crate::ops) use self::repo::open as open_import;
 pub use self::repo::{Import, ImportOptions};
-pub(in crate::ops) use self::repo_fetch::{RepoImport, fetch_repo_imports, update_repo_import};
+pub(in crate::ops) use self::repo_fetch::{ImportChain, RepoImport, fetch_repo_imports, update_repo_import};
 use self::shown::{absolute_url, written_path};
 pub(in crate::ops) use self::shown::{announcement, shown};
 pub use self::status::{SourceToAsk, ask_sources};
@@ -194,7 +195,7 @@ impl<'a> ImportUrl<'a> {
             let select = SelectOptions { targets: vec![place.target(repo)], ..SelectOptions::default() };
             let (wait, cancel) = (options.wait, options.cancel.clone());
             let checkout_options =
-                CheckoutOptions { select, force: true, wait, cancel, ..CheckoutOptions::default() };
+                CheckoutOptions { select, force: options.force, wait, cancel, ..CheckoutOptions::default() };
             report.checkout = checkout(repo, &checkout_options, observer)?;
         }
         Ok(report)

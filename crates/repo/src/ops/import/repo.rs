@@ -4,8 +4,9 @@ use std::path::Path;
 
 use haul_storage::progress::Observer;
 use haul_storage::transfer::TransferMode;
-use haul_storage::{CancellationToken, Layout, Oid, OidKind};
+use haul_storage::{CancellationToken, ErrorKind, Layout, Oid, OidKind, StoreMode};
 
+use super::repo_fetch::ImportChain;
 use super::{ImportDepth, ImportReport, Place, resolve_out, write_file};
 use crate::external::Location;
 use crate::metafile::dir_manifest::DirEntry;
@@ -88,7 +89,7 @@ impl<'a> Import<'a> {
         let _share = TransferLock::share(session.memo.dir(), options.wait, &options.cancel)?;
         let mut state = None;
         if options.depth != ImportDepth::NoExec {
-            let found = open(repo, &dependency, &options.cancel)?;
+            let found = open(repo, &dependency, &options.cancel, &ImportChain::default())?;
             dependency.rev_lock = found.project.commit();
             if options.depth == ImportDepth::Workspace {
                 state = Some(get(&session, &found, options.jobs).await?);
@@ -117,7 +118,7 @@ impl<'a> Import<'a> {
             let select = SelectOptions { targets: vec![place.target(repo)], ..SelectOptions::default() };
             let (wait, cancel) = (options.wait, options.cancel.clone());
             let checkout_options =
-                CheckoutOptions { select, force: true, wait, cancel, ..CheckoutOptions::default() };
+                CheckoutOptions { select, force: options.force, wait, cancel, ..CheckoutOptions::default() };
             report.checkout = checkout(repo, &checkout_options, observer)?;
         }
         Ok(report)
@@ -153,11 +154,16 @@ pub(super) fn announcement(repo: &Repo, dependency: &RepoDependency, out: &Path)
 
 /// Opens the commit that is recorded, or the one that the revision stands for now.
 ///
+/// # Errors
+///
+/// [`Error::BadOut`] if `chain`, the imports that led here, already has it.
+///
 /// Deviation: of a path, DVC copies what its workspace has, and records its last commit; here it is what that commit has.
-pub(super) fn open(
+pub(in crate::ops) fn open(
     repo: &Repo,
     dependency: &RepoDependency,
     cancel: &CancellationToken,
+    chain: &ImportChain,
 ) -> Result<obtain::Place> {
     let mut revision = dependency.rev_lock.clone().or_else(|| dependency.rev.clone());
     let path = repo.env().absolute(&dependency.url);
@@ -165,7 +171,9 @@ pub(super) fn open(
         revision = Some(String::from("HEAD"));
     }
     let location = Location { url: dependency.url.clone(), revision, overrides: dependency.overrides() };
-    obtain::find(&location, &dependency.path, repo.env(), cancel)
+    let found = obtain::find(&location, &dependency.path, repo.env(), cancel)?;
+    let chain = chain.with(dependency, &found)?;
+    Ok(obtain::Place { chain, ..found })
 }
 
 /// Gets a part of another repository into the cache of this one.
@@ -189,23 +197,39 @@ pub(super) async fn get(
     let mut n_bytes = 0;
     for file in &part.files {
         session.check_cancelled()?;
-        let oid = match &file.source {
+        let (oid, size_bytes) = match &file.source {
             // In the layout of new data, whatever the other repository has.
-            FileSource::Object(object) if object.layout == Layout::Current => object.oid,
+            FileSource::Object(object) if object.layout == Layout::Current => {
+                let size_bytes = session.cache.check(object.layout, &object.oid)?;
+                (object.oid, size_bytes.ok_or_else(|| absent(&file.path, object.oid))?)
+            }
             FileSource::Object(object) => {
-                let bytes = session.cache.read(object.layout, &object.oid, u64::MAX)?.unwrap_or_default();
-                session.cache.store_bytes(Layout::Current, OidKind::File, &bytes)?
+                if session.cache.check(object.layout, &object.oid)?.is_none() {
+                    return Err(absent(&file.path, object.oid));
+                }
+                let legacy = [session.cache.object_path(object.layout, &object.oid)];
+                let (observer, cancel) = (session.observer, session.cancel);
+                let mut stored = session.cache.store_files(&legacy, StoreMode::Hardlink, observer, cancel);
+                let stored = stored.pop().ok_or(Error::Interrupted)??;
+                (stored.oid, stored.size_bytes)
             }
             FileSource::Tree(path) => {
                 let mut bytes = Vec::new();
                 tree.copy(path, &mut bytes)?;
-                session.cache.store_bytes(Layout::Current, OidKind::File, &bytes)?
+                let oid = session.cache.store_bytes(Layout::Current, OidKind::File, &bytes)?;
+                (oid, bytes.len() as u64)
             }
         };
-        n_bytes += session.cache.check(Layout::Current, &oid)?.unwrap_or_default();
+        n_bytes += size_bytes;
         entries.push(DirEntry { path: file.path.as_str().into(), digest: *oid.digest() });
     }
     state_of(session, &part, entries, n_bytes)
+}
+
+/// Makes the error of data that was passed over, as that of an out with `cache: false`.
+fn absent(path: &str, oid: Oid) -> Error {
+    let message = format!("the data of `{path}` (md5 {oid}) was not found where its repository keeps data");
+    haul_storage::Error::new(ErrorKind::NotFound, message).into()
 }
 
 fn state_of(session: &Session<'_>, part: &Part, entries: Vec<DirEntry>, n_bytes: u64) -> Result<OutState> {

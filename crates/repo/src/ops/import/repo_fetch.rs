@@ -8,6 +8,7 @@ use super::repo::{announcement, get, open, shown};
 use crate::metafile::dvc_file::DvcFile;
 use crate::metafile::repo_dependency::RepoDependency;
 use crate::ops::checkout::refuse_unsaved;
+use crate::ops::obtain::Place;
 use crate::ops::remove::delete_out;
 use crate::ops::session::Session;
 use crate::ops::status::out_state;
@@ -23,11 +24,41 @@ pub(in crate::ops) struct RepoImport {
     pub(in crate::ops) display: String,
 }
 
+/// The imports that lead to one another, of which none may come twice.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ImportChain(Vec<(String, Option<String>, String)>);
+
+impl ImportChain {
+    /// Adds an import.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadOut`] if it imports itself.
+    pub(super) fn with(&self, dependency: &RepoDependency, found: &Place) -> Result<Self> {
+        let link = (dependency.url.clone(), found.project.commit(), found.path.clone());
+        if self.0.contains(&link) {
+            let message = format!("`{}` includes circular imports: it imports itself", shown(dependency));
+            return Err(Error::BadOut(message));
+        }
+        let mut chain = self.0.clone();
+        chain.push(link);
+        Ok(Self(chain))
+    }
+}
+
+impl RepoImport {
+    /// Whether both are the same data of the same commit.
+    pub(in crate::ops) fn is_same(&self, other: &Self) -> bool {
+        self.out.oid == other.out.oid && self.dependency == other.dependency
+    }
+}
+
 /// Gets what the cache lacks of imports from the repositories that have it, at the commits that are recorded.
 pub(in crate::ops) async fn fetch_repo_imports(
     session: &Session<'_>,
     imports: &[RepoImport],
     options: &FetchOptions,
+    chain: &ImportChain,
     report: &mut FetchReport,
 ) {
     for import in imports {
@@ -35,7 +66,7 @@ pub(in crate::ops) async fn fetch_repo_imports(
         let fetched = match is_cached(session, &Out { oid, ..import.out.clone() }) {
             Ok(true) => continue,
             Ok(false) if options.mode == TransferMode::DryRun => continue,
-            Ok(false) => fetch_one(session, import, options.jobs).await,
+            Ok(false) => fetch_one(session, import, options.jobs, chain).await,
             Err(error) => Err(error),
         };
         match fetched {
@@ -61,8 +92,13 @@ pub(in crate::ops) async fn fetch_repo_imports(
     }
 }
 
-async fn fetch_one(session: &Session<'_>, import: &RepoImport, jobs: Option<usize>) -> Result<u64> {
-    let found = open(session.repo, &import.dependency, session.cancel)?;
+async fn fetch_one(
+    session: &Session<'_>,
+    import: &RepoImport,
+    jobs: Option<usize>,
+    chain: &ImportChain,
+) -> Result<u64> {
+    let found = open(session.repo, &import.dependency, session.cancel, chain)?;
     let state = get(session, &found, jobs).await?;
     match import.out.oid {
         None => note_partial(session, &import.dependency, state.oid)?,
@@ -86,7 +122,7 @@ fn other_content(dependency: &RepoDependency, display: &str, oid: Oid) -> Error 
 ///
 /// # Errors
 ///
-/// [`Error::UnsavedFiles`] if files of the workspace would be lost. Deviation: DVC deletes them.
+/// [`Error::UnsavedFiles`] if files of the workspace would be lost. Deviation: `dvc update` deletes them without a question.
 ///
 /// Deviation: without the data, DVC writes a checksum of the file that it takes for an edit itself.
 pub(in crate::ops) async fn update_repo_import(
@@ -104,7 +140,7 @@ pub(in crate::ops) async fn update_repo_import(
     let out = &selection.index.outs[stage.outs.start];
     let rev = options.revision.clone().or_else(|| dependency.rev.clone());
     let mut dependency = RepoDependency { rev, rev_lock: None, ..dependency.clone() };
-    let found = open(repo, &dependency, session.cancel)?;
+    let found = open(repo, &dependency, session.cancel, &ImportChain::default())?;
     dependency.rev_lock = found.project.commit();
     let recorded = stage.repo_source().map(|recorded| (&recorded.rev, &recorded.rev_lock));
     let is_new = recorded != Some((&dependency.rev, &dependency.rev_lock));

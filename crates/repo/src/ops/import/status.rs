@@ -1,7 +1,8 @@
 //! Whether the source of an import changed.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::StreamExt as _;
 use futures::stream;
@@ -10,6 +11,7 @@ use haul_storage::CancellationToken;
 use super::JOBS;
 use super::look::{Looked, Opened};
 use super::repo::{open, shown};
+use super::repo_fetch::ImportChain;
 use super::update::latest;
 use crate::metafile::dependency::Dependency;
 use crate::metafile::repo_dependency::RepoDependency;
@@ -59,15 +61,18 @@ impl SourceToAsk {
     }
 }
 
-/// Asks the sources of imports, many at once, and adds to the report what changed.
+/// Asks the sources of imports, many at once where they are no repositories, and adds to the report what changed.
 pub async fn ask_sources(repo: &Repo, report: &mut StatusReport, cancel: &CancellationToken) -> Result<()> {
     let sources = std::mem::take(&mut report.sources);
+    // Imports of one repository ask it once.
+    let commits = Mutex::new(HashMap::new());
+    let commits = &commits;
     let answers: Vec<_> = stream::iter(&sources)
         .map(|source| async move {
             tokio::select! {
                 biased;
                 () = cancel.cancelled() => Err(crate::Error::Interrupted),
-                state = state_of(repo, &source.source, cancel) => state,
+                state = state_of(repo, &source.source, commits, cancel) => state,
             }
         })
         .buffered(JOBS)
@@ -94,9 +99,17 @@ pub async fn ask_sources(repo: &Repo, report: &mut StatusReport, cancel: &Cancel
     Ok(())
 }
 
+/// A repository and its revision.
+type Repository = (String, Option<String>);
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 async fn state_of(
     repo: &Repo,
     source: &AskedSource,
+    commits: &Mutex<HashMap<Repository, Option<String>>>,
     cancel: &CancellationToken,
 ) -> Result<Option<EntryState>> {
     let (wdir, recorded) = match source {
@@ -107,7 +120,15 @@ async fn state_of(
                 return Ok(None);
             }
             let now = RepoDependency { rev_lock: None, ..RepoDependency::clone(recorded) };
-            let commit = open(repo, &now, cancel)?.project.commit();
+            let repository = (now.url.clone(), now.rev.clone());
+            let known = lock(commits).get(&repository).cloned();
+            let commit = if let Some(commit) = known {
+                commit
+            } else {
+                let commit = open(repo, &now, cancel, &ImportChain::default())?.project.commit();
+                lock(commits).insert(repository, commit.clone());
+                commit
+            };
             return Ok((commit != recorded.rev_lock).then_some(EntryState::UpdateAvailable));
         }
     };

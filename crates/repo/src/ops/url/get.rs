@@ -1,6 +1,7 @@
 //! `get-url`: copy what lies under a URL.
 
-use std::path::PathBuf;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 
 use haul_storage::progress::Observer;
 use haul_storage::source::{SourceEntry, save};
@@ -31,6 +32,24 @@ pub struct GetUrlOptions {
     pub cancel: CancellationToken,
 }
 
+/// Refuses files whose directories below `out` are symbolic links: what is written through them lands elsewhere.
+fn refuse_links<'a>(out: &Path, files: impl Iterator<Item = &'a Path>) -> Result<()> {
+    let mut seen = HashSet::new();
+    for file in files {
+        let above =
+            file.ancestors().skip(1).take_while(|directory| directory.starts_with(out) && *directory != out);
+        for directory in above {
+            let is_new = seen.insert(directory.to_owned());
+            if is_new && fs_err::symlink_metadata(directory).is_ok_and(|metadata| metadata.is_symlink()) {
+                let message =
+                    format!("`{}` is a symbolic link: nothing is written through it", directory.display());
+                return Err(Error::Workspace { path: directory.to_owned(), message });
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Copies a file, or a directory, each file by a rename. What was copied stays if others fail.
 ///
 /// # Errors
@@ -56,8 +75,9 @@ pub async fn get_url(
             .map(|(path, entry)| (entry, path))
             .collect()
     } else {
-        vec![(root, out)]
+        vec![(root, out.clone())]
     };
+    refuse_links(&out, files.iter().map(|(_, path)| path.as_path()))?;
     let jobs = options.jobs.filter(|jobs| *jobs > 0).or(remote.jobs.map(|jobs| jobs.value.get()));
     let answers = save(&source, &files, jobs.unwrap_or(JOBS), &options.cancel, observer).await;
     let mut errors = Vec::new();

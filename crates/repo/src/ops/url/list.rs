@@ -50,7 +50,7 @@ pub async fn list_url(surroundings: &Surroundings<'_>, options: &ListUrlOptions)
     let (remote, source) = surroundings.open(&options.url, &options.fs_config)?;
     let detail = match source.kind() {
         SourceKind::Local => format!("[Errno 2] No such file or directory: '{}'", source.path()),
-        _ => source.path(),
+        _ => haul_config::mask_urls(&source.path()),
     };
     let root = look(source.as_ref(), &options.url, Some(detail)).await?;
     let path = match source.kind() {
@@ -58,7 +58,7 @@ pub async fn list_url(surroundings: &Surroundings<'_>, options: &ListUrlOptions)
         SourceKind::S3 => {
             remote.url.value.split_once("://").map(|(_, path)| path.to_owned()).unwrap_or_default()
         }
-        SourceKind::Http | SourceKind::Https => source.path(),
+        SourceKind::Http | SourceKind::Https => haul_config::mask_urls(&source.path()),
     };
     let path = match source.kind() {
         // As DVC: what stands alone is named in full.
@@ -120,7 +120,8 @@ impl Lister {
 fn by_folder(files: Vec<SourceEntry>) -> BTreeMap<String, Vec<SourceEntry>> {
     let mut folders: BTreeMap<String, Vec<SourceEntry>> = BTreeMap::new();
     let mut known = BTreeSet::new();
-    for file in files {
+    // A name that is empty can be no file or directory.
+    for file in files.into_iter().filter(|file| !file.path.split('/').any(str::is_empty)) {
         let ends: Vec<usize> = file.path.match_indices('/').map(|(at, _)| at).collect();
         for end in ends {
             let folder = &file.path[..end];

@@ -1,0 +1,172 @@
+//! Looking into other repositories, getting and importing from them: what must not be written, lost, or go on for ever.
+
+use std::fs;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use haul_tests::{Folder, TestEnvironment};
+
+use crate::served;
+
+/// Makes a repository of DVC and Git at `name`, with a directory and a file that are tracked.
+fn other<'environment>(environment: &'environment TestEnvironment, name: &str) -> Folder<'environment> {
+    let repo = environment.folder(name);
+    fs::create_dir_all(repo.path()).expect("a new directory");
+    git(&repo, &["init", "--quiet"]);
+    repo.haul(["init", "--quiet"]).success();
+    repo.write("d/f", "tracked");
+    repo.write("f", "tracked too");
+    repo.haul(["add", "d", "f"]).success();
+    commit(&repo);
+    repo
+}
+
+/// Runs Git, and returns what it prints.
+fn git(repo: &Folder<'_>, arguments: &[&str]) -> String {
+    let output = Command::new("git")
+        .args(["-c", "user.name=t", "-c", "user.email=t@example.com"])
+        .args(arguments)
+        .current_dir(repo.path())
+        .output()
+        .expect("git runs");
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+fn commit(repo: &Folder<'_>) {
+    git(repo, &["add", "."]);
+    git(repo, &["commit", "--quiet", "--message", "one"]);
+}
+
+/// Writes an object of Git as it is, however broken.
+fn git_object(repo: &Folder<'_>, kind: &str, content: &[u8]) -> String {
+    let mut child = Command::new("git")
+        .args(["hash-object", "-t", kind, "--literally", "-w", "--stdin"])
+        .current_dir(repo.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("git runs");
+    child.stdin.take().expect("it was piped").write_all(content).expect("git reads");
+    let output = child.wait_with_output().expect("git ends");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+/// Returns a tree of Git with one entry.
+fn tree(repo: &Folder<'_>, mode: &str, name: &str, object: &str) -> String {
+    let mut content = format!("{mode} {name}\0").into_bytes();
+    content.extend(hex::decode(object).expect("the id of an object"));
+    git_object(repo, "tree", &content)
+}
+
+#[test]
+fn names_of_a_commit_that_lead_out_of_the_destination_are_not_written() {
+    for name in ["../../../escaped", "..", ".git"] {
+        let (_server, environment) = served();
+        let evil = environment.folder("evil");
+        fs::create_dir_all(evil.path()).expect("a new directory");
+        git(&evil, &["init", "--quiet"]);
+        let blob = git_object(&evil, "blob", b"hostile");
+        let inner = tree(&evil, "100644", "escaped", &blob);
+        let outer = tree(&evil, "40000", name, &inner);
+        let root = tree(&evil, "40000", "d", &outer);
+        let made = git(&evil, &["commit-tree", &root, "-m", "evil"]);
+        git(&evil, &["update-ref", "HEAD", &made]);
+        let place = environment.folder("deep/er/place");
+        fs::create_dir_all(place.path()).expect("a new directory");
+        let url = format!("file://{}", evil.path().display());
+        // Whether it is refused or has nothing to copy: nothing lies outside.
+        let _ended = place.haul(["get", &url, "d"]);
+        for escaped in ["../../escaped", "../escaped", "../../../escaped", "escaped", "d/.git/escaped"] {
+            assert!(!place.exists(escaped), "{name}: {escaped}");
+        }
+    }
+}
+
+#[test]
+fn get_replaces_links_and_does_not_follow_them() {
+    let (_server, environment) = served();
+    let source = other(&environment, "source");
+    let place = environment.folder("place");
+    place.write("victim/f", "mine");
+    place.write("out/kept", "kept");
+    std::os::unix::fs::symlink("../victim", place.path().join("out/d")).expect("a new link");
+    let source = source.path().display().to_string();
+    place.haul(["get", &source, "d", "-o", "out"]).code(1).stderr_has(&["already exists locally"]);
+    place.haul(["get", "-f", &source, "d", "-o", "out"]).success();
+    assert_eq!(place.read("victim/f"), "mine");
+    assert_eq!((place.read("out/d/f"), place.read("out/kept")), ("tracked".to_owned(), "kept".to_owned()));
+}
+
+#[test]
+fn links_that_lead_in_a_circle_are_listed_and_not_entered() {
+    let (_server, environment) = served();
+    let source = other(&environment, "source");
+    source.write("s/file", "x");
+    for link in ["s/one", "s/two"] {
+        std::os::unix::fs::symlink(".", source.path().join(link)).expect("a new link");
+    }
+    source.haul(["list", ".", "s", "-R"]).success().stdout_has(&["file\none\ntwo\n"]);
+    source.haul(["du", ".", "s"]).success();
+}
+
+#[test]
+fn import_that_imports_itself_is_an_error() {
+    let (_server, environment) = served();
+    let source = other(&environment, "source");
+    let url = source.path().display().to_string();
+    source.write(
+        "x.dvc",
+        &format!(
+            "deps:\n- path: x\n  repo:\n    url: {url}\nouts:\n- md5: 0cc175b9c0f1b6a831c399e269772661\n  size: 1\n  hash: \
+             md5\n  path: x\n"
+        ),
+    );
+    commit(&source);
+    let place = environment.folder("place");
+    fs::create_dir_all(place.path()).expect("a new directory");
+    place.haul(["get", &format!("file://{url}"), "x"]).code(1).stderr_has(&["circular imports"]);
+    assert!(!place.exists("x"));
+}
+
+#[test]
+fn import_of_data_that_its_repository_does_not_keep_is_an_error() {
+    let (_server, environment) = served();
+    let source = other(&environment, "source");
+    source
+        .write("dvc.yaml", "stages:\n  s:\n    cmd: x\n    metrics:\n    - m.json:\n        cache: false\n");
+    source.write(
+        "dvc.lock",
+        "schema: '2.0'\nstages:\n  s:\n    cmd: x\n    outs:\n    - path: m.json\n      md5: \
+         202cb962ac59075b964b07152d234b70\n      size: 3\n",
+    );
+    commit(&source);
+    let repo = other(&environment, "repo");
+    repo.haul(["import", &source.path().display().to_string(), "m.json"])
+        .code(1)
+        .stderr_has(&["m.json", "not found"]);
+    assert!(!repo.exists("m.json") && !repo.exists("m.json.dvc"));
+}
+
+#[test]
+fn what_is_made_while_an_import_runs_is_not_overwritten() {
+    let (_server, environment) = served();
+    let source = other(&environment, "source");
+    let repo = other(&environment, "repo");
+    // The file is made when the `.dvc` file is written, which is after the last look at the destination.
+    repo.write("g", "mine");
+    let url = source.path().display().to_string();
+    repo.haul(["import", &url, "f", "-o", "g"]).code(1).stderr_has(&["already exists locally"]);
+    assert_eq!(repo.read("g"), "mine");
+}
+
+#[test]
+fn clone_of_nothing_is_an_error_and_leaves_nothing() {
+    let (_server, environment) = served();
+    let repo = other(&environment, "repo");
+    repo.haul(["import", "file:///does/not/exist", "f"]).code(1).stderr_has(&["Failed to clone repo"]);
+    repo.haul(["get", "--", "-oProxyCommand=touch pwned", "f"])
+        .failure()
+        .stderr_has(&["no URL of a repository"]);
+    assert!(!repo.exists("pwned"));
+}
