@@ -122,7 +122,9 @@ fn other_content(dependency: &RepoDependency, display: &str, oid: Oid) -> Error 
 ///
 /// # Errors
 ///
-/// [`Error::UnsavedFiles`] if files of the workspace would be lost. Deviation: `dvc update` deletes them without a question.
+/// [`Error::UnsavedFiles`] if files of the workspace would be lost.
+///
+/// Deviation: DVC deletes files of the workspace that are saved nowhere, and asks nothing.
 ///
 /// Deviation: without the data, DVC writes a checksum of the file that it takes for an edit itself.
 pub(in crate::ops) async fn update_repo_import(
