@@ -26,7 +26,7 @@ impl Index {
     ///
     /// # Errors
     ///
-    /// A folder or metafile that cannot be read: nobody can tell what it names.
+    /// A directory or metafile that cannot be read: what it names is not known.
     pub(crate) fn ignored_outs(&self, repo: &Repo) -> Result<Vec<IgnoredOut>> {
         let outs: HashSet<&Path> = self.outs.iter().map(|out| &*out.path).collect();
         let seen: HashSet<&Path> = self.stages.iter().map(|stage| &*stage.metafile).collect();

@@ -46,8 +46,6 @@ pub struct Stage {
     pub(crate) command: Vec<String>,
     /// Tells that the command is written as a list.
     pub(crate) is_command_list: bool,
-    /// Tells that `dvc.lock` has an entry for the stage.
-    pub(crate) is_locked: bool,
     /// Tells that the command is not the one recorded in `dvc.lock`.
     pub command_changed: bool,
     /// Tells that the stage was edited since DVC wrote its checksum (`md5` at the top of a `.dvc` file).
@@ -203,7 +201,7 @@ pub struct Index {
     pub outs: Vec<Out>,
     /// Metafiles that Git tracks and that were not looked at, where everything was to be read.
     pub(crate) unseen: Vec<Unseen>,
-    /// Tells that nobody knows whether there are more, because the index of Git cannot be read.
+    /// Whether there may be more, because the index of Git cannot be read.
     pub(crate) has_unknown: bool,
     /// Stages whose templates cannot be worked out.
     pub(crate) unresolved: Vec<Unresolved>,

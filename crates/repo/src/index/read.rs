@@ -32,7 +32,7 @@ pub(super) struct ReadStages {
 pub(crate) struct Unresolved {
     /// The `dvc.yaml`.
     pub(crate) metafile: PathBuf,
-    /// The name of the stage, or of the group whose members nobody can tell.
+    /// The name of the stage, or of the group whose members are not known.
     pub(crate) name: String,
     pub(crate) error: MetafileError,
 }
@@ -82,7 +82,6 @@ impl Context<'_> {
             has_command: false,
             command: Vec::new(),
             is_command_list: false,
-            is_locked: true,
             command_changed: false,
             checksum_changed: root.as_ref().is_some_and(|root| is_edited(root, is_import || has_command)),
             is_frozen: flag("frozen") || flag("locked") || is_repo_import,
@@ -199,7 +198,6 @@ impl Context<'_> {
                 command => command.map(text_of).into_iter().collect(),
             },
             is_command_list: command.is_some_and(Node::is_sequence),
-            is_locked: locked.is_some(),
             command_changed: match (command, recorded_command) {
                 (Some(command), Some(recorded)) => !same(command, recorded),
                 _ => false,

@@ -262,7 +262,7 @@ impl Resolver<'_> {
         let stages = match parsed {
             Target::File { file, name } => self.file(&self.repo.target_path(file), name)?,
             Target::NameOrPath(name) => {
-                // It may be an out of a stage that nobody can tell the outs of.
+                // It may be an out of a stage whose outs are not known.
                 self.refuse_unresolved(|_| true)?;
                 return Err(self.not_found(target, name));
             }

@@ -9,6 +9,7 @@ use haul_storage::{Layout, Oid};
 
 use super::MetafileError;
 use super::load::{MetafileKind, load};
+use super::params::is_default_file;
 use super::stage_checksum::stage_checksum;
 use super::yaml::{Field, Node, Value, edit_mapping, holds, put_member, remove_member, write_document};
 use crate::index::{Version, VersionedFile};
@@ -312,12 +313,17 @@ impl DvcLock {
     }
 }
 
+/// A file of parameters as written, and those of it that a stage depends on.
+pub(crate) type LockedParams = (String, Vec<(String, Value)>);
+
 /// What `dvc.lock` records of a stage; dependencies and outs with their paths as written.
 #[derive(Debug)]
 pub(crate) struct LockedStage {
     pub(crate) command: Vec<String>,
     pub(crate) is_command_list: bool,
     pub(crate) deps: Vec<(String, OutState)>,
+    /// Parameters by their files, sorted by name.
+    pub(crate) params: Vec<LockedParams>,
     pub(crate) outs: Vec<(String, OutState)>,
 }
 
@@ -336,6 +342,13 @@ impl LockedStage {
             if !items.is_empty() {
                 let items = items.into_iter().map(|(path, state)| locked_item(path, state)).collect();
                 entry.push((key.to_owned(), Value::Sequence(items)));
+            }
+            if key == "deps" && !self.params.is_empty() {
+                let mut files: Vec<_> = self.params.iter().collect();
+                files.sort_by_key(|(path, _)| (!is_default_file(path), path));
+                let files =
+                    files.into_iter().map(|(path, values)| (path.clone(), Value::Mapping(values.clone())));
+                entry.push(("params".to_owned(), Value::Mapping(files.collect())));
             }
         }
         Value::Mapping(entry)

@@ -2,13 +2,14 @@
 //!
 //! Source: <https://dvc.org/doc/user-guide/project-structure/dvcyaml-files#parameters>.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::template::context::ReadFiles;
 use super::template::params::{ParamsError, load};
-use super::template::value::{Dict, Value};
-use super::yaml::Node;
+use super::template::value::{Dict, Value, float_text};
+use super::yaml::{self, Node};
 use crate::paths::normalize;
 
 /// The file that parameters without one stand in.
@@ -91,15 +92,7 @@ impl Params {
             return Ok(Some(ParamsChange::FileDeleted));
         }
         let Some(recorded) = &self.recorded else { return Ok(Some(ParamsChange::FileNew)) };
-        let shown = files.shown(&self.path);
-        let current = load(files, &self.path).map_err(|error| match error {
-            ParamsError::Sentence(sentence) if sentence.ends_with("is a directory") => {
-                format!("{sentence}, expected a parameters file")
-            }
-            ParamsError::Sentence(reason) | ParamsError::Unreadable(reason) => {
-                format!("Unable to read parameters from '{shown}': {reason}")
-            }
-        })?;
+        let current = self.load(files)?;
         let names = if self.names.is_empty() {
             let gone = recorded.keys().filter(|name| !current.contains_key(*name));
             current.keys().chain(gone).cloned().collect()
@@ -108,13 +101,7 @@ impl Params {
         };
         let mut changes = Vec::new();
         for name in names {
-            // The names of a whole file are its own keys, in which a `.` is no level.
-            let value = if self.names.is_empty() {
-                current.get(&name).map(|member| &member.value)
-            } else {
-                look_up(&current, &name)
-            };
-            let change = match (value, recorded.get(&name).map(|member| &member.value)) {
+            let change = match (self.find(&current, &name), recorded.get(&name).map(|member| &member.value)) {
                 (None, _) => ParamChange::Deleted,
                 (Some(_), None) => ParamChange::New,
                 (Some(value), Some(recorded)) if !is_equal(value, recorded) => ParamChange::Modified,
@@ -126,6 +113,88 @@ impl Params {
         }
         Ok((!changes.is_empty()).then_some(ParamsChange::Values(changes)))
     }
+
+    /// Returns the parameters with their values of now, sorted by name, as they are to be recorded.
+    ///
+    /// # Errors
+    ///
+    /// A sentence of DVC's if the file is not there, cannot be read as parameters, or lacks some.
+    pub(crate) fn current(&self, files: &dyn ReadFiles) -> Result<Vec<(String, yaml::Value)>, String> {
+        let shown = files.shown(&self.path);
+        if !self.path.exists() {
+            return Err(format!("dependency '{shown}' does not exist"));
+        }
+        let current = self.load(files)?;
+        let names: BTreeSet<&String> =
+            if self.names.is_empty() { current.keys().collect() } else { self.names.iter().collect() };
+        let mut values = Vec::with_capacity(names.len());
+        let mut missing = Vec::new();
+        for name in names {
+            match self.find(&current, name) {
+                Some(value) => values.push((name.clone(), written(value, name)?)),
+                None => missing.push(name.as_str()),
+            }
+        }
+        if missing.is_empty() {
+            return Ok(values);
+        }
+        Err(format!("Parameters '{}' are missing from '{shown}'.", missing.join(", ")))
+    }
+
+    /// Returns the parameters that the lock has, sorted by name; `None` if it has none of this file.
+    pub(crate) fn recorded(&self) -> Result<Option<Vec<(String, yaml::Value)>>, String> {
+        let Some(recorded) = &self.recorded else { return Ok(None) };
+        let sorted: BTreeMap<&String, &Value> =
+            recorded.iter().map(|(name, member)| (name, &member.value)).collect();
+        let values = sorted.into_iter().map(|(name, value)| Ok((name.clone(), written(value, name)?)));
+        values.collect::<Result<_, _>>().map(Some)
+    }
+
+    fn load(&self, files: &dyn ReadFiles) -> Result<Dict, String> {
+        let shown = files.shown(&self.path);
+        load(files, &self.path).map_err(|error| match error {
+            ParamsError::Sentence(sentence) if sentence.ends_with("is a directory") => {
+                format!("{sentence}, expected a parameters file")
+            }
+            ParamsError::Sentence(reason) | ParamsError::Unreadable(reason) => {
+                format!("Unable to read parameters from '{shown}': {reason}")
+            }
+        })
+    }
+
+    fn find<'dict>(&self, current: &'dict Dict, name: &str) -> Option<&'dict Value> {
+        if self.names.is_empty() {
+            // The names of a whole file are its own keys, in which a `.` is no level.
+            return current.get(name).map(|member| &member.value);
+        }
+        look_up(current, name)
+    }
+}
+
+/// Whether parameters of a file stand before those of others, whatever their order.
+pub(crate) fn is_default_file(def_path: &str) -> bool {
+    def_path == DEFAULT_FILE
+}
+
+/// Returns a value as it is written into a lock.
+fn written(value: &Value, name: &str) -> Result<yaml::Value, String> {
+    Ok(match value {
+        Value::Null => yaml::Value::Null,
+        Value::Bool(value) => yaml::Value::Bool(*value),
+        Value::Int(value) => yaml::Value::Int(*value),
+        Value::Float(value) => yaml::Value::Float(float_text(*value)),
+        Value::Text(text) => yaml::Value::Text(text.clone()),
+        Value::List(items) | Value::Tuple(items) => {
+            yaml::Value::Sequence(items.iter().map(|item| written(item, name)).collect::<Result<_, _>>()?)
+        }
+        Value::Dict(dict) => {
+            let members = dict.iter().map(|(key, member)| Ok((key.clone(), written(&member.value, name)?)));
+            yaml::Value::Mapping(members.collect::<Result<_, String>>()?)
+        }
+        Value::Other(kind) => {
+            return Err(format!("the parameter '{name}' is a {kind}; `dvc commit` records it"));
+        }
+    })
 }
 
 /// Returns the value at a path of keys and of positions in lists.

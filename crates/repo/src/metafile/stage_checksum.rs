@@ -1,7 +1,7 @@
 //! The checksum of a stage (`md5:` at the top of a `.dvc` file that imports data).
 //!
 //! It is the MD5 of the stage as JSON, without what does not matter, in the form Python's `json.dumps` gives
-//! with sorted keys. DVC compares it to tell whether somebody edited the stage by hand.
+//! with sorted keys. DVC compares it to tell whether the stage was edited by hand.
 
 use std::collections::BTreeMap;
 

@@ -243,7 +243,7 @@ fn parse_float(text: &str) -> Option<f64> {
 }
 
 /// Returns the shortest text that reads back as the same float, in Python's form: `1e-05`, `1e+16`, `0.1`, `3.0`.
-fn float_text(value: f64) -> String {
+pub(crate) fn float_text(value: f64) -> String {
     if value.is_nan() {
         return "nan".to_owned();
     }

@@ -83,8 +83,10 @@ fn apply(text: &str, mut edits: Edits) -> Result<String, &'static str> {
 pub(crate) fn holds(node: &Node, value: &Value) -> bool {
     match (&*node.kind, value) {
         (Kind::Scalar(Scalar::Bool(old)), Value::Bool(new)) => old == new,
+        (Kind::Scalar(Scalar::Null), Value::Null) => true,
         (Kind::Scalar(Scalar::Int(old)), Value::Int(new)) => old == new,
-        (Kind::Scalar(Scalar::Text(old)), Value::Text(new)) => old == new,
+        (Kind::Scalar(Scalar::Float(old)), Value::Float(new))
+        | (Kind::Scalar(Scalar::Text(old)), Value::Text(new)) => old == new,
         (Kind::Sequence(old), Value::Sequence(new)) => {
             old.len() == new.len() && old.iter().zip(new).all(|(old, new)| holds(old, new))
         }
@@ -163,7 +165,7 @@ fn change_value(
         (Kind::Sequence(_), Value::Sequence(new)) if change_items(text, &entry.value, new, edits)? => {
             return Ok(());
         }
-        (Kind::Scalar(_), Value::Bool(_) | Value::Int(_) | Value::Text(_)) => {
+        (Kind::Scalar(_), Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Text(_)) => {
             edits.push(replace_scalar(text, mapping, entry, value)?);
             return Ok(());
         }

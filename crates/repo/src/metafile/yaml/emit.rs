@@ -6,8 +6,12 @@ use super::scalar::{Place, is_simple_key, write_text};
 /// A value to write.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Value {
+    /// Nothing behind the key, as DVC writes it.
+    Null,
     Bool(bool),
     Int(i128),
+    /// A float, as it is written.
+    Float(String),
     Text(String),
     Sequence(Vec<Self>),
     Mapping(Vec<(String, Self)>),
@@ -32,6 +36,8 @@ pub(crate) fn write_scalar(value: &Value, place: Place) -> Option<String> {
     match value {
         Value::Bool(value) => Some(value.to_string()),
         Value::Int(value) => Some(value.to_string()),
+        Value::Null => Some(String::new()),
+        Value::Float(text) => Some(text.clone()),
         Value::Text(text) => Some(write_text(text, place)),
         Value::Sequence(_) | Value::Mapping(_) => None,
     }
@@ -71,6 +77,8 @@ pub(crate) fn write_flow(value: &Value) -> String {
     match value {
         Value::Bool(value) => value.to_string(),
         Value::Int(value) => value.to_string(),
+        Value::Null => "null".to_owned(),
+        Value::Float(text) => text.clone(),
         Value::Text(value) => text(value),
         Value::Sequence(items) => {
             format!("[{}]", items.iter().map(write_flow).collect::<Vec<_>>().join(", "))
@@ -140,6 +148,9 @@ fn write_items(out: &mut String, items: &[Value], indent: usize) {
 
 /// Writes what fits behind a key or a dash.
 fn write_flat(out: &mut String, value: &Value, indent: usize) {
+    if *value == Value::Null {
+        return;
+    }
     out.push(' ');
     let line = out.rfind('\n').map_or(0, |end| end + 1);
     let column = out[line..].chars().count();

@@ -61,9 +61,7 @@ pub struct CommitReport {
 /// Deviation: of a stage that a target names a part of, DVC records all and stores only that part; haul stores all that it
 /// records. DVC also stores the run in its run cache, with the outs that are not cached, and haul does not.
 ///
-/// Deviation: the parameters of a stage are not recorded anew, because haul writes none; a stage that never ran and has
-/// parameters, or whose dependencies changed beside parameters, is a failure that names `dvc commit`. So is an import
-/// whose source changed.
+/// Deviation: an import whose source changed is a failure that names `dvc commit`, which records what the source has now.
 pub fn commit(
     repo: &Repo,
     options: &CommitOptions,
@@ -138,9 +136,6 @@ fn commit_stage(
     let has_changed_deps = !status.changed_deps.is_empty() || !status.changed_params.is_empty();
     if has_changed_deps && stage.name.is_none() {
         return Err(Error::BadOut(format!("dependencies of {shown} changed; `dvc commit` records them")));
-    }
-    if !stage.params.is_empty() && (has_changed_deps || !stage.is_locked) {
-        return Err(Error::BadOut(format!("{shown} has parameters; `dvc commit` records them")));
     }
     let is_recorded = options.force || changes.is_any();
     recorder.commit(index, stage, outs, if is_recorded { Recording::Anew } else { Recording::AsItIs })

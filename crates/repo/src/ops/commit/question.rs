@@ -14,7 +14,7 @@ pub(super) struct Changes {
 
 impl Changes {
     pub(super) fn of(status: &StageStatus, stage: &Stage) -> Self {
-        let paths = |entries: &[EntryStatus]| {
+        let paths = |entries: &[EntryStatus]| -> Vec<String> {
             // The workspace is asked about, whatever the cache lacks.
             let entries = entries.iter().filter(|entry| entry.state != EntryState::NotInCache);
             entries.map(|entry| entry.path.clone()).collect()
@@ -24,7 +24,9 @@ impl Changes {
             None if status.is_changed_checksum => Some("'md5' of {} changed."),
             _ => None,
         };
-        Self { deps: paths(&status.changed_deps), outs: paths(&status.changed_outs), stage }
+        let params = status.changed_params.iter().map(|params| params.path.clone());
+        let deps = paths(&status.changed_deps).into_iter().chain(params).collect();
+        Self { deps, outs: paths(&status.changed_outs), stage }
     }
 
     pub(super) fn is_any(&self) -> bool {

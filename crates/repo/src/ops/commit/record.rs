@@ -7,7 +7,8 @@ use haul_storage::Layout;
 use super::CommitReport;
 use crate::checkout::flavour_of;
 use crate::git::gitignore;
-use crate::metafile::dvc_file::{DvcFile, DvcLock, LockedStage, OutState};
+use crate::metafile::dvc_file::{DvcFile, DvcLock, LockedParams, LockedStage, OutState};
+use crate::metafile::params::Params;
 use crate::ops::add::{AddOptions, AddTarget, Stored, relink, store};
 use crate::ops::checkout::link_record;
 use crate::ops::manifest_of;
@@ -151,26 +152,36 @@ impl Recorder<'_> {
         let path = stage.metafile.with_file_name("dvc.lock");
         let mut lock = DvcLock::open(&path)?;
         let is_new = lock.is_new();
-        if stage.params.is_empty() {
-            let path = |path: &str| path.trim_end_matches('/').to_owned();
-            let deps = stage.deps.iter().map(|dep| Ok((path(&dep.def_path), self.dep_state(dep)?)));
-            let outs = stored.iter().map(|stored| (path(&stored.out.def_path), stored.state.clone()));
-            let locked = LockedStage {
-                command: stage.command.clone(),
-                is_command_list: stage.is_command_list,
-                deps: deps.collect::<Result<_>>()?,
-                outs: outs.collect(),
-            };
-            lock.set_stage(name, &locked)?;
-        } else {
-            for stored in stored {
-                lock.set_state(name, &stored.out.def_path, &stored.state)?;
-            }
-        }
+        let path_of = |path: &str| path.trim_end_matches('/').to_owned();
+        let deps = stage.deps.iter().map(|dep| Ok((path_of(&dep.def_path), self.dep_state(dep)?)));
+        let outs = stored.iter().map(|stored| (path_of(&stored.out.def_path), stored.state.clone()));
+        let locked = LockedStage {
+            command: stage.command.clone(),
+            is_command_list: stage.is_command_list,
+            deps: deps.collect::<Result<_>>()?,
+            params: self.params(stage)?,
+            outs: outs.collect(),
+        };
+        lock.set_stage(name, &locked)?;
         if lock.write()? && !self.report.locks.iter().any(|(other, _)| *other == path) {
             self.report.locks.push((path, is_new));
         }
         Ok(())
+    }
+
+    /// Returns the parameters of a stage as they are now; where only its hashes are made anew, as they are recorded.
+    fn params(&self, stage: &Stage) -> Result<Vec<LockedParams>> {
+        let failed = |params: &Params, message| Error::Workspace { path: params.path.clone(), message };
+        let mut all = Vec::new();
+        for params in &stage.params {
+            let values = if self.hashing == Hashing::Current {
+                params.recorded().map_err(|message| failed(params, message))?
+            } else {
+                Some(params.current(self.session.repo).map_err(|message| failed(params, message))?)
+            };
+            all.extend(values.map(|values| (params.def_path.clone(), values)));
+        }
+        Ok(all)
     }
 
     /// Hashes a dependency as it is now.
