@@ -31,7 +31,7 @@ pub enum ProxyUse {
 
 /// Sends a request and reads the whole reply.
 ///
-/// Contract: redirects are **not** followed (a signed request or token must reach nobody else), a reply of any
+/// Contract: redirects are **not** followed (a signed request or token must reach no other server), a reply of any
 /// status is `Ok`, nothing is retried, neither request nor reply is logged.
 #[async_trait]
 pub trait HttpClient: fmt::Debug + Send + Sync {
@@ -47,7 +47,7 @@ pub trait HttpClient: fmt::Debug + Send + Sync {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HttpErrorKind {
-    /// Nobody could be reached: name resolution, connection, TLS.
+    /// No server could be reached: name resolution, connection, TLS.
     Connect,
     /// The time was over.
     Timeout,

@@ -77,7 +77,7 @@ fn pause(attempt: u32) -> Duration {
 pub(crate) enum SendError {
     /// The request could not be made.
     Stop(Stop),
-    /// Nobody answered.
+    /// There was no answer.
     Http(HttpError),
 }
 

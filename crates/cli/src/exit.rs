@@ -16,7 +16,7 @@ pub enum ExitStatus {
     Failure,
     /// The terminal went away (128 + SIGHUP).
     HungUp,
-    /// Nobody reads the output any more (128 + SIGPIPE).
+    /// The reader of the output is gone (128 + SIGPIPE).
     BrokenPipe,
     /// A signal asked the program to end (128 + SIGTERM).
     Terminated,

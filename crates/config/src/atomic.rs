@@ -22,7 +22,7 @@ pub struct Replace<'a> {
 
 /// Replaces the content of a file.
 ///
-/// Whoever reads at any time, also after a power failure, sees the old or the new content, and the new one once this has
+/// A reader sees the old or the new content at any time, also after a power failure, and the new one once this has
 /// returned. The permissions of the file stay; it must be no symlink.
 pub fn replace(target: &Path, content: &[u8], how: Replace<'_>) -> io::Result<()> {
     let beside = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));

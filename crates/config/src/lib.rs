@@ -21,7 +21,7 @@
 //! - [`Config`], [`Remote`], [`S3Remote`]: the validated result, every value [`Located`];
 //! - [`atomic`]: files that are replaced as a whole or not at all;
 //! - [`Exhausted`]: failures of the machine that concern every file, as a full disk;
-//! - [`mask_urls`]: what may be shown of a URL that somebody wrote.
+//! - [`mask_urls`]: what may be shown of a URL that a user wrote.
 //!
 //! # Known differences from DVC
 //!

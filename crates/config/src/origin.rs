@@ -44,7 +44,7 @@ impl fmt::Display for Level {
 /// An origin is more than decoration: relative paths in a configuration file are relative to that file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// Nobody set the value: it is the built-in default.
+    /// The value is not set: it is the built-in default.
     Default,
     /// A DVC configuration file.
     File {

@@ -113,7 +113,7 @@ pub enum Error {
     /// The history that was asked for is not in this clone.
     #[error("{0}")]
     ShallowClone(String),
-    /// A revision cannot be read whole, so nobody can tell what it uses; DVC's sentence.
+    /// A revision cannot be read whole, so what it uses is not known; DVC's sentence.
     #[error("Failed to collect '{revision}'")]
     RevisionCollection {
         /// Its names, or `workspace`.

@@ -10,7 +10,7 @@ use crate::{Clock, Credentials, Result};
 
 /// Credentials with less time left are renewed while they still work.
 const REFRESH_AHEAD: Duration = Duration::from_mins(5);
-/// With less time left nobody uses them: a request signed now must still be good when the server looks at it.
+/// With less time left they are not used: a request signed now must still be good when the server looks at it.
 const LAST_CALL: Duration = Duration::from_secs(10);
 /// The pause after a renewal ahead of time that failed.
 const RETRY_PAUSE: Duration = Duration::from_secs(30);
@@ -62,7 +62,7 @@ impl CredentialCache {
             Freshness::Good(credentials) => Ok(credentials),
             Freshness::Renew(credentials) => {
                 let Ok(_turn) = self.fetching.try_lock() else { return Ok(credentials) };
-                // Somebody may have been done between the look and the turn.
+                // Another process may have been done between the look and the turn.
                 if let (Freshness::Good(credentials), _) = self.look() {
                     return Ok(credentials);
                 }

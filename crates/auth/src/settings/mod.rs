@@ -14,7 +14,7 @@ pub(crate) use read::{Reader, region, without_fips};
 
 /// What environment, AWS config file and remote say about how to talk to S3.
 ///
-/// A field is `None` where nobody says anything: the default is the S3 client's.
+/// A field is `None` where it is not set: the default is the S3 client's.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct AwsSettings {

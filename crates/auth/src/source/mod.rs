@@ -90,7 +90,7 @@ impl Verdict {
     }
 }
 
-/// The answer of a source that is configured but broken: nobody else is asked.
+/// The answer of a source that is configured but broken: no other source is asked.
 #[derive(Debug)]
 pub(crate) struct Stop {
     pub(crate) message: String,

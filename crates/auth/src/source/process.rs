@@ -51,7 +51,7 @@ async fn run(
     let named = format!("`{program}`, the `credential_process` ({}),", line.origin);
     let env = walk.env();
     let cannot_run = |error| Stop::new(format!("{named} cannot be run")).with_source(error);
-    // Dropped, it is killed: whoever fails below need not care.
+    // Dropped, it is killed: what fails below need not care.
     let child = Command::new(program)
         .args(arguments)
         .env_clear()

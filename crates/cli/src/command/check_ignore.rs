@@ -34,7 +34,7 @@ impl CheckIgnoreArgs {
         if self.stdin {
             while let Some(path) = context.printer().read_line()?.filter(|line| !line.is_empty()) {
                 is_any_ignored |= self.show(context, &repo, &path)?;
-                // Whoever writes path by path wants answers path by path.
+                // A program that writes path by path wants answers path by path.
                 context.printer().flush()?;
             }
         }

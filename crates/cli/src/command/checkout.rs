@@ -93,7 +93,7 @@ pub(super) fn check(report: &CheckoutReport, verb: Verb, where_from: &str) -> Re
     Err(if n_missing > 0 { error.with_hint(where_from) } else { error })
 }
 
-/// DVC guesses that whoever names what it does not know meant Git.
+/// DVC guesses that a name it does not know was meant for Git.
 fn suggest_git(error: Error, repo: &Repo) -> CommandError {
     let target = match &error {
         Error::TargetNotFound { target, .. } => Some(target.clone()),

@@ -54,7 +54,7 @@ impl ConfigArgs {
             _ if self.unset => stack.unset(self.level.to_write(), name)?,
             Some(value) => stack.set(self.level.to_write(), name, value)?,
             None => {
-                // The bare value, be it a secret: whoever names a secret wants it, as scripts do.
+                // The bare value, be it a secret: a user who names a secret wants it, as scripts do.
                 if let Some(found) = stack.get(name, self.level.asked())? {
                     let file =
                         if self.show_origin { file_prefix(&found.origin, &stack) } else { String::new() };

@@ -105,7 +105,7 @@ impl CommandError {
         let mut next = Some(error);
         while let Some(error) = next {
             let text = error.to_string();
-            // Some foreign errors repeat their source; twice the same text helps nobody.
+            // Some foreign errors repeat their source; the same text twice does not help.
             let is_repeated = self.causes.last().unwrap_or(&self.message).ends_with(&text);
             if !is_repeated {
                 self.causes.push(text);

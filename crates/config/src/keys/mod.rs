@@ -59,7 +59,7 @@ pub struct Key {
     pub name: &'static str,
     /// What values it takes.
     pub kind: Kind,
-    /// What holds if nobody sets it; empty if that depends.
+    /// What holds if it is not set; empty if that depends.
     pub default: &'static str,
     /// Whether its value must be neither shown nor committed.
     pub is_secret: bool,

@@ -94,7 +94,7 @@ pub enum RemoteKind {
     },
 }
 
-/// The options of a remote that is a web server, as far as somebody set them.
+/// The options of a remote that is a web server, as far as they are set.
 ///
 /// Source: <https://dvc.org/doc/user-guide/data-management/remote-storage/http>.
 #[derive(Debug, Clone)]
@@ -139,7 +139,7 @@ pub struct LocalRemote {
     pub shared_group: Option<Located<bool>>,
 }
 
-/// The options of an S3 remote, as far as somebody set them.
+/// The options of an S3 remote, as far as they are set.
 ///
 /// Source: <https://dvc.org/doc/user-guide/data-management/remote-storage/amazon-s3>.
 #[derive(Debug, Clone)]

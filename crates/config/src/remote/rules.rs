@@ -13,7 +13,7 @@ use crate::schema::values::{boolean, integer};
 use crate::stack::tree::{Leaf, Table};
 use crate::{Error, Located, Place, Secret, keys, mask_urls};
 
-/// The options that grant something to somebody.
+/// The options that grant access to other accounts.
 const GRANTS: [&str; 4] = ["grant_read", "grant_read_acp", "grant_write_acp", "grant_full_control"];
 /// The options that are sent with what is uploaded, and mean nothing to those who read.
 pub(super) const UPLOAD_ONLY: [&str; 7] =
@@ -88,7 +88,7 @@ impl<'a> Options<'a> {
         Error::Invalid { message, places: self.places(&[first, second]), hint }
     }
 
-    /// Says where keys belong that somebody put into a URL.
+    /// Says where keys belong that stand in a URL.
     pub(super) fn keys_apart(&self) -> String {
         format!(
             "; keys go into `haul remote modify --local {name} access_key_id <key id>` and `haul remote modify --local \
@@ -122,7 +122,7 @@ pub(crate) fn check(options: &Options<'_>) -> Vec<Error> {
         errors.push(options.contradiction(message, "worktree", "version_aware"));
     }
     let Some(written) = options.leaf("url").and_then(|url| url.raw.as_text()) else { return errors };
-    // `s3:/bucket` is a relative path to DVC, which nobody means.
+    // `s3:/bucket` is a relative path to DVC, which is never meant.
     let is_s3 = written.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("s3:"));
     let url = options.text("url").and_then(|url| UrlParts::parse(&url.value));
     let Some(url) = url else { return errors };

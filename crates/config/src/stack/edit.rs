@@ -132,7 +132,7 @@ impl ConfigStack {
         Ok(relative_to_file(&folder, value, &self.env))
     }
 
-    /// Waits until nobody else edits the file of a level; `is_new` tells that it may be made.
+    /// Waits until no other process edits the file of a level; `is_new` tells that it may be made.
     fn lock(&self, level: Level, is_new: bool) -> Result<EditLock> {
         Ok(EditLock::acquire(&[&self.layer(level)?.path], is_new))
     }
@@ -207,7 +207,7 @@ impl ConfigStack {
     /// Checks what would come out and, if all is well, writes it, in this order; a level may come twice.
     ///
     /// With `set`, what is wrong with the remote *because of* that option is an error, and what it only lacks is a
-    /// notice; mistakes elsewhere are left to whoever uses the remote.
+    /// notice; mistakes elsewhere are left to the command that uses the remote.
     pub(super) fn commit(
         &mut self,
         changes: Vec<(Level, Document)>,
@@ -266,7 +266,7 @@ impl ConfigStack {
 /// Checks the remote of an option that was set.
 fn notices(merged: &Table, key: &KeyPath, env: &Env) -> Result<Vec<Notice>> {
     let SectionName::Remote(name) = &key.section else { return Ok(Vec::new()) };
-    // A reference to a remote that does not exist yet is left to whoever uses it.
+    // A reference to a remote that does not exist yet is left to the command that uses it.
     let Ok(table) = dereference(merged, name) else { return Ok(Vec::new()) };
     let full_key = key.to_string();
     let mut notices = Vec::new();

@@ -15,9 +15,9 @@ pub(super) struct EditLock {
 }
 
 impl EditLock {
-    /// Waits until nobody else edits one of the files; `is_new` tells that a file may be made.
+    /// Waits until no other process edits one of the files; `is_new` tells that a file may be made.
     ///
-    /// Where there are no locks, as on some network file systems, nobody is kept waiting. What is wrong with a folder is
+    /// Where there are no locks, as on some network file systems, no process is kept waiting. What is wrong with a folder is
     /// told by the read or the write that follows.
     pub(super) fn acquire(files: &[&Path], is_new: bool) -> Self {
         let folder = |file: &&Path| {

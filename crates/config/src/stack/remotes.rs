@@ -125,7 +125,7 @@ impl ConfigStack {
             .collect()
     }
 
-    /// Waits until nobody else edits the files of a level or of those above it.
+    /// Waits until no other process edits the files of a level or of those above it.
     fn lock_from(&self, level: Level) -> Result<EditLock> {
         self.layer(level)?;
         let layers = self.layers.iter().filter(|layer| layer.level >= level);

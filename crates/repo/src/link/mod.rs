@@ -1,6 +1,6 @@
 //! Putting a cached object into the workspace: reflink, hard link, symbolic link or copy.
 //!
-//! Every file is made under a temporary name and renamed, so that whoever looks sees the old or the new file.
+//! Every file is made under a temporary name and renamed, so that a reader sees the old or the new file.
 //! Temporary names lie in a folder of ours below `.dvc/tmp`, so that a killed process leaves nothing in a tracked
 //! directory. Only on another file system than `.dvc` do they lie beside the file, under a name that every
 //! command of ours passes over and cleans.

@@ -37,7 +37,7 @@ pub enum LinkError {
         /// The types, as configured.
         types: String,
     },
-    /// Somebody else made or changed the file while we worked.
+    /// Another program made or changed the file while we worked.
     #[error("`{}` was changed by another program in the meantime and is left as it is", .0.display())]
     Changed(PathBuf),
     /// A file operation failed.

@@ -1,7 +1,7 @@
 //! The locks of a repository, shared with DVC.
 //!
 //! DVC takes `flock` on `.dvc/tmp/lock` around every command that reads or writes metafiles, writes its
-//! process id into the file, and never deletes it. Whoever takes the same `flock` is kept apart from DVC.
+//! process id into the file, and never deletes it. A process that takes the same `flock` is kept apart from DVC.
 
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ mod transfer;
 pub use paths::PathLocks;
 pub use transfer::TransferLock;
 
-/// How long to wait for a lock somebody else holds.
+/// How long to wait for a lock that another process holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum LockWait {
     /// Try again every half second, six times, as DVC does.
@@ -66,10 +66,10 @@ impl RepoLock {
         }
     }
 
-    /// Takes the lock at `path` if nobody holds it.
+    /// Takes the lock at `path` if it is free.
     pub fn try_acquire(path: &Path) -> Result<Option<Self>> {
         let failed = |source| Error::io("cannot take the lock of the repository", source);
-        // The content belongs to whoever holds the lock, so opening must not truncate it.
+        // The content belongs to the process that holds the lock, so opening must not truncate it.
         let mut file = fs_err::OpenOptions::new()
             .read(true)
             .write(true)

@@ -14,7 +14,7 @@ use crate::scan::{Found, fingerprint, many};
 use crate::state::{LinkRecord, Links};
 use crate::{Error, Index, Result};
 
-/// Deletes them, if nobody changed them since, and if every metafile of the workspace was read: what one that was not
+/// Deletes them, if they were not changed since, and if every metafile of the workspace was read: what one that was not
 /// read may name stays, and so does what an ignored one names.
 ///
 /// Killed at any moment, it leaves records of what is gone, which the next checkout forgets.

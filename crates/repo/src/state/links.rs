@@ -17,7 +17,7 @@ pub struct LinkRecord {
     /// Tells that the object lies in the layout of DVC 2.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_legacy: bool,
-    /// A digest over the stamps of its files: it tells whether somebody changed them since.
+    /// A digest over the stamps of its files: it tells whether they were changed since.
     pub fingerprint: String,
 }
 

@@ -24,7 +24,7 @@ const LOCK: &str = "memo.lock";
 const MERGE_AT: usize = 4096;
 /// A record that is used after this many days is written again, so that it is known to be of use.
 const REFRESH_DAYS: u32 = 30;
-/// A record that nobody used for so many days is dropped when the tables are merged.
+/// A record that was not used for so many days is dropped when the tables are merged.
 const KEEP_DAYS: u32 = 120;
 /// Waiting longer for another process to write its records costs more than losing ours.
 const LOCK_PATIENCE: Duration = Duration::from_millis(500);

@@ -31,7 +31,7 @@ impl FileStamp {
         }
     }
 
-    /// Tells whether it is the same file and nobody wrote to it in between. The time of the last change of
+    /// Tells whether it is the same file and was not written to in between. The time of the last change of
     /// attributes does not count: it moves whenever another hard link of the file comes or goes.
     pub fn is_same_file(&self, other: &Self) -> bool {
         Self { ctime_ns: 0, ..*self } == Self { ctime_ns: 0, ..*other }

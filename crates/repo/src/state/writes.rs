@@ -3,7 +3,7 @@
 //! A checkout does not wait for the disk: everything it writes is in the cache. After a power failure its files may be
 //! empty, short or full of zeros, and must not be taken for work of the user. So before the first of them is written, a
 //! note of all of them is put on the disk; and each file gets the same time of its last write, which no other file has.
-//! Whoever edits a file gives it another time. A file with that time, and nothing in it but bytes of its object and
+//! An edit gives a file another time. A file with that time, and nothing in it but bytes of its object and
 //! zeros, was cut by a power failure, and may be written again.
 
 use std::collections::HashMap;

@@ -287,7 +287,7 @@ fn write(path: &Path, body: &Body, md5: Option<Md5Digest>, options: CacheOptions
     Ok(Uploaded::default())
 }
 
-/// Runs file operations where they block nobody.
+/// Runs file operations where they block no other task.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,

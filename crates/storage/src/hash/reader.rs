@@ -365,7 +365,7 @@ fn hash_chunks(
     };
     for (buffer, n) in chunks {
         hashers.update(&[&buffer[..n]]);
-        // A buffer that nobody waits for is dropped.
+        // A buffer that is not waited for is dropped.
         let _unused: Result<(), _> = free.try_send(buffer);
     }
     hashers.take(0)

@@ -72,7 +72,7 @@ impl SharedLanes {
         free.unwrap_or_else(aligned)
     }
 
-    /// Takes a buffer back that nobody needs any more.
+    /// Takes a buffer back that is not needed any more.
     pub(crate) fn give_back(&self, mut buffer: BytesMut) {
         buffer.clear();
         self.lock().free.push(buffer);

@@ -2,7 +2,7 @@
 //!
 //! The wanted names are sorted. A listing that starts just before the first one proves or disproves every wanted
 //! name up to the last key of its page; the next page starts just before the next wanted name, so keys between
-//! that nobody asked for cost nothing. That takes no more requests than a HEAD for each name, and no more than a
+//! that were not asked for cost nothing. That takes no more requests than a HEAD for each name, and no more than a
 //! full listing, and several partitions of the names go side by side. Where HEADs are fewer than pages, or the
 //! store may not be listed, HEADs are sent.
 
@@ -69,7 +69,7 @@ impl Query {
         Self { is_last_word, ..self }
     }
 
-    /// Sends the answers as they come, each position once. Ends early, without an error, when nobody listens any more.
+    /// Sends the answers as they come, each position once. Ends early, without an error, when the receiver is gone.
     pub(crate) async fn run(&self, answers: Sender<Vec<Answer>>) -> Result<()> {
         let n_current = self.wanted.partition_point(|(layout, _)| *layout == Layout::Current);
         for range in [0..n_current, n_current..self.wanted.len()] {
@@ -203,7 +203,7 @@ impl Query {
             Ok(Answer { position, found })
         };
         let mut looking = stream::iter(range).map(look).buffer_unordered(self.jobs);
-        // Nobody may be listening any more: the transfer was stopped.
+        // The receiver may be gone: the transfer was stopped.
         let send = |batch| async move {
             let _stopped: Result<(), _> = answers.send(batch).await;
         };

@@ -23,7 +23,7 @@ use super::transport::{Reply, Request, Transport, TransportError, TransportError
 use super::web_page::{WebPage, calls_itself_html};
 use crate::{Error, ErrorKind, Result, TroubleListener};
 
-/// Nobody explains an error in more bytes.
+/// No server explains an error in more bytes.
 const MAX_ERROR_BYTES: usize = 64 << 10;
 /// A thousand keys of a kilobyte each, three bytes per encoded one, and room around them.
 pub(crate) const MAX_REPLY_BYTES: usize = 16 << 20;
@@ -271,7 +271,7 @@ impl Client {
         if self.first_skew.get().is_none()
             && let Some(date) = date_of(&reply.headers)
         {
-            // Whoever is second measured the same.
+            // The second one measured the same.
             let _ = self.first_skew.set(self.skew_to(date));
         }
         tracing::debug!(op = %call.op, key = call.key, status = reply.status.as_u16(), "reply");
@@ -292,7 +292,7 @@ impl Client {
     /// Finds out what the reply to a HEAD, which has no body, cannot say: asks for one byte of the same object.
     ///
     /// A 400 may mean expired credentials or a wrong region. A 403 means a missing key where listing is not allowed,
-    /// so it is looked into once, and only while nobody knows whether the credentials are good.
+    /// so it is looked into once, and only while it is not known whether the credentials are good.
     async fn explain(&self, call: &Call<'_>, failure: ServerFailure) -> ServerFailure {
         let is_obscure = match failure.reply.status {
             400 => true,

@@ -273,7 +273,7 @@ impl State {
         loop {
             let next_step = self.note_break();
             let failure = Failure::Transport(error);
-            // Without a tag nobody knows whether the rest belongs to the same object.
+            // Without a tag it is not known whether the rest belongs to the same object.
             if self.etag.is_none() || next_step == AfterBreak::GiveUp {
                 return Err(client.describe(&call, failure, attempts.count() + 1));
             }

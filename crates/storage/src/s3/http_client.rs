@@ -41,7 +41,7 @@ pub struct HttpSettings {
 ///
 /// HTTP/2 would send everything over one connection, which is slow where many small objects move.
 fn build(settings: &HttpSettings, uses_tls: bool, uses_proxies: bool) -> Result<reqwest::Client> {
-    // Somebody else may have chosen a provider for this process; either will do.
+    // The program may have chosen a provider for this process; either will do.
     drop(rustls::crypto::ring::default_provider().install_default());
     let mut builder = reqwest::Client::builder()
         .http1_only()
@@ -93,7 +93,7 @@ fn name_a_bundle(settings: &HttpSettings) -> String {
     }
 }
 
-/// Sets TLS up to believe the certificates in a file, and nobody else.
+/// Sets TLS up to believe the certificates in a file, and no others.
 fn trusting_bundle(
     path: &Located<std::path::PathBuf>,
     settings: &HttpSettings,

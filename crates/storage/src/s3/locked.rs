@@ -1,7 +1,7 @@
 //! Objects that a customer key of SSE-C does not open.
 //!
 //! To a HEAD without the right key some servers answer 400 and others 403, which without `s3:ListBucket` is also what
-//! they answer for a key that is not there. Whoever takes the one for the other writes good objects anew, with a key
+//! they answer for a key that is not there. A client that takes the one for the other writes good objects anew, with a key
 //! that nobody else has. A listing needs no customer key and tells them apart.
 
 use super::op::Op;

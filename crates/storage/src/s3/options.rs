@@ -147,7 +147,7 @@ pub enum ServerTrust {
     /// Anyone certified by the authorities of the operating system.
     #[default]
     System,
-    /// Anyone certified by the authorities in this PEM file, and nobody else (as in botocore).
+    /// Anyone certified by the authorities in this PEM file, and no other server (as in botocore).
     CaBundle(Located<PathBuf>),
     /// Anyone.
     Anyone,
@@ -295,7 +295,7 @@ pub struct RetryOptions {
     pub internal_error_budget: Duration,
     /// Most attempts of any kind, if the AWS settings limit them (`max_attempts`).
     pub max_attempts: Option<u32>,
-    /// Most attempts while the server does not ask for patience, if nobody set a limit (implied by `retry_mode`).
+    /// Most attempts while the server does not ask for patience, if no limit is set (implied by `retry_mode`).
     pub implied_attempts: Option<u32>,
     /// The first wait; doubled with every attempt, and taken at random between nothing and that (full jitter).
     pub base_delay: Duration,
@@ -318,7 +318,7 @@ impl Default for RetryOptions {
     }
 }
 
-/// Says where a value came from unless nobody set it, as ` (from .dvc/config:5)`.
+/// Says where a value came from unless it is the default, as ` (from .dvc/config:5)`.
 pub(crate) fn from_origin(origin: &Origin) -> String {
     match origin {
         Origin::Default => String::new(),

@@ -71,7 +71,7 @@ impl ListReply {
             }
             Ok(())
         })?;
-        // Without it, nobody could tell the end of a listing from a page.
+        // Without it, the end of a listing could not be told from a page.
         reply.is_truncated = is_truncated
             .ok_or_else(|| MalformedXml("the listing does not say whether it is complete".into()))?;
         if is_url_encoded {

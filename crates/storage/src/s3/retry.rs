@@ -92,7 +92,7 @@ impl<'a> Attempts<'a> {
             FailureClass::Transient => {}
             _ => return Next::GiveUp,
         }
-        // Somebody who chooses a mode does not ask to be refused in the first second of SlowDown.
+        // A user who chooses a mode does not ask to be refused in the first second of SlowDown.
         let implied = self.options.implied_attempts.filter(|_| !failure.is_throttling());
         if self.options.max_attempts.or(implied).is_some_and(|most| self.n_failed >= most) {
             return Next::GiveUp;

@@ -119,7 +119,7 @@ impl fmt::Debug for S3Store {
 }
 
 impl S3Store {
-    /// Takes note of how the server encrypts what was sent: by default, it may encrypt what nobody asked it to.
+    /// Takes note of how the server encrypts what was sent: by default, it may encrypt what it was not asked to.
     fn learn<T>(&self, stored: Stored<T>) -> T {
         if stored.hides_md5 {
             self.etags.note_other();

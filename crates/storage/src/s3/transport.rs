@@ -74,7 +74,7 @@ pub(crate) trait Transport: fmt::Debug + Send + Sync {
 pub(crate) enum TransportErrorKind {
     /// The server's name is not known.
     UnknownHost,
-    /// Nobody listens there, or there is no way there.
+    /// No server listens there, or there is no way there.
     Unreachable,
     /// The connection could not be made in `connect_timeout`.
     ConnectTimeout,

@@ -90,14 +90,14 @@ impl Context {
         })
     }
 
-    /// Runs file operations where they block nobody. They go on when the future is dropped, but
+    /// Runs file operations where they block no other task. They go on when the future is dropped, but
     /// [`wait_for_threads`](Self::wait_for_threads) waits for them.
     pub(crate) async fn blocking<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let permit = Arc::clone(&self.in_threads).acquire_owned().await;
-        // If nobody takes the result any more, it is dropped before the permit: a temporary file is then gone.
+        // If the result is not taken any more, it is dropped before the permit: a temporary file is then gone.
         blocking(move || Ok((work(), permit))).await.and_then(|(result, _permit)| result)
     }
 
@@ -145,7 +145,7 @@ pub(crate) fn interrupted() -> Error {
     Error::new(ErrorKind::Interrupted, "interrupted")
 }
 
-/// Runs file operations where they block nobody.
+/// Runs file operations where they block no other task.
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {

@@ -80,7 +80,7 @@ impl Resume {
     pub(super) fn hold(&self) {
         let Ok(note) = fs_err::OpenOptions::new().append(true).open(&self.file) else { return };
         let note = note.into_parts().0;
-        // Where there are no locks, nobody is kept from giving the upload up.
+        // Where there are no locks, no process is kept from giving the upload up.
         drop(note.try_lock());
         *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(note);
     }
@@ -109,7 +109,7 @@ impl Resume {
         let written = fs_err::create_dir_all(folder).and_then(|()| {
             let mut note = tempfile::NamedTempFile::new_in(folder)?;
             writeln!(note, "{}{upload_id}", self.head)?;
-            // Where there are no locks, nobody is kept from giving the upload up.
+            // Where there are no locks, no process is kept from giving the upload up.
             drop(note.as_file().try_lock());
             let held = note.persist(&self.file)?;
             *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(held);

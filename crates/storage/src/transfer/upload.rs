@@ -286,7 +286,7 @@ async fn start(context: &Context, key: &str, resume: Option<&Resume>) -> Result<
         && let Some(upload_id) = resume.id_of_another()
         && !resume.is_under_way()
     {
-        // Of other content, or in other parts: nobody will go on with it.
+        // Of other content, or in other parts: it will not be gone on with.
         give_up(context, key, &upload_id).await;
     }
     let upload_id = context.unless_stopped(context.store.create_multipart(key)).await?;

@@ -1,4 +1,4 @@
-//! Taking in versions whose hash nobody knows yet.
+//! Taking in versions whose hash is not known yet.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ pub struct AdoptedVersion {
 /// Gets versions and stores each under the hash that it turns out to have; the answers are in the order of `versions`.
 ///
 /// What arrives has the announced length and, where the entity tag is an MD5, that digest. There is no recorded hash
-/// to hold it against: this is for content that somebody else put there (`dvc update`).
+/// to hold it against: this is for content that another client put there (`dvc update`).
 pub async fn adopt(
     cache: &Cache,
     store: &Arc<dyn VersionedStore>,

@@ -10,7 +10,7 @@
 //! | `push.rs` | [`push()`]: new versions of files |
 //! | `look_up.rs` | [`look_up()`]: what became of recorded versions |
 //! | `verify.rs` | [`verify()`]: whether recorded versions hold what their metafile says |
-//! | `adopt.rs` | [`adopt()`]: versions that somebody else made |
+//! | `adopt.rs` | [`adopt()`]: versions that another client made |
 //!
 //! Source: <https://dvc.org/doc/user-guide/data-management/cloud-versioning>.
 

@@ -189,7 +189,7 @@ struct Push<'a> {
 }
 
 impl Push<'_> {
-    /// Looks at what the first file would replace, where nobody may ask the bucket: whether its reply tells a version.
+    /// Looks at what the first file would replace, where the credentials may not ask the bucket: whether its reply tells a version.
     ///
     /// # Errors
     ///
@@ -210,7 +210,7 @@ impl Push<'_> {
     async fn work(&mut self, is_known: bool) -> Result<()> {
         let mut next = 0;
         let mut ticker = tokio::time::interval(REPORT_EVERY);
-        // Until a reply has told a version, nobody knows whether more would only overwrite what is there.
+        // Until a reply has told a version, it is not known whether more would only overwrite what is there.
         let mut is_alone = !is_known;
         loop {
             let limit = if is_alone { 1 } else { self.context.slots.limit() };

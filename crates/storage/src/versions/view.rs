@@ -73,7 +73,7 @@ impl RemoteStore for RecordedVersions {
         self.store.tell_of_trouble(listener);
     }
 
-    /// Refused: whoever asks goes on with [`head`](Self::head).
+    /// Refused: the caller goes on with [`head`](Self::head).
     async fn list_page(&self, prefix: &str, _from: &ListFrom) -> Result<ListPage> {
         Err(self.read_only(prefix))
     }

@@ -89,7 +89,7 @@ impl GcArgs {
         let repo = context.open_repo()?;
         self.check()?;
         context.printer().warning(&self.announcement(&repo));
-        // As DVC: whoever is not sure learns nothing that takes long to find out.
+        // As DVC: a user who is not sure is shown nothing that takes long to find out.
         let options = self.options(context)?;
         let plan = context
             .observe_async(async |observer| plan_gc(repo, options, observer).await)

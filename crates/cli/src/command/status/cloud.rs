@@ -32,7 +32,7 @@ pub(super) fn run(
     let is_changed = !report.entries.is_empty();
     let is_looked_at = report.n_outs > 0 || report.skipped.is_empty() || format == OutputFormat::Json;
     let status = CloudStatus { remotes: report.remotes, entries: report.entries };
-    // Before an error, and of what was not looked at, nobody knows whether both are in sync.
+    // Before an error, and of what was not looked at, it is not known whether both are in sync.
     if is_changed || (report.failed.is_empty() && is_looked_at) {
         context.printer().show(&status, format)?;
     }

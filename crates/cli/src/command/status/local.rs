@@ -29,7 +29,7 @@ pub(super) fn run(
     }
     let is_changed = !report.stages.is_empty();
     let status = LocalStatus { stages: report.stages, is_empty_project: report.n_stages == 0 };
-    // Before an error, nobody knows whether everything is up to date.
+    // Before an error, it is not known whether everything is up to date.
     if is_changed || report.failed.is_empty() {
         context.printer().show(&status, format)?;
     }

@@ -199,7 +199,7 @@ pub(super) async fn files_at(
     {
         return files_of(object, &bytes);
     }
-    // It went away while we were looking: nobody needs its files.
+    // It went away while we were looking: its files are not needed.
     Ok(Arc::from([]))
 }
 

@@ -16,7 +16,7 @@ use super::versions;
 use super::{GcOptions, GcPlace, GcTarget, PlannedPlace, PlannedUploads, PlannedVersions, UnusedObject};
 use crate::{Repo, Result};
 
-/// Requests at once where nobody says how many.
+/// Requests at once unless the user says how many.
 const DEFAULT_JOBS: usize = 16;
 /// How old a temporary file in a cache that others may share has to be.
 const DAY: Duration = Duration::from_hours(24);
@@ -47,7 +47,7 @@ pub struct GcPlan {
 /// # Errors
 ///
 /// [`RevisionCollection`](crate::Error::RevisionCollection), [`UnknownRevision`](crate::Error::UnknownRevision),
-/// [`ShallowClone`](crate::Error::ShallowClone) and [`Git`](crate::Error::Git) if nobody can tell what is used;
+/// [`ShallowClone`](crate::Error::ShallowClone) and [`Git`](crate::Error::Git) if what is used cannot be told;
 /// [`Locked`](crate::Error::Locked) if another command is at work; errors of the configuration and of remotes.
 pub async fn plan_gc(repo: Repo, options: GcOptions, observer: &dyn Observer) -> Result<GcPlan> {
     let projects = projects::open(repo, &options)?;

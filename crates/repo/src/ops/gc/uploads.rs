@@ -2,7 +2,7 @@
 //!
 //! A push that is killed leaves the parts that arrived in the bucket: the next push of the same clone goes on with them.
 //! Those of a clone that is gone, as after a cancelled job of a CI, stay there unseen, and are paid for. They go by age
-//! alone, because nobody can tell which of them are still being sent; what is not the key of an object is none of ours.
+//! alone, because it cannot be told which of them are still being sent; what is not the key of an object is none of ours.
 //!
 //! Deviation: DVC leaves unfinished uploads in the bucket, where they cost storage and no listing of objects shows them.
 

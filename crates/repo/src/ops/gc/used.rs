@@ -180,7 +180,7 @@ impl Used {
     }
 }
 
-/// DVC's words for an out whose objects nobody can name.
+/// DVC's words for an out whose objects are not known.
 fn without_hash(project: &Project, index: &Index, out: &Out) -> String {
     let repo = &project.repo;
     let stage = index.stage_of(out);

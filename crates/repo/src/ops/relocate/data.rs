@@ -94,7 +94,7 @@ pub(super) fn undo(session: &Session<'_>, to: &Path, state: &OutState) -> Result
     let plan = plan(&session.scanner(), cache, &target, None, observer, cancel)?;
     if plan.unsaved(cache, cancel)?.is_empty() {
         apply(plan, repo.root(), &session.linker()?, cache, memo, observer, cancel)?;
-        // What somebody else has put there keeps it.
+        // What another program has put there keeps it.
         drop(fs_err::remove_dir(to));
     }
     Ok(())

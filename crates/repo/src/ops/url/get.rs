@@ -12,7 +12,7 @@ use crate::ops::import::{check_paths, resolve_out};
 use crate::scan::many;
 use crate::{Error, Result};
 
-/// Files that are got at once, if nobody says how many.
+/// Files that are got at once, unless the user says how many.
 const JOBS: usize = 16;
 
 /// What to get, and where to put it.

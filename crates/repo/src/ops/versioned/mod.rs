@@ -30,7 +30,7 @@ pub use self::update::{UpdateOptions, UpdateReport, update};
 use crate::index::Stage;
 use crate::{Out, Repo};
 
-/// Requests that look for versions at once, if nobody says how many.
+/// Requests that look for versions at once, unless the user says how many.
 const LOOK_UPS: usize = 64;
 
 /// An out, or a part of one, that goes to a cloud-versioned remote.

@@ -161,7 +161,7 @@ async fn lacking(
         let is_there = match state {
             _ if is_damaged => false,
             RecordedState::Latest | RecordedState::Superseded => true,
-            // What stands in a metafile was seen by somebody; what a journal says has to be seen again.
+            // What stands in a metafile was seen before; what a journal says has to be seen again.
             RecordedState::Unknown => sent.is_none(),
             // Whoever does not have the file cannot show it again.
             RecordedState::Hidden => session.cache.check(layout, &oid)?.is_none(),

@@ -1,4 +1,4 @@
-//! Servers that somebody named by their URL.
+//! Servers that the user named by their URL.
 
 use url::{Host, Url};
 

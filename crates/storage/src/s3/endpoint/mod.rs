@@ -19,7 +19,7 @@ pub(crate) use self::name::is_region;
 use super::options::{AddressingStyle, S3Options, from_origin};
 use crate::{Error, ErrorKind, Result};
 
-/// The region that is signed for when nobody names one.
+/// The region that is signed for when none is named.
 const DEFAULT_REGION: &str = "us-east-1";
 /// The SDKs' name for "no region in particular".
 const GLOBAL_REGION: &str = "aws-global";

@@ -1,4 +1,4 @@
-//! TLS: whom to believe to be the server, and what to say where nobody is.
+//! TLS: which certificates to believe, and what to say where there is none.
 //!
 //! | file | |
 //! |---|---|

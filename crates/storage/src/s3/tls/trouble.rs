@@ -34,7 +34,7 @@ pub(crate) enum TlsTrouble {
     Certificate,
     /// The certificate is of version 1, and not trusted itself.
     Version1,
-    /// Nobody who is trusted signed the certificate.
+    /// No trusted authority signed the certificate.
     Untrusted,
 }
 

@@ -62,7 +62,7 @@ enum State {
     Ok,
     /// Told, not tried.
     Info,
-    /// Works, and will surprise somebody.
+    /// Works, with a consequence that is easily overlooked.
     Warning,
     Failed,
 }
