@@ -133,12 +133,9 @@ pub async fn disk_usage(
 ) -> Result<Vec<(String, u64)>> {
     let looked = look(options, env)?;
     let mut tree = looked.project.data_tree()?;
-    if tree.stat(&looked.path)?.is_none() {
-        // It may lie in a directory whose files are not known yet.
-        learn_around(&looked, &mut tree).await?;
-    }
+    // A directory that is tracked counts with the size that is recorded, so its files matter only to a path in it.
+    learn_around(&looked, &mut tree).await?;
     let found = tree.stat(&looked.path)?.ok_or_else(|| not_found(&looked))?;
-    learn(&looked.project, &mut tree, &looked.path, &ImportChain::default()).await?;
     let asked = looked.asked.trim_end_matches('/');
     if summarize || !found.is_dir {
         return Ok(vec![(asked.to_owned(), usage(&tree, &looked.path, &found)?)]);
