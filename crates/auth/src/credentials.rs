@@ -110,7 +110,7 @@ pub trait ProvideCredentials: fmt::Debug + Send + Sync {
     /// Cheap unless they must be fetched; concurrent callers share one fetch. Dropping the future is safe.
     async fn credentials(&self) -> Result<Option<Arc<Credentials>>>;
 
-    /// Tells that the server called `used` expired: the next [`Self::credentials`] fetches afresh, unless that was done since.
+    /// Notes that the server called `used` expired: the next [`Self::credentials`] fetches afresh, unless that was done since.
     fn invalidate(&self, used: &Credentials);
 }
 

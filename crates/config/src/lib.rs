@@ -52,6 +52,7 @@ pub mod variables;
 pub use env::{Env, HAUL_DURABILITY, HAUL_DVC, HAUL_HANDED_OVER};
 pub use error::{Error, Place, Result};
 pub use exhausted::Exhausted;
+pub use ini::python_repr;
 pub use key::{KeyPath, SectionName};
 pub use mask::mask_urls;
 pub use origin::{Level, Located, Origin};

@@ -17,8 +17,8 @@ pub(crate) struct GetUrlArgs {
     url: String,
     /// Where to put it
     out: Option<String>,
-    /// Number of files at once
-    #[arg(short, long, value_name = "number")]
+    /// Number of files at once; 0 for the default
+    #[arg(short, long, value_name = "number", value_parser = super::select::jobs, allow_negative_numbers = true)]
     jobs: Option<usize>,
     /// Overwrite what is there
     #[arg(short, long)]
@@ -37,7 +37,7 @@ impl GetUrlArgs {
             url: self.url,
             out: self.out,
             force: self.force,
-            jobs: self.jobs,
+            jobs: self.jobs.filter(|jobs| *jobs > 0),
             cancel: context.cancellation(),
         };
         let surroundings =

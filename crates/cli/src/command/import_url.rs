@@ -31,8 +31,8 @@ pub(crate) struct ImportUrlArgs {
     /// Record what the URL has without getting it
     #[arg(long, conflicts_with = "no_exec")]
     no_download: bool,
-    /// Number of files at once
-    #[arg(short, long, value_name = "number")]
+    /// Number of files at once; 0 for the default
+    #[arg(short, long, value_name = "number", value_parser = super::select::jobs, allow_negative_numbers = true)]
     jobs: Option<usize>,
     /// Overwrite what is there
     #[arg(short, long)]
@@ -82,7 +82,7 @@ impl ImportUrlArgs {
             depth,
             force: self.force,
             version_aware: self.version_aware,
-            jobs: self.jobs,
+            jobs: self.jobs.filter(|jobs| *jobs > 0),
             wait: context.lock_wait(),
             cancel: context.cancellation(),
         })

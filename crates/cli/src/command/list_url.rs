@@ -8,6 +8,7 @@ use super::fs_config::FsConfigArgs;
 use super::{CommandResult, Context};
 use crate::command_error::{CommandError, Verb};
 use crate::exit::ExitStatus;
+use crate::ui::table::{size, table};
 use crate::ui::{Message, OutputFormat, Page};
 
 /// List what lies under a URL
@@ -82,13 +83,15 @@ struct Listing {
 
 impl Message for Listing {
     fn text(&self, page: &mut Page) {
-        let width = self.rows.iter().map(|row| row.size.len()).max().unwrap_or_default();
-        for Row { size, name } in &self.rows {
-            if self.has_sizes {
-                page.line(format_args!("{size:>width$}  {name}"));
-            } else {
-                page.line(name);
+        if !self.has_sizes {
+            for row in &self.rows {
+                page.line(&row.name);
             }
+            return;
+        }
+        let cells = |row: &Row| vec![Some(row.size.clone()), Some(row.name.clone())];
+        for line in table(&self.rows.iter().map(cells).collect::<Vec<_>>(), true) {
+            page.line(line);
         }
     }
 }
@@ -119,39 +122,8 @@ fn push_tree(nodes: &[ListedNode], prefix: &str, rows: &mut Vec<Row>) {
     }
 }
 
-/// Returns a size as DVC shows it: three digits and a letter.
+/// Returns the size, where DVC shows one.
 fn shown_size(node: &ListedNode) -> String {
-    let Some(size_bytes) = node.size_bytes.filter(|size_bytes| !node.is_dir || *size_bytes > 0) else {
-        return String::new();
-    };
-    if size_bytes < 1024 {
-        return size_bytes.to_string();
-    }
-    #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
-    let mut size = size_bytes as f64;
-    for unit in ["", "k", "M", "G", "T", "P", "E", "Z"] {
-        if size < 999.5 {
-            let digits = if size < 9.995 { 2 } else { usize::from(size < 99.95) };
-            return format!("{size:.digits$}{unit}");
-        }
-        size /= 1024.0;
-    }
-    format!("{size:3.1}Y")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_have_three_digits_and_a_letter() {
-        let shown =
-            |size_bytes| shown_size(&ListedNode { size_bytes: Some(size_bytes), ..ListedNode::default() });
-        assert_eq!(shown(0), "0");
-        assert_eq!(shown(1023), "1023");
-        assert_eq!(shown(1024), "1.00k");
-        assert_eq!(shown(3_000_000), "2.86M");
-        assert_eq!(shown(30_000_000), "28.6M");
-        assert_eq!(shown(999 << 20), "999M");
-    }
+    let known = node.size_bytes.filter(|size_bytes| !node.is_dir || *size_bytes > 0);
+    known.map(size).unwrap_or_default()
 }

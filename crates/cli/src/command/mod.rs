@@ -191,7 +191,7 @@ fn shown_version(args: &[OsString]) -> &'static str {
     if is_called_dvc(args.first()) { crate::DVC_VERSION } else { env!("CARGO_PKG_VERSION") }
 }
 
-/// Whether the name of the program is `dvc`: a link stands in for DVC.
+/// Whether the program was called as `dvc`, as by a link of that name.
 fn is_called_dvc(program: Option<&OsString>) -> bool {
     program.is_some_and(|program| Path::new(program).file_stem() == Some("dvc".as_ref()))
 }

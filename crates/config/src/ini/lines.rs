@@ -38,8 +38,10 @@ pub(super) fn content(line: &str) -> &str {
     line.trim_end_matches(['\r', '\n'])
 }
 
-/// Shows text as Python's `repr` does, for messages that quote a line.
-pub(crate) fn python_repr(text: &str) -> String {
+/// Returns a text as Python's `repr` shows it, as in DVC's messages and in what DVC hashes: `'it'`, `"it's"`.
+///
+/// Source: <https://docs.python.org/3/library/functions.html#repr>.
+pub fn python_repr(text: &str) -> String {
     let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
     let mut shown = String::with_capacity(text.len() + 2);
     shown.push(quote);

@@ -19,7 +19,7 @@ use std::fmt;
 use std::ops::Range;
 
 pub(crate) use edit::Unquotable;
-pub(crate) use lines::python_repr;
+pub use lines::python_repr;
 #[cfg(feature = "fuzzing")]
 pub(crate) use lines::split;
 pub use parse::ParseError;

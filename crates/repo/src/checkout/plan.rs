@@ -186,7 +186,7 @@ fn find_ignored(dir: &mut FoundDir, root: &Path, wanted: &[DirEntry]) -> Result<
         let path = root.join(&*entry.path);
         match FileEntry::read(&entry.path, &path) {
             Ok(file) if path.is_file() => found.push(file),
-            // A directory in the way is told when the file is to be made.
+            // A directory in the way is an error when the file is to be made.
             Ok(_) => {}
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
             Err(error) => return Err(Error::io("cannot look at the workspace", error)),
@@ -420,7 +420,7 @@ pub(crate) fn is_at_or_below(path: &str, folder: &str) -> bool {
     path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Tells whether one of the entries, which are sorted, lies below a directory.
+/// Returns whether one of the entries, which are sorted, lies below a directory.
 fn has_below(entries: &[DirEntry], folder: &str) -> bool {
     let folder = format!("{folder}/");
     let at = entries.partition_point(|entry| *entry.path < *folder);

@@ -16,7 +16,7 @@ impl Git {
         self.repo.to_thread_local().common_dir().join("hooks")
     }
 
-    /// Returns the directory Git is told to look for hooks in, where that is another one (`core.hooksPath`).
+    /// Returns the directory of hooks that `core.hooksPath` names, where that is another one.
     pub(crate) fn other_hooks_dir(&self) -> Option<PathBuf> {
         let repo = self.repo.to_thread_local();
         let configured = repo.config_snapshot().trusted_path("core.hooksPath").ok()??;

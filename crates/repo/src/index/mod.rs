@@ -44,7 +44,7 @@ pub struct Stage {
     pub has_command: bool,
     /// The command, one text or several, as `dvc.lock` records it.
     pub(crate) command: Vec<String>,
-    /// Tells that the command is written as a list.
+    /// Whether the command is written as a list.
     pub(crate) is_command_list: bool,
     /// Tells that the command is not the one recorded in `dvc.lock`.
     pub command_changed: bool,

@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use haul_storage::progress::Observer;
 use haul_storage::{Cache, CacheOptions, CancellationToken, Durability};
 
-use super::obtain::{FileSource, Into, Part, Place, find, incomplete};
+use super::import::resolve_out;
+use super::obtain::{FileSource, IntoCache, Part, ProjectPath, find, incomplete};
 use crate::data_tree::{DataObject, DataTree};
 use crate::external::Location;
 use crate::ops::FetchOptions;
+use crate::paths::normalize;
 use crate::state::Memo;
 use crate::{Error, Result};
 
@@ -21,7 +23,7 @@ pub struct GetOptions {
     pub location: Location,
     /// The path in it.
     pub path: String,
-    /// Where to put it; a directory, or a path that ends with `/`, gets it under its own name.
+    /// Where to put it; a directory that is there gets it under its own name.
     pub out: Option<String>,
     /// Write over what is there (`-f`).
     pub force: bool,
@@ -40,11 +42,8 @@ pub struct GetOptions {
 /// Deviation: with `force`, DVC puts a directory into the one of that name; here it goes over it, and files that the
 /// repository does not have stay.
 pub async fn get(options: &GetOptions, env: &haul_config::Env, observer: &dyn Observer) -> Result<PathBuf> {
-    let shown = destination(&options.path, options.out.as_deref(), env)?;
-    let out = env.absolute(&shown);
-    if !options.force {
-        refuse_existing(&shown, &out)?;
-    }
+    let shown = resolve_out(env.current_dir(), &options.path, options.out.as_deref(), options.force)?;
+    let out = normalize(&env.absolute(shown));
     let name = out.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     if crate::index::is_stage_file(&name) {
         let message = "the given path is a DVC file, you must specify a data file or a directory";
@@ -61,7 +60,7 @@ pub async fn get(options: &GetOptions, env: &haul_config::Env, observer: &dyn Ob
     let memo = Memo::new(staging.path().join("memo"));
     let fetch =
         FetchOptions { jobs: options.jobs, cancel: options.cancel.clone(), ..FetchOptions::default() };
-    let into = Into { cache: &cache, memo: &memo, observer };
+    let into = IntoCache { cache: &cache, memo: &memo, observer };
     if let Some(error) = incomplete(place.fetch(&tree, &part, into, &fetch).await?) {
         return Err(error);
     }
@@ -71,36 +70,9 @@ pub async fn get(options: &GetOptions, env: &haul_config::Env, observer: &dyn Ob
     Ok(out)
 }
 
-/// Returns where a path goes, as DVC resolves it.
-fn destination(path: &str, out: Option<&str>, env: &haul_config::Env) -> Result<String> {
-    let name = || {
-        let name = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
-        let is_name = !matches!(name, "" | "..");
-        is_name
-            .then(|| name.to_owned())
-            .ok_or_else(|| Error::BadOut(format!("'{path}' has no name; say where to put it with `-o`")))
-    };
-    Ok(match out {
-        None => name()?,
-        Some(out) if out.ends_with('/') || env.absolute(out).is_dir() => {
-            format!("{}/{}", out.trim_end_matches('/'), name()?)
-        }
-        Some(out) => out.to_owned(),
-    })
-}
-
-/// Fails if something is at the destination, in DVC's words.
-pub(super) fn refuse_existing(shown: &str, path: &Path) -> Result<()> {
-    let Ok(metadata) = fs_err::symlink_metadata(path) else { return Ok(()) };
-    let what = if metadata.is_dir() { "directory" } else { "file" };
-    Err(Error::BadOut(format!(
-        "The {what} '{shown}' already exists locally. \nTo override it, re-run with '--force'."
-    )))
-}
-
 /// Writes the files of a part below `made`, or to `made` itself. An object that is used once is moved.
 fn write_part(
-    place: &Place,
+    place: &ProjectPath,
     tree: &DataTree<'_>,
     part: &Part,
     cache: &Cache,
@@ -154,7 +126,7 @@ fn write_part(
 }
 
 /// Returns the directories of a part, of which some may be empty in a workspace.
-fn directories(place: &Place, tree: &DataTree<'_>) -> Result<Vec<String>> {
+fn directories(place: &ProjectPath, tree: &DataTree<'_>) -> Result<Vec<String>> {
     let mut directories = Vec::new();
     let skipped = if place.path.is_empty() { 0 } else { place.path.len() + 1 };
     tree.walk(&place.path, false, &mut |path, entry| {

@@ -41,7 +41,7 @@ pub(super) enum FileSource {
 }
 
 /// A repository, and a path in it.
-pub(super) struct Place {
+pub(super) struct ProjectPath {
     pub(super) project: Project,
     /// The path below the root of the repository.
     pub(super) path: String,
@@ -55,16 +55,16 @@ pub(super) fn find(
     path: &str,
     env: &haul_config::Env,
     cancel: &CancellationToken,
-) -> Result<Place> {
+) -> Result<ProjectPath> {
     let project = open(location, env, cancel)?;
     let below = project.path(path).ok_or_else(|| no_such_file(path))?;
     Ok(match project.inner(&below, &location.overrides)? {
-        Some((project, path)) => Place { project, path, chain: ImportChain::default() },
-        None => Place { project, path: below, chain: ImportChain::default() },
+        Some((project, path)) => ProjectPath { project, path, chain: ImportChain::default() },
+        None => ProjectPath { project, path: below, chain: ImportChain::default() },
     })
 }
 
-impl Place {
+impl ProjectPath {
     /// Returns the files at the path as DVC copies them: without metafiles, and from the tree where it has them.
     pub(super) async fn part(&self) -> Result<(Part, DataTree<'_>)> {
         let mut tree = self.project.data_tree()?;
@@ -110,7 +110,7 @@ impl Place {
         &self,
         tree: &DataTree<'_>,
         part: &Part,
-        into: Into<'_>,
+        into: IntoCache<'_>,
         options: &FetchOptions,
     ) -> Result<FetchReport> {
         if !part.files.iter().any(|file| matches!(file.source, FileSource::Object(_))) {
@@ -170,7 +170,7 @@ fn is_below(path: &str, directory: &str) -> bool {
 
 /// Where objects go.
 #[derive(Clone, Copy)]
-pub(super) struct Into<'a> {
+pub(super) struct IntoCache<'a> {
     pub(super) cache: &'a Cache,
     pub(super) memo: &'a Memo,
     pub(super) observer: &'a dyn Observer,

@@ -3,13 +3,11 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `local`, `web`, `bucket` | the sources |
-//! | `python` | the words of Python that DVC hashes |
 //! | `take_in` | from a source into the cache, hashed on the way |
 //! | `save` | from a source to a local path |
 
 mod bucket;
 mod local;
-mod python;
 mod save;
 pub(crate) mod take_in;
 mod web;

@@ -9,6 +9,7 @@ use futures::StreamExt as _;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::take_in::feed;
 use super::{Source, SourceEntry};
 use crate::progress::{Event, Observer, Phase};
 use crate::transfer::context::{blocking, interrupted};
@@ -49,24 +50,14 @@ async fn save_one(
     path: &Path,
     observer: &dyn Observer,
 ) -> Result<()> {
-    let mut download = source.open(entry).await?;
+    let download = source.open(entry).await?;
     let announced_bytes = download.size_bytes;
     let (chunks, to_write) = mpsc::channel(WAITING_CHUNKS);
     let writer = blocking({
         let path = path.to_owned();
         move || write(&path, announced_bytes, to_write)
     });
-    let feed = async move {
-        while let Some(chunk) = download.stream.next().await {
-            let chunk = chunk?;
-            observer.on(Event::Bytes { phase: Phase::Downloading, n_bytes: chunk.len() as u64 });
-            if chunks.send(Some(chunk)).await.is_err() {
-                return Ok(());
-            }
-        }
-        let _is_there = chunks.send(None).await;
-        Ok(())
-    };
+    let feed = feed(download, chunks, observer);
     let (fed, written) = futures::join!(feed, writer);
     fed?;
     written

@@ -92,7 +92,7 @@ pub(crate) async fn finish<T: Send>(committer: Arc<Committer>, answers: &mut [Re
 pub(crate) async fn receive(
     cache: &Cache,
     committer: &Arc<Committer>,
-    mut download: Download,
+    download: Download,
     promised: Option<Md5Digest>,
     what: &str,
     observer: &dyn Observer,
@@ -103,22 +103,29 @@ pub(crate) async fn receive(
         let (cache, committer) = (cache.clone(), Arc::clone(committer));
         move || write(&cache, &committer, announced_bytes, promised, to_write)
     });
-    let feed = async move {
-        // What was started goes on as long as bytes come: an error here drops the sender, and what is written goes.
-        while let Some(chunk) = download.stream.next().await {
-            let chunk = chunk?;
-            observer.on(Event::Bytes { phase: Phase::Downloading, n_bytes: chunk.len() as u64 });
-            if chunks.send(Some(chunk)).await.is_err() {
-                return Ok(());
-            }
-        }
-        // The writer tells an end from a body that broke off.
-        let _is_there = chunks.send(None).await;
-        Ok(())
-    };
+    let feed = feed(download, chunks, observer);
     let (fed, written) = futures::join!(feed, writer);
     fed?;
     written.map_err(|error| Error::new(error.kind(), format!("cannot take in `{what}`")).with_source(error))
+}
+
+/// Hands a body over to its writer, piece by piece, and the end of it as `None`: that tells an end from a body that broke
+/// off. Ends early when the writer is gone, which says why.
+pub(super) async fn feed(
+    mut download: Download,
+    chunks: mpsc::Sender<Option<Bytes>>,
+    observer: &dyn Observer,
+) -> Result<()> {
+    // What was started goes on as long as bytes come: an error here drops the sender, and what is written goes.
+    while let Some(chunk) = download.stream.next().await {
+        let chunk = chunk?;
+        observer.on(Event::Bytes { phase: Phase::Downloading, n_bytes: chunk.len() as u64 });
+        if chunks.send(Some(chunk)).await.is_err() {
+            return Ok(());
+        }
+    }
+    let _is_there = chunks.send(None).await;
+    Ok(())
 }
 
 /// Writes what arrives to a temporary file, which gets its name when all of it is there.

@@ -1,10 +1,10 @@
 //! A file on a web server.
 
 use async_trait::async_trait;
-use haul_config::{Env, HttpRemote, Remote};
+use haul_config::{Env, HttpRemote, Remote, python_repr};
 use url::Url;
 
-use super::{Source, SourceEntry, SourceKind, python};
+use super::{Source, SourceEntry, SourceKind};
 use crate::hash::md5;
 use crate::http::{FileInfo, WebClient};
 use crate::{Download, Error, ErrorKind, Result};
@@ -79,17 +79,16 @@ pub(crate) fn checksum_of_head(written: &str, info: &FileInfo) -> String {
     if let Some(told) = info.checksum("ETag").or_else(|| info.checksum("Content-MD5")) {
         return told.to_owned();
     }
-    let text = |text: &str| python::repr(text);
     let mut members = vec![
-        ("name", text(written)),
+        ("name", python_repr(written)),
         ("size", info.size_bytes.map_or_else(|| "None".to_owned(), |size_bytes| size_bytes.to_string())),
     ];
-    members.extend(info.media_type.as_ref().map(|media_type| ("mimetype", text(media_type))));
+    members.extend(info.media_type.as_ref().map(|media_type| ("mimetype", python_repr(media_type))));
     members.extend(info.sends_no_parts.then(|| ("partial", "False".to_owned())));
-    members.push(("url", text(&info.url)));
-    members.extend(info.checksums.iter().map(|(name, value)| (*name, text(value))));
-    members.push(("type", text("file")));
+    members.push(("url", python_repr(&info.url)));
+    members.extend(info.checksums.iter().map(|(name, value)| (*name, python_repr(value))));
+    members.push(("type", python_repr("file")));
     let members: Vec<String> =
-        members.into_iter().map(|(name, value)| format!("{}: {value}", text(name))).collect();
+        members.into_iter().map(|(name, value)| format!("{}: {value}", python_repr(name))).collect();
     u128::from_be_bytes(md5(format!("({{{}}},)", members.join(", ")).as_bytes())).to_string()
 }

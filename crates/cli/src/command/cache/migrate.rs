@@ -78,7 +78,7 @@ impl Message for Migrated {
                 page.line(format_args!("\t{file}"));
             }
         } else {
-            // That of a pipeline is told by its lock.
+            // A pipeline stage is not named: its `dvc.lock` is what changes.
             for file in files.iter().filter(|file| !file.ends_with(')')) {
                 page.line(format_args!("Updating DVC file '{file}'"));
             }

@@ -5,10 +5,10 @@ use haul_storage::progress::Observer;
 
 use crate::metafile::dependency::Dependency;
 use crate::metafile::dvc_file::DvcFile;
-use crate::ops::import::{Opened, Place, get, resolve_out, send};
+use crate::ops::import::{Landing, Opened, Place, get, resolve_out, send};
 use crate::ops::session::Stores;
-use crate::ops::{CheckoutOptions, ImportDepth, ImportReport, checkout};
-use crate::{Error, Index, LockWait, Repo, Result, SelectOptions, TransferLock};
+use crate::ops::{ImportDepth, ImportReport};
+use crate::{Error, Index, LockWait, Repo, Result, TransferLock};
 
 /// What to add, and where its data goes.
 #[derive(Debug, Clone, Default)]
@@ -17,7 +17,7 @@ pub struct AddFromOptions {
     pub target: String,
     /// Where it is tracked, as typed (`--out`); under its own name if not set.
     pub out: Option<String>,
-    /// Into the workspace, or to a remote and nowhere else.
+    /// Into the cache and the workspace, or to a remote alone.
     pub depth: ImportDepth,
     /// Overwrite what is there (`-f`).
     pub force: bool,
@@ -75,27 +75,23 @@ pub async fn add_from(
         }
         _ => get(&session, &opened, &looked, options.jobs).await?,
     };
-    let mut report = ImportReport::default();
-    let lock = repo.lock(options.wait)?;
-    session.refuse_busy(&[], std::slice::from_ref(&place.out))?;
-    if !is_sent {
-        report.files_to_track.extend(place.ignore(repo)?);
-    }
-    let mut file = match DvcFile::read(&place.metafile) {
-        Ok(file) if index.outs.iter().any(|out| out.path == place.out) => file,
-        _ => DvcFile::new(&place.metafile, &place.name),
+    let write = || {
+        let mut file = match DvcFile::read(&place.metafile) {
+            Ok(file) if index.outs.iter().any(|out| out.path == place.out) => file,
+            _ => DvcFile::new(&place.metafile, &place.name),
+        };
+        file.set_state(0, &state)?;
+        file.write().map(drop)
     };
-    file.set_state(0, &state)?;
-    file.write()?;
-    report.files_to_track.push(place.metafile.clone());
-    report.files_to_track.sort();
-    drop(lock);
-    session.autostage(&report.files_to_track)?;
-    if !is_sent {
-        let select = SelectOptions { targets: vec![place.target(repo)], ..SelectOptions::default() };
-        let (wait, cancel, force) = (options.wait, options.cancel.clone(), options.force);
-        let checkout_options = CheckoutOptions { select, force, wait, cancel, ..CheckoutOptions::default() };
-        report.checkout = checkout(repo, &checkout_options, observer)?;
+    let mut report = ImportReport::default();
+    Landing {
+        session: &session,
+        place: &place,
+        is_ignored: !is_sent,
+        is_checked_out: !is_sent,
+        force: options.force,
+        wait: options.wait,
     }
+    .land(write, &mut report)?;
     Ok(report)
 }

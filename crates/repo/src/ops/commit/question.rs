@@ -1,5 +1,7 @@
 //! What DVC asks before it commits a stage that changed.
 
+use haul_config::python_repr;
+
 use crate::Stage;
 use crate::ops::{EntryState, EntryStatus, StageStatus};
 
@@ -36,7 +38,7 @@ impl Changes {
     /// Returns DVC's question about a stage, shown as `stage: 'a.dvc'`.
     pub(super) fn question(&self, stage: &str) -> String {
         let list = |paths: &[String]| {
-            let quoted: Vec<String> = paths.iter().map(|path| quoted(path)).collect();
+            let quoted: Vec<String> = paths.iter().map(|path| python_repr(path)).collect();
             format!("[{}]", quoted.join(", "))
         };
         let (deps, outs) = (list(&self.deps), list(&self.outs));
@@ -48,14 +50,6 @@ impl Changes {
         };
         format!("{what} Are you sure you want to commit it?")
     }
-}
-
-/// Quotes a text as Python shows it in a list.
-fn quoted(text: &str) -> String {
-    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
-    let escaped = text.replace('\\', "\\\\");
-    let escaped = if quote == '\'' { escaped.replace('\'', "\\'") } else { escaped };
-    format!("{quote}{escaped}{quote}")
 }
 
 #[cfg(test)]

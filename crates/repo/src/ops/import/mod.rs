@@ -2,6 +2,7 @@
 
 mod fetch;
 mod get;
+mod land;
 mod look;
 mod place;
 mod repo;
@@ -17,6 +18,7 @@ use haul_storage::progress::Observer;
 
 pub(in crate::ops) use self::fetch::{ImportedOut, fetch_imports, partial_state};
 pub(in crate::ops) use self::get::{get, send};
+pub(in crate::ops) use self::land::Landing;
 pub(in crate::ops) use self::look::{Looked, Opened, check_paths};
 pub(in crate::ops) use self::place::{Place, resolve_out};
 pub(in crate::ops) use self::repo::open as open_import;
@@ -26,12 +28,12 @@ use self::shown::{absolute_url, written_path};
 pub(in crate::ops) use self::shown::{announcement, shown};
 pub use self::status::{SourceToAsk, ask_sources};
 pub(in crate::ops) use self::update::update_import;
+use super::CheckoutReport;
 use super::session::Stores;
-use super::{CheckoutOptions, CheckoutReport, checkout};
 use crate::metafile::dependency::{Dependency, DependencyHash};
 use crate::metafile::dvc_file::{DvcFile, OutState};
 use crate::metafile::import::NewImport;
-use crate::{Error, Index, LockWait, Repo, Result, SelectOptions, TransferLock};
+use crate::{Error, Index, LockWait, Repo, Result, TransferLock};
 
 /// Files that are got at once unless the user or the remote says otherwise.
 const JOBS: usize = 16;
@@ -176,9 +178,6 @@ impl<'a> ImportUrl<'a> {
             }
             recorded = looked.dependency;
         }
-        let lock = repo.lock(options.wait)?;
-        session.refuse_busy(&[], std::slice::from_ref(&place.out))?;
-        report.files_to_track.extend(place.ignore(repo)?);
         let import = NewImport {
             dependency: recorded.value(),
             out_path: &place.name,
@@ -186,18 +185,16 @@ impl<'a> ImportUrl<'a> {
             can_push,
             has_checksum: options.depth != ImportDepth::NoExec,
         };
-        write_file(place, &import, |known| known.set_import(&recorded, state.as_ref()))?;
-        report.files_to_track.push(place.metafile.clone());
-        report.files_to_track.sort();
-        drop(lock);
-        session.autostage(&report.files_to_track)?;
-        if options.depth == ImportDepth::Workspace {
-            let select = SelectOptions { targets: vec![place.target(repo)], ..SelectOptions::default() };
-            let (wait, cancel) = (options.wait, options.cancel.clone());
-            let checkout_options =
-                CheckoutOptions { select, force: options.force, wait, cancel, ..CheckoutOptions::default() };
-            report.checkout = checkout(repo, &checkout_options, observer)?;
+        let write = || write_file(place, &import, |known| known.set_import(&recorded, state.as_ref()));
+        Landing {
+            session: &session,
+            place,
+            is_ignored: true,
+            is_checked_out: options.depth == ImportDepth::Workspace,
+            force: options.force,
+            wait: options.wait,
         }
+        .land(write, &mut report)?;
         Ok(report)
     }
 }

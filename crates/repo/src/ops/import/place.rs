@@ -46,7 +46,8 @@ pub(in crate::ops) fn resolve_out(
         Some(out) => out.to_owned(),
     };
     let full = current_dir.join(&resolved);
-    if !force && full.exists() {
+    // A link to nothing is something, too.
+    if !force && fs_err::symlink_metadata(&full).is_ok() {
         let kind = if full.is_dir() { "directory" } else { "file" };
         return Err(Error::BadOut(format!(
             "The {kind} '{resolved}' already exists locally. \nTo override it, re-run with '--force'."

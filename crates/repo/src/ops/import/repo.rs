@@ -7,18 +7,16 @@ use haul_storage::transfer::TransferMode;
 use haul_storage::{CancellationToken, ErrorKind, Layout, Oid, OidKind, StoreMode};
 
 use super::repo_fetch::ImportChain;
-use super::{ImportDepth, ImportReport, Place, resolve_out, write_file};
+use super::{ImportDepth, ImportReport, Landing, Place, resolve_out, write_file};
 use crate::external::Location;
 use crate::metafile::dir_manifest::DirEntry;
 use crate::metafile::dvc_file::OutState;
 use crate::metafile::import::NewImport;
 use crate::metafile::repo_dependency::{RepoConfig, RepoDependency};
-use crate::ops::obtain::{self, FileSource, Into, Part, incomplete};
+use crate::ops::FetchOptions;
+use crate::ops::obtain::{self, FileSource, IntoCache, Part, incomplete};
 use crate::ops::session::{Session, Stores};
-use crate::ops::{CheckoutOptions, FetchOptions, checkout};
-use crate::{
-    ConfigOverrides, DirManifest, Error, Index, LockWait, Repo, Result, SelectOptions, TransferLock,
-};
+use crate::{ConfigOverrides, DirManifest, Error, Index, LockWait, Repo, Result, TransferLock};
 
 /// What to import from another repository, and how.
 #[derive(Debug, Clone, Default)]
@@ -98,10 +96,6 @@ impl<'a> Import<'a> {
                 found.part().await?;
             }
         }
-        let mut report = ImportReport::default();
-        let lock = repo.lock(options.wait)?;
-        session.refuse_busy(&[], std::slice::from_ref(&place.out))?;
-        report.files_to_track.extend(place.ignore(repo)?);
         let import = NewImport {
             dependency: dependency.value(),
             out_path: &place.name,
@@ -109,18 +103,18 @@ impl<'a> Import<'a> {
             can_push: true,
             has_checksum: options.depth != ImportDepth::NoExec,
         };
-        write_file(&place, &import, |known| known.set_repo_import(&dependency, state.as_ref()))?;
-        report.files_to_track.push(place.metafile.clone());
-        report.files_to_track.sort();
-        drop(lock);
-        session.autostage(&report.files_to_track)?;
-        if options.depth == ImportDepth::Workspace {
-            let select = SelectOptions { targets: vec![place.target(repo)], ..SelectOptions::default() };
-            let (wait, cancel) = (options.wait, options.cancel.clone());
-            let checkout_options =
-                CheckoutOptions { select, force: options.force, wait, cancel, ..CheckoutOptions::default() };
-            report.checkout = checkout(repo, &checkout_options, observer)?;
+        let write =
+            || write_file(&place, &import, |known| known.set_repo_import(&dependency, state.as_ref()));
+        let mut report = ImportReport::default();
+        Landing {
+            session: &session,
+            place: &place,
+            is_ignored: true,
+            is_checked_out: options.depth == ImportDepth::Workspace,
+            force: options.force,
+            wait: options.wait,
         }
+        .land(write, &mut report)?;
         Ok(report)
     }
 }
@@ -164,7 +158,7 @@ pub(in crate::ops) fn open(
     dependency: &RepoDependency,
     cancel: &CancellationToken,
     chain: &ImportChain,
-) -> Result<obtain::Place> {
+) -> Result<obtain::ProjectPath> {
     let mut revision = dependency.rev_lock.clone().or_else(|| dependency.rev.clone());
     let path = repo.env().absolute(&dependency.url);
     if revision.is_none() && path.exists() {
@@ -173,17 +167,17 @@ pub(in crate::ops) fn open(
     let location = Location { url: dependency.url.clone(), revision, overrides: dependency.overrides() };
     let found = obtain::find(&location, &dependency.path, repo.env(), cancel)?;
     let chain = chain.with(dependency, &found)?;
-    Ok(obtain::Place { chain, ..found })
+    Ok(obtain::ProjectPath { chain, ..found })
 }
 
 /// Gets a part of another repository into the cache of this one.
 pub(super) async fn get(
     session: &Session<'_>,
-    found: &obtain::Place,
+    found: &obtain::ProjectPath,
     jobs: Option<usize>,
 ) -> Result<OutState> {
     let (part, tree) = found.part().await?;
-    let into = Into { cache: session.cache, memo: session.memo, observer: session.observer };
+    let into = IntoCache { cache: session.cache, memo: session.memo, observer: session.observer };
     let options = FetchOptions {
         jobs,
         mode: TransferMode::Execute,

@@ -8,7 +8,7 @@ use super::repo::{announcement, get, open, shown};
 use crate::metafile::dvc_file::DvcFile;
 use crate::metafile::repo_dependency::RepoDependency;
 use crate::ops::checkout::refuse_unsaved;
-use crate::ops::obtain::Place;
+use crate::ops::obtain::ProjectPath;
 use crate::ops::remove::delete_out;
 use crate::ops::session::Session;
 use crate::ops::status::out_state;
@@ -34,7 +34,7 @@ impl ImportChain {
     /// # Errors
     ///
     /// [`Error::BadOut`] if it imports itself.
-    pub(super) fn with(&self, dependency: &RepoDependency, found: &Place) -> Result<Self> {
+    pub(super) fn with(&self, dependency: &RepoDependency, found: &ProjectPath) -> Result<Self> {
         let link = (dependency.url.clone(), found.project.commit(), found.path.clone());
         if self.0.contains(&link) {
             let message = format!("`{}` includes circular imports: it imports itself", shown(dependency));
