@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use haul_config::Exhausted;
 
-use crate::link::LinkError;
 use crate::metafile::MetafileError;
+use crate::workspace::link::LinkError;
 
 /// The result of an operation of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

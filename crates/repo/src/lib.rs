@@ -5,7 +5,6 @@
 //! | Question | Module |
 //! |---|---|
 //! | Where is the repository, how is one made? | [`root`], [`init`] |
-//! | Who may write now? | [`lock`] |
 //! | What do `.dvc`, `dvc.yaml`, `dvc.lock` and `.dir` objects say? | [`metafile`] |
 //! | Which files does DVC not see? | [`ignore`] |
 //! | What does Git say about a path? | [`git`] |
@@ -14,14 +13,12 @@
 //! | Which files are in the workspace, or in a commit? | `tree` |
 //! | Which data do paths stand for? | `data_tree` |
 //! | How is another repository, or a commit, looked into? | [`project`] |
-//! | Which files are in the workspace, and what is their hash? | [`scan`], [`state`] |
-//! | How does an object get into the workspace? | [`link`], [`checkout`] |
+//! | What reads and changes the workspace: locks, hashes of files, links, checkout? | [`workspace`] |
 //! | What can a user do? | [`ops`] |
 
 #![warn(missing_docs)]
 
 mod atomic;
-pub mod checkout;
 mod data_tree;
 mod error;
 pub mod external;
@@ -32,22 +29,19 @@ mod identity;
 pub mod ignore;
 pub mod index;
 pub mod init;
-pub mod link;
-pub mod lock;
 pub mod metafile;
 pub mod ops;
 mod paths;
 pub mod project;
 pub mod root;
-pub mod scan;
-pub mod state;
 mod tree;
+pub mod workspace;
 
 pub use error::{Error, Result};
 pub use git::Git;
 pub use ignore::IgnoreRules;
 pub use index::{Dep, Index, Out, SelectOptions, Selected, Selection, Stage};
-pub use lock::{LockWait, PathLocks, RepoLock, TransferLock};
 pub use metafile::dir_manifest::DirManifest;
 pub use project::{ConfigOverrides, Project};
 pub use root::Repo;
+pub use workspace::lock::{LockWait, PathLocks, RepoLock, TransferLock};

@@ -6,13 +6,13 @@ use std::sync::{Arc, OnceLock};
 use haul_config::{Config, ConfigPaths, ConfigStack, Env};
 use haul_storage::Cache;
 
-use crate::checkout::cache_of;
 use crate::data_tree::DataTree;
 use crate::git::{Git, Revision};
 use crate::index::{CommitReader, Index};
 use crate::paths::{normalize, posix, relative};
 use crate::root::DVC_DIR;
 use crate::tree::{CommitTree, Tree, WorkspaceTree, join};
+use crate::workspace::checkout::cache_of;
 use crate::{Error, Repo, Result};
 
 /// What a command line puts over the configuration of a repository that it looks into.

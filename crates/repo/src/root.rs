@@ -12,9 +12,9 @@ use haul_storage::{CancellationToken, PromptMfa};
 use crate::git::{Git, gitignore};
 use crate::identity::physical;
 use crate::ignore::IgnoreRules;
-use crate::lock::{LockWait, PathLocks, RepoLock};
 use crate::paths::{normalize, relative};
-use crate::state::state_dir;
+use crate::workspace::lock::{LockWait, PathLocks, RepoLock};
+use crate::workspace::state::state_dir;
 use crate::{Error, Result};
 
 /// The name of the folder that makes a folder a DVC repository.

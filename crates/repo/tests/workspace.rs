@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 
 use haul_config::LinkType;
 use haul_repo::IgnoreRules;
-use haul_repo::checkout::{Applied, OutPlan, Target, Wanted, apply, plan};
-use haul_repo::link::{Linker, Staging};
 use haul_repo::metafile::dir_manifest::DirEntry;
-use haul_repo::scan::{Found, Scanner};
-use haul_repo::state::Memo;
+use haul_repo::workspace::checkout::{Applied, OutPlan, Target, Wanted, apply, plan};
+use haul_repo::workspace::link::{Linker, Staging};
+use haul_repo::workspace::scan::{Found, Scanner};
+use haul_repo::workspace::state::Memo;
 use haul_storage::hash::{Flavour, md5};
 use haul_storage::progress::NoObserver;
 use haul_storage::{Cache, CacheOptions, CancellationToken, Layout, OidKind};

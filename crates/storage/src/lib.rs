@@ -17,7 +17,7 @@
 //! | `oid.rs`, `layout.rs` | the name of an object, and where it lies |
 //! | `hash/` | MD5 of many messages in lanes, of files side by side, of text as DVC 2 saw it |
 //! | `store.rs` | [`RemoteStore`]: what the engine asks of a store |
-//! | `s3/`, `open.rs` | the S3 client, and opening a remote as the configuration says |
+//! | `s3/`, `open/` | the S3 client, and opening a remote as the configuration says |
 //! | `http/` | web servers: files under URLs, and remotes on them |
 //! | `folder/`, `adapter.rs`, `counting.rs` | other stores: a folder, any store of `object_store`, one that counts |
 //! | `cache/` | [`Cache`]: the local object database |

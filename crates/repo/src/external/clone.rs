@@ -17,7 +17,7 @@ use haul_storage::CancellationToken;
 use haul_storage::hash::md5;
 
 use crate::git::Git;
-use crate::lock::{LockWait, RepoLock};
+use crate::workspace::lock::{LockWait, RepoLock};
 use crate::{Error, Result};
 
 /// Variables by which Git tells a hook where it runs; here they would lead it to the wrong repository.

@@ -10,12 +10,12 @@ use super::collect::absent;
 use super::import::partial_state;
 use super::session::{Session, Stores};
 use super::unused::remove_unused;
-use crate::checkout::{Applied, OutPlan, Target, Wanted, apply, flavour_of, plan};
 use crate::index::unseen_sentences;
-use crate::link::Linker;
 use crate::ops::{Failure, manifest_of};
-use crate::scan::{Found, fingerprint, many};
-use crate::state::{LinkRecord, Links, Writes};
+use crate::workspace::checkout::{Applied, OutPlan, Target, Wanted, apply, flavour_of, plan};
+use crate::workspace::link::Linker;
+use crate::workspace::scan::{Found, fingerprint, many};
+use crate::workspace::state::{LinkRecord, Links, Writes};
 use crate::{Error, Index, LockWait, Out, Repo, Result, SelectOptions, Selected, Selection};
 
 /// What to check out, and how.

@@ -13,7 +13,7 @@ use crate::data_tree::{DataObject, DataTree};
 use crate::external::Location;
 use crate::ops::FetchOptions;
 use crate::paths::normalize;
-use crate::state::Memo;
+use crate::workspace::state::Memo;
 use crate::{Error, Result};
 
 /// What to get, and where to.

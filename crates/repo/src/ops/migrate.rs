@@ -7,7 +7,7 @@ use haul_storage::{CancellationToken, Layout, Oid, OidKind, RemoteOdb, StoreMode
 
 use super::commit::{CommitReport, Hashing, Recorder, Recording};
 use super::session::{Session, Stores};
-use crate::state::Links;
+use crate::workspace::state::Links;
 use crate::{Error, Index, LockWait, Out, Repo, Result, SelectOptions, Selection, Stage};
 
 /// What to migrate.

@@ -78,7 +78,7 @@ use haul_storage::Oid;
 use haul_storage::hash::md5;
 
 use crate::metafile::dir_manifest::DirEntry;
-use crate::scan::FileEntry;
+use crate::workspace::scan::FileEntry;
 use crate::{DirManifest, Error, Result};
 
 /// A failure of one path, target or out, while the rest went on.

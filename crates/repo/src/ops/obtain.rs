@@ -15,8 +15,8 @@ use crate::external::{Location, open};
 use crate::index::Selected;
 use crate::metafile::dir_manifest::check_path;
 use crate::ops::Failure;
-use crate::state::Memo;
 use crate::tree::join;
+use crate::workspace::state::Memo;
 use crate::{Error, Project, Result, Selection};
 
 /// A part of a repository.

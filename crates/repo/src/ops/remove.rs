@@ -8,12 +8,12 @@ use haul_storage::progress::Observer;
 
 use super::session::{Session, Stores};
 use super::unprotect::unprotect_path;
-use crate::checkout::check_parents;
 use crate::git::gitignore;
 use crate::metafile::dvc_file::DvcLock;
 use crate::metafile::dvc_yaml::DvcYaml;
 use crate::ops::Failure;
-use crate::state::Links;
+use crate::workspace::checkout::check_parents;
+use crate::workspace::state::Links;
 use crate::{Error, Index, LockWait, Out, Repo, Result, Selection, Stage};
 
 /// What to stop tracking.

@@ -6,11 +6,11 @@ use haul_storage::progress::{Event, Observer};
 use haul_storage::transfer::TransferMode;
 use haul_storage::{Cache, CancellationToken, Layout, Oid, RemoteOdb};
 
-use crate::checkout::{cache_of, checksum_jobs};
 use crate::git::add_command;
-use crate::link::{Linker, Staging, link_types};
-use crate::scan::Scanner;
-use crate::state::{Memo, NotedWrite, note_writes, state_dir};
+use crate::workspace::checkout::{cache_of, checksum_jobs};
+use crate::workspace::link::{Linker, Staging, link_types};
+use crate::workspace::scan::Scanner;
+use crate::workspace::state::{Memo, NotedWrite, note_writes, state_dir};
 use crate::{DirManifest, Error, Out, Repo, Result};
 
 /// One run of an operation.

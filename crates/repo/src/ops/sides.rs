@@ -7,13 +7,13 @@ use rayon::prelude::*;
 use super::import::ImportChain;
 use super::looking::learn_in;
 use super::session::Session;
-use crate::checkout::flavour_of;
 use crate::data_tree::{DataObject, DataTree, Portion, Side, Sided};
 use crate::index::Selected;
 use crate::ops::Failure;
 use crate::paths::posix;
-use crate::scan::Found;
 use crate::tree::Tree;
+use crate::workspace::checkout::flavour_of;
+use crate::workspace::scan::Found;
 use crate::{Error, Index, Out, Project, Repo, Result, Selection};
 
 /// Portions of outs, by their paths below the root.

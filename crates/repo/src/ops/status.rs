@@ -8,12 +8,12 @@ use rayon::prelude::*;
 
 use super::import::SourceToAsk;
 use super::session::{Session, Stores};
-use crate::checkout::flavour_of;
 use crate::index::unseen_sentences;
 use crate::metafile::dependency::Dependency;
 use crate::metafile::params::{ParamChange, Params, ParamsChange};
 use crate::ops::Failure;
-use crate::scan::Found;
+use crate::workspace::checkout::flavour_of;
+use crate::workspace::scan::Found;
 use crate::{Dep, Error, Index, LockWait, Out, Repo, Result, SelectOptions, Selection, Stage};
 
 /// What to compare.

@@ -10,10 +10,10 @@ use haul_storage::{CancellationToken, Layout};
 use rayon::prelude::*;
 
 use super::session::{Session, Stores};
-use crate::checkout::check_parents;
-use crate::link::{Linker, Placed, Staging};
 use crate::ops::Failure;
-use crate::scan::{FileEntry, Found};
+use crate::workspace::checkout::check_parents;
+use crate::workspace::link::{Linker, Placed, Staging};
+use crate::workspace::scan::{FileEntry, Found};
 use crate::{Error, LockWait, Repo, Result};
 
 /// What to unprotect.
@@ -94,7 +94,7 @@ pub(super) fn unprotect_path(session: &Session<'_>, path: &Path) -> Result<u64> 
             Err(error) => errors.push(error),
         }
     }
-    crate::scan::many(errors)?;
+    crate::workspace::scan::many(errors)?;
     Ok(n_copied)
 }
 
@@ -104,7 +104,7 @@ fn note_copies(session: &Session<'_>, linker: Linker, path: &Path, found: &mut F
         return Ok(linker);
     }
     let failures = session.scanner().hash(path, found.files_mut(), Flavour::Md5, session.observer)?;
-    crate::scan::many(failures.into_iter().map(|(_, error)| error).collect())?;
+    crate::workspace::scan::many(failures.into_iter().map(|(_, error)| error).collect())?;
     let links = found.files().iter().filter(|file| is_link(file));
     let writes: Vec<_> =
         links.filter_map(|file| Some((file.full_path(path), Layout::Current, file.oid()?))).collect();

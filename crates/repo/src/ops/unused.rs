@@ -8,10 +8,10 @@ use haul_storage::{Layout, Oid};
 use super::checkout::out_change;
 use super::session::Session;
 use super::{CheckoutReport, Failure};
-use crate::checkout::{check_parents, delete_file};
 use crate::index::{IgnoredOut, unseen_outs};
-use crate::scan::{Found, fingerprint, many};
-use crate::state::{LinkRecord, Links};
+use crate::workspace::checkout::{check_parents, delete_file};
+use crate::workspace::scan::{Found, fingerprint, many};
+use crate::workspace::state::{LinkRecord, Links};
 use crate::{Error, Index, Result};
 
 /// Deletes them, if they were not changed since, and if every metafile of the workspace was read: what one that was not

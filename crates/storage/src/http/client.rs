@@ -11,8 +11,8 @@ use http::{Method, StatusCode};
 use url::Url;
 
 use super::FileInfo;
-use crate::s3::payload::Payload;
-use crate::s3::transport::{Reply, Request, Transport, TransportError, TransportErrorKind};
+use crate::s3::request::payload::Payload;
+use crate::s3::transport::exchange::{Reply, Request, Transport, TransportError, TransportErrorKind};
 use crate::s3::{Http, HttpSettings, HttpTransport, ProxySettings, ServerTrust};
 use crate::{Body, Download, Error, ErrorKind, Result, ServerReply};
 

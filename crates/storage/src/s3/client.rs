@@ -12,15 +12,15 @@ use haul_auth::{Clock, Credentials, ProvideCredentials, SignedPayload, SigningSc
 use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
 
-use super::describe::{Subject, describe};
-use super::endpoint::{Endpoint, Query};
-use super::failure::{Failure, FailureClass, ServerFailure, date_of};
-use super::op::{Op, OpHeaders};
-use super::options::{Checksums, PayloadSigning, S3Options};
-use super::payload::{Payload, PayloadDigests};
-use super::retry::{Attempts, Health, Next};
-use super::transport::{Reply, Request, Transport, TransportError, TransportErrorKind};
-use super::web_page::{WebPage, calls_itself_html};
+use crate::s3::reply::describe::{Subject, describe};
+use crate::s3::reply::failure::{Failure, FailureClass, ServerFailure, date_of};
+use crate::s3::reply::web_page::{WebPage, calls_itself_html};
+use crate::s3::request::endpoint::{Endpoint, Query};
+use crate::s3::request::op::{Op, OpHeaders};
+use crate::s3::request::options::{Checksums, PayloadSigning, S3Options};
+use crate::s3::request::payload::{Payload, PayloadDigests};
+use crate::s3::transport::exchange::{Reply, Request, Transport, TransportError, TransportErrorKind};
+use crate::s3::transport::retry::{Attempts, Health, Next};
 use crate::{Error, ErrorKind, Result, TroubleListener};
 
 /// No server explains an error in more bytes.

@@ -2,14 +2,15 @@
 
 use std::fmt::Write as _;
 
-use super::list::{ListRequest, Position, advance};
-use super::replies::{
+use crate::ListFrom;
+use crate::s3::reply::documents;
+use crate::s3::reply::documents::{
     DeleteReply, ErrorReply, ListReply, PartsReply, VersionsReply, parse_create_multipart, parse_new_object,
     parse_versioning,
 };
-use super::xml::escape_into;
-use super::{replies, versions};
-use crate::ListFrom;
+use crate::s3::reply::xml::escape_into;
+use crate::s3::store::list::{ListRequest, Position, advance};
+use crate::s3::store::versions;
 
 /// Reads the body of a reply as each reply there is.
 ///
@@ -133,7 +134,7 @@ fn follow_versions<'page>(pages: impl Iterator<Item = &'page str>) {
     for page in pages {
         let Ok(reply) = VersionsReply::parse(page.as_bytes()) else { return };
         let Ok((reply, next)) = versions::advance(reply, PREFIX, from.as_ref()) else { return };
-        for replies::ListedVersion { key, version_id, .. } in &reply.versions {
+        for documents::ListedVersion { key, version_id, .. } in &reply.versions {
             assert!(key.starts_with(PREFIX) && !version_id.is_empty());
             assert!(*key >= last, "{key} after {last}");
             last.clone_from(key);

@@ -11,66 +11,32 @@
 //! - Replies are bounded in size and depth, without entities; listings must move on; a body is as long as announced.
 //! - Secrets are marked sensitive and shown by no `Debug`, no log and no error.
 //!
-//! # Map
+//! # Map: the way of a request
 //!
 //! | module | |
 //! |---|---|
-//! | `options`, `resolve` | what can be set; from the configuration to it |
-//! | `endpoint` | host and path of a bucket and its keys |
-//! | `op` | the operations and the headers of each |
-//! | `payload`, `throttle` | bodies, made anew for every attempt; bandwidth |
-//! | `transport`, `http_client`, `watch` | one HTTP exchange; reqwest; the idle watchdog |
-//! | `proxy` | which requests go through a proxy |
-//! | `tls` | whom to believe to be the server |
-//! | `client`, `retry`, `failure`, `describe` | the choke point; when to try again; what a failure is, and in words |
-//! | `ops`, `list`, `download` | one function per call; listings; GET that goes on where it broke off |
-//! | `xml`, `replies` | what servers write |
-//! | `web_page` | what other servers write |
-//! | `store`, `object_store` | [`S3Store`] for the transfer engine and as an `object_store` |
-//! | `locked` | objects that the customer key does not open |
-//! | `versions` | [`S3Store`] as a store that keeps versions |
+//! | `request` | operation, address, headers, body |
+//! | `transport` | one HTTP exchange, its time limits, when to try again |
+//! | `reply` | what servers write: documents, errors, checksums |
+//! | `client` | the one way through these three: headers, signature, attempt, judgement |
+//! | `store` | [`S3Store`]: a function per call, for the transfer engine and as an `object_store` |
 
 mod client;
-mod describe;
-mod download;
-mod endpoint;
-mod error_body;
-mod etags;
-mod failure;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
-mod http_client;
-mod list;
-mod locked;
-mod object_store;
-mod op;
-mod ops;
-mod options;
-pub(crate) mod payload;
-mod proxy;
-mod remedies;
-mod replies;
-mod reply_checksum;
-mod resolve;
-mod retry;
+mod reply;
+pub(crate) mod request;
 mod store;
 #[cfg(test)]
 mod tests;
-mod throttle;
-mod tls;
 pub(crate) mod transport;
-mod uploads;
-mod versions;
-mod watch;
-mod web_page;
-mod xml;
 
-pub(crate) use http_client::HttpTransport;
-pub use http_client::{Http, HttpSettings};
-pub use options::{
+pub use request::options::{
     AddressingStyle, Checksums, CustomerKey, DEFAULT_MULTIPART_THRESHOLD_BYTES, DEFAULT_PART_SIZE_BYTES,
     DEFAULT_TIMEOUT, ListApi, ObjectSettings, PayloadSigning, ReplyChecksums, RetryOptions, S3Options,
     ServerTrust,
 };
-pub use proxy::ProxySettings;
 pub use store::S3Store;
+pub(crate) use transport::http_client::HttpTransport;
+pub use transport::http_client::{Http, HttpSettings};
+pub use transport::proxy::ProxySettings;

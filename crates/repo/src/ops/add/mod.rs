@@ -19,8 +19,8 @@ use crate::git::gitignore;
 use crate::index::expand_globs;
 use crate::metafile::dvc_file::DvcFile;
 use crate::ops::Failure;
-use crate::scan::fingerprint;
-use crate::state::Links;
+use crate::workspace::scan::fingerprint;
+use crate::workspace::state::Links;
 use crate::{Error, Index, LockWait, Repo, Result};
 
 /// What to add, and how.

@@ -9,15 +9,15 @@ use haul_storage::progress::{Event, Phase};
 use haul_storage::{ErrorKind, Layout, Md5Digest, Oid, OidKind, StoreMode};
 
 use super::{AddOptions, AddTarget};
-use crate::checkout::{Target, Wanted, apply, flavour_of, plan_found};
 use crate::index::VersionedFile;
-use crate::link::link_types;
 use crate::metafile::dir_manifest::DirEntry;
 use crate::metafile::dvc_file::OutState;
 use crate::ops::manifest_of;
 use crate::ops::session::Session;
-use crate::scan::{FileEntry, Found, many};
-use crate::state::FileStamp;
+use crate::workspace::checkout::{Target, Wanted, apply, flavour_of, plan_found};
+use crate::workspace::link::link_types;
+use crate::workspace::scan::{FileEntry, Found, many};
+use crate::workspace::state::FileStamp;
 use crate::{DirManifest, Error, Out, Result};
 
 /// Files that are stored in one call.

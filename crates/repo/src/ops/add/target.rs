@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::git::gitignore;
 use crate::index::git_ignored_text;
-use crate::scan::many;
+use crate::workspace::scan::many;
 use crate::{Error, Index, Repo, Result};
 
 /// A target that may be added.

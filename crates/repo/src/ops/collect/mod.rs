@@ -20,10 +20,10 @@ pub use self::skipped::{SkipReason, SkippedOut};
 use super::import::{ImportedOut, RepoImport};
 use super::session::Session;
 use super::versioned::{Share, VersionedBatch, VersionedOut, homes};
-use crate::checkout::is_at_or_below;
 use crate::git::{Revision, RevisionSet};
 use crate::index::{CommitReader, Reading, Unresolved, unseen_sentences};
 use crate::ops::{Failure, FetchOptions};
+use crate::workspace::checkout::is_at_or_below;
 use crate::{Error, LockWait, Out, Result, SelectOptions, Selection, Stage};
 
 /// Revisions that cannot be read and are named one by one.

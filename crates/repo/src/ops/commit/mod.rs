@@ -13,7 +13,7 @@ pub(super) use self::record::{Hashing, Recorder, Recording};
 use super::session::{Session, Stores};
 use super::status::stage_status;
 use crate::ops::Failure;
-use crate::state::Links;
+use crate::workspace::state::Links;
 use crate::{Error, Index, LockWait, Repo, Result, SelectOptions, Selection, Stage};
 
 /// What to commit, and how.
@@ -128,7 +128,7 @@ fn commit_stage(
     let outs = &index.outs[stage.outs.clone()];
     session.refuse_busy(&Index::dep_paths(stage), &index.out_paths(stage))?;
     let (status, failures) = stage_status(session, stage, outs.iter());
-    crate::scan::many(failures.into_iter().map(|failure| failure.error).collect())?;
+    crate::workspace::scan::many(failures.into_iter().map(|failure| failure.error).collect())?;
     let changes = Changes::of(&status, stage);
     if changes.is_any() && !options.force && !confirm(&changes.question(&shown)) {
         return Err(Error::BadOut(format!("unable to commit changed {shown}. Use `-f|--force` to force.")));

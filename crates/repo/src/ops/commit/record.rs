@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use haul_storage::Layout;
 
 use super::CommitReport;
-use crate::checkout::flavour_of;
 use crate::git::gitignore;
 use crate::metafile::dvc_file::{DvcFile, DvcLock, LockedParams, LockedStage, OutState};
 use crate::metafile::params::Params;
@@ -13,8 +12,9 @@ use crate::ops::add::{AddOptions, AddTarget, Stored, relink, store};
 use crate::ops::checkout::link_record;
 use crate::ops::manifest_of;
 use crate::ops::session::Session;
-use crate::scan::{Found, fingerprint};
-use crate::state::Links;
+use crate::workspace::checkout::flavour_of;
+use crate::workspace::scan::{Found, fingerprint};
+use crate::workspace::state::Links;
 use crate::{Dep, Error, Index, Out, Result, Stage};
 
 /// Which hash function outs and dependencies get.

@@ -14,7 +14,7 @@ use haul_storage::Layout;
 use super::projects::Project;
 use super::used::Object;
 use crate::paths::normalize;
-use crate::state::Links;
+use crate::workspace::state::Links;
 use crate::{Error, Index, Result};
 
 /// Looks at the outs of the workspace, and at what was put there for metafiles of another commit.

@@ -13,7 +13,7 @@ use crate::git::Revision;
 use crate::index::{Broken, CommitReader, Reading};
 use crate::ops::collect::Configs;
 use crate::ops::import::partial_state;
-use crate::state::state_dir;
+use crate::workspace::state::state_dir;
 use crate::{Error, Index, Out, Result};
 
 /// An object in a layout.

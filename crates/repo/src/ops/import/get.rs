@@ -14,7 +14,7 @@ use super::look::{Looked, Opened};
 use crate::metafile::dir_manifest::DirEntry;
 use crate::metafile::dvc_file::OutState;
 use crate::ops::session::Session;
-use crate::scan::many;
+use crate::workspace::scan::many;
 use crate::{DirManifest, Error, Result};
 
 /// Files, and bytes, that lie on this machine at once on their way to a remote.

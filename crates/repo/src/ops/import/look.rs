@@ -7,12 +7,12 @@ use haul_storage::hash::md5;
 use haul_storage::source::{Source, SourceEntry, SourceKind, SourceVersion, open_source};
 use haul_storage::{Layout, OidKind};
 
-use crate::checkout::flavour_of;
 use crate::metafile::dependency::{Dependency, DependencyFile, DependencyHash};
 use crate::metafile::dir_manifest::{DirEntry, push_json_text};
 use crate::ops::manifest_of;
 use crate::ops::session::Session;
-use crate::scan::Found;
+use crate::workspace::checkout::flavour_of;
+use crate::workspace::scan::Found;
 use crate::{DirManifest, Error, Repo, Result};
 
 /// A source and how many of its files are got at once.

@@ -7,10 +7,10 @@ use haul_storage::{CancellationToken, ErrorKind, Md5Digest};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
-use crate::checkout::{OutPlan, Target, Wanted, apply, delete_file, flavour_of, plan};
 use crate::metafile::dvc_file::OutState;
 use crate::ops::session::Session;
-use crate::scan::{FileEntry, Found, many};
+use crate::workspace::checkout::{OutPlan, Target, Wanted, apply, delete_file, flavour_of, plan};
+use crate::workspace::scan::{FileEntry, Found, many};
 use crate::{DirManifest, Error, Out, Result};
 
 /// Moves data that the cache has to a place where nothing is, or only a part of this data.

@@ -10,13 +10,13 @@ use haul_storage::{CancellationToken, Oid};
 use super::add::{AddOptions, AddTarget, Stored, refuse_place, store};
 use super::checkout::link_record;
 use super::session::{Session, Stores};
-use crate::checkout::check_parents;
 use crate::git::gitignore;
 use crate::index::{VersionedFile, is_stage_file};
 use crate::metafile::dvc_file::{DvcFile, OutState};
 use crate::paths::relative;
-use crate::scan::{Found, fingerprint};
-use crate::state::Links;
+use crate::workspace::checkout::check_parents;
+use crate::workspace::scan::{Found, fingerprint};
+use crate::workspace::state::Links;
 use crate::{Error, Index, LockWait, Out, Repo, Result, Stage};
 
 /// What to move, and where to.

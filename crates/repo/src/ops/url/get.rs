@@ -9,7 +9,7 @@ use haul_storage::{CancellationToken, ErrorKind};
 
 use super::{Surroundings, look};
 use crate::ops::import::{check_paths, resolve_out};
-use crate::scan::many;
+use crate::workspace::scan::many;
 use crate::{Error, Result};
 
 /// Files that are got at once, unless the user says how many.

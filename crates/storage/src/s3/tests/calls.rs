@@ -1,5 +1,5 @@
 use super::*;
-use crate::s3::options::{AddressingStyle, Checksums, CustomerKey, ListApi};
+use crate::s3::request::options::{AddressingStyle, Checksums, CustomerKey, ListApi};
 use crate::{Body, ErrorKind, ListFrom, RemoteStore, UploadedPart};
 
 const SLOW_DOWN: &str = "<Error><Code>SlowDown</Code><Message>calm down</Message></Error>";

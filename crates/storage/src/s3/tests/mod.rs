@@ -18,9 +18,9 @@ use haul_config::Located;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
 
-use super::options::S3Options;
-use super::store::S3Store;
-use super::transport::{Reply, Request, Transport, TransportError, TransportErrorKind};
+use crate::s3::request::options::S3Options;
+use crate::s3::store::S3Store;
+use crate::s3::transport::exchange::{Reply, Request, Transport, TransportError, TransportErrorKind};
 
 /// A server's answer in a script.
 struct Scripted {

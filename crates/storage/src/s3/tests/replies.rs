@@ -2,11 +2,11 @@
 
 use proptest::prelude::*;
 
-use crate::s3::replies::{
+use crate::s3::reply::documents::{
     DeleteReply, ErrorReply, ListReply, PartsReply, VersionsReply, parse_create_multipart, parse_new_object,
     parse_versioning,
 };
-use crate::s3::xml::escape_into;
+use crate::s3::reply::xml::escape_into;
 
 /// Pieces of replies in any order.
 fn pieces() -> impl Strategy<Value = Vec<u8>> {

@@ -1,0 +1,487 @@
+//! Failures in the words of the user: what failed, on what, why, and what to type.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use haul_config::Located;
+
+use super::failure::{Failure, ServerFailure};
+use super::remedies;
+use crate::s3::request::endpoint::Endpoint;
+use crate::s3::request::op::Op;
+use crate::s3::request::options::{ListApi, S3Options};
+use crate::s3::transport::exchange::{TransportError, TransportErrorKind};
+use crate::s3::transport::tls;
+use crate::{Error, ErrorKind};
+
+/// What a call was about.
+#[derive(Debug)]
+pub(crate) struct Subject<'a> {
+    pub op: Op,
+    pub key: Option<&'a str>,
+    pub options: &'a S3Options,
+    pub endpoint: &'a Endpoint,
+    pub n_attempts: u32,
+    /// Whether a reply has shown that the bucket is there.
+    pub has_seen_bucket: bool,
+}
+
+impl Subject<'_> {
+    /// Returns the subject of the message, as ``cannot get `s3://bucket/key` ``.
+    fn action(&self) -> String {
+        let bucket = &self.options.bucket;
+        match self.key {
+            Some(key) => format!("cannot {} `s3://{bucket}/{key}`", self.op.verb()),
+            None => format!("cannot {} `s3://{bucket}`", self.op.verb()),
+        }
+    }
+
+    /// Returns a command that sets an option of the remote.
+    pub(in crate::s3) fn modify(&self, rest: &str) -> String {
+        format!("`haul remote modify {} {rest}`", self.options.name_in_commands())
+    }
+}
+
+/// Turns the failure of a call that was given up into an error.
+pub(crate) fn describe(subject: &Subject<'_>, failure: Failure) -> Error {
+    match failure {
+        Failure::Local(error) => {
+            let mut outer = Error::new(error.kind(), subject.action());
+            if let Some(hint) = error.hint() {
+                outer = outer.with_hint(hint.to_owned());
+            }
+            outer.with_source(error)
+        }
+        Failure::Malformed(malformed) => Error::new(
+            ErrorKind::Corrupt,
+            format!("{}: `{}` gave a malformed reply", subject.action(), subject.endpoint.origin()),
+        )
+        .with_source(malformed)
+        .with_hint(format!("is this an S3 server? Set it with {}", subject.modify("endpointurl URL"))),
+        // Whatever else is asked of it, it will not do: the run ends.
+        Failure::WebPage(page) => Error::new(
+            ErrorKind::Config,
+            format!(
+                "{}: `{}` does not answer as an S3 server does",
+                subject.action(),
+                subject.endpoint.origin()
+            ),
+        )
+        .with_source(page)
+        .with_hint(format!(
+            "the address may be that of a console, a login page or another server; set it with {}",
+            subject.modify("endpointurl URL")
+        )),
+        Failure::Transport(error) => describe_transport(subject, error),
+        Failure::Server(failure) => describe_server(subject, failure),
+    }
+}
+
+fn describe_transport(subject: &Subject<'_>, error: TransportError) -> Error {
+    let action = subject.action();
+    let server = subject.endpoint.origin();
+    let times =
+        if subject.n_attempts > 1 { format!(", tried {} times", subject.n_attempts) } else { String::new() };
+    match error.kind {
+        TransportErrorKind::ReadTimeout => {
+            let limit = &subject.options.read_timeout;
+            let message =
+                format!("{action}: `{server}` was silent for {}{times}", limit_text("read_timeout", limit));
+            Error::new(ErrorKind::Network, message).with_hint(longer(subject, "read_timeout", limit))
+        }
+        TransportErrorKind::ConnectTimeout => {
+            let limit = &subject.options.connect_timeout;
+            let message = format!(
+                "{action}: no connection to `{server}` in {}{times}",
+                limit_text("connect_timeout", limit)
+            );
+            Error::new(ErrorKind::Network, message).with_hint(longer(subject, "connect_timeout", limit))
+        }
+        TransportErrorKind::UnknownHost => {
+            Error::new(ErrorKind::Network, format!("{action}: the host of `{server}` is not known"))
+                .with_source(error.into_cause())
+                .with_hint(format!(
+                    "check the network, or the endpoint: {}",
+                    subject.modify("endpointurl URL")
+                ))
+        }
+        TransportErrorKind::ProxyAuth => Error::new(
+            ErrorKind::Config,
+            format!("{action}: the proxy in front of `{server}` refuses (HTTP 407)"),
+        )
+        .with_source(error.into_cause())
+        .with_hint(remedies::proxy_hint(subject)),
+        TransportErrorKind::OpenFiles => {
+            Error::new(ErrorKind::Unwritable, format!("{action}: no connection can be opened"))
+                .with_source(error.into_cause())
+                .with_hint(haul_config::Exhausted::OpenFiles.hint())
+        }
+        TransportErrorKind::Unreachable => {
+            let mut hint = format!(
+                "is the server running? Its address is set with {}",
+                subject.modify("endpointurl URL")
+            );
+            let proxy = &subject.options.proxy;
+            let scheme = if subject.endpoint.is_tls() { "https" } else { "http" };
+            if (if scheme == "https" { &proxy.https } else { &proxy.http }).is_some() {
+                let _ = write!(
+                    hint,
+                    "; or the proxy is at fault: check {scheme}_proxy and no_proxy in the environment"
+                );
+            }
+            Error::new(ErrorKind::Network, format!("{action}: nobody answers at `{server}`{times}"))
+                .with_source(error.into_cause())
+                .with_hint(hint)
+        }
+        TransportErrorKind::Tls => {
+            let hint = tls::hint(subject, error.tls);
+            Error::new(ErrorKind::Network, format!("{action}: no trusted connection to `{server}`"))
+                .with_source(error.into_cause())
+                .with_hint(hint)
+        }
+        TransportErrorKind::Broken => {
+            Error::new(ErrorKind::Network, format!("{action}: the connection to `{server}` broke{times}"))
+                .with_source(error.into_cause())
+        }
+        TransportErrorKind::Malformed | TransportErrorKind::TooLong => {
+            let mut hint = format!("is this an S3 server? Set it with {}", subject.modify("endpointurl URL"));
+            if error.kind == TransportErrorKind::Malformed && !subject.endpoint.is_tls() {
+                // The alert of TLS is no HTTP.
+                let _ = write!(
+                    hint,
+                    "; or {}",
+                    remedies::tls_hint(subject).replacen("the server speaks", "if it speaks", 1)
+                );
+            }
+            Error::new(ErrorKind::Corrupt, format!("{action}: `{server}` gave a malformed reply"))
+                .with_source(error)
+                .with_hint(hint)
+        }
+        TransportErrorKind::LocalFile => Error::new(ErrorKind::Io, action).with_source(error),
+    }
+}
+
+/// Writes a timeout with its option and place, as `2 s (read_timeout, from .dvc/config:5)`.
+fn limit_text(option: &str, limit: &Located<Duration>) -> String {
+    let mut text = format!("{} s (`{option}`", limit.value.as_secs_f64());
+    let _ = match &limit.origin {
+        haul_config::Origin::Default => write!(text, ", the default)"),
+        origin => write!(text, " from {origin})"),
+    };
+    text
+}
+
+fn longer(subject: &Subject<'_>, option: &str, limit: &Located<Duration>) -> String {
+    let more = (limit.value.as_secs() * 2).max(60);
+    format!(
+        "is the endpoint right? For a slow server wait longer: {}",
+        subject.modify(&format!("{option} {more}"))
+    )
+}
+
+fn describe_server(subject: &Subject<'_>, failure: ServerFailure) -> Error {
+    let (kind, hint) = judge(subject, &failure);
+    let mut message = subject.action();
+    if kind == ErrorKind::Throttled || (failure.reply.status >= 500 && subject.n_attempts > 1) {
+        let _ = write!(message, " after {} attempts", subject.n_attempts);
+    }
+    let error = Error::new(kind, message).with_reply(failure.reply);
+    match hint {
+        Some(hint) => error.with_hint(hint),
+        None => error,
+    }
+}
+
+fn judge(subject: &Subject<'_>, failure: &ServerFailure) -> (ErrorKind, Option<String>) {
+    let code = failure.reply.code.as_deref().unwrap_or_default();
+    let text = failure.reply.message.as_deref().unwrap_or_default();
+    let bucket = &subject.options.bucket;
+    if failure.is_throttling() {
+        let fewer = subject.modify("jobs 8");
+        return (
+            ErrorKind::Throttled,
+            Some(format!("the server is overloaded; use fewer connections: {fewer}")),
+        );
+    }
+    if let Some(hint) = encryption_hint(subject, code, text) {
+        return (ErrorKind::Config, Some(hint));
+    }
+    if let Some((kind, hint)) = remedies::of(subject, failure) {
+        return (kind, Some(hint));
+    }
+    if let Some(hint) = listing_hint(subject, failure) {
+        return (ErrorKind::Unsupported, Some(hint));
+    }
+    match code {
+        "NoSuchBucket" => {
+            let url = subject.modify("url s3://BUCKET/PREFIX");
+            return (
+                ErrorKind::NoSuchBucket,
+                Some(format!("create the bucket `{bucket}`, or set another: {url}")),
+            );
+        }
+        "NoSuchKey" | "NoSuchUpload" | "NoSuchVersion" => return (ErrorKind::NotFound, None),
+        "InvalidAccessKeyId"
+        | "SignatureDoesNotMatch"
+        | "InvalidToken"
+        | "InvalidTokenId"
+        | "ExpiredToken"
+        | "ExpiredTokenException"
+        | "TokenRefreshRequired"
+        | "AuthFailure" => {
+            let keys = format!(
+                "check the keys: `haul remote modify --local {0} access_key_id KEY` and \
+                 `haul remote modify --local {0} secret_access_key SECRET`, or the AWS profile",
+                subject.options.name_in_commands()
+            );
+            return (ErrorKind::Unauthenticated, Some(keys));
+        }
+        "RequestTimeTooSkewed" | "RequestExpired" => {
+            return (ErrorKind::Unauthenticated, Some("set this machine's clock".into()));
+        }
+        "BadDigest"
+        | "InvalidDigest"
+        | "XAmzContentSHA256Mismatch"
+        | "XAmzContentChecksumMismatch"
+        | "IncompleteBody" => {
+            return (ErrorKind::Corrupt, Some("the bytes changed on their way to the server each time; if they go on doing so, a proxy, the network or the memory of a machine is at fault".into()));
+        }
+        // The server has all the parts that were sent: a request or a reply about them was damaged.
+        "InvalidPart" | "InvalidPartOrder" | "MalformedXML" if subject.op == Op::CompleteMultipart => {
+            return (ErrorKind::Corrupt, None);
+        }
+        "PreconditionFailed" => return (ErrorKind::Precondition, None),
+        "XMinioInvalidObjectName" | "KeyTooLongError" | "InvalidURI" => {
+            return (ErrorKind::Unsupported, Some("this server cannot hold an object of this name".into()));
+        }
+        "NotImplemented" | "InvalidStorageClass" | "MethodNotAllowed" => {
+            return (
+                ErrorKind::Unsupported,
+                Some("this server does not know an option of the remote".into()),
+            );
+        }
+        "PermanentRedirect"
+        | "TemporaryRedirect"
+        | "IllegalLocationConstraintException"
+        | "AuthorizationHeaderMalformed" => return (ErrorKind::Config, Some(region_hint(subject, failure))),
+        "InvalidBucketName" => return (ErrorKind::Config, Some(subject.modify("url s3://BUCKET/PREFIX"))),
+        _ => {}
+    }
+    match failure.reply.status {
+        301 | 302 | 303 | 307 | 308 => (ErrorKind::Config, Some(region_hint(subject, failure))),
+        401 => (ErrorKind::Unauthenticated, None),
+        403 => (ErrorKind::Denied, Some(denied_hint(subject))),
+        404 if is_speechless(subject, code) => (ErrorKind::NoSuchBucket, Some(speechless_hint(subject))),
+        404 if subject.key.is_none() => (ErrorKind::NoSuchBucket, None),
+        404 if subject.op.reads_object()
+            || matches!(subject.op, Op::AbortMultipart | Op::ListParts | Op::Delete | Op::DeleteVersion) =>
+        {
+            (ErrorKind::NotFound, None)
+        }
+        405 | 501 => (ErrorKind::Unsupported, None),
+        412 => (ErrorKind::Precondition, None),
+        416 => (ErrorKind::Corrupt, Some("the object is shorter than its name says".into())),
+        _ => (ErrorKind::Server, None),
+    }
+}
+
+/// Finds out whether the server does not know the newer of the two listing calls.
+fn listing_hint(subject: &Subject<'_>, failure: &ServerFailure) -> Option<String> {
+    let code = failure.reply.code.as_deref().unwrap_or_default();
+    let is_unknown = match failure.reply.status {
+        405 | 501 => true,
+        400 => matches!(
+            code,
+            "" | "400"
+                | "BadRequest"
+                | "InvalidArgument"
+                | "InvalidRequest"
+                | "InvalidURI"
+                | "MalformedQueryString"
+                | "NotImplemented"
+                | "UnsupportedOperation"
+        ),
+        _ => false,
+    };
+    (is_unknown && subject.op == Op::List && subject.options.list_api == ListApi::V2).then(|| {
+        format!("if the server does not know ListObjectsV2, type {}", subject.modify("listobjects true"))
+    })
+}
+
+/// Whether the server says "not found" without a word on what: S3 servers name it in every reply that has a body, so it
+/// may be another kind of server. Once a bucket was seen, it is one of the few S3 servers that say less.
+fn is_speechless(subject: &Subject<'_>, code: &str) -> bool {
+    code.is_empty() && !subject.has_seen_bucket && !matches!(subject.op, Op::Head | Op::HeadVersion)
+}
+
+fn speechless_hint(subject: &Subject<'_>) -> String {
+    format!(
+        "`{}` does not say what is not there, as an S3 server would: check that it is one ({}), and the bucket ({})",
+        subject.endpoint.origin(),
+        subject.modify("endpointurl URL"),
+        subject.modify("url s3://BUCKET/PREFIX")
+    )
+}
+
+/// Finds out whether the server misses, or cannot use, a key of server-side encryption.
+fn encryption_hint(subject: &Subject<'_>, code: &str, text: &str) -> Option<String> {
+    let text = text.to_ascii_lowercase();
+    if code.starts_with("kms:") || code.starts_with("KMS.") || text.contains("kms-keyid") {
+        let command = subject.modify("sse_kms_key_id KEY");
+        return Some(format!(
+            "the server does not know, or may not use, the KMS key; name another: {command}"
+        ));
+    }
+    let is_about_it = text.contains("server side encryption")
+        || text.contains("server-side encryption")
+        || text.contains("hash of the key")
+        || text.contains("customer key");
+    if !is_about_it {
+        return None;
+    }
+    if text.contains("secure connection") {
+        return Some(format!("customer keys need TLS: {}", subject.modify("endpointurl https://HOST")));
+    }
+    let command =
+        format!("haul remote modify --local {} sse_customer_key KEY", subject.options.name_in_commands());
+    Some(if subject.options.customer_key.is_some() {
+        format!("the object is not encrypted with the key of this remote; name its key: `{command}`")
+    } else {
+        format!("the object is encrypted with a customer key; name it: `{command}`")
+    })
+}
+
+/// Names the right that an operation needs.
+pub(crate) fn right_hint(op: Op, bucket: &str) -> String {
+    let below = if op.concerns_objects() { "/*" } else { "" };
+    format!("the credentials need the right {} on `arn:aws:s3:::{bucket}{below}`", op.permission())
+}
+
+fn denied_hint(subject: &Subject<'_>) -> String {
+    let mut hint = right_hint(subject.op, &subject.options.bucket);
+    let acl = remedies::acl_options(subject);
+    if subject.op.creates_object()
+        && let Some((name, _)) = acl.first()
+    {
+        let _ = write!(hint, ", and s3:PutObjectAcl for `{name}`");
+    }
+    if subject.op.reads_object() && subject.options.customer_key.is_some() {
+        hint.push_str(", and `sse_customer_key` must be the object's");
+    }
+    hint
+}
+
+fn region_hint(subject: &Subject<'_>, failure: &ServerFailure) -> String {
+    match (&failure.reply.region, &failure.endpoint) {
+        (Some(region), _) => {
+            format!("the bucket is in another region: {}", subject.modify(&format!("region {region}")))
+        }
+        (None, Some(endpoint)) => format!(
+            "the server points to `{endpoint}`, which is not followed with your credentials; if that is right, type {}",
+            subject.modify("endpointurl URL")
+        ),
+        (None, None) => format!("the bucket is in another region: {}", subject.modify("region REGION")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use haul_config::{Level, Origin};
+
+    fn describe_with(failure: Failure) -> Error {
+        let mut options = S3Options::new("data");
+        options.remote_name = Some("store".into());
+        options.endpoint_url = Some(Located::default_value("http://127.0.0.1:9000".into()));
+        options.read_timeout = Located::new(
+            Duration::from_secs(2),
+            Origin::File { level: Level::Repo, path: ".dvc/config".into(), line: 5 },
+        );
+        let endpoint = Endpoint::resolve(&options).unwrap();
+        let subject = Subject {
+            op: Op::Get,
+            key: Some("a/b"),
+            options: &options,
+            endpoint: &endpoint,
+            n_attempts: 5,
+            has_seen_bucket: false,
+        };
+        describe(&subject, failure)
+    }
+
+    fn server(status: u16, code: &str) -> Error {
+        let mut failure = ServerFailure::default();
+        failure.reply.status = status;
+        failure.reply.code = (!code.is_empty()).then(|| code.to_owned());
+        describe_with(Failure::Server(failure))
+    }
+
+    #[test]
+    fn server_that_refuses_the_newer_listing_is_met_with_the_option_for_the_older() {
+        let mut options = S3Options::new("data");
+        options.remote_name = Some("store".into());
+        let endpoint = Endpoint::resolve(&options).unwrap();
+        let list = |options: &S3Options, op: Op, status: u16, code: &str| {
+            let subject =
+                Subject { op, key: None, options, endpoint: &endpoint, n_attempts: 1, has_seen_bucket: true };
+            let mut failure = ServerFailure::default();
+            failure.reply.status = status;
+            failure.reply.code = (!code.is_empty()).then(|| code.to_owned());
+            let error = describe(&subject, Failure::Server(failure));
+            error.hint().is_some_and(|hint| hint.contains("`haul remote modify store listobjects true`"))
+        };
+        for (status, code) in [
+            (501, "NotImplemented"),
+            (501, ""),
+            (400, "InvalidArgument"),
+            (400, ""),
+            (405, "MethodNotAllowed"),
+        ] {
+            assert!(list(&options, Op::List, status, code), "{status} {code}");
+            assert!(!list(&options, Op::Put, status, code), "{status} {code}");
+        }
+        for (status, code) in [(400, "ExpiredToken"), (403, "AccessDenied"), (404, "NoSuchBucket"), (503, "")]
+        {
+            assert!(!list(&options, Op::List, status, code), "{status} {code}");
+        }
+        options.list_api = ListApi::V1;
+        assert!(!list(&options, Op::List, 501, "NotImplemented"), "it is set already");
+    }
+
+    #[test]
+    fn timeout_names_endpoint_option_value_and_place() {
+        let error =
+            describe_with(Failure::Transport(TransportError::new(TransportErrorKind::ReadTimeout, "x")));
+        assert_eq!(
+            error.to_string(),
+            "cannot get `s3://data/a/b`: `http://127.0.0.1:9000` was silent for 2 s (`read_timeout` from .dvc/config:5), \
+             tried 5 times"
+        );
+        assert!(error.hint().unwrap().contains("`haul remote modify store read_timeout 60`"));
+    }
+
+    #[test]
+    fn replies_get_the_kind_the_caller_can_act_on() {
+        for (status, code, kind) in [
+            (404, "NoSuchKey", ErrorKind::NotFound),
+            (404, "NoSuchBucket", ErrorKind::NoSuchBucket),
+            (404, "", ErrorKind::NoSuchBucket),
+            (403, "AccessDenied", ErrorKind::Denied),
+            (403, "", ErrorKind::Denied),
+            (403, "SignatureDoesNotMatch", ErrorKind::Unauthenticated),
+            (400, "ExpiredToken", ErrorKind::Unauthenticated),
+            (503, "SlowDown", ErrorKind::Throttled),
+            (429, "", ErrorKind::Throttled),
+            (500, "InternalError", ErrorKind::Server),
+            (400, "BadDigest", ErrorKind::Corrupt),
+            (412, "PreconditionFailed", ErrorKind::Precondition),
+            (501, "NotImplemented", ErrorKind::Unsupported),
+            (307, "", ErrorKind::Config),
+        ] {
+            assert_eq!(server(status, code).kind(), kind, "{status} {code}");
+        }
+        assert!(
+            server(403, "AccessDenied").hint().unwrap().contains("s3:GetObject on `arn:aws:s3:::data/*`")
+        );
+    }
+}

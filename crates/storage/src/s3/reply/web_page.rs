@@ -1,0 +1,68 @@
+//! Replies of servers that are no S3 servers: a console, a portal that wants a login, a web server at the wrong port.
+
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+
+use super::documents::shown;
+
+/// So much of a page is looked at.
+const LOOKED_AT_BYTES: usize = 4096;
+
+/// A page of HTML where S3's reply should be.
+#[derive(Debug, Clone, Default, PartialEq, Eq, thiserror::Error)]
+#[error("it is a page of HTML{}", title.as_ref().map(|title| format!(" with the title `{title}`")).unwrap_or_default())]
+pub(crate) struct WebPage {
+    title: Option<String>,
+}
+
+impl WebPage {
+    /// Returns the page that the body of a reply is, if it is one.
+    ///
+    /// The header alone says little: some S3 servers call their empty replies HTML.
+    pub(crate) fn in_body(body: &[u8]) -> Option<Self> {
+        let start = String::from_utf8_lossy(&body[..body.len().min(LOOKED_AT_BYTES)]);
+        let start =
+            start.trim_start_matches(|character: char| character.is_whitespace() || character == '\u{feff}');
+        // ASCII alone changes, so that places in one text are places in the other.
+        let lower = start.to_ascii_lowercase();
+        if !lower.starts_with("<!doctype html") && !lower.starts_with("<html") {
+            return None;
+        }
+        let title = lower.find("<title>").and_then(|at| {
+            let behind = at + "<title>".len();
+            let end = lower[behind..].find("</title>")?;
+            shown(&start[behind..behind + end])
+        });
+        Some(Self { title })
+    }
+
+    /// Returns the page that a reply without its body announces, if it announces one: S3 gives every object a tag.
+    pub(crate) fn in_headers(headers: &HeaderMap) -> Option<Self> {
+        (calls_itself_html(headers) && !headers.contains_key(http::header::ETAG))
+            .then_some(Self { title: None })
+    }
+}
+
+/// Whether the headers call the body HTML.
+pub(crate) fn calls_itself_html(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    content_type.trim().to_ascii_lowercase().starts_with("text/html")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_are_told_from_replies_and_their_titles_are_fit_to_be_shown() {
+        let page = |body: &str| WebPage::in_body(body.as_bytes()).map(|page| page.to_string());
+        assert_eq!(
+            page("\u{feff} \n<!DOCTYPE HTML>\n<html><head><TITLE>Log\x1b[1m in</TITLE>").as_deref(),
+            Some("it is a page of HTML with the title `Log [1m in`")
+        );
+        assert_eq!(page("<html lang=\"en\"><body>hi").as_deref(), Some("it is a page of HTML"));
+        for reply in ["", "<?xml version=\"1.0\"?><Error/>", "<ListBucketResult/>", "hello"] {
+            assert_eq!(page(reply), None, "{reply}");
+        }
+    }
+}
