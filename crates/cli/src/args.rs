@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand};
 
 use crate::command;
-use crate::ui::Verbosity;
+use crate::ui::{ColourChoice, ProgressChoice, Verbosity};
 
 /// Move the data of DVC repositories to and from S3, fast
 ///
@@ -29,7 +29,7 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-/// Flags that stand before the command; `-q` and `-v` may stand after it, too.
+/// Flags that stand before the command; those that are `global` may stand after it, too.
 #[derive(Debug, Args)]
 pub(crate) struct GlobalArgs {
     /// Print nothing, errors included: the exit code is the answer
@@ -38,6 +38,13 @@ pub(crate) struct GlobalArgs {
     /// Print log lines on stderr; twice for more
     #[arg(short, long, global = true, action = ArgAction::Count, display_order = 901)]
     verbose: u8,
+    /// Show progress on stderr: bars on a terminal and a line every 30 seconds elsewhere (auto), lines everywhere (plain), or
+    /// nothing (none)
+    #[arg(long, global = true, value_name = "how", default_value = "auto", display_order = 902)]
+    pub(crate) progress: ProgressChoice,
+    /// Use colors: on a terminal, unless NO_COLOR is set (auto), always, or never
+    #[arg(long, global = true, value_name = "when", default_value = "auto", display_order = 903)]
+    pub(crate) color: ColourChoice,
     /// Print the version
     #[arg(short = 'V', long, exclusive = true)]
     pub(crate) version: bool,

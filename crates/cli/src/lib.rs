@@ -70,8 +70,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>, env: &Env, ui: Ui) -> ExitS
 }
 
 fn run_with(args: impl IntoIterator<Item = OsString>, env: &Env, ui: Ui, foreign: Foreign) -> ExitStatus {
-    let colours = env.var("NO_COLOR").is_none() && env.var("TERM") != Some("dumb");
+    // <https://no-color.org>: an empty value does not count.
+    let forbids_colours = env.var("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let are_colours_forbidden = forbids_colours || env.var("TERM") == Some("dumb");
     let columns = ui.columns;
-    let printer = ui::Printer::new(ui, colours);
+    let printer = ui::Printer::new(ui, are_colours_forbidden);
     command::run(args, env, printer, columns, foreign)
 }

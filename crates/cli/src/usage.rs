@@ -57,8 +57,7 @@ fn innermost<'cli>(root: &'cli mut Command, args: &[OsString]) -> (&'cli mut Com
             break;
         }
         if word.starts_with('-') {
-            // The one flag with a value that stands before the command.
-            if is_root && word == "--cd" {
+            if is_root && takes_value(word) {
                 words.next();
             }
             continue;
@@ -74,6 +73,11 @@ fn innermost<'cli>(root: &'cli mut Command, args: &[OsString]) -> (&'cli mut Com
         is_root = false;
     }
     (command, is_root)
+}
+
+/// Whether a flag of haul before the command has its value in the next word.
+pub(crate) fn takes_value(flag: &str) -> bool {
+    ["--cd", "--progress", "--color"].contains(&flag)
 }
 
 /// Says in the words of DVC's parser what is wrong.

@@ -94,7 +94,8 @@ pub(crate) fn run(
         return finish(&printer, shown.and(Err(error)));
     };
     printer.set_verbosity(verbosity);
-    if let Err(reason) = log::init(verbosity, env, printer.stderr_is_terminal()) {
+    printer.set_display(cli.global.progress, cli.global.color);
+    if let Err(reason) = log::init(verbosity, env, printer.stderr_colours()) {
         printer.warning(&reason);
     }
     // Never the arguments: they may hold secrets.

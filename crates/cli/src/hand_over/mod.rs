@@ -13,6 +13,7 @@ use haul_config::HAUL_HANDED_OVER;
 use crate::args::Cli;
 use crate::command::{CommandResult, unsupported};
 use crate::command_error::CommandError;
+use crate::usage;
 use dvc_commands::subcommands;
 
 /// How often in a row a command line may be handed over: by a stage of a pipeline that calls haul, for example.
@@ -126,21 +127,39 @@ fn command_words(args: &[OsString]) -> Vec<(usize, String)> {
 
 /// Whether a flag before the command has its value in the next word.
 fn takes_value(flag: &str) -> bool {
-    ["--cd", "--cprofile-dump", "--viztracer-depth"].contains(&flag)
+    usage::takes_value(flag) || ["--cprofile-dump", "--viztracer-depth"].contains(&flag)
 }
 
-/// Returns the arguments of DVC: those of haul, but `-q` and `-v` follow the command at `at`, because DVC forgets them
-/// before it.
+/// Returns the arguments of DVC: those of haul, but `-q`, `-v` and `--json` follow the command at `at`, because DVC forgets
+/// or refuses them before it; what DVC has no flag for stays away.
 fn for_dvc(args: &[OsString], at: usize) -> Vec<OsString> {
     let (before, after) = args.split_at(at + 1);
-    let (flags, rest): (Vec<_>, Vec<_>) = before.iter().skip(1).cloned().partition(|word| is_verbosity(word));
+    let (mut rest, mut flags) = (Vec::new(), Vec::new());
+    let mut words = before.iter().skip(1);
+    while let Some(word) = words.next() {
+        if is_display(word) {
+            let has_value_behind = word.to_str().is_some_and(usage::takes_value);
+            words.by_ref().take(usize::from(has_value_behind)).for_each(drop);
+        } else if follows_command(word) {
+            flags.push(word.clone());
+        } else {
+            rest.push(word.clone());
+        }
+    }
     rest.into_iter().chain(flags).chain(after.iter().cloned()).collect()
 }
 
-fn is_verbosity(word: &OsStr) -> bool {
+/// Whether a word is a flag of the display, with its value or before it.
+fn is_display(word: &OsStr) -> bool {
+    let name = word.to_str().map(|word| word.split_once('=').map_or(word, |(name, _)| name));
+    matches!(name, Some("--progress" | "--color"))
+}
+
+fn follows_command(word: &OsStr) -> bool {
     let Some(word) = word.to_str() else { return false };
     let repeats = |letter: char| word.len() > 1 && word[1..].chars().all(|other| other == letter);
-    matches!(word, "--quiet" | "--verbose") || word.starts_with('-') && (repeats('q') || repeats('v'))
+    matches!(word, "--quiet" | "--verbose" | "--json")
+        || word.starts_with('-') && (repeats('q') || repeats('v'))
 }
 
 #[cfg(test)]
@@ -170,6 +189,9 @@ mod tests {
             ("haul -v exp -vv run -q x", "exp run", "exp run -v -vv -q x"),
             ("haul stage add -n x -- sh -q", "stage add", "stage add -n x -- sh -q"),
             ("haul --verbose dag --full", "dag", "dag --verbose --full"),
+            ("haul --json metrics show", "metrics show", "metrics show --json"),
+            ("haul --progress none --color=never -q repro", "repro", "repro -q"),
+            ("haul --color always exp run --color never", "exp run", "exp run --color never"),
         ] {
             assert_eq!(handed_over(line), Some((command.to_owned(), args.to_owned())), "{line}");
         }

@@ -1,5 +1,6 @@
 //! Everything a person or a script gets to see.
 
+mod choice;
 mod json;
 mod message;
 mod printer;
@@ -7,6 +8,7 @@ mod progress;
 mod stream;
 pub(crate) mod table;
 
+pub(crate) use choice::{ColourChoice, ProgressChoice};
 pub(crate) use message::{Colour, Message, OutputFormat, Page};
 pub(crate) use printer::{Printer, Verbosity};
 pub(crate) use progress::{Progress, human_bytes};

@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use indicatif::MultiProgress;
 use serde::Serialize;
 
+use super::choice::{ColourChoice, ProgressChoice};
 use super::json;
 use super::message::{Colour, Message, OutputFormat, Page};
 use super::stream::{Stream, Ui};
@@ -34,20 +35,23 @@ pub(crate) struct Printer {
     /// Progress bars to be moved out of the way of whatever is written.
     bars: Mutex<Option<MultiProgress>>,
     verbosity: Verbosity,
+    progress: ProgressChoice,
+    colours: ColourChoice,
     is_json: AtomicBool,
     is_interactive: bool,
-    stdout_colours: bool,
-    stderr_colours: bool,
+    /// Whether the environment asks for output without colours.
+    are_colours_forbidden: bool,
     stderr_is_terminal: bool,
     stdout_is_terminal: bool,
 }
 
 impl Printer {
-    /// Takes over the streams; `colours` is false where the user forbids them (`NO_COLOR`).
-    pub(crate) fn new(ui: Ui, colours: bool) -> Self {
+    /// Takes over the streams; `are_colours_forbidden` by the environment (`NO_COLOR`).
+    pub(crate) fn new(ui: Ui, are_colours_forbidden: bool) -> Self {
         Self {
-            stdout_colours: colours && ui.stdout.is_terminal,
-            stderr_colours: colours && ui.stderr.is_terminal,
+            are_colours_forbidden,
+            progress: ProgressChoice::Auto,
+            colours: ColourChoice::Auto,
             stdout_is_terminal: ui.stdout.is_terminal,
             stderr_is_terminal: ui.stderr.is_terminal,
             is_interactive: ui.is_interactive,
@@ -65,6 +69,12 @@ impl Printer {
         self.verbosity = verbosity;
     }
 
+    /// Sets how progress is shown and when colours are used; done once, when the command line is known.
+    pub(crate) fn set_display(&mut self, progress: ProgressChoice, colours: ColourChoice) {
+        self.progress = progress;
+        self.colours = colours;
+    }
+
     /// Sets the form of the output, so that an error can have it, too.
     pub(crate) fn set_format(&self, format: OutputFormat) {
         self.is_json.store(format == OutputFormat::Json, Ordering::Relaxed);
@@ -72,6 +82,19 @@ impl Printer {
 
     pub(crate) fn verbosity(&self) -> Verbosity {
         self.verbosity
+    }
+
+    pub(super) fn progress(&self) -> ProgressChoice {
+        self.progress
+    }
+
+    /// Whether stderr gets colours.
+    pub(crate) fn stderr_colours(&self) -> bool {
+        self.colours.applies(self.stderr_is_terminal, self.are_colours_forbidden)
+    }
+
+    fn stdout_colours(&self) -> bool {
+        self.colours.applies(self.stdout_is_terminal, self.are_colours_forbidden)
     }
 
     pub(crate) fn is_quiet(&self) -> bool {
@@ -106,7 +129,7 @@ impl Printer {
         let text =
             match format {
                 OutputFormat::Text => {
-                    let mut page = Page::new(self.stdout_colours);
+                    let mut page = Page::new(self.stdout_colours());
                     message.text(&mut page);
                     page.into_text()
                 }
@@ -209,7 +232,7 @@ impl Printer {
         if self.is_quiet() {
             return;
         }
-        let label = Page::new(self.stderr_colours).coloured(colour, label);
+        let label = Page::new(self.stderr_colours()).coloured(colour, label);
         self.err(&format!("{label}: {text}\n"));
     }
 

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use haul_storage::progress::{Event, Observer, Phase};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::choice::ProgressChoice;
 use super::printer::{Printer, Verbosity};
 
 /// Work that is done sooner shows nothing.
@@ -17,7 +18,7 @@ const FIRST_DRAW: Duration = Duration::from_millis(250);
 const REDRAW: Duration = Duration::from_millis(100);
 /// Where lines stay, the first one says that something goes on at all.
 const FIRST_LINE: Duration = Duration::from_secs(1);
-const LINE_EVERY: Duration = Duration::from_secs(15);
+const LINE_EVERY: Duration = Duration::from_secs(30);
 const MAX_DRAWS_PER_SECOND: u8 = 30;
 
 const PHASES: [(Phase, &str); 8] = [
@@ -36,7 +37,24 @@ const PHASES: [(Phase, &str); 8] = [
 enum Sink {
     Nowhere,
     Bars,
+    /// The first one comes soon: the user asked for lines, or watches continuous integration.
     Lines,
+    /// The output goes to a file or a program: a line only for what takes long.
+    RareLines,
+}
+
+impl Sink {
+    fn choose(printer: &Printer, in_ci: bool) -> Self {
+        match (printer.progress(), printer.verbosity()) {
+            (ProgressChoice::None, _) | (_, Verbosity::Quiet) => Self::Nowhere,
+            (ProgressChoice::Plain, _) => Self::Lines,
+            // Log lines say more.
+            (ProgressChoice::Auto, Verbosity::Verbose(_)) => Self::Nowhere,
+            (ProgressChoice::Auto, Verbosity::Normal) if printer.stderr_is_terminal() => Self::Bars,
+            (ProgressChoice::Auto, Verbosity::Normal) if in_ci => Self::Lines,
+            (ProgressChoice::Auto, Verbosity::Normal) => Self::RareLines,
+        }
+    }
 }
 
 /// What happened in one phase so far. Counters only: the transfers must not wait for the display.
@@ -66,13 +84,9 @@ struct Display {
 }
 
 impl Progress {
-    /// Starts to watch; `in_ci` asks for lines where there is no terminal.
+    /// Starts to watch; `in_ci` asks for an early first line where there is no terminal.
     pub(crate) fn start(printer: &Arc<Printer>, in_ci: bool) -> Self {
-        let sink = match printer.verbosity() {
-            Verbosity::Normal if printer.stderr_is_terminal() => Sink::Bars,
-            Verbosity::Normal if in_ci => Sink::Lines,
-            _ => Sink::Nowhere,
-        };
+        let sink = Sink::choose(printer, in_ci);
         let shared = Arc::new(Shared { counters: Default::default() });
         let display = (sink != Sink::Nowhere).then(|| spawn_display(sink, printer, &shared)).flatten();
         Self { shared, printer: Arc::clone(printer), display: Mutex::new(display) }
@@ -128,7 +142,11 @@ fn spawn_display(sink: Sink, printer: &Arc<Printer>, shared: &Arc<Shared>) -> Op
     let (stop, stopped) = mpsc::channel();
     let (printer, shared) = (Arc::clone(printer), Arc::clone(shared));
     let draw = move || {
-        let first = if sink == Sink::Bars { FIRST_DRAW } else { FIRST_LINE };
+        let first = match sink {
+            Sink::Bars => FIRST_DRAW,
+            Sink::Lines => FIRST_LINE,
+            Sink::RareLines | Sink::Nowhere => LINE_EVERY,
+        };
         if stopped.recv_timeout(first) != Err(RecvTimeoutError::Timeout) {
             return;
         }
@@ -136,7 +154,7 @@ fn spawn_display(sink: Sink, printer: &Arc<Printer>, shared: &Arc<Shared>) -> Op
             Sink::Bars => draw_bars(&printer, &shared, || {
                 stopped.recv_timeout(REDRAW) == Err(RecvTimeoutError::Timeout)
             }),
-            Sink::Lines => draw_lines(&printer, &shared, || {
+            Sink::Lines | Sink::RareLines => draw_lines(&printer, &shared, || {
                 stopped.recv_timeout(LINE_EVERY) == Err(RecvTimeoutError::Timeout)
             }),
             Sink::Nowhere => {}
@@ -347,6 +365,31 @@ mod tests {
             "3/10 objects, 3.00 MiB/10.0 MiB, 1.00 MiB/s, 0:07 left"
         );
         assert_eq!(snapshot.position(), (3 << 20, 10 << 20));
+    }
+
+    #[test]
+    fn progress_goes_where_it_can_be_read() {
+        use ProgressChoice::{Auto, None, Plain};
+        use Verbosity::{Normal, Quiet, Verbose};
+        for (choice, verbosity, is_terminal, in_ci, expected) in [
+            (Auto, Normal, true, false, Sink::Bars),
+            (Auto, Normal, true, true, Sink::Bars),
+            (Auto, Normal, false, true, Sink::Lines),
+            (Auto, Normal, false, false, Sink::RareLines),
+            (Auto, Verbose(1), true, false, Sink::Nowhere),
+            (Plain, Normal, true, false, Sink::Lines),
+            (Plain, Verbose(1), false, false, Sink::Lines),
+            (Plain, Quiet, true, false, Sink::Nowhere),
+            (None, Normal, true, true, Sink::Nowhere),
+        ] {
+            let stream = |is_terminal| crate::ui::Stream::new(std::io::sink(), is_terminal);
+            let ui = crate::ui::Ui::new(stream(false), stream(is_terminal), std::io::empty(), 80);
+            let mut printer = Printer::new(ui, false);
+            printer.set_verbosity(verbosity);
+            printer.set_display(choice, crate::ui::ColourChoice::Auto);
+            let case = format!("{choice:?} {verbosity:?} terminal: {is_terminal} CI: {in_ci}");
+            assert_eq!(Sink::choose(&printer, in_ci), expected, "{case}");
+        }
     }
 
     #[test]

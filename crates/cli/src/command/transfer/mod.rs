@@ -26,7 +26,7 @@ const MAX_SKIPPED: usize = 10;
 #[derive(Debug, Clone, Copy, Args)]
 struct ReportArgs {
     /// Only show what would be moved
-    #[arg(long)]
+    #[arg(long, alias = "dry")]
     dry_run: bool,
     /// Print JSON
     #[arg(long)]
