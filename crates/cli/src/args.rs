@@ -29,21 +29,27 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+/// Heads the flags that every command takes.
+const GLOBAL: &str = "Options of all commands";
+
 /// Flags that stand before the command; those that are `global` may stand after it, too.
 #[derive(Debug, Args)]
 pub(crate) struct GlobalArgs {
     /// Print nothing, errors included: the exit code is the answer
-    #[arg(short, long, global = true, action = ArgAction::Count, display_order = 900)]
+    #[arg(short, long, global = true, action = ArgAction::Count, display_order = 900, help_heading = GLOBAL)]
     quiet: u8,
     /// Print log lines on stderr; twice for more
-    #[arg(short, long, global = true, action = ArgAction::Count, display_order = 901)]
+    #[arg(short, long, global = true, action = ArgAction::Count, display_order = 901, help_heading = GLOBAL)]
     verbose: u8,
-    /// Show progress on stderr: bars on a terminal and a line every 30 seconds elsewhere (auto), lines everywhere (plain), or
-    /// nothing (none)
-    #[arg(long, global = true, value_name = "how", default_value = "auto", display_order = 902)]
+    /// How to show progress on stderr: auto, plain (lines) or none
+    ///
+    /// With `auto`, there are bars on a terminal, and a line every 30 seconds elsewhere.
+    #[arg(long, global = true, value_name = "how", default_value = "auto", hide_possible_values = true, display_order = 902, help_heading = GLOBAL)]
     pub(crate) progress: ProgressChoice,
-    /// Use colors: on a terminal, unless NO_COLOR is set (auto), always, or never
-    #[arg(long, global = true, value_name = "when", default_value = "auto", display_order = 903)]
+    /// When to use colors: auto, always or never
+    ///
+    /// With `auto`, a terminal gets colors, unless NO_COLOR is set.
+    #[arg(long, global = true, value_name = "when", default_value = "auto", hide_possible_values = true, display_order = 903, help_heading = GLOBAL)]
     pub(crate) color: ColourChoice,
     /// Print the version
     #[arg(short = 'V', long, exclusive = true)]
