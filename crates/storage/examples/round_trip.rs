@@ -46,7 +46,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     println!("stored  {} files, {n_bytes} bytes in {:.3?}", paths.len(), started.elapsed());
 
-    let group = ObjectGroup { layout: Layout::Current, directory: None, manifest: None, members };
+    let group =
+        ObjectGroup { layout: Layout::Current, directory: None, manifest: None, members, total_bytes: None };
     let groups = || futures::stream::iter([Ok(group.clone())]).boxed();
     let remote = RemoteOdb::new(Arc::new(FolderStore::new(scratch.path().join("remote"))));
     let options = TransferOptions::default();

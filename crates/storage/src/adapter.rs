@@ -11,6 +11,7 @@ use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutPayload};
 
+use crate::store::BodyContent;
 use crate::{
     Body, Download, Error, ErrorKind, ListFrom, ListPage, Md5Digest, ObjectInfo, RemoteStore, Result,
     StoreLimits, Uploaded, UploadedPart, hash,
@@ -223,9 +224,9 @@ fn unquoted(etag: &str) -> String {
 }
 
 async fn read(body: &Body) -> Result<Bytes> {
-    let (path, range) = match body {
-        Body::Bytes(bytes) => return Ok(bytes.clone()),
-        Body::FileRange { path, range } => (Arc::clone(path), range.clone()),
+    let (path, range) = match body.content() {
+        BodyContent::Bytes(bytes) => return Ok(bytes.clone()),
+        BodyContent::FileRange { path, range } => (Arc::clone(path), range.clone()),
     };
     let read = tokio::task::spawn_blocking(move || {
         use std::io::{Read as _, Seek as _, SeekFrom};

@@ -72,8 +72,8 @@ pub use remote::{Presence, RemoteObject, RemoteOdb, Removal};
 #[cfg(feature = "fuzzing")]
 pub use s3::fuzzing;
 pub use store::{
-    Body, Download, ListFrom, ListPage, ObjectInfo, OpenUpload, RemoteStore, StoreLimits, TroubleListener,
-    Uploaded, UploadedPart,
+    Body, BodyContent, Download, ListFrom, ListPage, ObjectInfo, OpenUpload, RemoteStore, StoreLimits,
+    TroubleListener, Uploaded, UploadedPart,
 };
 pub use tokio_util::sync::CancellationToken;
 

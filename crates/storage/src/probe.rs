@@ -47,7 +47,7 @@ pub async fn probe_writing(store: &dyn RemoteStore) -> WriteProbe {
     let key = format!("haul-check-{:016x}", rand::rng().random::<u64>());
     let content = Bytes::from(format!("written by haul remote check: {key}\n"));
     let digest = crate::hash::md5(&content);
-    let wrote = store.put(&key, &Body::Bytes(content.clone()), Some(&digest)).await.map(drop);
+    let wrote = store.put(&key, &Body::bytes(content.clone()), Some(&digest)).await.map(drop);
     if wrote.is_err() {
         return WriteProbe { key, wrote, read: None, deleted: None };
     }

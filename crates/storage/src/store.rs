@@ -14,6 +14,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 
+use crate::progress::BytesListener;
 use crate::{Md5Digest, Result, hash};
 
 /// What a store tells about an object without its bytes.
@@ -54,10 +55,17 @@ pub enum ListFrom {
 
 /// The bytes of an upload. It can be read again for every attempt.
 #[derive(Debug, Clone)]
-pub enum Body {
-    /// Bytes in memory.
+pub struct Body {
+    content: BodyContent,
+    listener: Option<Arc<dyn BytesListener>>,
+}
+
+/// Where the bytes of an upload are.
+#[derive(Debug, Clone)]
+pub enum BodyContent {
+    /// In memory.
     Bytes(Bytes),
-    /// A part of a file, streamed. A file that is shorter than the range is an error, not a short upload.
+    /// In a part of a file, which is streamed. A file that is shorter than the range is an error, not a short upload.
     FileRange {
         /// The file.
         path: Arc<PathBuf>,
@@ -67,11 +75,38 @@ pub enum Body {
 }
 
 impl Body {
+    /// Makes a body of bytes in memory.
+    pub fn bytes(bytes: impl Into<Bytes>) -> Self {
+        Self { content: BodyContent::Bytes(bytes.into()), listener: None }
+    }
+
+    /// Makes a body of a part of a file.
+    pub fn file_range(path: Arc<PathBuf>, range: Range<u64>) -> Self {
+        Self { content: BodyContent::FileRange { path, range }, listener: None }
+    }
+
+    /// Has `listener` told of the bytes while they go. A store that sends all of them at once need not tell.
+    #[must_use]
+    pub fn heard_by(mut self, listener: Arc<dyn BytesListener>) -> Self {
+        self.listener = Some(listener);
+        self
+    }
+
+    /// Returns where the bytes are.
+    pub fn content(&self) -> &BodyContent {
+        &self.content
+    }
+
+    /// Returns what wants to hear of the bytes while they go.
+    pub fn listener(&self) -> Option<&Arc<dyn BytesListener>> {
+        self.listener.as_ref()
+    }
+
     /// Returns the length in bytes.
     pub fn len_bytes(&self) -> u64 {
-        match self {
-            Self::Bytes(bytes) => bytes.len() as u64,
-            Self::FileRange { range, .. } => range.end - range.start,
+        match &self.content {
+            BodyContent::Bytes(bytes) => bytes.len() as u64,
+            BodyContent::FileRange { range, .. } => range.end - range.start,
         }
     }
 }

@@ -21,9 +21,10 @@ const FIRST_LINE: Duration = Duration::from_secs(1);
 const LINE_EVERY: Duration = Duration::from_secs(30);
 const MAX_DRAWS_PER_SECOND: u8 = 30;
 
-const PHASES: [(Phase, &str); 8] = [
+const PHASES: [(Phase, &str); 9] = [
     (Phase::Collecting, "Collecting"),
-    (Phase::Querying, "Querying"),
+    (Phase::Looking, "Checking cache"),
+    (Phase::Querying, "Checking remote"),
     (Phase::Hashing, "Hashing"),
     (Phase::Caching, "Caching"),
     (Phase::Uploading, "Uploading"),
@@ -62,6 +63,8 @@ impl Sink {
 struct Counters {
     n_planned: AtomicU64,
     planned_bytes: AtomicU64,
+    /// Objects whose size is in no total.
+    n_unsized: AtomicU64,
     n_finished: AtomicU64,
     moved_bytes: AtomicU64,
 }
@@ -115,6 +118,12 @@ impl Observer for Progress {
                 let counters = self.counters(phase);
                 counters.n_planned.fetch_add(n_objects, Ordering::Relaxed);
                 counters.planned_bytes.fetch_add(total_bytes, Ordering::Relaxed);
+            }
+            Event::Replanned { phase, total_bytes, n_unsized } => {
+                let counters = self.counters(phase);
+                // The counters wrap around like the numbers that are added.
+                counters.planned_bytes.fetch_add(total_bytes.cast_unsigned(), Ordering::Relaxed);
+                counters.n_unsized.fetch_add(n_unsized.cast_unsigned(), Ordering::Relaxed);
             }
             Event::Bytes { phase, n_bytes } => {
                 self.counters(phase).moved_bytes.fetch_add(n_bytes, Ordering::Relaxed);

@@ -18,6 +18,7 @@ use crate::cache::pending::PendingFile;
 use crate::cache::presence::{is_absence, is_recent};
 use crate::cache::{CacheOptions, Durability};
 use crate::hash::Md5Hasher;
+use crate::store::BodyContent;
 use crate::{
     Body, Download, Error, ErrorKind, ListFrom, ListPage, Md5Digest, ObjectInfo, RemoteStore, Result,
     StoreLimits, Uploaded, UploadedPart,
@@ -260,11 +261,15 @@ fn write(path: &Path, body: &Body, md5: Option<Md5Digest>, options: CacheOptions
         if let Some(hasher) = &mut hasher {
             hasher.update(chunk);
         }
-        pending.write(chunk)
+        pending.write(chunk)?;
+        if let Some(listener) = body.listener() {
+            listener.moved(chunk.len() as u64);
+        }
+        Ok(())
     };
-    match body {
-        Body::Bytes(bytes) => take(bytes)?,
-        Body::FileRange { path, range } => {
+    match body.content() {
+        BodyContent::Bytes(bytes) => take(bytes)?,
+        BodyContent::FileRange { path, range } => {
             let cannot = |error| io_error("cannot read what to put", error);
             let mut source = File::open(path.as_path()).map_err(cannot)?;
             source.seek(SeekFrom::Start(range.start)).map_err(cannot)?;

@@ -136,7 +136,7 @@ async fn body_that_is_cut_is_an_error() {
 async fn refused_upload_says_what_to_change() {
     let (address, _) = serve(|_| reply("405 Method Not Allowed", "", "")).await;
     let store = store(&format!("http://{address}"), &[("method", "put")]);
-    let error = store.put("k", &Body::Bytes("x".into()), None).await.unwrap_err();
+    let error = store.put("k", &Body::bytes("x"), None).await.unwrap_err();
     assert!(error.hint().unwrap().contains("method"), "{:?}", error.hint());
 }
 

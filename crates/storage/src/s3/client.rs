@@ -265,7 +265,8 @@ impl Client {
         if call.payload.len_bytes() > 0 || matches!(call.method, Method::PUT | Method::POST) {
             headers.insert(CONTENT_LENGTH, call.payload.len_bytes().into());
         }
-        let request = Request { method: call.method.clone(), url, headers, payload: call.payload.clone() };
+        let (payload, tally) = call.payload.for_attempt();
+        let request = Request { method: call.method.clone(), url, headers, payload };
         tracing::trace!(op = %call.op, method = %request.method, url = request.url, "request");
         let reply = self.transport.send(request, self.options.read_timeout.value).await?;
         if self.first_skew.get().is_none()
@@ -279,7 +280,11 @@ impl Client {
             let failure = self.server_failure(reply, &endpoint).await;
             return Err(Failure::Server(self.explain(call, failure).await));
         }
-        finish(call.expect, reply, &endpoint).await
+        let answer = finish(call.expect, reply, &endpoint).await?;
+        if let Some(tally) = tally {
+            tally.keep();
+        }
+        Ok(answer)
     }
 
     async fn server_failure(&self, reply: Reply, endpoint: &Endpoint) -> ServerFailure {

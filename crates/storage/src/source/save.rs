@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::take_in::feed;
 use super::{Source, SourceEntry};
-use crate::progress::{Event, Observer, Phase};
+use crate::progress::{Event, Observer, Phase, report_unsized};
 use crate::transfer::context::{blocking, interrupted};
 use crate::{Error, ErrorKind, Result};
 
@@ -29,6 +29,8 @@ pub async fn save(
 ) -> Vec<Result<()>> {
     let total_bytes = files.iter().filter_map(|(entry, _)| entry.size_bytes).sum();
     observer.on(Event::Planned { phase: Phase::Downloading, n_objects: files.len() as u64, total_bytes });
+    let n_unsized = files.iter().filter(|(entry, _)| entry.size_bytes.is_none()).count();
+    report_unsized(Phase::Downloading, n_unsized, observer);
     futures::stream::iter(files)
         .map(|(entry, path)| async move {
             let saved = tokio::select! {

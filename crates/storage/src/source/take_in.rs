@@ -11,7 +11,7 @@ use super::{Source, SourceEntry};
 use crate::cache::committer::Committer;
 use crate::cache::pending::PendingFile;
 use crate::hash::Md5Hasher;
-use crate::progress::{Event, Observer, Phase};
+use crate::progress::{Event, Observer, Phase, report_unsized};
 use crate::transfer::context::{blocking, interrupted};
 use crate::{Cache, Download, Error, ErrorKind, Layout, Md5Digest, Oid, Result};
 
@@ -41,6 +41,8 @@ pub async fn take_in(
 ) -> Vec<Result<TakenIn>> {
     let total_bytes = entries.iter().filter_map(|entry| entry.size_bytes).sum();
     observer.on(Event::Planned { phase: Phase::Downloading, n_objects: entries.len() as u64, total_bytes });
+    let n_unsized = entries.iter().filter(|entry| entry.size_bytes.is_none()).count();
+    report_unsized(Phase::Downloading, n_unsized, observer);
     let committer = Arc::new(Committer::new(cache));
     let mut answers: Vec<Result<TakenIn>> = futures::stream::iter(entries)
         .map(|entry| {
@@ -117,8 +119,12 @@ pub(super) async fn feed(
     observer: &dyn Observer,
 ) -> Result<()> {
     // What was started goes on as long as bytes come: an error here drops the sender, and what is written goes.
+    let mut n_bytes = 0;
     while let Some(chunk) = download.stream.next().await {
-        let chunk = chunk?;
+        let chunk = chunk.inspect_err(|_| {
+            observer.on(Event::BytesLost { phase: Phase::Downloading, n_bytes });
+        })?;
+        n_bytes += chunk.len() as u64;
         observer.on(Event::Bytes { phase: Phase::Downloading, n_bytes: chunk.len() as u64 });
         if chunks.send(Some(chunk)).await.is_err() {
             return Ok(());

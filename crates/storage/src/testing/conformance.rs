@@ -37,7 +37,7 @@ async fn check_objects(store: &dyn RemoteStore, prefix: &str) {
 
     for bytes in [&b"first"[..], b"", b"second, longer"] {
         let md5 = hash::md5(bytes);
-        let body = Body::Bytes(Bytes::copy_from_slice(bytes));
+        let body = Body::bytes(Bytes::copy_from_slice(bytes));
         let uploaded = store.put(&key, &body, Some(&md5)).await.expect("put");
         let info = store.head(&key).await.expect("head").expect("the object is there");
         assert_eq!((info.key.as_str(), info.size_bytes), (key.as_str(), bytes.len() as u64));
@@ -64,7 +64,7 @@ async fn check_objects(store: &dyn RemoteStore, prefix: &str) {
         assert_eq!(error.kind(), ErrorKind::Precondition);
     }
 
-    let body = Body::Bytes(Bytes::from_static(b"damaged"));
+    let body = Body::bytes(Bytes::from_static(b"damaged"));
     store
         .put(&key, &body, Some(&hash::md5(b"intact")))
         .await
@@ -82,7 +82,7 @@ async fn check_listing(store: &dyn RemoteStore, prefix: &str) {
             .map(|key| format!("{prefix}{key}"))
             .collect();
     for key in &keys {
-        store.put(key, &Body::Bytes(Bytes::from_static(b"x")), None).await.expect("put");
+        store.put(key, &Body::bytes(Bytes::from_static(b"x")), None).await.expect("put");
     }
     keys.sort();
     for (below, from) in [
@@ -127,10 +127,10 @@ async fn check_files(store: &dyn RemoteStore, prefix: &str) {
     fs_err::write(&path, &bytes).expect("a file to upload");
     let key = format!("{prefix}file");
     let path = Arc::new(path);
-    let body = Body::FileRange { path: Arc::clone(&path), range: 0..300_000 };
+    let body = Body::file_range(Arc::clone(&path), 0..300_000);
     store.put(&key, &body, Some(&hash::md5(&bytes))).await.expect("put of a file");
     assert_eq!(get(store, &key, None).await, bytes);
-    let too_long = Body::FileRange { path, range: 0..300_001 };
+    let too_long = Body::file_range(path, 0..300_001);
     store.put(&key, &too_long, None).await.expect_err("a file that is shorter than announced");
     assert_eq!(get(store, &key, None).await.len(), bytes.len(), "and it changes nothing");
     assert!(store.delete(&[key]).await.expect("delete").is_empty());
@@ -143,7 +143,7 @@ async fn put_part(
     number: u32,
     piece: &Bytes,
 ) -> UploadedPart {
-    let body = Body::Bytes(piece.clone());
+    let body = Body::bytes(piece.clone());
     store.put_part(key, upload_id, number, &body, &hash::md5(piece)).await.expect("part")
 }
 
@@ -160,7 +160,7 @@ async fn check_multipart(store: &dyn RemoteStore, prefix: &str, part_bytes: usiz
     }
     let again = put_part(store, &key, &upload_id, 1, &pieces[0]).await;
     assert_eq!(again, parts[0]);
-    let body = Body::Bytes(pieces[1].clone());
+    let body = Body::bytes(pieces[1].clone());
     let refused = store.put_part(&key, &upload_id, 1, &body, &hash::md5(&pieces[0])).await;
     assert_eq!(refused.expect_err("another part than announced").kind(), ErrorKind::Corrupt);
     if let Some(listed) = store.list_parts(&key, &upload_id).await.expect("list parts") {

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::{StreamExt as _, stream};
 
+use crate::store::BodyContent;
 use crate::{
     Body, Download, Error, ErrorKind, ListFrom, ListPage, Md5Digest, ObjectInfo, RemoteStore, Result,
     StoreLimits, Uploaded, UploadedPart, hash,
@@ -133,9 +134,9 @@ fn info(key: &str, object: &Object) -> ObjectInfo {
 }
 
 fn read(body: &Body) -> Result<Bytes> {
-    match body {
-        Body::Bytes(bytes) => Ok(bytes.clone()),
-        Body::FileRange { path, range } => {
+    match body.content() {
+        BodyContent::Bytes(bytes) => Ok(bytes.clone()),
+        BodyContent::FileRange { path, range } => {
             let cannot = |error| Error::io("cannot read what to put", error);
             let mut file = fs_err::File::open(path.as_path()).map_err(cannot)?;
             file.seek(SeekFrom::Start(range.start)).map_err(cannot)?;

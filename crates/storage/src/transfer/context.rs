@@ -12,7 +12,7 @@ use super::{DownloadCheck, RangeOptions, TransferOptions};
 use crate::cache::committer::{Committer, Unfinished};
 use crate::cache::pending::PendingFile;
 use crate::hash::shared::SharedLanes;
-use crate::progress::{Event, Observer, Phase};
+use crate::progress::{BytesListener, Event, Observer, Phase, Tally};
 use crate::{Cache, CountingStore, Error, ErrorKind, Layout, Oid, RemoteStore as _, Result, StoreLimits};
 
 /// Objects up to this size are held in memory whole; larger ones are streamed.
@@ -42,7 +42,7 @@ pub(crate) struct Context {
     pub(crate) jobs: usize,
     /// Most objects that wait between two stages.
     pub(crate) max_queue: usize,
-    pub(crate) meter: Meter,
+    pub(crate) meter: Arc<Meter>,
     /// Hashes the larger objects that arrive.
     pub(super) lanes: Arc<SharedLanes>,
     pub(crate) state_dir: Option<PathBuf>,
@@ -79,7 +79,7 @@ impl Context {
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
             jobs,
             max_queue: limits.max_queue.unwrap_or(usize::MAX).max(1),
-            meter: Meter::new(phase),
+            meter: Arc::new(Meter::new(phase)),
             lanes: Arc::default(),
             state_dir: options.state_dir.clone(),
             room: Arc::new(Semaphore::new(permits(MAX_KEPT_BYTES) as usize)),
@@ -88,6 +88,11 @@ impl Context {
             in_threads: Arc::new(Semaphore::new(MAX_IN_THREADS as usize)),
             stop: options.cancel.child_token(),
         })
+    }
+
+    /// Starts to count the bytes of an attempt.
+    pub(crate) fn tally(&self) -> Tally {
+        Tally::new(Arc::<Meter>::clone(&self.meter))
     }
 
     /// Runs file operations where they block no other task. They go on when the future is dropped, but
@@ -169,9 +174,10 @@ fn open_file_limit() -> usize {
 #[derive(Debug)]
 pub(crate) struct Meter {
     phase: Phase,
-    planned: AtomicU64,
     bytes: AtomicU64,
     lost: AtomicU64,
+    /// Objects of a fetch, and how large the server says that they are.
+    announced: Mutex<Vec<(usize, u64)>>,
     warning: Mutex<Warning>,
     /// The keys of uploads that were left half done.
     kept: Mutex<Vec<String>>,
@@ -188,23 +194,19 @@ enum Warning {
 
 impl Meter {
     fn new(phase: Phase) -> Self {
-        let [planned, bytes, lost] = [0; 3].map(AtomicU64::new);
-        Self { phase, planned, bytes, lost, warning: Mutex::default(), kept: Mutex::default() }
+        let [bytes, lost] = [0; 2].map(AtomicU64::new);
+        let (announced, warning, kept) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { phase, bytes, lost, announced, warning, kept }
     }
 
-    /// Counts bytes that were found to have to move.
-    pub(crate) fn planned(&self, n_bytes: u64) {
-        self.planned.fetch_add(n_bytes, Ordering::Relaxed);
+    /// Takes note of the size that the server announced for an object.
+    pub(crate) fn announced(&self, object: usize, size_bytes: u64) {
+        self.announced.lock().unwrap_or_else(PoisonError::into_inner).push((object, size_bytes));
     }
 
-    /// Counts bytes that moved.
-    pub(crate) fn moved(&self, n_bytes: u64) {
-        self.bytes.fetch_add(n_bytes, Ordering::Relaxed);
-    }
-
-    /// Counts bytes that moved and have to move again.
-    pub(crate) fn lost(&self, n_bytes: u64) {
-        self.lost.fetch_add(n_bytes, Ordering::Relaxed);
+    /// Returns the sizes that were announced since the last time.
+    pub(super) fn take_announced(&self) -> Vec<(usize, u64)> {
+        std::mem::take(&mut *self.announced.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Has something told to the user, if nothing was before.
@@ -234,10 +236,6 @@ impl Meter {
 
     /// Reports what came together since the last time.
     pub(crate) fn report(&self, observer: &dyn Observer) {
-        let total_bytes = self.planned.swap(0, Ordering::Relaxed);
-        if total_bytes > 0 {
-            observer.on(Event::Planned { phase: self.phase, n_objects: 0, total_bytes });
-        }
         let n_bytes = self.bytes.swap(0, Ordering::Relaxed);
         if n_bytes > 0 {
             observer.on(Event::Bytes { phase: self.phase, n_bytes });
@@ -251,6 +249,16 @@ impl Meter {
             observer.on(Event::Warning(text));
             *warning = Warning::Told;
         }
+    }
+}
+
+impl BytesListener for Meter {
+    fn moved(&self, n_bytes: u64) {
+        self.bytes.fetch_add(n_bytes, Ordering::Relaxed);
+    }
+
+    fn taken_back(&self, n_bytes: u64) {
+        self.lost.fetch_add(n_bytes, Ordering::Relaxed);
     }
 }
 

@@ -10,6 +10,7 @@ use super::context::{Context, SMALL_BYTES, interrupted};
 use super::{RangeOptions, ranges};
 use crate::cache::pending::PendingFile;
 use crate::hash::shared::BUFFER_BYTES;
+use crate::progress::Tally;
 use crate::remote::wrong_bytes;
 use crate::{Download, Error, ErrorKind, Layout, Oid, RemoteStore as _, Result};
 
@@ -33,20 +34,22 @@ pub(super) enum Got {
     Missing,
 }
 
-/// Gets an object; `expected` is its size, where the metafile tells one.
+/// Gets an object, by its place in the plan and its name; `expected` is its size, where the metafile tells one.
 pub(super) async fn get(
     context: &Arc<Context>,
+    object: usize,
     layout: Layout,
     oid: Oid,
     expected: Option<u64>,
 ) -> Result<Got> {
     let mut attempt = 1;
     loop {
-        let error = match context.unless_stopped(get_once(context, layout, oid, expected, attempt)).await {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Got::Missing),
-            Err(error) => error,
-            done => return done,
-        };
+        let error =
+            match context.unless_stopped(get_once(context, object, (layout, oid), expected, attempt)).await {
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Got::Missing),
+                Err(error) => error,
+                done => return done,
+            };
         // Wrong bytes, or an object that was replaced meanwhile. The store repeats what is worth repeating itself.
         if !matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Precondition) || attempt == ATTEMPTS {
             return Err(error);
@@ -58,19 +61,20 @@ pub(super) async fn get(
 
 async fn get_once(
     context: &Arc<Context>,
-    layout: Layout,
-    oid: Oid,
+    object: usize,
+    (layout, oid): (Layout, Oid),
     expected: Option<u64>,
     attempt: u32,
 ) -> Result<Got> {
+    let tally = context.tally();
     let key = layout.object_path(&oid);
     let slot = context.slots.acquire().await;
     // The recorded size is only a hint, as in DVC; what the bytes have to be, the name says.
     let is_ranged = expected.is_some_and(|size| size >= context.ranges.from_bytes);
     let download = context.store.get(&key, is_ranged.then_some(0..context.ranges.part_bytes), None).await?;
     let announced = download.size_bytes;
-    if let (Some(size_bytes), None, 1) = (announced, expected, attempt) {
-        context.meter.planned(size_bytes);
+    if let Some(size_bytes) = announced.filter(|size_bytes| attempt == 1 && expected != Some(*size_bytes)) {
+        context.meter.announced(object, size_bytes);
     }
     let expected = match (announced, expected) {
         // A body must not go on for ever. Files of a directory have no recorded size, but HEAD mostly tells it.
@@ -78,9 +82,12 @@ async fn get_once(
         _ => expected,
     };
     if announced.or(expected).is_some_and(|size_bytes| size_bytes <= SMALL_BYTES) {
-        let got = collect(context, &key, download, expected).await;
+        let got = collect(context, &tally, &key, download, expected).await;
         context.slots.good();
-        return got.map(Got::Bytes);
+        return got.map(|bytes| {
+            tally.keep();
+            Got::Bytes(bytes)
+        });
     }
     // Without the slot: those who hold a stream wait for slots, so nobody may wait the other way round.
     drop(slot);
@@ -88,13 +95,14 @@ async fn get_once(
     let RangeOptions { from_bytes, part_bytes } = context.ranges;
     let least = if is_ranged { part_bytes + 1 } else { from_bytes };
     let size_bytes = if let Some(size_bytes) = announced.filter(|size_bytes| *size_bytes >= least) {
-        ranges::get(context, layout, oid, &key, size_bytes, download).await?;
+        ranges::get(context, &tally, (layout, oid), &key, size_bytes, download).await?;
         size_bytes
     } else {
         let _slot = context.slots.acquire().await;
-        stream_to_cache(context, layout, oid, &key, download, expected).await?
+        stream_to_cache(context, &tally, (layout, oid), &key, download, expected).await?
     };
     context.slots.good();
+    tally.keep();
     Ok(Got::Stored { size_bytes })
 }
 
@@ -110,6 +118,7 @@ fn is_complete(announced: Option<u64>, limit: u64, n_bytes: u64) -> bool {
 
 async fn collect(
     context: &Context,
+    tally: &Tally,
     key: &str,
     mut download: Download,
     expected: Option<u64>,
@@ -121,7 +130,7 @@ async fn collect(
     while let Some(chunk) = download.stream.next().await {
         let chunk = chunk?;
         n_bytes += chunk.len() as u64;
-        context.meter.moved(chunk.len() as u64);
+        tally.moved(chunk.len() as u64);
         if n_bytes > limit {
             break;
         }
@@ -133,7 +142,6 @@ async fn collect(
         }
     }
     if !is_complete(announced, limit, n_bytes) {
-        context.meter.lost(n_bytes);
         return Err(wrong_bytes(context.store.location(), key));
     }
     if rest.is_empty() {
@@ -148,8 +156,8 @@ async fn collect(
 /// Writes and hashes while the bytes arrive; the object gets its name only if they are right. Returns their number.
 async fn stream_to_cache(
     context: &Arc<Context>,
-    layout: Layout,
-    oid: Oid,
+    tally: &Tally,
+    (layout, oid): (Layout, Oid),
     key: &str,
     mut download: Download,
     expected: Option<u64>,
@@ -168,7 +176,7 @@ async fn stream_to_cache(
         while let Some(chunk) = download.stream.next().await {
             let chunk = chunk?;
             n_bytes += chunk.len() as u64;
-            context.meter.moved(chunk.len() as u64);
+            tally.moved(chunk.len() as u64);
             if n_bytes > limit || chunks.send(Message::Chunk(chunk)).await.is_err() {
                 break;
             }
@@ -178,7 +186,6 @@ async fn stream_to_cache(
             let _gone: Result<(), _> = chunks.send(Message::End).await;
             return Ok(n_bytes);
         }
-        context.meter.lost(n_bytes);
         Err(wrong_bytes(context.store.location(), key))
     };
     let (fed, written) = futures::join!(feed, writer);
@@ -207,12 +214,10 @@ fn write(
 ) -> Result<()> {
     let mut hasher = context.lanes.hasher(layout, &oid);
     let mut buffer = context.lanes.buffer();
-    let mut n_bytes = 0;
     loop {
         match chunks.blocking_recv() {
             // Few large writes cost less than many small ones, also with the copy.
             Some(Message::Chunk(mut chunk)) => {
-                n_bytes += chunk.len() as u64;
                 while !chunk.is_empty() {
                     let fits = chunk.len().min(BUFFER_BYTES - buffer.len());
                     buffer.extend_from_slice(&chunk.split_to(fits));
@@ -229,7 +234,6 @@ fn write(
     pending.write(&buffer)?;
     hasher.update(buffer);
     if !hasher.matches(oid.digest()) {
-        context.meter.lost(n_bytes);
         return Err(wrong_bytes(context.store.location(), key));
     }
     context.commit(pending, layout, &oid)

@@ -10,13 +10,14 @@ use tokio::task::JoinSet;
 
 use super::context::Context;
 use super::download::{self, ATTEMPTS, Got};
+use super::estimate::Estimate;
 use super::outcome::{Outcome, Verdict};
 use super::plan::{Plan, Release};
 use super::push::REPORT_EVERY;
 use super::{ObjectGroup, PlannedObject, TransferMode, TransferOptions, TransferReport};
 use crate::cache::committer::Unfinished;
 use crate::hash::{is_named, md5_many};
-use crate::progress::{Event, Observer, Phase};
+use crate::progress::{BytesListener as _, Event, Observer, Phase};
 use crate::remote::wrong_bytes;
 use crate::{Cache, Error, ErrorKind, Layout, Oid, Presence, RemoteOdb, RemoteStore as _, Result};
 
@@ -63,6 +64,7 @@ pub(super) async fn run(
         lacking: Vec::new(),
         is_dry: options.mode == TransferMode::DryRun,
         settled: vec![false; plan.len()],
+        estimate: Estimate::new(&plan),
         outcome: Outcome::new(),
         tasks: JoinSet::new(),
         context,
@@ -111,6 +113,7 @@ struct Fetch<'a> {
     lacking: Vec<usize>,
     is_dry: bool,
     settled: Vec<bool>,
+    estimate: Estimate,
     outcome: Outcome,
     tasks: JoinSet<Done>,
 }
@@ -118,7 +121,7 @@ struct Fetch<'a> {
 impl Fetch<'_> {
     async fn work(&mut self) -> Result<()> {
         let n_objects = self.plan.len() as u64;
-        self.observer.on(Event::Planned { phase: Phase::Querying, n_objects, total_bytes: 0 });
+        self.observer.on(Event::Planned { phase: Phase::Looking, n_objects, total_bytes: 0 });
         let mut ticker = tokio::time::interval(REPORT_EVERY);
         loop {
             if !self.context.stop.is_cancelled() {
@@ -129,14 +132,29 @@ impl Fetch<'_> {
                     Some(done) => self.take_done(done)?,
                     None => break,
                 },
-                _ = ticker.tick() => self.context.meter.report(self.observer),
+                _ = ticker.tick() => self.report(),
             }
         }
-        self.context.meter.report(self.observer);
+        self.report();
         if self.context.stop.is_cancelled() {
             self.outcome.report.n_not_tried = self.settled.iter().filter(|settled| !**settled).count() as u64;
         }
         Ok(())
+    }
+
+    /// Reports what came together since the last time: first how much there is, then how much came.
+    fn report(&mut self) {
+        for (object, size_bytes) in self.context.meter.take_announced() {
+            self.estimate.announced(&self.plan, object, size_bytes);
+        }
+        self.report_estimate();
+        self.context.meter.report(self.observer);
+    }
+
+    fn report_estimate(&mut self) {
+        if let Some((total_bytes, n_unsized)) = self.estimate.change() {
+            self.observer.on(Event::Replanned { phase: Phase::Downloading, total_bytes, n_unsized });
+        }
     }
 
     fn start_tasks(&mut self) {
@@ -165,7 +183,7 @@ impl Fetch<'_> {
             self.n_getting += 1;
             self.tasks.spawn(async move {
                 let started = Instant::now();
-                let result = download::get(&context, layout, oid, expected).await;
+                let result = download::get(&context, object, layout, oid, expected).await;
                 Done::Got { object, started, result }
             });
         }
@@ -208,25 +226,29 @@ impl Fetch<'_> {
     }
 
     fn take_checked(&mut self, batch: Vec<(usize, Result<Option<u64>>)>) {
-        self.observer.on(Event::Finished { phase: Phase::Querying, n_objects: batch.len() as u64 });
-        let (mut n_objects, mut total_bytes) = (0, 0);
+        let n_checked = batch.len() as u64;
+        let mut n_objects = 0;
         for (object, found) in batch {
             match found {
-                Ok(Some(_)) => {
+                Ok(Some(size_bytes)) => {
+                    self.estimate.present(&self.plan, object, size_bytes);
                     self.outcome.report.n_present += 1;
                     self.settle(object, true);
                 }
                 Ok(None) => {
                     n_objects += 1;
-                    total_bytes += self.plan.size_bytes(object).unwrap_or(0);
+                    self.estimate.lacking(&self.plan, object);
                     self.is_lacking(object);
                 }
                 Err(error) => self.take_failure(object, error, Instant::now()),
             }
         }
+        self.report_estimate();
         if n_objects > 0 {
-            self.observer.on(Event::Planned { phase: Phase::Downloading, n_objects, total_bytes });
+            self.observer.on(Event::Planned { phase: Phase::Downloading, n_objects, total_bytes: 0 });
         }
+        // Once all are checked, the total is what it will be.
+        self.observer.on(Event::Finished { phase: Phase::Looking, n_objects: n_checked });
     }
 
     fn is_lacking(&mut self, object: usize) {
@@ -262,6 +284,7 @@ impl Fetch<'_> {
             match release {
                 Release::Ready(object) => self.get(object),
                 Release::HeldBack(object) => {
+                    self.will_not_come(object);
                     self.settled[object] = true;
                     self.outcome.report.held_back.push(self.plan.describe(object));
                 }
@@ -277,12 +300,18 @@ impl Fetch<'_> {
             }
             Ok(Got::Stored { size_bytes }) => self.take_written(object, size_bytes, Ok(())),
             Ok(Got::Missing) => {
+                self.will_not_come(object);
                 self.observer.on(Event::Finished { phase: Phase::Downloading, n_objects: 1 });
                 self.outcome.report.missing.push(self.plan.describe(object));
                 self.settle(object, false);
             }
             Err(error) => self.take_failure(object, error, started),
         }
+    }
+
+    /// Takes an object whose size nothing told out of what is to come.
+    fn will_not_come(&mut self, object: usize) {
+        self.estimate.will_not_come(&self.plan, object);
     }
 
     /// Takes back what was counted as stored and did not get its name.
@@ -316,7 +345,7 @@ impl Fetch<'_> {
                 self.settle(object, true);
             }
             Err(error) if error.kind() == ErrorKind::Corrupt && !self.context.stop.is_cancelled() => {
-                self.context.meter.lost(size_bytes);
+                self.bytes_were_wrong(object, size_bytes);
                 let attempts = self.attempts.entry(object).or_insert(1);
                 if *attempts < ATTEMPTS {
                     *attempts += 1;
@@ -325,7 +354,17 @@ impl Fetch<'_> {
                     self.take_failure(object, error, Instant::now());
                 }
             }
-            Err(error) => self.take_failure(object, error, Instant::now()),
+            Err(error) => {
+                self.bytes_were_wrong(object, size_bytes);
+                self.take_failure(object, error, Instant::now());
+            }
+        }
+    }
+
+    /// Takes back the bytes of a small object that arrived and are not stored. A manifest that is in hand did not arrive.
+    fn bytes_were_wrong(&self, object: usize, size_bytes: u64) {
+        if self.plan.manifest(object).is_none() {
+            self.context.meter.taken_back(size_bytes);
         }
     }
 
@@ -337,6 +376,7 @@ impl Fetch<'_> {
             // Neither moved nor failed: it counts as not tried.
             return;
         }
+        self.will_not_come(object);
         self.observer.on(Event::Finished { phase: Phase::Downloading, n_objects: 1 });
         let error = error.while_writing();
         match self.outcome.failed(self.plan.describe(object), error, started) {

@@ -3,6 +3,7 @@
 mod compare;
 pub(crate) mod context;
 mod download;
+mod estimate;
 mod fetch;
 mod files;
 pub(crate) mod outcome;
@@ -51,6 +52,8 @@ pub struct ObjectGroup {
     pub manifest: Option<Bytes>,
     /// The files. Names may repeat, here and in other groups: an object is moved once.
     pub members: Vec<Member>,
+    /// Size of all files together, where the metafile tells it. Only progress relies on it.
+    pub total_bytes: Option<u64>,
 }
 
 /// What a transfer does with its plan.

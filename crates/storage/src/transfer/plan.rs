@@ -7,6 +7,7 @@ use futures::TryStreamExt as _;
 use futures::stream::BoxStream;
 use tokio_util::sync::CancellationToken;
 
+use super::estimate::Rest;
 use super::{MissingObject, ObjectGroup};
 use crate::{Error, ErrorKind, Layout, Oid, Result};
 
@@ -30,6 +31,8 @@ struct Directory {
     /// The manifest among the objects.
     object: u32,
     manifest: Option<Bytes>,
+    /// Size of all its files, as often as they are mentioned, where every mention tells it.
+    total_bytes: Option<u64>,
     /// Mentions of members that are not settled.
     n_open: u32,
     /// Tells that a member failed or is missing.
@@ -102,6 +105,7 @@ impl Plan {
                 self.directories.push(Directory {
                     object: 0,
                     manifest: None,
+                    total_bytes: Some(0),
                     n_open: 0,
                     is_broken: false,
                     is_wanted: false,
@@ -111,6 +115,7 @@ impl Plan {
             });
             let this = &mut self.directories[directory as usize];
             this.n_open += index(group.members.len());
+            this.total_bytes = this.total_bytes.zip(group.total_bytes).map(|(before, more)| before + more);
             this.manifest = group.manifest.or(this.manifest.take());
             self.entries.push(Entry {
                 layout,
@@ -172,6 +177,22 @@ impl Plan {
     fn directory(&self, object: usize) -> Option<u32> {
         let entry = &self.mentions(object)[0];
         (entry.oid.is_dir() && entry.directory != NO_DIRECTORY).then_some(entry.directory)
+    }
+
+    /// Returns the directories that an object is a file of, as often as it is mentioned there.
+    pub(super) fn directories_of(&self, object: usize) -> impl Iterator<Item = usize> + '_ {
+        let is_member = !self.is_directory(object);
+        let mentions = self.mentions(object).iter().filter(move |_| is_member);
+        mentions.filter(|entry| entry.directory != NO_DIRECTORY).map(|entry| entry.directory as usize)
+    }
+
+    /// Returns for each directory what its metafile tells of its size, before any object of it is known.
+    pub(super) fn rests(&self) -> Vec<Option<Rest>> {
+        let rest = |directory: &Directory| {
+            let n_mentions = directory.n_open;
+            directory.total_bytes.map(|bytes| Rest { bytes, n_mentions, is_lacking: false })
+        };
+        self.directories.iter().map(rest).collect()
     }
 
     /// Returns the bytes of a manifest that came with its group.

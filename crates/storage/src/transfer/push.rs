@@ -46,6 +46,7 @@ pub(crate) enum Loaded {
 
 enum Done {
     Queried(Result<()>),
+    Sized { objects: Vec<usize>, total_bytes: u64 },
     Loaded(Vec<(usize, Loaded)>),
     Sent { object: usize, size_bytes: u64, started: Instant, result: Result<()> },
     Verified { object: usize, started: Instant, result: Result<bool> },
@@ -66,6 +67,7 @@ pub(super) async fn run(
         remote,
         options,
         observer,
+        to_size: Vec::new(),
         unverified: VecDeque::new(),
         n_verifying: 0,
         ready: VecDeque::new(),
@@ -102,6 +104,8 @@ struct Push<'a> {
     observer: &'a dyn Observer,
     plan: Plan,
     context: Arc<Context>,
+    /// Objects to send, whose size the metafiles do not tell.
+    to_size: Vec<usize>,
     /// Objects that the remote lists, and that are to be read there.
     unverified: VecDeque<usize>,
     n_verifying: usize,
@@ -213,7 +217,7 @@ impl Push<'_> {
             let (layout, oid) = self.plan.name(object);
             let size_bytes = match found {
                 // Where the entity tag says nothing, the size has to: that of the object itself, not the recorded one.
-                Found::Info { etag: None, .. } => self.size_in_cache(layout, &oid),
+                Found::Info { etag: None, .. } => size_in_cache(&self.context.cache, layout, &oid),
                 _ => None,
             };
             match judge(layout, &oid, size_bytes, found) {
@@ -226,10 +230,6 @@ impl Push<'_> {
             }
         }
         self.observer.on(Event::Finished { phase: Phase::Querying, n_objects: batch.len() as u64 });
-    }
-
-    fn size_in_cache(&self, layout: Layout, oid: &Oid) -> Option<u64> {
-        fs_err::metadata(self.context.cache.object_path(layout, oid)).ok().map(|metadata| metadata.len())
     }
 
     fn is_there(&mut self, object: usize) {
@@ -252,8 +252,13 @@ impl Push<'_> {
     }
 
     fn make_ready(&mut self, object: usize) {
-        self.observer.on(Event::Planned { phase: Phase::Uploading, n_objects: 1, total_bytes: 0 });
-        self.ready.push_back(object);
+        match self.plan.size_bytes(object) {
+            Some(total_bytes) => {
+                self.observer.on(Event::Planned { phase: Phase::Uploading, n_objects: 1, total_bytes });
+                self.ready.push_back(object);
+            }
+            None => self.to_size.push(object),
+        }
     }
 
     fn settle(&mut self, object: usize, is_there: bool) {
@@ -286,6 +291,14 @@ impl Push<'_> {
     }
 
     fn start_tasks(&mut self) {
+        if !self.to_size.is_empty() {
+            let (cache, objects) = (self.context.cache.clone(), std::mem::take(&mut self.to_size));
+            let names: Vec<_> = objects.iter().map(|object| self.plan.name(*object)).collect();
+            self.tasks.spawn_blocking(move || {
+                let size = |(layout, oid)| size_in_cache(&cache, layout, &oid);
+                Done::Sized { objects, total_bytes: names.into_iter().filter_map(size).sum() }
+            });
+        }
         while let n_objects = self.n_loadable()
             && n_objects > 0
         {
@@ -339,6 +352,11 @@ impl Push<'_> {
                     self.context.stop.cancel();
                 }
             }
+            Ok(Done::Sized { objects, total_bytes }) => {
+                let n_objects = objects.len() as u64;
+                self.ready.extend(objects);
+                self.observer.on(Event::Planned { phase: Phase::Uploading, n_objects, total_bytes });
+            }
             Ok(Done::Loaded(batch)) => {
                 self.n_loading -= 1;
                 self.n_being_loaded -= batch.len();
@@ -368,7 +386,7 @@ impl Push<'_> {
             match loaded {
                 Loaded::NotYet => self.ready.push_front(object),
                 Loaded::Source(source) => {
-                    self.context.meter.planned(source.size_bytes());
+                    self.correct_size(object, source.size_bytes());
                     if self.options.mode == TransferMode::DryRun {
                         self.plan_only(object, source.size_bytes());
                     } else {
@@ -386,6 +404,17 @@ impl Push<'_> {
                     self.take_failure(object, error, Instant::now());
                 }
             }
+        }
+    }
+
+    /// Corrects the total where the cache has an object of another size than the metafile tells.
+    fn correct_size(&self, object: usize, size_bytes: u64) {
+        let Some(planned) = self.plan.size_bytes(object).filter(|planned| *planned != size_bytes) else {
+            return;
+        };
+        let difference = i128::from(size_bytes) - i128::from(planned);
+        if let Ok(total_bytes) = i64::try_from(difference) {
+            self.observer.on(Event::Replanned { phase: Phase::Uploading, total_bytes, n_unsized: 0 });
         }
     }
 
@@ -443,6 +472,11 @@ impl Push<'_> {
             self.outcome.report.n_not_tried = self.settled.iter().filter(|settled| !**settled).count() as u64;
         }
     }
+}
+
+/// Returns the size of an object in the cache, without a look at what it holds.
+pub(crate) fn size_in_cache(cache: &Cache, layout: Layout, oid: &Oid) -> Option<u64> {
+    fs_err::metadata(cache.object_path(layout, oid)).ok().map(|metadata| metadata.len())
 }
 
 fn waiting_bytes(source: &Source) -> u64 {

@@ -15,6 +15,7 @@ use super::context::{Context, interrupted};
 use super::download::wrong_length;
 use crate::cache::pending::PendingFile;
 use crate::hash::shared::{BUFFER_BYTES, LaneHasher, SharedLanes};
+use crate::progress::Tally;
 use crate::{Download, Error, Layout, Oid, RemoteStore as _, Result};
 
 /// Ranges of one object under way at once.
@@ -35,8 +36,8 @@ struct Part {
 /// and stores it if it is right.
 pub(super) async fn get(
     context: &Arc<Context>,
-    layout: Layout,
-    oid: Oid,
+    tally: &Tally,
+    (layout, oid): (Layout, Oid),
     key: &str,
     size_bytes: u64,
     first: Download,
@@ -66,7 +67,7 @@ pub(super) async fn get(
         }
     });
     let pending_parts = Arc::clone(&pending);
-    let parts = Parts { context, key, etag: etag.as_deref(), size_bytes, pending: pending_parts };
+    let parts = Parts { context, tally, key, etag: etag.as_deref(), size_bytes, pending: pending_parts };
     let fill = async {
         let done = done;
         let n_parts = size_bytes.div_ceil(part_bytes);
@@ -98,7 +99,6 @@ pub(super) async fn get(
     filled?;
     drop(parts);
     if !is_right {
-        context.meter.lost(size_bytes);
         return Err(crate::remote::wrong_bytes(context.store.location(), key));
     }
     let pending = Arc::into_inner(pending).ok_or_else(interrupted)?;
@@ -115,6 +115,7 @@ struct Extent {
 
 struct Parts<'a> {
     context: &'a Arc<Context>,
+    tally: &'a Tally,
     key: &'a str,
     etag: Option<&'a str>,
     size_bytes: u64,
@@ -134,12 +135,13 @@ impl Parts<'_> {
         let mut attempt = 1;
         loop {
             let slot = self.context.slots.acquire().await;
+            let tally = Tally::new(self.tally.listener());
             let got = match opened.take() {
                 // The first stream may go on behind its part; dropping it ends it.
-                Some(stream) => self.write(range.clone(), stream, true, room.is_some()).await,
+                Some(stream) => self.write(&tally, range.clone(), stream, true, room.is_some()).await,
                 None => match self.context.store.get(self.key, Some(range.clone()), self.etag).await {
                     Ok(download) if download.size_bytes == Some(self.size_bytes) => {
-                        self.write(range.clone(), download.stream, false, room.is_some()).await
+                        self.write(&tally, range.clone(), download.stream, false, room.is_some()).await
                     }
                     Ok(_) => Err(wrong_length(self.context, self.key)),
                     Err(error) => Err(error),
@@ -148,6 +150,7 @@ impl Parts<'_> {
             drop(slot);
             match got {
                 Ok(bytes) => {
+                    tally.keep();
                     self.context.slots.good();
                     let bytes = room.is_some().then_some(bytes);
                     let part = Part { number, bytes, _room: room };
@@ -165,6 +168,7 @@ impl Parts<'_> {
     /// Writes the stream to its place; it has to fill the range. Returns the bytes if they are to be kept.
     async fn write(
         &self,
+        tally: &Tally,
         range: Range<u64>,
         mut stream: BoxStream<'static, Result<Bytes>>,
         may_go_on: bool,
@@ -190,7 +194,7 @@ impl Parts<'_> {
                         chunk.truncate(usize::try_from(left).unwrap_or(usize::MAX));
                     }
                     n_bytes += chunk.len() as u64;
-                    self.context.meter.moved(chunk.len() as u64);
+                    tally.moved(chunk.len() as u64);
                     while !chunk.is_empty() {
                         let fits = chunk.len().min(BUFFER_BYTES - buffer.len());
                         buffer.extend_from_slice(&chunk.split_to(fits));
@@ -216,7 +220,6 @@ impl Parts<'_> {
             }
             return Ok(kept);
         }
-        self.context.meter.lost(n_bytes);
         Err(wrong_length(self.context, self.key))
     }
 

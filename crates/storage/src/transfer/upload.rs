@@ -13,7 +13,8 @@ use super::context::{Context, blocking, interrupted};
 use super::push::{damaged, damaged_at};
 use super::resume::Resume;
 use super::whole::{WholeCheck, md5_if_intact};
-use crate::store::etags_of_parts;
+use crate::progress::Tally;
+use crate::store::{BodyContent, etags_of_parts};
 use crate::{
     Body, Error, ErrorKind, Layout, Md5Digest, Oid, RemoteStore as _, Result, Uploaded, UploadedPart,
 };
@@ -65,7 +66,7 @@ pub(crate) async fn send(
     source: Source,
 ) -> Result<Sent> {
     match source {
-        Source::Bytes(bytes, md5) => put(context, key, Body::Bytes(bytes), md5).await,
+        Source::Bytes(bytes, md5) => put(context, key, Body::bytes(bytes), md5).await,
         Source::File { size_bytes } => {
             let path = Arc::new(context.cache.object_path(layout, &oid));
             if size_bytes >= context.limits.multipart_threshold_bytes {
@@ -78,7 +79,7 @@ pub(crate) async fn send(
             } else {
                 *oid.digest()
             };
-            put(context, key, Body::FileRange { path, range: 0..size_bytes }, md5).await
+            put(context, key, Body::file_range(path, 0..size_bytes), md5).await
         }
     }
 }
@@ -87,27 +88,23 @@ async fn put(context: &Context, key: &str, body: Body, md5: Md5Digest) -> Result
     let mut attempt = 1;
     loop {
         let slot = context.slots.acquire().await;
-        let put = context.unless_stopped(context.store.put(key, &body, Some(&md5))).await;
+        let tally = context.tally();
+        let heard = body.clone().heard_by(tally.listener());
+        let put = context.unless_stopped(context.store.put(key, &heard, Some(&md5))).await;
         drop(slot);
         let error = match put {
-            Ok(uploaded) if contradicts(context, &uploaded, &md5) => {
-                context.meter.moved(body.len_bytes());
-                wrong_etag(context, key, &uploaded)
-            }
+            Ok(uploaded) if contradicts(context, &uploaded, &md5) => wrong_etag(context, key, &uploaded),
             Ok(uploaded) => {
-                context.meter.moved(body.len_bytes());
+                tally.keep_all(body.len_bytes());
                 let is_proven =
                     uploaded.etag.as_ref().is_some_and(|etag| etag.eq_ignore_ascii_case(&hex::encode(md5)));
                 return Ok(Sent { uploaded, is_proven });
             }
             // Refused, or answered with the tag of other bytes.
-            Err(error) if error.kind() == ErrorKind::Corrupt => {
-                context.meter.moved(body.len_bytes());
-                error
-            }
+            Err(error) if error.kind() == ErrorKind::Corrupt => error,
             Err(error) => return Err(error),
         };
-        context.meter.lost(body.len_bytes());
+        drop(tally);
         if attempt == ATTEMPTS {
             return Err(blame(context, &body, &md5, error).await);
         }
@@ -117,7 +114,7 @@ async fn put(context: &Context, key: &str, body: Body, md5: Md5Digest) -> Result
 
 /// Finds out whether it is the file that has other bytes than it should have.
 async fn blame(context: &Context, body: &Body, md5: &Md5Digest, error: Error) -> Error {
-    let Body::FileRange { path, range } = body else { return error };
+    let BodyContent::FileRange { path, range } = body.content() else { return error };
     let (lanes, file, range) = (Arc::clone(&context.lanes), Arc::clone(path), range.clone());
     match blocking(move || super::files::hash_range(&lanes, &file, &range)).await {
         Ok(now) if now != *md5 => damaged_at(path),
@@ -166,9 +163,11 @@ async fn send_parts(
     let mut attempt = 1;
     let (upload_id, sent) = loop {
         let (upload_id, there) = start(context, key, resume.as_ref()).await?;
+        let tally = context.tally();
         let guard = AbortOnDrop::new(context, key, &upload_id);
         let parts = Parts {
             context,
+            tally: &tally,
             key,
             upload_id: &upload_id,
             path: &path,
@@ -209,10 +208,14 @@ async fn send_parts(
                         resume.forget();
                     }
                 }
-                context.meter.lost(size_bytes);
                 attempt += 1;
             }
-            sent => break (upload_id, sent),
+            sent => {
+                if sent.is_ok() {
+                    tally.keep_all(size_bytes);
+                }
+                break (upload_id, sent);
+            }
         }
     };
     // What a later run can go on with is kept; everything else would lie in the bucket unseen, and be paid for.
@@ -304,6 +307,7 @@ fn range_of(number: u32, part_bytes: u64, size_bytes: u64) -> std::ops::Range<u6
 /// The parts of an upload.
 struct Parts<'a> {
     context: &'a Arc<Context>,
+    tally: &'a Tally,
     key: &'a str,
     upload_id: &'a str,
     path: &'a Arc<PathBuf>,
@@ -367,20 +371,22 @@ impl Parts<'_> {
             && part.size_bytes == range.end - range.start
             && has_bytes(&part, &md5, noted)
         {
-            self.context.meter.moved(part.size_bytes);
+            self.tally.moved(part.size_bytes);
             return Ok(UploadedPart { md5: Some(md5), ..part });
         }
         let _turn = turns.acquire().await;
-        let body = Body::FileRange { path: Arc::clone(self.path), range };
+        let body = Body::file_range(Arc::clone(self.path), range);
         let mut attempt = 1;
         loop {
             let slot = self.context.slots.acquire().await;
-            let put = self.context.store.put_part(self.key, self.upload_id, number, &body, &md5);
+            let tally = Tally::new(self.tally.listener());
+            let heard = body.clone().heard_by(tally.listener());
+            let put = self.context.store.put_part(self.key, self.upload_id, number, &heard, &md5);
             let put = self.context.unless_stopped(put).await;
             drop(slot);
             match put {
                 Ok(part) => {
-                    self.context.meter.moved(body.len_bytes());
+                    tally.keep_all(body.len_bytes());
                     self.context.slots.good();
                     if let Some(resume) = self.resume {
                         resume.remember_part(&part);

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{RecordedVersion, VersionedStore};
 use crate::cache::committer::Committer;
-use crate::progress::{Event, Observer, Phase};
+use crate::progress::{Event, Observer, Phase, report_unsized};
 use crate::source::take_in::{finish, receive};
 use crate::transfer::context::interrupted;
 use crate::{Cache, Error, ErrorKind, Md5Digest, Oid, Result};
@@ -37,6 +37,7 @@ pub async fn adopt(
 ) -> Vec<Result<AdoptedVersion>> {
     let n_objects = versions.len() as u64;
     observer.on(Event::Planned { phase: Phase::Downloading, n_objects, total_bytes: 0 });
+    report_unsized(Phase::Downloading, versions.len(), observer);
     let committer = Arc::new(Committer::new(cache));
     let mut adopted: Vec<Result<AdoptedVersion>> = futures::stream::iter(versions)
         .map(|version| {
@@ -71,7 +72,8 @@ async fn adopt_one(
         let message = format!("the server does not say how long `{}/{}` is", store.location(), version.key);
         Error::new(ErrorKind::Corrupt, message)
     })?;
-    observer.on(Event::Planned { phase: Phase::Downloading, n_objects: 0, total_bytes: size_bytes });
+    let total_bytes = i64::try_from(size_bytes).unwrap_or(i64::MAX);
+    observer.on(Event::Replanned { phase: Phase::Downloading, total_bytes, n_unsized: -1 });
     let etag = download.etag.clone();
     let mut promised = Md5Digest::default();
     let is_md5 = store.limits().etag_is_md5

@@ -9,7 +9,7 @@ use super::{ObjectVersion, VersionedStore, Versioning};
 use crate::progress::{Event, Observer, Phase};
 use crate::transfer::context::{Context, blocking};
 use crate::transfer::outcome::{Outcome, Verdict};
-use crate::transfer::push::{Loaded, REPORT_EVERY, check_not_cancelled, load};
+use crate::transfer::push::{Loaded, REPORT_EVERY, check_not_cancelled, load, size_in_cache};
 use crate::transfer::upload;
 use crate::transfer::{MissingObject, PlannedObject, TransferMode, TransferOptions, TransferReport};
 use crate::{Cache, CountingStore, Error, ErrorKind, Layout, Oid, Result, Uploaded};
@@ -78,7 +78,8 @@ pub async fn push(
     let counted = Arc::new(CountingStore::new(Arc::<dyn VersionedStore>::clone(store)));
     let context = Context::new(cache, Arc::clone(&counted), options, Phase::Uploading);
     let n_objects = uploads.len() as u64;
-    observer.on(Event::Planned { phase: Phase::Uploading, n_objects, total_bytes: 0 });
+    let total_bytes = total_bytes(cache, uploads).await?;
+    observer.on(Event::Planned { phase: Phase::Uploading, n_objects, total_bytes });
     let mut push = Push {
         context,
         store,
@@ -141,6 +142,14 @@ fn refuse_long_keys(store: &dyn VersionedStore, uploads: &[VersionUpload]) -> Re
         }
     }
     Ok(())
+}
+
+/// Returns the size of what is to be sent, as far as the cache has it.
+async fn total_bytes(cache: &Cache, uploads: &[VersionUpload]) -> Result<u64> {
+    let objects: Vec<_> = uploads.iter().map(|upload| (upload.layout, upload.oid)).collect();
+    let cache = cache.clone();
+    let size = move |(layout, oid): (Layout, Oid)| size_in_cache(&cache, layout, &oid);
+    blocking(move || Ok(objects.into_iter().filter_map(size).sum())).await
 }
 
 /// Fills the report of a dry run.
@@ -288,7 +297,6 @@ async fn send(context: &Arc<Context>, store: &dyn VersionedStore, upload: Versio
         Some((_, Loaded::Missing | Loaded::NotYet)) | None => return Ok(Sent::Missing),
     };
     let size_bytes = source.size_bytes();
-    context.meter.planned(size_bytes);
     let sent = upload::send(context, &key, layout, oid, source).await?;
     let version_id = version_of(store, &key, &sent.uploaded).await?;
     let version = NewVersion { version_id, etag: sent.uploaded.etag, size_bytes };

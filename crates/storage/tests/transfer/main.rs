@@ -10,6 +10,7 @@
 mod fetch;
 mod inventory;
 mod model;
+mod progress;
 mod push;
 mod query;
 mod resume;

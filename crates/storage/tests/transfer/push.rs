@@ -1,11 +1,11 @@
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 
-use haul_storage::progress::{Event, Observer, Phase};
 use haul_storage::testing::{Fault, MemoryStore, Operation};
-use haul_storage::transfer::{self, DirTrust, DownloadCheck, ObjectState, RemoteCheck, TransferMode};
+use haul_storage::transfer::{DirTrust, DownloadCheck, ObjectState, RemoteCheck, TransferMode};
 use haul_storage::{ErrorKind, Layout, Oid, RemoteStore, StoreLimits, hash};
 
-use crate::setup::{Setup, check_remote, dir_oid, files, key, member, oid_of, stream};
+use crate::setup::{Setup, check_remote, dir_oid, files, key, member, oid_of};
 
 #[tokio::test]
 async fn push_sends_everything_once_and_then_nothing() {
@@ -258,18 +258,6 @@ async fn cancelled_push_stops_and_the_next_one_goes_on() {
     assert_eq!(report.n_transferred, 251);
 }
 
-/// Adds up the bytes that are read from the cache to be sent.
-#[derive(Default)]
-struct BytesRead(AtomicU64);
-
-impl Observer for BytesRead {
-    fn on(&self, event: Event<'_>) {
-        if let Event::Planned { phase: Phase::Uploading, total_bytes, .. } = event {
-            self.0.fetch_add(total_bytes, Ordering::Relaxed);
-        }
-    }
-}
-
 #[tokio::test]
 async fn queue_of_a_push_is_as_long_as_the_store_says() {
     for (max_queue, at_most) in [(Some(2), 1 + 2), (None, 100)] {
@@ -280,16 +268,21 @@ async fn queue_of_a_push_is_as_long_as_the_store_says() {
         let groups = [setup.add_directory("data", &files(100, 92))];
         setup.faults.fail(Operation::Put, Fault::Stall, 0, usize::MAX);
         let cancel = setup.options.cancel.clone();
-        let read = BytesRead::default();
-        let push = transfer::push(&setup.cache, &setup.remote, stream(&groups), &setup.options, &read);
-        let (report, ()) = futures::join!(push, async {
-            while read.0.load(Ordering::Relaxed) == 0 {
+        // What is read is made read-only first.
+        let paths: Vec<_> = groups[0].members.iter().map(|member| setup.object_path(&member.oid)).collect();
+        for path in &paths {
+            fs_err::set_permissions(path, PermissionsExt::from_mode(0o644)).unwrap();
+        }
+        let is_read = |path: &&PathBuf| fs_err::metadata(path).unwrap().permissions().readonly();
+        let n_read = || paths.iter().filter(is_read).count();
+        let (report, ()) = futures::join!(setup.push(&groups), async {
+            while n_read() == 0 {
                 tokio::task::yield_now().await;
             }
             cancel.cancel();
         });
-        assert!(report.unwrap().is_interrupted);
-        let n_objects = read.0.load(Ordering::Relaxed) / 100;
+        assert!(report.is_interrupted);
+        let n_objects = n_read();
         assert!(n_objects <= at_most, "{n_objects} objects in hand with a queue of {max_queue:?}");
         // Without a limit whole batches are read ahead: the limit is what kept the number down.
         assert!(max_queue.is_some() || n_objects > 10, "{n_objects}");
@@ -317,6 +310,7 @@ async fn legacy_objects_have_their_own_place() {
         directory: None,
         manifest: None,
         members: vec![member(oid, "text")],
+        total_bytes: None,
     };
     let groups = [group, setup.add_file("new", b"new")];
     assert_eq!(setup.push(&groups).await.n_transferred, 2);

@@ -75,13 +75,19 @@ impl Setup {
             members.push(member(oid, &format!("{name}/{index}")));
         }
         let oid = self.cache.store_bytes(Layout::Current, OidKind::Dir, manifest.as_bytes()).unwrap();
-        ObjectGroup { layout: Layout::Current, directory: Some(member(oid, name)), manifest: None, members }
+        ObjectGroup {
+            layout: Layout::Current,
+            directory: Some(member(oid, name)),
+            manifest: None,
+            members,
+            total_bytes: None,
+        }
     }
 
     pub(crate) fn add_file(&self, name: &str, bytes: &[u8]) -> ObjectGroup {
         let oid = self.cache.store_bytes(Layout::Current, OidKind::File, bytes).unwrap();
         let members = vec![Member { size_bytes: Some(bytes.len() as u64), ..member(oid, name) }];
-        ObjectGroup { layout: Layout::Current, directory: None, manifest: None, members }
+        ObjectGroup { layout: Layout::Current, directory: None, manifest: None, members, total_bytes: None }
     }
 
     pub(crate) fn empty_cache(&self) {

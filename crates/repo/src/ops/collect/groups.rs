@@ -98,6 +98,7 @@ async fn group(
             directory: None,
             manifest: None,
             members: vec![member],
+            total_bytes: None,
         }));
     }
     session.observer.on(Event::Planned { phase: Phase::Collecting, n_objects: 1, total_bytes: 0 });
@@ -129,8 +130,15 @@ async fn group(
     });
     let members = members.collect();
     // A part of a directory does not prove the directory: its manifest is moved for itself.
+    let total_bytes = size_bytes.filter(|_| within.is_none());
     let directory = Member { oid: *oid, size_bytes: None, path: display.as_str().into() };
-    Ok(Some(ObjectGroup { layout: *layout, directory: Some(directory), manifest: bytes, members }))
+    Ok(Some(ObjectGroup {
+        layout: *layout,
+        directory: Some(directory),
+        manifest: bytes,
+        members,
+        total_bytes,
+    }))
 }
 
 fn missing_manifest(odb: &RemoteOdb, item: &Item) -> Error {

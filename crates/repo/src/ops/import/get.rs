@@ -88,7 +88,14 @@ pub(in crate::ops) async fn send(
             path: entry.path.as_str().into(),
         };
         let members = batch.iter().zip(&arrived).map(member).collect();
-        push(ObjectGroup { layout: Layout::Current, directory: None, manifest: None, members }).await?;
+        push(ObjectGroup {
+            layout: Layout::Current,
+            directory: None,
+            manifest: None,
+            members,
+            total_bytes: None,
+        })
+        .await?;
         for file in &arrived {
             scratch.remove(Layout::Current, &file.oid)?;
         }
@@ -102,7 +109,14 @@ pub(in crate::ops) async fn send(
         scratch.store_bytes(Layout::Current, OidKind::Dir, &bytes)?;
         let manifest = Member { oid: state.oid, size_bytes: Some(bytes.len() as u64), path: "".into() };
         let members = vec![manifest];
-        push(ObjectGroup { layout: Layout::Current, directory: None, manifest: None, members }).await?;
+        push(ObjectGroup {
+            layout: Layout::Current,
+            directory: None,
+            manifest: None,
+            members,
+            total_bytes: None,
+        })
+        .await?;
     }
     Ok(state)
 }

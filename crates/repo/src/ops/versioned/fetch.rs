@@ -59,7 +59,13 @@ pub(in crate::ops) async fn fetch(
                 path: file.display.as_str().into(),
             });
         }
-        let group = ObjectGroup { layout: out.out.layout, directory: None, manifest: None, members };
+        let group = ObjectGroup {
+            layout: out.out.layout,
+            directory: None,
+            manifest: None,
+            members,
+            total_bytes: None,
+        };
         groups.push(Ok(group));
         if out.within.is_none() && out.share != Share::Recorded {
             manifests.extend(out.out.recorded_manifest().map(|manifest| (out.out.layout, manifest)));

@@ -13,8 +13,10 @@ use sha2::{Digest, Sha256};
 use tokio::task::JoinHandle;
 use tokio::time::Sleep;
 
+use crate::progress::{BytesListener, Tally};
 use crate::s3::transport::throttle::Throttle;
 use crate::s3::transport::watch::Watch;
+use crate::store::BodyContent;
 use crate::{Body, Error, Result};
 
 /// How much of a file is read at once.
@@ -36,7 +38,7 @@ pub(crate) struct PayloadDigests {
 
 impl Payload {
     pub(crate) fn empty() -> Self {
-        Self(Body::Bytes(Bytes::new()))
+        Self(Body::bytes(Bytes::new()))
     }
 
     pub(crate) fn new(body: &Body) -> Self {
@@ -44,7 +46,18 @@ impl Payload {
     }
 
     pub(crate) fn bytes(bytes: impl Into<Bytes>) -> Self {
-        Self(Body::Bytes(bytes.into()))
+        Self(Body::bytes(bytes))
+    }
+
+    /// Returns the body for one attempt, and what takes back the bytes that are told of it if the attempt fails.
+    pub(crate) fn for_attempt(&self) -> (Self, Option<Tally>) {
+        let tally = self.0.listener().map(|listener| Tally::new(Arc::clone(listener)));
+        let body = self.0.clone();
+        let body = match &tally {
+            Some(tally) => body.heard_by(tally.listener()),
+            None => body,
+        };
+        (Self(body), tally)
     }
 
     pub(crate) fn len_bytes(&self) -> u64 {
@@ -53,8 +66,8 @@ impl Payload {
 
     /// Returns the bytes of a small body that needs no streaming.
     pub(crate) fn as_small(&self) -> Option<&Bytes> {
-        match &self.0 {
-            Body::Bytes(bytes) if bytes.len() <= FRAME_BYTES => Some(bytes),
+        match self.0.content() {
+            BodyContent::Bytes(bytes) if bytes.len() <= FRAME_BYTES => Some(bytes),
             _ => None,
         }
     }
@@ -62,9 +75,9 @@ impl Payload {
     /// Returns the bytes of a body in memory.
     #[cfg(test)]
     pub(crate) fn in_memory(&self) -> Option<&Bytes> {
-        match &self.0 {
-            Body::Bytes(bytes) => Some(bytes),
-            Body::FileRange { .. } => None,
+        match self.0.content() {
+            BodyContent::Bytes(bytes) => Some(bytes),
+            BodyContent::FileRange { .. } => None,
         }
     }
 
@@ -73,13 +86,13 @@ impl Payload {
         if !sha256 && !crc32 {
             return Ok(PayloadDigests::default());
         }
-        match &self.0 {
-            Body::Bytes(bytes) => {
+        match self.0.content() {
+            BodyContent::Bytes(bytes) => {
                 let mut digester = Digester::new(sha256, crc32);
                 digester.update(bytes);
                 Ok(digester.finish())
             }
-            Body::FileRange { path, range } => {
+            BodyContent::FileRange { path, range } => {
                 let (path, range) = (Arc::clone(path), range.clone());
                 tokio::task::spawn_blocking(move || {
                     let mut digester = Digester::new(sha256, crc32);
@@ -102,16 +115,18 @@ impl Payload {
 
     /// Returns the body as HTTP wants it; `watch` is told whenever the connection takes a piece.
     pub(crate) fn to_http_body(&self, watch: Arc<Watch>, throttle: Option<Arc<Throttle>>) -> UploadBody {
-        let source = match &self.0 {
-            Body::Bytes(bytes) => Source::Bytes(bytes.clone()),
-            Body::FileRange { path, range } => Source::File(FileSource {
+        let source = match self.0.content() {
+            BodyContent::Bytes(bytes) => Source::Bytes(bytes.clone()),
+            BodyContent::FileRange { path, range } => Source::File(FileSource {
                 path: Arc::clone(path),
                 unread: range.end - range.start,
                 reading: Reading::Closed { offset: range.start },
                 chunk: Bytes::new(),
             }),
         };
-        UploadBody { source, remaining: self.len_bytes(), watch, throttle, pause: None, admitted: false }
+        let listener = self.0.listener().cloned();
+        let remaining = self.len_bytes();
+        UploadBody { source, remaining, watch, throttle, listener, pause: None, admitted: false }
     }
 }
 
@@ -180,6 +195,7 @@ pub(crate) struct UploadBody {
     remaining: u64,
     watch: Arc<Watch>,
     throttle: Option<Arc<Throttle>>,
+    listener: Option<Arc<dyn BytesListener>>,
     pause: Option<Pin<Box<Sleep>>>,
     /// The next frame has been booked with `throttle`.
     admitted: bool,
@@ -293,6 +309,9 @@ impl http_body::Body for UploadBody {
         };
         this.admitted = false;
         this.remaining -= frame.len() as u64;
+        if let Some(listener) = &this.listener {
+            listener.moved(frame.len() as u64);
+        }
         Poll::Ready(Some(Ok(Frame::data(frame))))
     }
 
@@ -314,7 +333,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("data");
         fs_err::write(&path, content).unwrap();
-        (folder, Payload::new(&Body::FileRange { path: Arc::new(path), range }))
+        (folder, Payload::new(&Body::file_range(Arc::new(path), range)))
     }
 
     async fn collect(payload: &Payload) -> Result<Bytes, LocalFileError> {

@@ -467,7 +467,7 @@ impl MultipartStore for S3Store {
         let number = u32::try_from(part_idx + 1).map_err(|_| not_supported("so many parts"))?;
         let bytes = Bytes::from(data);
         let md5 = crate::hash::md5(&bytes);
-        let body = Body::Bytes(bytes);
+        let body = Body::bytes(bytes);
         let part = RemoteStore::put_part(self, path.as_ref(), id, number, &body, &md5).await;
         let part = part.map_err(|error| convert(path.as_ref(), error))?;
         // Size and checksum travel with the tag: the completion names them.

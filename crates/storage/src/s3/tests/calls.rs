@@ -5,7 +5,7 @@ use crate::{Body, ErrorKind, ListFrom, RemoteStore, UploadedPart};
 const SLOW_DOWN: &str = "<Error><Code>SlowDown</Code><Message>calm down</Message></Error>";
 
 fn body(text: &'static str) -> Body {
-    Body::Bytes(Bytes::from_static(text.as_bytes()))
+    Body::bytes(Bytes::from_static(text.as_bytes()))
 }
 
 #[tokio::test]

@@ -100,7 +100,7 @@ async fn slow_upload_that_moves_is_not_killed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("big");
     fs_err::write(&path, vec![1; 24 << 20]).unwrap();
-    let body = Body::FileRange { path: Arc::new(path), range: 0..24 << 20 };
+    let body = Body::file_range(Arc::new(path), 0..24 << 20);
     let mut store = connect(address, PATIENT);
     Arc::get_mut(&mut store.client).unwrap().options.payload_signing = crate::s3::PayloadSigning::Never;
     let start = Instant::now();
@@ -202,8 +202,65 @@ async fn refusal_in_the_middle_of_an_upload_is_heard() {
         Ok(())
     })
     .await;
-    let body = Body::Bytes(Bytes::from(vec![0; 8 << 20]));
+    let body = Body::bytes(vec![0; 8 << 20]);
     let error = connect(address, Duration::from_secs(5)).put("k", &body, None).await.unwrap_err();
     let code = error.reply().and_then(|reply| reply.code.clone());
     assert_eq!(code.as_deref(), Some("EntityTooLarge"), "{error}");
+}
+
+/// What a body told of itself.
+#[derive(Debug, Default)]
+struct Heard {
+    n_bytes: AtomicUsize,
+    n_taken_back: AtomicUsize,
+}
+
+impl crate::progress::BytesListener for Heard {
+    fn moved(&self, n_bytes: u64) {
+        self.n_bytes.fetch_add(usize::try_from(n_bytes).unwrap(), Ordering::SeqCst);
+    }
+
+    fn taken_back(&self, n_bytes: u64) {
+        self.n_taken_back.fetch_add(usize::try_from(n_bytes).unwrap(), Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn upload_tells_of_bytes_while_they_go_and_takes_back_those_of_a_failed_attempt() {
+    const SIZE: usize = 64 << 20;
+    let n_attempts = Arc::new(AtomicUsize::new(0));
+    let heard = Arc::new(Heard::default());
+    let told = Arc::clone(&heard);
+    let (address, _) = serve(move |mut stream| {
+        let (n_attempts, told) = (Arc::clone(&n_attempts), Arc::clone(&told));
+        async move {
+            read_head(&mut stream).await?;
+            let is_first = n_attempts.fetch_add(1, Ordering::SeqCst) == 0;
+            let mut remaining = if is_first { SIZE / 2 } else { SIZE };
+            let mut buffer = vec![0; 1 << 20];
+            while remaining > 0 {
+                let wanted = remaining.min(buffer.len());
+                stream.read_exact(&mut buffer[..wanted]).await?;
+                remaining -= wanted;
+            }
+            let sent = told.n_bytes.load(Ordering::SeqCst) - told.n_taken_back.load(Ordering::SeqCst);
+            assert!(sent >= if is_first { SIZE / 2 } else { SIZE }, "{sent} bytes were told of");
+            let reply = if is_first { "503 Slow Down" } else { "200 OK\r\nETag: \"tag\"" };
+            let reply = format!("HTTP/1.1 {reply}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            stream.write_all(reply.as_bytes()).await
+        }
+    })
+    .await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("big");
+    fs_err::File::create(&path).unwrap().set_len(SIZE as u64).unwrap();
+    let body = Body::file_range(Arc::new(path), 0..SIZE as u64);
+    let body = body.heard_by(Arc::<Heard>::clone(&heard));
+    let mut store = connect(address, PATIENT);
+    Arc::get_mut(&mut store.client).unwrap().options.payload_signing = crate::s3::PayloadSigning::Never;
+    store.put("k", &body, None).await.unwrap();
+    let (n_bytes, n_taken_back) =
+        (heard.n_bytes.load(Ordering::SeqCst), heard.n_taken_back.load(Ordering::SeqCst));
+    assert!(n_taken_back >= SIZE / 2, "{n_taken_back}");
+    assert_eq!(n_bytes - n_taken_back, SIZE);
 }

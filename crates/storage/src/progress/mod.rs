@@ -1,11 +1,19 @@
 //! How long work reports on itself.
 
+mod tally;
+
+pub(crate) use tally::Tally;
+
+use std::fmt::Debug;
+
 /// The kind of work that is going on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Phase {
     /// Reading metafiles and manifests.
     Collecting,
-    /// Asking what exists.
+    /// Looking for objects in the cache.
+    Looking,
+    /// Asking a remote what exists.
     Querying,
     /// Computing MD5 digests.
     Hashing,
@@ -31,8 +39,17 @@ pub enum Event<'a> {
         phase: Phase,
         /// Number of objects or files.
         n_objects: u64,
-        /// Their size, in bytes; 0 where it is not known.
+        /// Their size in bytes, as far as it is known.
         total_bytes: u64,
+    },
+    /// What was planned turned out to be larger or smaller.
+    Replanned {
+        /// The kind of work.
+        phase: Phase,
+        /// Bytes to add to the total, or to take from it.
+        total_bytes: i64,
+        /// More, or fewer, objects whose size is in no total.
+        n_unsized: i64,
     },
     /// Bytes moved, while an object is still under way.
     Bytes {
@@ -63,6 +80,23 @@ pub enum Event<'a> {
 pub trait Observer: Send + Sync {
     /// Takes one report. It must return quickly: it is called from within transfers.
     fn on(&self, event: Event<'_>);
+}
+
+/// Hears of the bytes of a body while they move.
+pub trait BytesListener: Debug + Send + Sync {
+    /// Takes note of bytes that moved.
+    fn moved(&self, n_bytes: u64);
+
+    /// Takes note of bytes that it was told of and that have to move again.
+    fn taken_back(&self, n_bytes: u64);
+}
+
+/// Reports objects whose size is not known before they come.
+pub(crate) fn report_unsized(phase: Phase, n_objects: usize, observer: &dyn Observer) {
+    if n_objects > 0 {
+        let n_unsized = i64::try_from(n_objects).unwrap_or(i64::MAX);
+        observer.on(Event::Replanned { phase, total_bytes: 0, n_unsized });
+    }
 }
 
 /// An observer that looks away.
