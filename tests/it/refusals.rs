@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 
-use haul_tests::raw::{RawReply, RawServer};
+use haul_tests::raw::{RawReply, RawRequest, RawServer};
 use haul_tests::{FailedCommand, Folder, TestEnvironment};
 
 use crate::{environment, served, with_file};
@@ -141,6 +141,108 @@ fn body_that_is_too_large_names_the_options_that_make_it_smaller() {
         "client_max_body_size",
     ];
     each_says(&repo, &[&["push"], &["remote", "check", "--write"]], &texts);
+}
+
+#[test]
+fn refused_key_is_named_with_its_source_and_the_remedy_of_that_source() {
+    let id = "AKIAIOSFODNN7EXAMPLE";
+    for (code, status, words) in [
+        ("InvalidAccessKeyId", 403, "does not know the key `AKIA****MPLE` of "),
+        ("SignatureDoesNotMatch", 403, "the secret is not the one of the key `AKIA****MPLE` of "),
+        ("ExpiredToken", 400, "the key `AKIA****MPLE` of "),
+        ("InvalidToken", 400, "the session token is not the one of the key `AKIA****MPLE` of "),
+        ("AccessDenied", 403, "the key `AKIA****MPLE` of "),
+    ] {
+        let refusing = move |_: &RawRequest| {
+            RawReply::new(status, &[("content-type", "application/xml")], xml(code, "no"))
+        };
+        // From the environment: the options of the remote are not to blame.
+        let mut environment = with_keys();
+        environment.set("AWS_ACCESS_KEY_ID", id);
+        let server = RawServer::new(refusing);
+        let repo = with_file(&environment, &server.endpoint());
+        let failed = repo.haul(["push"]).failure().says(&[code, words, "AWS_ACCESS_KEY_ID"]);
+        assert!(!failed.stderr.contains("remote modify"), "{failed}");
+        // From the remote, which wins over the environment.
+        repo.haul(["remote", "modify", "--local", "origin", "access_key_id", id]).success();
+        repo.haul(["remote", "modify", "--local", "origin", "secret_access_key", "wJalrXUtnFEMIK7MDENG"])
+            .success();
+        let failed = repo.haul(["push"]).failure().says(&[words, "`access_key_id` (", ".dvc/config.local:2"]);
+        assert!(!failed.stderr.contains("AWS_ACCESS_KEY_ID"), "{failed}");
+        let is_about_rights = code == "AccessDenied";
+        let remedy = "`haul remote modify --local origin secret_access_key SECRET`";
+        assert_eq!(failed.stderr.contains(remedy), !is_about_rights, "{failed}");
+        assert_eq!(failed.stderr.contains("needs the right s3:"), is_about_rights, "{failed}");
+        // From the file of AWS.
+        repo.remove(".dvc/config.local");
+        environment.unset("AWS_ACCESS_KEY_ID");
+        environment.unset("AWS_SECRET_ACCESS_KEY");
+        let keys =
+            format!("[default]\naws_access_key_id = {id}\naws_secret_access_key = wJalrXUtnFEMIK7MDENG\n");
+        environment.folder("aws").write("credentials", keys);
+        let repo = environment.folder("repo");
+        let failed = repo.haul(["push"]).failure().says(&[words, "`aws_access_key_id` (", "credentials:2"]);
+        assert!(!failed.stderr.contains("remote modify"), "{failed}");
+    }
+}
+
+#[test]
+fn refused_anonymous_request_names_the_option_and_how_to_take_it_out() {
+    for (status, code) in [(403, "AccessDenied"), (403, ""), (401, ""), (403, "InvalidAccessKeyId")] {
+        let environment = with_keys();
+        let server = RawServer::new(move |_| {
+            RawReply::new(status, &[], if code.is_empty() { String::new() } else { xml(code, "no") })
+        });
+        let repo = with_file(&environment, &server.endpoint());
+        repo.haul(["remote", "modify", "--local", "origin", "allow_anonymous_login", "true"]).success();
+        let unset = "`haul remote modify --local --unset origin allow_anonymous_login`";
+        all_say(&repo, &["requests go out unsigned", ".dvc/config.local:2", unset]);
+        // What the hint says has them signed.
+        repo.haul(["remote", "modify", "--local", "--unset", "origin", "allow_anonymous_login"]).success();
+        repo.haul(["push"]).failure().stderr_has(&["ERROR: "]);
+        let last = server.requests().pop().expect("something was sent");
+        assert!(last.header("authorization").is_some(), "it is signed now");
+    }
+}
+
+#[test]
+fn refusal_with_a_code_of_its_own_speaks_of_no_rights() {
+    for (code, words) in [
+        ("RequestTimeTooSkewed", "set this machine's clock"),
+        ("AllAccessDisabled", "is closed to all"),
+        ("AccountProblem", "the AWS account of the key"),
+        ("TenantSuspended", "`TenantSuspended` is a reason of the server's own"),
+    ] {
+        let environment = with_keys();
+        let server = RawServer::new(move |_| RawReply::new(403, &[], xml(code, "no")));
+        let repo = with_file(&environment, &server.endpoint());
+        let failed = repo.haul(["push"]).failure().says(&[code, words]);
+        assert!(!failed.stderr.contains("needs the right"), "{failed}");
+    }
+    let environment = with_keys();
+    let server = RawServer::new(|_| {
+        RawReply::new(403, &[], xml("AccessDenied", "not authorized with an explicit deny in a policy"))
+    });
+    let repo = with_file(&environment, &server.endpoint());
+    let failed = repo.haul(["push"]).failure().says(&["a policy denies it to the key"]);
+    assert!(!failed.stderr.contains("needs the right"), "{failed}");
+}
+
+#[test]
+fn bucket_under_a_url_of_the_web_is_told_with_the_commands_that_make_it_an_s3_remote() {
+    let (server, environment) = served();
+    let repo = environment.folder("repo");
+    repo.haul(["init", "--no-scm", "-q"]).success();
+    repo.write("file", "content");
+    repo.haul(["add", "-q", "file"]).success();
+    repo.haul(["remote", "add", "-d", "origin", &format!("{}/bucket/store", server.endpoint())]).success();
+    let url = "`haul remote modify origin url s3://bucket/store`";
+    let endpoint = format!("`haul remote modify origin endpointurl {}`", server.endpoint());
+    repo.haul(["push"]).failure().says(&["this is an S3 server", url, &endpoint]);
+    // The commands help.
+    repo.haul(["remote", "modify", "origin", "url", "s3://bucket/store"]).success();
+    repo.haul(["remote", "modify", "origin", "endpointurl", &server.endpoint()]).success();
+    repo.haul(["push"]).success().stdout_has(&["1 file pushed"]);
 }
 
 #[test]

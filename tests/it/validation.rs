@@ -173,7 +173,10 @@ fn refused_edits_are_told_as_not_written_with_the_command_that_was_meant() {
         ),
         (&["config", "core.autostge", "true"], "did you mean `haul config core.autostage true`?"),
         (&["config", "cores.remote", "x"], "did you mean `core`?"),
-        (&["remote", "modify", "origin", "jobs", "abc"], "allowed: whole number, 1 or more"),
+        (
+            &["remote", "modify", "origin", "jobs", "abc"],
+            "`jobs` is `abc`, but can only be: whole number, 1 or more",
+        ),
         (
             &["remote", "modify", "origin", "region", "eu west 1"],
             "type `haul remote modify origin region eu-west-1`",
@@ -295,5 +298,139 @@ fn incomplete_sets_are_written_with_a_hint_and_refused_on_use() {
         check(&repo, &server, &[&message, "haul remote modify", missing]);
         let output = modify(missing, partner).success();
         assert!(output.stderr.is_empty(), "the set is complete: {output}");
+    }
+}
+
+#[test]
+fn url_without_slashes_behind_its_scheme_is_refused_and_not_taken_for_a_directory() {
+    for (url, meant) in [
+        ("s3:bucket", "`s3://bucket`"),
+        ("S3:/bucket/x", "`s3://bucket/x`"),
+        ("https:host/x", "`https://host/x`"),
+    ] {
+        let (_server, environment) = world();
+        let repo = environment.folder("repo");
+        let before = repo.read(".dvc/config");
+        for line in [
+            &["remote", "add", "zz", url][..],
+            &["remote", "modify", "origin", "url", url],
+            &["config", "remote.origin.url", url],
+        ] {
+            repo.haul(line).code(251).stderr_has(&["has no `//` behind", meant, &format!("`./{url}`")]);
+        }
+        assert_eq!(repo.read(".dvc/config"), before);
+        // What the hint says of directories is true.
+        repo.haul(["remote", "add", "zz", &format!("./{url}")]).success();
+    }
+}
+
+#[test]
+fn value_that_will_hardly_work_is_written_with_a_note() {
+    for (option, value, note, hint) in [
+        (
+            "credentialpath",
+            "/nope",
+            "`credentialpath` names `/nope`, and there is no such file",
+            "haul remote modify origin credentialpath",
+        ),
+        ("configpath", "nope", "and there is no such file", "haul remote modify origin configpath"),
+        (
+            "region",
+            "",
+            "`region` is empty, which is the same as not set",
+            "`haul remote modify --unset origin region`",
+        ),
+        ("profile", "", "`profile` is empty", "`haul remote modify --unset origin profile`"),
+        (
+            "url",
+            "s3://UPPER/x",
+            "bucket `UPPER` has capital letters",
+            "`haul remote modify origin url s3://upper/x`",
+        ),
+        (
+            "url",
+            "https://s3.example.org/b",
+            "plain HTTP is spoken to",
+            "`haul remote modify origin url s3://BUCKET/PATH`",
+        ),
+        ("profile", "nope", "the AWS profile `nope`", "there are: `prod`, `staging`"),
+        ("profile", "stagging", "the AWS profile `stagging`", "did you mean the profile `staging`?"),
+    ] {
+        let (_server, environment) = world();
+        environment.folder("aws").write("config", "[profile prod]\n[profile staging]\n");
+        let repo = environment.folder("repo");
+        if option == "url" {
+            repo.haul(["remote", "modify", "--unset", "origin", "endpointurl"]).success();
+        }
+        let output = repo.haul(["remote", "modify", "origin", option, value]).success();
+        output.stderr_has(&["note: ", note, hint]);
+        repo.haul(["config", &format!("remote.origin.{option}"), value]).success().stderr_has(&[note]);
+        assert!(repo.read(".dvc/config").contains(option));
+    }
+}
+
+#[test]
+fn value_of_the_wrong_type_is_told_in_plain_words_with_the_command_that_sets_another() {
+    for (file, section, line, words, command) in [
+        (
+            "config",
+            "['remote \"origin\"']",
+            "jobs = abc",
+            "`jobs` is `abc`, but can only be: whole number, 1 or more",
+            "`haul remote modify origin jobs VALUE`",
+        ),
+        (
+            "config.local",
+            "[core]",
+            "autostage = maybe",
+            "`autostage` is `maybe`, but can only be: `true` or `false`",
+            "`haul config --local core.autostage VALUE`",
+        ),
+    ] {
+        let (_server, environment) = world();
+        let repo = environment.folder("repo");
+        repo.write(
+            format!(".dvc/{file}"),
+            format!(
+                "['remote \"origin\"']\n    url = s3://bucket/x\n{}    {line}\n",
+                if section.contains("origin") { String::new() } else { format!("{section}\n") }
+            ),
+        );
+        let failed =
+            repo.haul(["status"]).code(251).stderr_has(&["for dictionary value @ data[", words, command]);
+        // The command helps.
+        let typed = failed
+            .stderr
+            .split('`')
+            .find(|text| text.starts_with("haul "))
+            .expect("a command is named")
+            .replace("VALUE", if line.starts_with("jobs") { "4" } else { "true" });
+        repo.haul(typed.split(' ').skip(1)).success();
+        repo.haul(["status"]).success();
+    }
+}
+
+#[test]
+fn flag_behind_the_command_is_told_where_it_goes() {
+    let (_server, environment) = world();
+    let repo = environment.folder("repo");
+    let hint = "hint: `--wait-for-lock` stands before the command: `haul --wait-for-lock pull …`";
+    repo.haul(["pull", "--wait-for-lock"])
+        .code(254)
+        .stderr_has(&["unrecognized arguments: --wait-for-lock", hint]);
+    repo.haul(["--wait-for-lock", "status"]).success();
+    repo.haul(["status", "--cd", "x"]).code(254).stderr_has(&["`haul --cd <path> status …`"]);
+}
+
+#[test]
+fn storage_that_is_not_known_is_told_without_empty_names() {
+    let (_server, environment) = world();
+    let repo = environment.folder("repo");
+    let output = repo
+        .haul(["import-url", "s4://bucket/x"])
+        .code(1)
+        .stderr_has(&["Unsupported URL type s4://", "did you mean `s3://`?"]);
+    for empty in ["data[]", "``", "modify  url"] {
+        assert!(!output.stderr.contains(empty), "{output}");
     }
 }

@@ -102,12 +102,9 @@ impl CredentialChain {
 #[async_trait]
 impl ProvideCredentials for CredentialChain {
     async fn credentials(&self) -> Result<Option<Arc<Credentials>>> {
-        if self.walker.context.request.anonymous {
+        if let Some(origin) = &self.walker.context.request.anonymous {
             let mut trace = Trace::default();
-            trace.push(
-                SourceName::Anonymous,
-                Answer::Found("the remote has `allow_anonymous_login`".to_owned()),
-            );
+            trace.push(SourceName::Anonymous, Answer::Found(format!("`allow_anonymous_login` ({origin})")));
             *self.walker.trace.lock().unwrap_or_else(PoisonError::into_inner) = trace;
             return Ok(None);
         }
@@ -212,8 +209,9 @@ fn note(
                 trace.push(name, Answer::Stop(stop.message.clone()));
                 return Some(Err(stopped(name, stop, trace.clone())));
             }
-            trace.push(name, Answer::Found(mask_urls(&from)));
-            Some(Ok(credentials))
+            let from = mask_urls(&from);
+            trace.push(name, Answer::Found(from.clone()));
+            Some(Ok(credentials.with_place(from)))
         }
         Err(stop) => {
             trace.push(name, Answer::Stop(stop.message.clone()));

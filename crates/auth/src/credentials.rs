@@ -31,6 +31,8 @@ pub struct Credentials {
     pub account_id: Option<String>,
     /// The source that had the keys.
     pub source: SourceName,
+    /// Where the source found them, as ``AWS_ACCESS_KEY_ID`` or a file and line; empty if it does not say.
+    pub place: String,
 }
 
 impl Credentials {
@@ -47,6 +49,7 @@ impl Credentials {
             expires_at: None,
             account_id: None,
             source,
+            place: String::new(),
         }
     }
 
@@ -71,6 +74,13 @@ impl Credentials {
         self
     }
 
+    /// Adds the place where the source found the keys.
+    #[must_use]
+    pub fn with_place(mut self, place: impl Into<String>) -> Self {
+        self.place = place.into();
+        self
+    }
+
     /// Returns the access key id with its middle hidden, for reports.
     pub fn masked_access_key_id(&self) -> String {
         mask(&self.access_key_id)
@@ -88,6 +98,7 @@ impl fmt::Debug for Credentials {
             .field("expires_at", &self.expires_at)
             .field("account_id", &self.account_id)
             .field("source", &self.source)
+            .field("place", &self.place)
             .finish()
     }
 }

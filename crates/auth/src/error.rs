@@ -81,6 +81,8 @@ pub struct ProfileNotFound {
     pub credentials_file: PathBuf,
     /// The profile of the files whose name is nearest.
     pub nearest: Option<String>,
+    /// All profiles of the files.
+    pub available: Vec<String>,
 }
 
 /// A setting has a value that cannot be used.
@@ -95,6 +97,27 @@ pub struct InvalidValue {
     pub origin: Origin,
     /// What it may be.
     pub expected: String,
+}
+
+impl ProfileNotFound {
+    /// Profiles that are named: of more, the nearest alone is of use.
+    const MAX_NAMED: usize = 12;
+
+    fn hint(&self) -> String {
+        let Some((first, _)) = self.available.split_first() else {
+            return "there are no profiles at all: make one with `aws configure`".to_owned();
+        };
+        let named = self.available.get(..Self::MAX_NAMED).unwrap_or(&self.available).join("`, `");
+        let rest = self.available.len().saturating_sub(Self::MAX_NAMED);
+        let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+        match &self.nearest {
+            Some(nearest) if self.available.len() == 1 && nearest == first => {
+                format!("did you mean the profile `{nearest}`?")
+            }
+            Some(nearest) => format!("did you mean the profile `{nearest}`? there are: `{named}`{rest}"),
+            None => format!("there are: `{named}`{rest}"),
+        }
+    }
 }
 
 impl From<InvalidValue> for Error {
@@ -113,9 +136,7 @@ impl Error {
                     .to_owned(),
             ),
             Self::Source { hint, .. } => hint.clone(),
-            Self::ProfileNotFound(error) => {
-                error.nearest.as_ref().map(|nearest| format!("did you mean the profile `{nearest}`?"))
-            }
+            Self::ProfileNotFound(error) => Some(error.hint()),
             Self::Parse { .. } | Self::Read { .. } | Self::InvalidValue(_) => None,
         }
     }

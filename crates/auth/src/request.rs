@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use haul_config::{Located, S3Remote, Secret};
+use haul_config::{Located, Origin, S3Remote, Secret};
 
 /// What a remote says about credentials, region and endpoint; everything else comes from environment and AWS files.
 #[derive(Debug, Clone, Default)]
 pub struct CredentialRequest {
-    /// Requests are not signed at all (`allow_anonymous_login`); wins over everything else.
-    pub anonymous: bool,
+    /// Where it is said that requests are not signed at all (`allow_anonymous_login`); wins over everything else.
+    pub anonymous: Option<Origin>,
     /// Explicit keys (`access_key_id`).
     pub access_key_id: Option<Located<String>>,
     /// Explicit keys (`secret_access_key`).
@@ -30,7 +30,7 @@ pub struct CredentialRequest {
 impl From<&S3Remote> for CredentialRequest {
     fn from(remote: &S3Remote) -> Self {
         Self {
-            anonymous: remote.allow_anonymous_login.as_ref().is_some_and(|anonymous| anonymous.value),
+            anonymous: remote.anonymous().cloned(),
             access_key_id: remote.access_key_id.clone(),
             secret_access_key: remote.secret_access_key.clone(),
             session_token: remote.session_token.clone(),

@@ -25,13 +25,14 @@ pub(crate) fn explain(error: &clap::Error, args: &[OsString], columns: Option<us
         root = root.term_width(columns);
     }
     root.build();
+    let misplaced = misplaced(error, &root, args);
     let (command, is_root) = innermost(&mut root, args);
     if error.kind() == ErrorKind::DisplayHelp {
         return Usage { help: Some(error.render().to_string()), error: None };
     }
     let message = describe(error, command, is_root);
     let mut explained = CommandError::usage(message);
-    if let Some(suggestion) = suggestion(error) {
+    if let Some(suggestion) = misplaced.or_else(|| suggestion(error)) {
         explained = explained.with_hint(suggestion);
     }
     Usage { help: Some(command.render_help().to_string()), error: Some(explained) }
@@ -166,6 +167,24 @@ fn dvc_name(command: &Command, shown: &str) -> String {
         };
     }
     bare.trim_matches(['<', '>', '[', ']', '.']).to_lowercase()
+}
+
+/// Says where a flag goes that stands behind the command and belongs before it.
+fn misplaced(error: &clap::Error, root: &Command, args: &[OsString]) -> Option<String> {
+    if error.kind() != ErrorKind::UnknownArgument {
+        return None;
+    }
+    let found = context(error, ContextKind::InvalidArg)?;
+    let flag = found.split('=').next().unwrap_or_default();
+    let argument = root.get_arguments().find(|argument| {
+        argument.get_long().is_some_and(|long| flag.strip_prefix("--") == Some(long))
+            && !argument.is_global_set()
+    })?;
+    // The words up to the flag are the command, its value would be part of what follows.
+    let words: Vec<&str> = args.iter().skip(1).filter_map(|word| word.to_str()).collect();
+    let command = words.iter().copied().find(|word| !word.starts_with('-'))?;
+    let value = if argument.get_action().takes_values() { " <path>" } else { "" };
+    Some(format!("`{flag}` stands before the command: `haul {flag}{value} {command} …`"))
 }
 
 fn suggestion(error: &clap::Error) -> Option<String> {

@@ -46,7 +46,7 @@ pub enum Error {
         message: String,
     },
     /// A section, an option or a value is not allowed.
-    #[error("{message} @ data{}", bracketed(path))]
+    #[error("{message}{}", bracketed(path))]
     Schema {
         /// What is wrong, in DVC's words.
         message: String,
@@ -293,7 +293,7 @@ impl Error {
 }
 
 /// Returns the flag that names the level of an option, with a blank before it; the repository's needs none.
-pub(crate) fn level_flag(origin: &Origin) -> &'static str {
+pub fn level_flag(origin: &Origin) -> &'static str {
     match origin {
         Origin::File { level: Level::System, .. } => " --system",
         Origin::File { level: Level::Global, .. } => " --global",
@@ -310,9 +310,12 @@ pub(crate) fn stands_at(origin: &Origin) -> String {
     }
 }
 
-/// Writes a path as Python does: `['remote']['origin']`; the name of an exclusion group has no quotes.
+/// Writes a path as Python does: ` @ data['remote']['origin']`; the name of an exclusion group has no quotes.
 fn bracketed(path: &[String]) -> String {
+    if path.is_empty() {
+        return String::new();
+    }
     let show = |part: &String| if part == "<config_source>" { part.clone() } else { python_repr(part) };
     let shown: Vec<String> = path.iter().map(show).collect();
-    format!("[{}]", shown.join("]["))
+    format!(" @ data[{}]", shown.join("]["))
 }

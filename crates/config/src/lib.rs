@@ -50,7 +50,7 @@ mod stack;
 pub mod variables;
 
 pub use env::{Env, HAUL_DURABILITY, HAUL_DVC, HAUL_HANDED_OVER};
-pub use error::{Error, Place, Result};
+pub use error::{Error, Place, Result, level_flag};
 pub use exhausted::Exhausted;
 pub use ini::python_repr;
 pub use key::{KeyPath, SectionName};

@@ -240,6 +240,7 @@ impl Error {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
                 Some(format!("move `{name}` elsewhere or delete it, or put its name into a `.dvcignore`"))
             }
+            Self::Link(error @ LinkError::NoType { .. }) => error.hint(),
             Self::Unstaged { command, .. } => Some(format!("stage it with `{command}`")),
             Self::RevisionCollection { source, .. } | Self::Import { source, .. } => source.hint(),
             Self::Many(errors) => errors.iter().find_map(Self::hint),

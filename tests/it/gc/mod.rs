@@ -104,10 +104,13 @@ fn gc_that_is_not_confirmed_deletes_nothing() {
     let output =
         repo.haul(["gc", "-w", "-c"]).code(1).stdout_has(&["Are you sure you want to proceed? [y/n]: "]);
     assert!(!output.stdout.contains("Removed"), "{output}");
+    let output =
+        output.stderr_has(&["ERROR: cannot collect garbage without a confirmation", "Use `-f` to force."]);
+    assert!(output.stdout.ends_with("[y/n]: \n"), "{output}");
     repo.haul(["gc", "-w", "-c", "--dry"]).success().stdout_has(&[
-        &format!("Removing {BUCKET}/store/files/md5/"),
-        "Removed 1 objects from repo cache.",
-        "Removed 1 objects from remote.",
+        &format!("Would remove {BUCKET}/store/files/md5/"),
+        "Would remove 1 objects from repo cache.",
+        "Would remove 1 objects from remote.",
     ]);
     assert!(is_cached(&repo, "one") && is_stored(&server, "one"));
     assert_eq!(server.count(Operation::DeleteObjects), 0);

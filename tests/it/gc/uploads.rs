@@ -35,8 +35,9 @@ fn old_uploads_of_objects_below_the_prefix_are_given_up_and_no_others() {
     assert_eq!(server.open_uploads(BUCKET), n_all);
     // Neither a dry run nor a no deletes any.
     let dry = repo.haul(["gc", "-w", "-c", "--older-than", "7d", "--dry"]).success();
-    let dry = dry.stdout_has(&[&format!("Giving up the upload of s3://bucket/{}?uploadId=", key_of(&oid))]);
-    assert_eq!(dry.stdout.matches("Giving up the upload").count(), 2, "{dry}");
+    let dry =
+        dry.stdout_has(&[&format!("Would give up the upload of s3://bucket/{}?uploadId=", key_of(&oid))]);
+    assert_eq!(dry.stdout.matches("Would give up the upload").count(), 2, "{dry}");
     repo.haul(["gc", "-w", "-c", "--older-than", "7d"])
         .code(1)
         .stderr_has(&["2 uploads to be given up, from", "1 more are too young"])

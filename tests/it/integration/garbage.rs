@@ -33,7 +33,7 @@ fn collect(ground: &Ground<'_>, options: &[(&str, &str)]) {
     for key in foreign {
         put(key, "not ours");
     }
-    repo.haul(["gc", "-w", "-c", "--dry"]).success().stdout_has(&["Removed 1096 objects from remote."]);
+    repo.haul(["gc", "-w", "-c", "--dry"]).success().stdout_has(&["Would remove 1096 objects from remote."]);
     repo.haul(["gc", "-w", "-c", "-f"])
         .success()
         .stdout_has(&["Removed 1096 objects from remote.", "Removed 1 objects from remote."]);

@@ -34,7 +34,10 @@ fn gc_deletes_versions_that_only_other_commits_name() {
     assert_eq!(before.len(), 4);
     repo.haul(["gc", "-w", "-c", "--dry"])
         .success()
-        .stdout_has(&["Removing s3://bucket/store/f?versionId=", "Removed 4 versions from remote 'origin'."])
+        .stdout_has(&[
+            "Would remove s3://bucket/store/f?versionId=",
+            "Would remove 4 versions from remote 'origin'.",
+        ])
         .stderr_has(&["Unused on remote `origin` at s3://bucket/store: 4 of 7 versions, 16 B"]);
     assert_eq!(ids(&server, "store/f"), before);
     repo.haul(["gc", "-w", "-c", "-f"]).success().stdout_has(&["Removed 4 versions from remote 'origin'."]);

@@ -98,6 +98,7 @@ impl AwsFiles {
         if active.origin != Origin::Default && !profiles.contains_key(&active.value) {
             return Err(Error::ProfileNotFound(Box::new(ProfileNotFound {
                 nearest: nearest(&active.value, profiles.keys()),
+                available: profiles.into_keys().collect(),
                 profile: active.value,
                 origin: active.origin,
                 config_file: config_file.path,

@@ -40,7 +40,7 @@ async fn half_of_the_explicit_keys_is_an_error() {
 #[tokio::test]
 async fn anonymous_wins_over_everything() {
     let mut world = explicit(World::new());
-    world.request.anonymous = true;
+    world.request.anonymous = Some(haul_config::Origin::CommandLine);
     let chain = world.chain();
     assert!(chain.credentials().await.unwrap().is_none());
     assert_eq!(chain.trace().entries()[0].source, SourceName::Anonymous);

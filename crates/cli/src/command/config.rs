@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use haul_config::{ConfigStack, KeyPath, Level, Listed, mask_urls};
+use haul_config::{ConfigStack, KeyPath, Level, Listed, SectionName, mask_urls};
 use serde::Serialize;
 
 use super::level::LevelArgs;
@@ -64,6 +64,9 @@ impl ConfigArgs {
             }
         };
         context.report_edit(&edited);
+        if let (SectionName::Remote(remote), false) = (&name.section, self.unset) {
+            context.report_profile(&stack, remote, &name.option);
+        }
         Ok(ExitStatus::Success)
     }
 

@@ -23,8 +23,9 @@ pub(super) fn confirm(
         ask(&format!("{statement} [y/n]: "))?;
         match context.answer()?.map(|line| line.trim().to_lowercase()).as_deref() {
             Some("y" | "yes") => return Ok(true),
-            // The end of the input is a no.
-            Some("n" | "no") | None => return Ok(false),
+            Some("n" | "no") => return Ok(false),
+            // The end of the input is a no; what follows begins on a line of its own.
+            None => return ask("\n").map(|()| false),
             Some(_) => ask("Your response must be one of: ['yes', 'no', 'y', 'n']. Please try again.\n")?,
         }
     }

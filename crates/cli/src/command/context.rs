@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
-use haul_auth::PromptMfa;
-use haul_config::{ConfigPaths, ConfigStack, Edited, Env, Notice};
+use haul_auth::{AwsSettings, CredentialRequest, Error as AuthError, PromptMfa};
+use haul_config::{ConfigPaths, ConfigStack, Edited, Env, Notice, RemoteKind};
 use haul_repo::root::find_root;
 use haul_repo::{LockWait, Repo};
 use haul_storage::CancellationToken;
@@ -185,6 +185,23 @@ impl Context {
                      links, but it can be done with:\n             haul checkout --relink",
                 ),
                 _ => {}
+            }
+        }
+    }
+
+    /// Says that the AWS files do not have the profile that a remote was just given. They may get it later, so it is no
+    /// error.
+    pub(crate) fn report_profile(&self, stack: &ConfigStack, remote: &str, option: &str) {
+        if !matches!(option.to_lowercase().as_str(), "profile" | "credentialpath" | "configpath") {
+            return;
+        }
+        let Ok(remote) = stack.config().and_then(|config| config.remote(Some(remote))) else { return };
+        let RemoteKind::S3(s3) = &remote.kind else { return };
+        let Err(error) = AwsSettings::load(&CredentialRequest::from(s3.as_ref()), &self.env) else { return };
+        if matches!(error, AuthError::ProfileNotFound(_)) {
+            self.printer.note(&error.to_string());
+            if let Some(hint) = error.hint() {
+                self.printer.hint(&hint);
             }
         }
     }

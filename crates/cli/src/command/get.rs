@@ -46,9 +46,13 @@ impl GetArgs {
             cancel: context.cancellation(),
         };
         if self.show_url {
-            let url = context
-                .observe_async(async |_| show_url(&options, context.env()).await)
-                .map_err(|error| Verb::DU.error(error))?;
+            let url = context.observe_async(async |_| show_url(&options, context.env()).await).map_err(
+                |error| match error {
+                    // As in DVC, whose code this is for a configuration that it cannot use.
+                    haul_repo::Error::Config(error) => error.into(),
+                    error => Verb::DU.error(error),
+                },
+            )?;
             context.printer().out_always(&format!("{url}\n"))?;
             return Ok(ExitStatus::Success);
         }

@@ -2,10 +2,12 @@
 
 use clap::Args;
 use haul_repo::SelectOptions;
+use haul_repo::git::shell_quoted;
 use haul_repo::ops::{self, ImportDepth, UpdateOptions};
 
-use super::{CommandResult, Context, checkout, fail};
+use super::{CommandResult, Context, checkout};
 use crate::command_error::{CommandError, Verb};
+use crate::exit::ExitStatus;
 
 /// Take over the latest data of imports and worktree remotes
 ///
@@ -40,6 +42,8 @@ impl UpdateArgs {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
         let repo = context.open_repo()?;
         self.check()?;
+        let targets = self.targets.clone();
+        let error = |error| unsaved(error, &targets);
         let options = UpdateOptions {
             select: SelectOptions {
                 targets: self.targets,
@@ -58,7 +62,7 @@ impl UpdateArgs {
         };
         let report = context
             .observe_async(async |observer| ops::update(&repo, &options, observer).await)
-            .map_err(|error| Verb::UPDATE.error(error))?;
+            .map_err(error)?;
         for announcement in &report.announcements {
             context.printer().out(&format!("{announcement}\n"))?;
         }
@@ -70,7 +74,10 @@ impl UpdateArgs {
             Verb::UPDATE,
             "push the missing data from a copy that has it: haul push",
         )?;
-        fail(Verb::UPDATE, report.failed)
+        let mut failed = report.failed;
+        let Some(last) = failed.pop() else { return Ok(ExitStatus::Success) };
+        let last = error(last.error);
+        Err(failed.into_iter().fold(last, |made, failure| made.with_detail(error(failure.error).text())))
     }
 
     /// Refuses what contradicts itself, in DVC's words.
@@ -83,4 +90,23 @@ impl UpdateArgs {
         }
         Ok(())
     }
+}
+
+/// Translates an error, and says what to type where DVC's sentence names a flag that `update` does not have.
+fn unsaved(error: haul_repo::Error, targets: &[String]) -> CommandError {
+    let mut inner = &error;
+    while let haul_repo::Error::Import { source, .. } = inner {
+        inner = source;
+    }
+    let is_unsaved = matches!(inner, haul_repo::Error::UnsavedFiles(_));
+    let made = Verb::UPDATE.error(error);
+    if !is_unsaved {
+        return made;
+    }
+    let targets: Vec<_> = targets.iter().map(|target| shell_quoted(target)).collect();
+    made.with_hint(format!(
+        "`haul update` has no `--force`: put the recorded data back with `haul checkout --force {}`, which drops what was \
+         changed, or move those files elsewhere; then update again",
+        targets.join(" ")
+    ))
 }

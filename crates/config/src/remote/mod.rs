@@ -14,7 +14,7 @@ use url::Url;
 pub(crate) use build::{build, dereference, external};
 
 use crate::schema::LinkType;
-use crate::{Error, Located, Secret};
+use crate::{Error, Located, Origin, Secret};
 
 /// A remote with its options checked, ready to be connected to.
 #[derive(Debug, Clone)]
@@ -194,6 +194,13 @@ pub struct S3Remote {
     pub connect_timeout: Option<Located<Duration>>,
     /// Whether listings use version 1 of the protocol.
     pub listobjects: Option<Located<bool>>,
+}
+
+impl S3Remote {
+    /// Returns where it is said that requests go out unsigned, if they do.
+    pub fn anonymous(&self) -> Option<&Origin> {
+        self.allow_anonymous_login.as_ref().filter(|is_on| is_on.value).map(|is_on| &is_on.origin)
+    }
 }
 
 /// How the certificate of the server is checked.

@@ -64,7 +64,7 @@ impl<'a> Options<'a> {
     }
 
     /// Returns the command that removes an option where it stands.
-    fn unset(&self, option: &str) -> String {
+    pub(super) fn unset(&self, option: &str) -> String {
         let flag = self.leaf(option).map_or("", |leaf| level_flag(&leaf.origin));
         format!("`haul remote modify{flag} --unset {} {option}`", self.name)
     }

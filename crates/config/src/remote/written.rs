@@ -7,7 +7,7 @@ use super::build::ssl_verify;
 use super::rules::Options;
 use crate::mask::has_user_info;
 use crate::schema::url::UrlParts;
-use crate::{Env, Error, Notice, keys};
+use crate::{Env, Error, Notice, keys, mask_urls};
 
 /// The canned ACLs of objects.
 ///
@@ -22,10 +22,37 @@ const CANNED_ACLS: [&str; 7] = [
     "bucket-owner-full-control",
 ];
 
+/// Refuses a URL as it is typed whose scheme has no `//` behind it.
+///
+/// Deviation: DVC takes `s3:bucket` for a directory, which it then makes beside the repository; one of such a name is
+/// written `./s3:bucket`.
+pub(crate) fn check_scheme(typed: &str) -> Result<(), Error> {
+    let Some((scheme, rest)) = typed.split_once(':') else { return Ok(()) };
+    let scheme = scheme.to_ascii_lowercase();
+    let is_known = keys::REMOTE_SCHEMES.iter().any(|(known, _)| *known == scheme) && !scheme.is_empty();
+    if !is_known || rest.starts_with("//") {
+        return Ok(());
+    }
+    let meant = format!("{scheme}://{}", rest.trim_start_matches('/'));
+    Err(Error::Invalid {
+        message: format!("`{}` has no `//` behind `{scheme}:`", mask_urls(typed)),
+        places: Vec::new(),
+        hint: format!(
+            "type `{}`; a directory of that name is written `./{}`",
+            mask_urls(&meant),
+            mask_urls(typed)
+        ),
+    })
+}
+
 /// Refuses what must not be written, and says what will hardly work.
 pub(crate) fn check(options: &Options<'_>, env: &Env) -> Result<Vec<Notice>, Error> {
     let is_s3 = |url: &str| UrlParts::parse(url).is_some_and(|parts| parts.kind() == "s3");
-    let Some(url) = options.text("url").filter(|url| is_s3(&url.value)) else { return Ok(Vec::new()) };
+    let Some(url) = options.text("url") else { return Ok(Vec::new()) };
+    if !is_s3(&url.value) {
+        let doubt = if options.setting == Some("url") { web(options, &url.value) } else { None };
+        return Ok(doubt.into_iter().collect());
+    }
     let doubts = match options.setting {
         // Deviation: DVC writes an S3 URL with a password into the file, and then uses the bucket alone.
         Some("url") if has_user_info(&url.value) => {
@@ -36,12 +63,67 @@ pub(crate) fn check(options: &Options<'_>, env: &Env) -> Result<Vec<Notice>, Err
                 hint,
             ));
         }
+        Some("url") => capitals(options, &url.value),
         Some("session_token") => token(options),
         Some("acl") => acl(options),
         Some("ssl_verify") => certificates(options, env),
-        _ => None,
+        Some(option @ ("credentialpath" | "configpath")) => no_file(options, option),
+        Some(option) => empty(options, option),
+        None => None,
     };
     Ok(doubts.into_iter().collect())
+}
+
+/// An `https://` URL of an S3 server is a remote that DVC speaks plain HTTP to.
+fn web(options: &Options<'_>, url: &str) -> Option<Notice> {
+    let parts = UrlParts::parse(url).filter(|parts| matches!(parts.kind(), "http" | "https"))?;
+    let host = parts.authority.rsplit_once('@').map_or(parts.authority.as_str(), |(_, host)| host);
+    let labels = ["s3", "minio", "ceph", "rgw", "seaweedfs"];
+    let is_s3_host = host.to_ascii_lowercase().split(['.', '-', ':']).any(|label| labels.contains(&label));
+    is_s3_host.then(|| Notice::Doubtful {
+        message: format!(
+            "`{}` makes a remote that plain HTTP is spoken to, without signatures",
+            mask_urls(url)
+        ),
+        hint: format!(
+            "for a bucket of an S3 server type {} and {}",
+            options.set("url", "url", "s3://BUCKET/PATH"),
+            options.set("url", "endpointurl", &format!("{}://{host}", parts.scheme))
+        ),
+    })
+}
+
+/// Names of buckets have no capital letters: AWS made some before 2018, MinIO never did.
+fn capitals(options: &Options<'_>, url: &str) -> Option<Notice> {
+    let parts = UrlParts::parse(url)?;
+    let bucket = &parts.authority;
+    bucket.bytes().any(|byte| byte.is_ascii_uppercase()).then(|| Notice::Doubtful {
+        message: format!("bucket `{bucket}` has capital letters, which S3 gives to no new bucket"),
+        hint: format!(
+            "did you mean {}?",
+            options.set("url", "url", &format!("s3://{}{}", bucket.to_ascii_lowercase(), parts.rest))
+        ),
+    })
+}
+
+fn no_file(options: &Options<'_>, option: &str) -> Option<Notice> {
+    let Some(path) = options.text(option) else { return empty(options, option) };
+    if Path::new(&path.value).is_file() || path.value.starts_with('~') {
+        return None;
+    }
+    Some(Notice::Doubtful {
+        message: format!("`{option}` names `{}`, and there is no such file", path.value),
+        hint: format!("put the file there, or type {}", options.set(option, option, "<path>")),
+    })
+}
+
+/// An empty option is no option to DVC.
+fn empty(options: &Options<'_>, option: &str) -> Option<Notice> {
+    let leaf = options.leaf(option)?;
+    (leaf.value.as_text() == Some("")).then(|| Notice::Doubtful {
+        message: format!("`{option}` is empty, which is the same as not set"),
+        hint: format!("take it out with {}", options.unset(option)),
+    })
 }
 
 fn token(options: &Options<'_>) -> Option<Notice> {

@@ -2,12 +2,17 @@
 
 use super::url::UrlParts;
 use super::values::problem;
+use crate::error::level_flag;
+use crate::ini::Value;
 use crate::keys::{self, Key, Kind, Section};
 use crate::stack::tree::{Node, Table};
-use crate::{Error, Origin, Place, Result};
+use crate::{Error, Origin, Place, Result, mask_urls};
 
 /// What DVC puts behind the message if a value, rather than a key, is wrong.
 const FOR_VALUE: &str = " for dictionary value";
+
+/// What stands before the command that sets another value, where there is one.
+pub(crate) const CHANGE: &str = "; set another with ";
 
 /// Checks all sections; the first mistake is the result. Returns what deserves a warning.
 pub(crate) fn validate(root: &Table) -> Result<Vec<String>> {
@@ -45,15 +50,21 @@ fn each(kind: &str, table: &Table, check: impl Fn(&[&str], &Table) -> Result<()>
 /// Checks a remote against the options its URL allows.
 pub(crate) fn remote(path: &[&str], table: &Table) -> Result<()> {
     let name = path.last().copied().unwrap_or_default();
+    // A URL that no file gives a name is not changed by a command; DVC's schema then has nothing to point at.
+    let is_named = !path.is_empty();
     let error = |message: String, origin: Origin, hint: String| {
-        mistake(message + FOR_VALUE, path, origin, Some(hint))
+        mistake(message + if is_named { FOR_VALUE } else { "" }, path, origin, Some(hint))
     };
     let header = || table.origin.clone().unwrap_or(Origin::Default);
     let Some(url) = table.leaf(&["url"]) else {
         let hint = format!("set it with `haul remote modify {name} url <url>`");
         return Err(error("expected 'url'".to_owned(), header(), hint));
     };
-    let change = format!("change it with `haul remote modify {name} url <url>`");
+    let change = if is_named {
+        format!("change it with `haul remote modify {name} url <url>`")
+    } else {
+        "see `dvc` for other kinds of storage".to_owned()
+    };
     let Some(text) = url.value.as_text() else {
         return Err(mistake(
             format!("expected str{FOR_VALUE}"),
@@ -93,15 +104,27 @@ fn check_keys<'a>(path: &[&str], table: &Table, keys: impl Iterator<Item = &'a K
             return Err(not_a_value(&here, node, key.kind));
         };
         if let Some(message) = problem(key.kind, &leaf.value) {
-            return Err(mistake(
-                message + FOR_VALUE,
-                &here,
-                leaf.origin.clone(),
-                Some(format!("allowed: {}", key.kind)),
-            ));
+            let hint = plainly(&here, key, &leaf.value, &leaf.origin);
+            return Err(mistake(message + FOR_VALUE, &here, leaf.origin.clone(), Some(hint)));
         }
     }
     Ok(())
+}
+
+/// Says without the words of the schema what is wrong with a value, and what to type.
+fn plainly(path: &[&str], key: &Key, value: &Value, origin: &Origin) -> String {
+    let shown = if keys::is_harmless(path) { mask_urls(&value.to_string()) } else { "****".to_owned() };
+    let fault = format!("`{}` is `{shown}`, but can only be: {}", key.name, key.kind);
+    let flag = level_flag(origin);
+    match path {
+        _ if matches!(key.kind, Kind::Unsettable(_)) => fault,
+        ["remote", remote, option] => {
+            format!("{fault}{CHANGE}`haul remote modify{flag} {remote} {option} VALUE`")
+        }
+        // The options of a URL that no file gives a name.
+        [_] => fault,
+        _ => format!("{fault}{CHANGE}`haul config{flag} {} VALUE`", path.join(".")),
+    }
 }
 
 /// Only its known options are checked; the others are dropped with a warning.
@@ -201,6 +224,8 @@ fn origin(node: &Node) -> Origin {
 fn mistake(message: String, path: &[&str], origin: Origin, hint: Option<String>) -> Error {
     let places = match origin {
         Origin::Default => Vec::new(),
+        // There is no option to name.
+        _ if path.is_empty() => Vec::new(),
         origin => vec![Place { key: path.join("."), origin }],
     };
     Error::Schema { message, path: path.iter().map(|&part| part.to_owned()).collect(), places, hint }

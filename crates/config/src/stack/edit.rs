@@ -123,6 +123,9 @@ impl ConfigStack {
     fn for_file(&mut self, level: Level, key: &KeyPath, value: &str) -> Result<String> {
         self.refresh(level)?;
         let path = [key.section.path(), vec![key.option.as_str()]].concat();
+        if let ["remote", _, "url"] = path[..] {
+            written::check_scheme(value)?;
+        }
         let is_path =
             holds_path(&path) || (may_hold_path(&path) && boolean(&Value::Text(value.into())).is_none());
         if !is_path {

@@ -2,6 +2,7 @@
 
 use super::tree::Table;
 use crate::schema::url::UrlParts;
+use crate::schema::validate;
 use crate::{Error, KeyPath, Level, Place, SectionName, keys, mask_urls};
 
 /// An option that is about to be set.
@@ -33,7 +34,9 @@ pub(super) fn refused(
                     Some(format!("did you mean {}?", command(level, setting, nearest)))
                 }
                 // There is nothing to remove.
-                None if is_set_now => hint.filter(|hint| !hint.contains("remove it")),
+                None if is_set_now => hint
+                    .filter(|hint| !hint.contains("remove it"))
+                    .map(|hint| hint.split(validate::CHANGE).next().unwrap_or_default().to_owned()),
                 _ => hint,
             };
             let places = if is_set_now || !stands { Vec::new() } else { places };

@@ -10,10 +10,10 @@ use http::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, Header
 use http::{Method, StatusCode};
 use url::Url;
 
-use super::FileInfo;
+use super::{FileInfo, s3_server};
 use crate::s3::request::payload::Payload;
 use crate::s3::transport::exchange::{Reply, Request, Transport, TransportError, TransportErrorKind};
-use crate::s3::{Http, HttpSettings, HttpTransport, ProxySettings, ServerTrust};
+use crate::s3::{Http, HttpSettings, HttpTransport, ProxySettings, ServerTrust, first_words};
 use crate::{Body, Download, Error, ErrorKind, Result, ServerReply};
 
 /// What DVC waits for: `connect_timeout` and `read_timeout` unless they are set.
@@ -22,6 +22,8 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
 const ATTEMPTS: u32 = 5;
 /// The pause after the first attempt; it doubles with each one.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// No server explains an error in more bytes.
+const MAX_ERROR_BYTES: usize = 64 << 10;
 /// How many redirects are followed.
 const MAX_REDIRECTS: u32 = 10;
 
@@ -29,6 +31,8 @@ const MAX_REDIRECTS: u32 = 10;
 #[derive(Debug)]
 pub(crate) struct WebClient {
     http: Http,
+    /// The remote, where it has a name of its own.
+    remote_name: Option<String>,
     /// The server that gets the credentials.
     base: Url,
     /// Sent to that server only; the values are marked as sensitive.
@@ -79,7 +83,8 @@ impl WebClient {
             }
         };
         let read_timeout = options.read_timeout.as_ref().map_or(DEFAULT_TIMEOUT, |time| time.value);
-        Ok(Self { http, base, credentials, read_timeout, method })
+        let remote_name = (remote.name != remote.url.value).then(|| remote.name.clone());
+        Ok(Self { http, remote_name, base, credentials, read_timeout, method })
     }
 
     /// Returns the URL of the remote, without user name and password.
@@ -153,10 +158,18 @@ impl WebClient {
             let hint = "set the `url` of the remote to where the server leads";
             return Err(Error::new(ErrorKind::Server, message).with_hint(hint));
         }
-        let error = of_status(reply.status, &what);
-        let hint = match reply.status {
+        let status = reply.status;
+        let error = self.refused(reply, &what).await;
+        if error.hint().is_some() {
+            return Err(error);
+        }
+        let hint = match status {
             StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => {
-                "the server takes no uploads by this method: try `method = PUT` of the remote, or push elsewhere"
+                format!(
+                    "the server takes no uploads by {}: try {}, or push elsewhere",
+                    self.method,
+                    self.other_method()
+                )
             }
             _ => return Err(error),
         };
@@ -190,13 +203,13 @@ impl WebClient {
                 Ok(reply) if reply.status.is_redirection() => {
                     n_redirects += 1;
                     let next = redirect(&target, &reply.headers).filter(|_| n_redirects <= MAX_REDIRECTS);
-                    target = next.ok_or_else(|| of_status(reply.status, &what))?;
+                    target = next.ok_or_else(|| of_status(reply.status, None, &what))?;
                     continue;
                 }
                 Ok(reply) if reply.status.is_server_error() || reply.status.as_u16() == 429 => {
-                    of_status(reply.status, &what)
+                    self.refused(reply, &what).await
                 }
-                Ok(reply) => return Err(of_status(reply.status, &what)),
+                Ok(reply) => return Err(self.refused(reply, &what).await),
                 Err(error) if is_lasting(error.kind) => return Err(of_transport(error, &what)),
                 Err(error) => of_transport(error, &what),
             };
@@ -208,6 +221,25 @@ impl WebClient {
             tokio::time::sleep(pause).await;
             pause *= 2;
         }
+    }
+
+    /// Makes the error of a reply: with its own words, and with what to type where an S3 server gave it.
+    async fn refused(&self, reply: Reply, what: &str) -> Error {
+        let (status, headers) = (reply.status, reply.headers.clone());
+        let body = reply.read_body(MAX_ERROR_BYTES).await.unwrap_or_default();
+        let is_s3 = s3_server::is_one(&headers, &body);
+        let error = of_status(status, first_words(&body), what);
+        if is_s3 && error.kind() != ErrorKind::NotFound {
+            error.with_hint(s3_server::hint(&self.base, self.remote_name.as_deref()))
+        } else {
+            error
+        }
+    }
+
+    fn other_method(&self) -> String {
+        let other = if self.method == Method::PUT { "POST" } else { "PUT" };
+        let name = self.remote_name.as_deref().unwrap_or("NAME");
+        format!("`haul remote modify {name} method {other}`")
     }
 
     fn transport(&self, url: &Url) -> Result<HttpTransport> {
@@ -322,7 +354,7 @@ fn of_transport(error: TransportError, what: &str) -> Error {
     Error::new(kind, what).with_source(error)
 }
 
-fn of_status(status: StatusCode, what: &str) -> Error {
+fn of_status(status: StatusCode, body: Option<String>, what: &str) -> Error {
     let kind = match status.as_u16() {
         404 | 410 => ErrorKind::NotFound,
         401 => ErrorKind::Unauthenticated,
@@ -331,7 +363,7 @@ fn of_status(status: StatusCode, what: &str) -> Error {
         429 | 503 => ErrorKind::Throttled,
         _ => ErrorKind::Server,
     };
-    let message = status.canonical_reason().map(str::to_owned);
+    let message = body.or_else(|| status.canonical_reason().map(str::to_owned));
     Error::new(kind, what).with_reply(ServerReply {
         status: status.as_u16(),
         message,

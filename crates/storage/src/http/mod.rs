@@ -8,6 +8,7 @@
 
 mod client;
 mod info;
+mod s3_server;
 mod store;
 #[cfg(test)]
 mod tests;

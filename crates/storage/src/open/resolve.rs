@@ -41,6 +41,7 @@ impl S3Options {
                 &settings.use_dualstack_endpoint
             }),
             fips: flag(&settings.use_fips_endpoint),
+            anonymous: s3.anonymous().cloned(),
             trust: trust(s3, settings),
             proxy: ProxySettings::from_env(env),
             connect_timeout: s3.connect_timeout.clone().unwrap_or(defaults.connect_timeout),

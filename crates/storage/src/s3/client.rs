@@ -12,7 +12,7 @@ use haul_auth::{Clock, Credentials, ProvideCredentials, SignedPayload, SigningSc
 use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
 
-use crate::s3::reply::describe::{Subject, describe};
+use crate::s3::reply::describe::{Subject, describe, right_hint};
 use crate::s3::reply::failure::{Failure, FailureClass, ServerFailure, date_of};
 use crate::s3::reply::web_page::{WebPage, calls_itself_html};
 use crate::s3::request::endpoint::{Endpoint, Query};
@@ -106,6 +106,8 @@ pub(crate) struct Client {
     has_seen_bucket: AtomicBool,
     /// Set once a 403 without words has been looked into.
     has_explained: AtomicBool,
+    /// What the last request was signed with: refusals name it.
+    signed_with: Mutex<Option<Arc<Credentials>>>,
     /// Those who want to hear of attempts that the server cannot keep up with.
     listeners: Mutex<Vec<Weak<dyn TroubleListener>>>,
 }
@@ -132,6 +134,7 @@ impl Client {
             is_accepted: AtomicBool::new(false),
             has_seen_bucket: AtomicBool::new(false),
             has_explained: AtomicBool::new(false),
+            signed_with: Mutex::default(),
             listeners: Mutex::default(),
         })
     }
@@ -248,6 +251,7 @@ impl Client {
         }
         let url = target.url();
         *used = self.credentials.credentials().await.map_err(credentials_error)?;
+        self.signed_with.lock().unwrap_or_else(PoisonError::into_inner).clone_from(used);
         if let Some(credentials) = used {
             let payload = match &digests.sha256 {
                 Some(sha256) => SignedPayload::Sha256Hex(sha256),
@@ -339,6 +343,7 @@ impl Client {
 
     /// Makes the error of a call that was given up.
     pub(crate) fn describe(&self, call: &Call<'_>, failure: Failure, n_attempts: u32) -> Error {
+        let credentials = self.signed_with();
         let subject = Subject {
             op: call.op,
             key: call.key,
@@ -346,8 +351,18 @@ impl Client {
             endpoint: &self.endpoint(),
             n_attempts,
             has_seen_bucket: self.has_seen_bucket(),
+            credentials: credentials.as_deref(),
         };
         describe(&subject, failure)
+    }
+
+    /// Names the right that an operation needs, and the key that lacks it.
+    pub(crate) fn right_hint(&self, op: Op) -> String {
+        right_hint(op, &self.options.bucket, self.signed_with().as_deref())
+    }
+
+    fn signed_with(&self) -> Option<Arc<Credentials>> {
+        self.signed_with.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Makes the error of a reply that cannot be.

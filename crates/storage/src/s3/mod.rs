@@ -31,6 +31,9 @@ mod store;
 mod tests;
 pub(crate) mod transport;
 
+pub(crate) use reply::documents::ErrorReply;
+pub(crate) use reply::first_words;
+pub use reply::refusals::{REFUSALS, Refusal};
 pub use request::options::{
     AddressingStyle, Checksums, CustomerKey, DEFAULT_MULTIPART_THRESHOLD_BYTES, DEFAULT_PART_SIZE_BYTES,
     DEFAULT_TIMEOUT, ListApi, ObjectSettings, PayloadSigning, ReplyChecksums, RetryOptions, S3Options,

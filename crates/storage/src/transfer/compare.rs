@@ -6,7 +6,7 @@ use super::context::{Context, blocking};
 use super::plan::Plan;
 use super::{CompareReport, ObjectGroup, ObjectState, TransferOptions};
 use crate::progress::{Event, Observer, Phase};
-use crate::{Cache, Error, ErrorKind, Presence, RemoteOdb, Result};
+use crate::{Cache, Error, ErrorKind, ListFrom, Presence, RemoteOdb, RemoteStore as _, Result};
 
 /// Asks cache and remote at the same time for all objects.
 pub(super) async fn run(
@@ -31,9 +31,7 @@ pub(super) async fn run(
     let on_remote = context.unless_stopped(remote.look_up(&wanted, context.jobs));
     let (mut in_cache, on_remote) = futures::try_join!(in_cache, on_remote)?;
     if !on_remote.is_empty() && on_remote.iter().all(|presence| *presence == Presence::Unknown) {
-        let message = format!("`{}` lets nobody see what it holds", remote.location());
-        return Err(Error::new(ErrorKind::Denied, message)
-            .with_hint("ask for the permissions s3:ListBucket and s3:GetObject"));
+        return Err(closed(remote).await);
     }
 
     // Sizes that differ say that one side is wrong, not which: the own copy is looked at first.
@@ -77,4 +75,18 @@ pub(super) async fn run(
     observer.on(Event::Finished { phase: Phase::Querying, n_objects });
     report.requests = remote.requests().since(&before);
     Ok(report)
+}
+
+/// Makes the error of a remote that says neither what it has nor what it lacks. The refusal of a listing has words, which
+/// those of single objects do not.
+async fn closed(remote: &RemoteOdb) -> Error {
+    let message = format!("`{}` does not say what it has", remote.location());
+    let error = Error::new(ErrorKind::Denied, message);
+    match remote.store().list_page("", &ListFrom::Start).await {
+        Ok(_) => error.with_hint("ask for the permissions s3:ListBucket and s3:GetObject"),
+        Err(refusal) => match refusal.hint().map(str::to_owned) {
+            Some(hint) => error.with_source(refusal).with_hint(hint),
+            None => error.with_source(refusal),
+        },
+    }
 }

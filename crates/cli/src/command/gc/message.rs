@@ -129,6 +129,8 @@ impl Message for Plan {
 /// What was deleted, or would be.
 #[derive(Debug, Serialize)]
 pub(super) struct Outcome {
+    #[serde(skip)]
+    is_dry_run: bool,
     places: Vec<OutcomeLines>,
     versions: Vec<VersionLines>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -164,6 +166,7 @@ impl Outcome {
         };
         let places = plan.places.iter().map(lines).collect();
         Self {
+            is_dry_run: true,
             places,
             versions: plan.versions.iter().map(VersionLines::planned).collect(),
             uploads: plan.uploads.iter().map(UploadLines::planned).collect(),
@@ -191,23 +194,28 @@ impl Outcome {
         let versions = versions.map(|(planned, done)| VersionLines::done(planned, done)).collect();
         let uploads = plan.uploads.iter().zip(&report.uploads);
         let uploads = uploads.map(|(planned, done)| UploadLines::done(planned, done)).collect();
-        Self { places: lines.collect(), versions, uploads }
+        Self { is_dry_run: false, places: lines.collect(), versions, uploads }
     }
 }
 
 impl Message for Outcome {
     /// DVC's lines, two for each place: it looks at the layouts one after the other.
+    ///
+    /// Deviation: DVC says "Removed 3 objects" of a dry run, too; haul says what it would remove.
     fn text(&self, page: &mut Page) {
         for place in &self.places {
             for path in &place.paths {
-                page.line(format_args!("Removing {path}"));
+                page.line(format_args!("Would remove {path}"));
             }
+            let removed = if self.is_dry_run { "Would remove" } else { "Removed" };
             let n_removed = place.removed;
             let scheme = if place.place.legacy { "legacy" } else { "repo" };
             match (place.place.remote.is_some(), place.has_unused) {
-                (false, true) => page.line(format_args!("Removed {n_removed} objects from {scheme} cache.")),
+                (false, true) => {
+                    page.line(format_args!("{removed} {n_removed} objects from {scheme} cache."))
+                }
                 (false, false) => page.line(format_args!("No unused '{scheme}' cache to remove.")),
-                (true, true) => page.line(format_args!("Removed {n_removed} objects from remote.")),
+                (true, true) => page.line(format_args!("{removed} {n_removed} objects from remote.")),
                 (true, false) => page.line("No unused cache to remove from remote."),
             }
         }

@@ -110,7 +110,10 @@ impl GcArgs {
             return Ok(ExitStatus::Success);
         }
         if !self.force && !confirm(context, "Are you sure you want to proceed?", format)? {
-            return Ok(ExitStatus::Failure);
+            // Deviation: without a terminal DVC ends here with exit code 1 and without a word.
+            return Err(CommandError::failure(
+                "cannot collect garbage without a confirmation from the user. Use `-f` to force.",
+            ));
         }
         let report = context
             .observe_async(async |observer| Ok(plan.execute(observer).await))

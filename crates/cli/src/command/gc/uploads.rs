@@ -123,11 +123,12 @@ impl UploadLines {
     /// A line only where there is something to say: DVC has none.
     pub(super) fn text(&self, page: &mut Page) {
         for path in &self.paths {
-            page.line(format_args!("Giving up the upload of {path}"));
+            page.line(format_args!("Would give up the upload of {path}"));
         }
         if self.is_planned {
+            let gave_up = if self.paths.is_empty() { "Gave up" } else { "Would give up" };
             page.line(format_args!(
-                "Gave up {} unfinished uploads to remote '{}'.",
+                "{gave_up} {} unfinished uploads to remote '{}'.",
                 self.removed, self.remote
             ));
         }

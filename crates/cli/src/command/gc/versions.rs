@@ -132,10 +132,11 @@ impl VersionLines {
 
     pub(super) fn text(&self, page: &mut Page) {
         for path in &self.paths {
-            page.line(format_args!("Removing {path}"));
+            page.line(format_args!("Would remove {path}"));
         }
         if self.has_unused {
-            page.line(format_args!("Removed {} versions from remote '{}'.", self.removed, self.remote));
+            let removed = if self.paths.is_empty() { "Removed" } else { "Would remove" };
+            page.line(format_args!("{removed} {} versions from remote '{}'.", self.removed, self.remote));
         } else {
             page.line(format_args!("No unused versions to remove from remote '{}'.", self.remote));
         }

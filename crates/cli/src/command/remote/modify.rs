@@ -41,6 +41,9 @@ impl ModifyArgs {
             stack.modify_remote(level, &name, &self.option, &value)?
         };
         context.report_edit(&edited);
+        if !self.unset {
+            context.report_profile(&stack, &name, &self.option);
+        }
         Ok(ExitStatus::Success)
     }
 }

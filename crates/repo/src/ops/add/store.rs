@@ -162,6 +162,9 @@ pub(in crate::ops) fn relink(
     let Session { repo, cache, memo, observer, cancel } = *session;
     let applied = apply(plan, repo.root(), &linker, cache, memo, observer, cancel)?;
     if applied.is_link_failure {
+        if let Some((_, error)) = applied.failures.iter().find(|(_, error)| error.hint().is_some()) {
+            tracing::warn!("{error}: {}; {}", error.source_text(), error.hint().unwrap_or_default());
+        }
         return Ok(None);
     }
     many(applied.failures.into_iter().map(|(_, error)| error).collect())?;

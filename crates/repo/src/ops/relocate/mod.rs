@@ -91,6 +91,10 @@ fn run(session: &Session<'_>, options: &MoveOptions) -> Result<MoveReport> {
     if to.is_dir() && to != from && !is_out(&to) {
         to.push(from.file_name().unwrap_or_default());
     }
+    // As DVC, for which the name is that of a directory then.
+    if options.to.ends_with('/') && !to.is_dir() && from.is_file() {
+        return Err(Error::BadOut(format!("'{}' does not exist: make the directory first", options.to)));
+    }
     let is_inside_out = to.ancestors().skip(1).any(is_out);
     if !to.starts_with(repo.root()) || to == from || is_inside_out {
         let (from, to) = (repo.display_path(&from), repo.display_path(&to));

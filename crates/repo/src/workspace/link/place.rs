@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU8, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use haul_config::LinkType;
@@ -36,6 +36,9 @@ pub enum LinkError {
         path: PathBuf,
         /// The types, as configured.
         types: String,
+        /// Why the last of them does not work here.
+        #[source]
+        source: io::Error,
     },
     /// Another program made or changed the file while we worked.
     #[error("`{}` was changed by another program in the meantime and is left as it is", .0.display())]
@@ -49,6 +52,22 @@ pub enum LinkError {
         #[source]
         source: io::Error,
     },
+}
+
+impl LinkError {
+    /// Returns what the user can do, as a sentence or a command.
+    pub fn hint(&self) -> Option<String> {
+        let Self::NoType { types, source, .. } = self else { return None };
+        let why = match Errno::from_io_error(source) {
+            Some(Errno::XDEV) => {
+                "the cache is on another file system than the workspace, which these types do not cross: "
+            }
+            Some(Errno::PERM) => "the file system or the owner of the files does not allow it: ",
+            _ => "",
+        };
+        let types = types.replace(' ', "");
+        Some(format!("{why}let files be copied with `haul config --local cache.type {types},copy`"))
+    }
 }
 
 /// What a file must be to be replaced.
@@ -69,6 +88,8 @@ pub struct Linker {
     staging: Staging,
     /// Bits of the types that turned out not to work between cache and workspace.
     unsupported: AtomicU8,
+    /// Why the last of these does not work.
+    why_not: AtomicI32,
     /// The devices of folders that were asked for.
     devices: RwLock<HashMap<PathBuf, u64>>,
     /// The time that files with bytes of their own get.
@@ -78,7 +99,14 @@ pub struct Linker {
 impl Linker {
     /// Makes a linker that tries `types` in this order.
     pub fn new(types: Vec<LinkType>, staging: Staging) -> Self {
-        Self { types, staging, unsupported: AtomicU8::new(0), devices: RwLock::default(), mark: None }
+        Self {
+            types,
+            staging,
+            unsupported: AtomicU8::new(0),
+            why_not: AtomicI32::new(0),
+            devices: RwLock::default(),
+            mark: None,
+        }
     }
 
     /// Gives files with bytes of their own this time of their last write.
@@ -160,8 +188,10 @@ impl Linker {
                 }
                 Err(error) if is_unsupported(&error) => {
                     tracing::debug!(%error, %link_type, "this cache type does not work here");
+                    let errno = Errno::from_io_error(&error).unwrap_or(Errno::NOTSUP);
+                    self.why_not.store(errno.raw_os_error(), Ordering::Relaxed);
                     // Too many links to one object says nothing of the next object.
-                    if Errno::from_io_error(&error) != Some(Errno::MLINK) {
+                    if errno != Errno::MLINK {
                         self.unsupported.fetch_or(bit, Ordering::Relaxed);
                     }
                     remove_if_there(temp).map_err(io)?;
@@ -170,7 +200,8 @@ impl Linker {
             }
         }
         let types = types.iter().map(|link_type| link_type.as_str()).collect::<Vec<_>>().join(", ");
-        Err(LinkError::NoType { path: destination.to_owned(), types })
+        let source = Errno::from_raw_os_error(self.why_not.load(Ordering::Relaxed)).into();
+        Err(LinkError::NoType { path: destination.to_owned(), types, source })
     }
 }
 
@@ -353,7 +384,11 @@ mod tests {
         assert_eq!(fs_err::read_dir(shm.path()).unwrap().count(), 1);
         let hardlinks = Linker::new(vec![LinkType::Hardlink], Staging::open(shm.path()).unwrap());
         let result = hardlinks.place(&fixture.object, &destination, Placed::Anyway, false);
-        assert!(matches!(result, Err(LinkError::NoType { .. })), "{result:?}");
+        let Err(error @ LinkError::NoType { .. }) = &result else { panic!("{result:?}") };
+        let hint = error.hint().unwrap();
+        assert!(hint.contains("`haul config --local cache.type hardlink,copy`"), "{hint}");
+        let source = std::error::Error::source(error).unwrap().to_string();
+        assert!(source.contains("cross-device"), "{source}");
     }
 
     #[test]

@@ -3,10 +3,13 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use haul_auth::Credentials;
 use haul_config::Located;
 
 use super::failure::{Failure, ServerFailure};
+use super::refusals::{self, Refusal};
 use super::remedies;
+use super::signer;
 use crate::s3::request::endpoint::Endpoint;
 use crate::s3::request::op::Op;
 use crate::s3::request::options::{ListApi, S3Options};
@@ -24,6 +27,8 @@ pub(crate) struct Subject<'a> {
     pub n_attempts: u32,
     /// Whether a reply has shown that the bucket is there.
     pub has_seen_bucket: bool,
+    /// The credentials of the last request, if one was signed.
+    pub credentials: Option<&'a Credentials>,
 }
 
 impl Subject<'_> {
@@ -195,7 +200,6 @@ fn describe_server(subject: &Subject<'_>, failure: ServerFailure) -> Error {
 fn judge(subject: &Subject<'_>, failure: &ServerFailure) -> (ErrorKind, Option<String>) {
     let code = failure.reply.code.as_deref().unwrap_or_default();
     let text = failure.reply.message.as_deref().unwrap_or_default();
-    let bucket = &subject.options.bucket;
     if failure.is_throttling() {
         let fewer = subject.modify("jobs 8");
         return (
@@ -212,65 +216,28 @@ fn judge(subject: &Subject<'_>, failure: &ServerFailure) -> (ErrorKind, Option<S
     if let Some(hint) = listing_hint(subject, failure) {
         return (ErrorKind::Unsupported, Some(hint));
     }
-    match code {
-        "NoSuchBucket" => {
-            let url = subject.modify("url s3://BUCKET/PREFIX");
-            return (
-                ErrorKind::NoSuchBucket,
-                Some(format!("create the bucket `{bucket}`, or set another: {url}")),
-            );
-        }
-        "NoSuchKey" | "NoSuchUpload" | "NoSuchVersion" => return (ErrorKind::NotFound, None),
-        "InvalidAccessKeyId"
-        | "SignatureDoesNotMatch"
-        | "InvalidToken"
-        | "InvalidTokenId"
-        | "ExpiredToken"
-        | "ExpiredTokenException"
-        | "TokenRefreshRequired"
-        | "AuthFailure" => {
-            let keys = format!(
-                "check the keys: `haul remote modify --local {0} access_key_id KEY` and \
-                 `haul remote modify --local {0} secret_access_key SECRET`, or the AWS profile",
-                subject.options.name_in_commands()
-            );
-            return (ErrorKind::Unauthenticated, Some(keys));
-        }
-        "RequestTimeTooSkewed" | "RequestExpired" => {
-            return (ErrorKind::Unauthenticated, Some("set this machine's clock".into()));
-        }
-        "BadDigest"
-        | "InvalidDigest"
-        | "XAmzContentSHA256Mismatch"
-        | "XAmzContentChecksumMismatch"
-        | "IncompleteBody" => {
-            return (ErrorKind::Corrupt, Some("the bytes changed on their way to the server each time; if they go on doing so, a proxy, the network or the memory of a machine is at fault".into()));
-        }
-        // The server has all the parts that were sent: a request or a reply about them was damaged.
-        "InvalidPart" | "InvalidPartOrder" | "MalformedXML" if subject.op == Op::CompleteMultipart => {
-            return (ErrorKind::Corrupt, None);
-        }
-        "PreconditionFailed" => return (ErrorKind::Precondition, None),
-        "XMinioInvalidObjectName" | "KeyTooLongError" | "InvalidURI" => {
-            return (ErrorKind::Unsupported, Some("this server cannot hold an object of this name".into()));
-        }
-        "NotImplemented" | "InvalidStorageClass" | "MethodNotAllowed" => {
-            return (
-                ErrorKind::Unsupported,
-                Some("this server does not know an option of the remote".into()),
-            );
-        }
-        "PermanentRedirect"
-        | "TemporaryRedirect"
-        | "IllegalLocationConstraintException"
-        | "AuthorizationHeaderMalformed" => return (ErrorKind::Config, Some(region_hint(subject, failure))),
-        "InvalidBucketName" => return (ErrorKind::Config, Some(subject.modify("url s3://BUCKET/PREFIX"))),
-        _ => {}
+    // The server has all the parts that were sent: a request or a reply about them was damaged.
+    if subject.op == Op::CompleteMultipart
+        && matches!(code, "InvalidPart" | "InvalidPartOrder" | "MalformedXML")
+    {
+        return (ErrorKind::Corrupt, None);
+    }
+    if let Some(refusal) = Refusal::of(code) {
+        // Whose keys they are does not matter where there are none.
+        let is_unsigned = subject.options.anonymous.is_some() && refusal.kind == ErrorKind::Unauthenticated;
+        let hint = if is_unsigned {
+            signer::unsigned(subject)
+        } else {
+            refusal.next.map(|next| refusals::fill(next, subject, failure))
+        };
+        return (refusal.kind, hint);
     }
     match failure.reply.status {
         301 | 302 | 303 | 307 | 308 => (ErrorKind::Config, Some(region_hint(subject, failure))),
-        401 => (ErrorKind::Unauthenticated, None),
-        403 => (ErrorKind::Denied, Some(denied_hint(subject))),
+        401 => {
+            (ErrorKind::Unauthenticated, signer::unsigned(subject).or_else(|| Some(signer::remedy(subject))))
+        }
+        403 => (ErrorKind::Denied, Some(denied_hint(subject, code, text))),
         404 if is_speechless(subject, code) => (ErrorKind::NoSuchBucket, Some(speechless_hint(subject))),
         404 if subject.key.is_none() => (ErrorKind::NoSuchBucket, None),
         404 if subject.op.reads_object()
@@ -351,19 +318,47 @@ fn encryption_hint(subject: &Subject<'_>, code: &str, text: &str) -> Option<Stri
     })
 }
 
-/// Names the right that an operation needs.
-pub(crate) fn right_hint(op: Op, bucket: &str) -> String {
+/// Names the right that an operation needs, and the key that lacks it.
+pub(crate) fn right_hint(op: Op, bucket: &str, credentials: Option<&Credentials>) -> String {
     let below = if op.concerns_objects() { "/*" } else { "" };
-    format!("the credentials need the right {} on `arn:aws:s3:::{bucket}{below}`", op.permission())
+    let who = signer::name(credentials);
+    format!("{who} needs the right {} on `arn:aws:s3:::{bucket}{below}`", op.permission())
 }
 
-fn denied_hint(subject: &Subject<'_>) -> String {
-    let mut hint = right_hint(subject.op, &subject.options.bucket);
+/// Says what is missing where access is denied: signatures, rights, or what a code of the server's own means.
+fn denied_hint(subject: &Subject<'_>, code: &str, text: &str) -> String {
+    if let Some(unsigned) = signer::unsigned(subject) {
+        return unsigned;
+    }
+    if !matches!(
+        code,
+        "" | "403" | "AccessDenied" | "AccessDeniedException" | "AccessForbidden" | "Forbidden"
+    ) {
+        return format!(
+            "`{code}` is a reason of the server's own: its documentation, or those who run `{}`, say what it means",
+            subject.endpoint.origin()
+        );
+    }
+    let text = text.to_ascii_lowercase();
+    if text.contains("explicit deny") {
+        return format!(
+            "a policy denies it to {} in so many words, so that no other right helps: the owner of bucket `{}` has to \
+             change that policy",
+            signer::name(subject.credentials),
+            subject.options.bucket
+        );
+    }
+    let mut hint = right_hint(subject.op, &subject.options.bucket, subject.credentials);
     let acl = remedies::acl_options(subject);
     if subject.op.creates_object()
         && let Some((name, _)) = acl.first()
     {
         let _ = write!(hint, ", and s3:PutObjectAcl for `{name}`");
+    }
+    if let Some(object) = Some(&subject.options.object).filter(|_| subject.op.creates_object())
+        && object.sse.as_deref().is_some_and(|sse| sse.starts_with("aws:kms"))
+    {
+        hint.push_str(", and kms:GenerateDataKey and kms:Decrypt on the KMS key");
     }
     if subject.op.reads_object() && subject.options.customer_key.is_some() {
         hint.push_str(", and `sse_customer_key` must be the object's");
@@ -371,7 +366,7 @@ fn denied_hint(subject: &Subject<'_>) -> String {
     hint
 }
 
-fn region_hint(subject: &Subject<'_>, failure: &ServerFailure) -> String {
+pub(super) fn region_hint(subject: &Subject<'_>, failure: &ServerFailure) -> String {
     match (&failure.reply.region, &failure.endpoint) {
         (Some(region), _) => {
             format!("the bucket is in another region: {}", subject.modify(&format!("region {region}")))
@@ -405,6 +400,7 @@ mod tests {
             endpoint: &endpoint,
             n_attempts: 5,
             has_seen_bucket: false,
+            credentials: None,
         };
         describe(&subject, failure)
     }
@@ -422,8 +418,15 @@ mod tests {
         options.remote_name = Some("store".into());
         let endpoint = Endpoint::resolve(&options).unwrap();
         let list = |options: &S3Options, op: Op, status: u16, code: &str| {
-            let subject =
-                Subject { op, key: None, options, endpoint: &endpoint, n_attempts: 1, has_seen_bucket: true };
+            let subject = Subject {
+                op,
+                key: None,
+                options,
+                endpoint: &endpoint,
+                n_attempts: 1,
+                has_seen_bucket: true,
+                credentials: None,
+            };
             let mut failure = ServerFailure::default();
             failure.reply.status = status;
             failure.reply.code = (!code.is_empty()).then(|| code.to_owned());

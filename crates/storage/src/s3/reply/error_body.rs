@@ -12,7 +12,7 @@ const MAX_BYTES: usize = 16 << 10;
 const MAX_WORD_CHARS: usize = 40;
 
 /// Returns the first words of a body, if it is text: those of the title for a page of HTML.
-pub(super) fn first_words(body: &[u8]) -> Option<String> {
+pub(crate) fn first_words(body: &[u8]) -> Option<String> {
     let body = &body[..body.len().min(MAX_BYTES)];
     let text = match std::str::from_utf8(body) {
         Ok(text) => text,

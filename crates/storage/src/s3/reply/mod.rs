@@ -5,7 +5,8 @@
 //! | `xml`, `documents` | what S3 servers write |
 //! | `error_body`, `web_page` | what other servers write |
 //! | `checksum`, `etags` | whether the bytes are those of the object |
-//! | `failure`, `describe`, `remedies` | what a failure is; in words; what to type |
+//! | `failure`, `describe` | what a failure is; in words |
+//! | `refusals`, `remedies`, `signer` | what to type; the codes of S3; whose keys were refused |
 
 pub(super) mod checksum;
 pub(super) mod describe;
@@ -13,6 +14,10 @@ pub(super) mod documents;
 mod error_body;
 pub(super) mod etags;
 pub(super) mod failure;
+pub(super) mod refusals;
 mod remedies;
+mod signer;
 pub(super) mod web_page;
 pub(super) mod xml;
+
+pub(crate) use error_body::first_words;

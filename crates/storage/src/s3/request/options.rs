@@ -38,6 +38,8 @@ pub struct S3Options {
     pub dualstack: Located<bool>,
     /// Uses the endpoints with FIPS 140 validated cryptography (AWS only).
     pub fips: Located<bool>,
+    /// Where it is said that requests are not signed (`allow_anonymous_login`), if they are not.
+    pub anonymous: Option<Origin>,
     /// Whom to believe to be the server.
     pub trust: ServerTrust,
     /// How proxies are chosen.
@@ -95,6 +97,7 @@ impl S3Options {
             accelerate: Located::default_value(false),
             dualstack: Located::default_value(false),
             fips: Located::default_value(false),
+            anonymous: None,
             trust: ServerTrust::System,
             proxy: ProxySettings::default(),
             connect_timeout: Located::default_value(DEFAULT_TIMEOUT),

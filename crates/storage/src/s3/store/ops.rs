@@ -11,7 +11,6 @@ use http::header::{ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_M
 use md5::{Digest, Md5};
 
 use crate::s3::client::{Answer, Call, Client, Expect};
-use crate::s3::reply::describe::right_hint;
 use crate::s3::reply::documents::{DeleteReply, PartsReply, etag, parse_create_multipart, parse_new_object};
 use crate::s3::reply::web_page::WebPage;
 use crate::s3::reply::xml::{MalformedXml, escape_into};
@@ -427,7 +426,7 @@ impl Client {
             };
             let mut still_there = Error::new(kind, message).with_reply(reply);
             if is_denied {
-                still_there = still_there.with_hint(right_hint(op, &self.options.bucket));
+                still_there = still_there.with_hint(self.right_hint(op));
             }
             failed.push((index, still_there));
         }
