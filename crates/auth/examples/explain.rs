@@ -1,10 +1,10 @@
-//! Prints which credentials, region and endpoint apply here, and what every source said.
+//! Prints which credentials, region and endpoint apply here, and what every source answered.
 //!
 //! ```text
 //! cargo run -p haul-auth --example explain -- [--profile NAME] [--json]
 //! ```
 //!
-//! Secrets are not printed. The HTTP client is the caller's to bring; this one is a few lines over reqwest.
+//! Secrets are not printed. The caller supplies the HTTP client; this one is a few lines over reqwest.
 
 #![allow(clippy::print_stdout, reason = "printing is what the example does")]
 
@@ -18,7 +18,7 @@ use haul_auth::{AwsSettings, CredentialChain, CredentialRequest, Credentials, Pr
 use haul_config::{Env, Located, Origin};
 use sha2::{Digest, Sha256};
 
-/// Two clients: metadata services must not be asked through a proxy.
+/// Two clients, because metadata services must not be asked through a proxy.
 #[derive(Debug)]
 struct Http {
     direct: reqwest::Client,
@@ -27,7 +27,7 @@ struct Http {
 
 impl Http {
     fn new() -> Result<Self, Box<dyn Error>> {
-        // Somebody else may have chosen one already.
+        // Another part of the process may have installed a provider already.
         drop(rustls::crypto::ring::default_provider().install_default());
         let builder = || reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
         Ok(Self { direct: builder().no_proxy().build()?, proxied: builder().build()? })
@@ -70,7 +70,7 @@ fn failed(error: reqwest::Error) -> HttpError {
         () if error.is_connect() => HttpErrorKind::Connect,
         () => HttpErrorKind::Other,
     };
-    // The URL is for the caller to show.
+    // The caller shows the URL.
     HttpError::new(kind, "no reply").with_source(error.without_url())
 }
 
@@ -132,7 +132,7 @@ fn print(settings: &haul_auth::Result<AwsSettings>, credentials: &Found, chain: 
     println!("\n{}", chain.trace());
 }
 
-/// One line for scripts; the fingerprint tells whether two runs found the same keys without telling the keys.
+/// Returns one line for scripts; the fingerprint shows whether two runs found the same keys without revealing them.
 fn json(settings: &haul_auth::Result<AwsSettings>, credentials: &Found) -> serde_json::Value {
     let text = |value: Option<&Located<String>>| value.map(|value| value.value.clone());
     let settings_json = match settings {

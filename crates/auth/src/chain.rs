@@ -1,4 +1,4 @@
-//! The sources in order.
+//! The chain: asks the sources in order, keeps what they yield, and renews it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,15 +18,15 @@ use crate::{
     SystemClock, Trace, identity,
 };
 
-/// Asks a person for the code of an MFA device.
+/// Asks the user for the code of an MFA device.
 pub trait PromptMfa: std::fmt::Debug + Send + Sync {
-    /// Returns the code of the device `serial`, or `None` if there is nobody to ask (no terminal).
+    /// Returns the code of the device `serial`, or `None` if the user cannot be asked (no terminal).
     ///
-    /// May block: it is called off the threads that serve other tasks.
+    /// May block: it is not called on the threads that serve other tasks.
     fn code(&self, serial: &str) -> std::io::Result<Option<Secret>>;
 }
 
-/// Finds credentials as botocore would, keeps them, and renews them five minutes before they end.
+/// Finds credentials as botocore does, keeps them, and renews them five minutes before they expire.
 ///
 /// The order is botocore's: keys of the remote, environment (unless the remote names a profile), assume role, web
 /// identity, SSO, shared credentials file, credential process, config file, container, instance metadata.
@@ -46,7 +46,7 @@ struct Walker {
 }
 
 impl CredentialChain {
-    /// Makes a chain; nothing is read or asked before the first [`ProvideCredentials::credentials`].
+    /// Makes a chain; no file is read and no service asked before the first [`ProvideCredentials::credentials`].
     pub fn new(request: CredentialRequest, env: Env, http: Arc<dyn HttpClient>) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let context =
@@ -57,21 +57,21 @@ impl CredentialChain {
         }
     }
 
-    /// Lets a person be asked for MFA codes; without it, profiles with `mfa_serial` fail unless a session is cached.
+    /// Sets how to ask the user for MFA codes; without it, profiles with `mfa_serial` fail unless a session is cached.
     #[must_use]
     pub fn with_mfa_prompt(mut self, prompt: Arc<dyn PromptMfa>) -> Self {
         self.walker.context.prompt = Some(prompt);
         self
     }
 
-    /// Replaces the two minutes a `credential_process` may take.
+    /// Replaces the two minutes that a `credential_process` may take.
     #[must_use]
     pub fn with_process_timeout(mut self, timeout: Duration) -> Self {
         self.walker.context.process_timeout = Some(timeout);
         self
     }
 
-    /// Replaces the clock of the system.
+    /// Replaces the system's clock.
     #[must_use]
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.walker.context.clock = Arc::clone(&clock);
@@ -79,7 +79,7 @@ impl CredentialChain {
         self
     }
 
-    /// Returns what the sources said when last asked; empty before the first time.
+    /// Returns what the sources answered when they were last asked; empty before the first time.
     pub fn trace(&self) -> Trace {
         self.walker.trace.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -126,7 +126,7 @@ impl Fetch for Walker {
     }
 }
 
-/// Asks the sources in order; the first answer wins, a broken source ends the walk.
+/// Asks the sources in order; the first that has credentials wins, and a broken source ends the walk.
 async fn walk(context: &Context, refused: Option<&Credentials>) -> (Result<Credentials>, Trace) {
     let mut trace = Trace::default();
     if let Some(result) = note(&mut trace, SourceName::Explicit, explicit::load(&context.request)) {
@@ -144,7 +144,7 @@ async fn walk(context: &Context, refused: Option<&Credentials>) -> (Result<Crede
 
 async fn ask_all(walk: Walk<'_>, trace: &mut Trace) -> Option<Result<Credentials>> {
     let in_env = if walk.files.is_explicit() {
-        Verdict::next("the remote names a profile, so the environment does not count")
+        Verdict::next("the remote names a profile, so the environment's keys are not used")
     } else {
         env::load(walk)
     };
@@ -166,7 +166,7 @@ async fn ask_all(walk: Walk<'_>, trace: &mut Trace) -> Option<Result<Credentials
     note(trace, SourceName::InstanceMetadata, instance::load(walk).await)
 }
 
-/// Asks the sources that stand in a profile; they also serve as the source of an assumed role.
+/// Asks the sources that a profile defines; they also serve as the source of an assumed role.
 pub(crate) async fn ask_profile(
     walk: Walk<'_>,
     profile: &str,
@@ -193,7 +193,7 @@ pub(crate) async fn ask_profile(
     note(trace, SourceName::ConfigFile, config_file::load(walk, profile))
 }
 
-/// Writes an answer down, without the passwords of URLs; `None` means: ask the next source.
+/// Records an answer in the trace, without the passwords of URLs; `None` means: ask the next source.
 fn note(
     trace: &mut Trace,
     name: SourceName,
@@ -220,7 +220,7 @@ fn note(
     }
 }
 
-/// Refuses keys that hold what no key holds: most often the line break at the end of a secret of a CI system.
+/// Refuses keys with characters that no key has: most often the line break at the end of a secret of a CI system.
 ///
 /// Deviation: botocore signs with a key that ends with a line break, and the server says that the signature is wrong.
 fn check_keys(credentials: &Credentials, from: &str) -> std::result::Result<(), Stop> {
@@ -239,11 +239,11 @@ fn check_keys(credentials: &Credentials, from: &str) -> std::result::Result<(), 
         } else if key.ends_with(is_odd) {
             "ends with a blank"
         } else if key.contains(char::is_control) {
-            "holds a line break or another control character"
+            "contains a line break or another control character"
         } else {
             continue;
         };
-        let message = format!("the {what} {problem}, which no key does ({from})");
+        let message = format!("the {what} {problem}, which a key never does ({from})");
         let hint =
             format!("store the {what} again without it; `printf %s KEY`, unlike `echo`, adds no line break");
         return Err(Stop::new(message).with_hint(hint));

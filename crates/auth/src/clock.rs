@@ -1,15 +1,15 @@
-//! The time, handed in.
+//! The clock, which callers and tests can replace.
 
 use std::fmt;
 use std::time::SystemTime;
 
-/// Tells the time; tests bring their own.
+/// A source of the current time; tests use their own.
 pub trait Clock: fmt::Debug + Send + Sync {
-    /// Returns the time of day.
+    /// Returns the current time.
     fn now(&self) -> SystemTime;
 }
 
-/// The clock of the system.
+/// The system's clock.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 

@@ -23,20 +23,20 @@ pub struct Credentials {
     pub access_key_id: String,
     /// The secret half.
     pub secret_access_key: Secret,
-    /// The token that belongs to temporary keys.
+    /// The session token of temporary keys.
     pub session_token: Option<Secret>,
-    /// The moment the keys cease to work; `None` for keys without an end.
+    /// The moment the keys expire; `None` for keys that do not.
     pub expires_at: Option<SystemTime>,
-    /// The AWS account, where the source knows it.
+    /// The AWS account, if the source knows it.
     pub account_id: Option<String>,
-    /// The source that had the keys.
+    /// The source that yielded the keys.
     pub source: SourceName,
-    /// Where the source found them, as ``AWS_ACCESS_KEY_ID`` or a file and line; empty if it does not say.
+    /// Where the source found them, such as `AWS_ACCESS_KEY_ID` or a file and line; empty if it does not say.
     pub place: String,
 }
 
 impl Credentials {
-    /// Makes credentials without session token and end.
+    /// Makes credentials without a session token that do not expire.
     pub fn new(
         access_key_id: impl Into<String>,
         secret_access_key: impl Into<String>,
@@ -53,14 +53,14 @@ impl Credentials {
         }
     }
 
-    /// Adds the token of temporary keys; an empty one is none.
+    /// Adds the session token of temporary keys; an empty one counts as none.
     #[must_use]
     pub fn with_session_token(mut self, session_token: Option<String>) -> Self {
         self.session_token = session_token.filter(|token| !token.is_empty()).map(Secret::new);
         self
     }
 
-    /// Adds the moment the keys cease to work.
+    /// Adds the moment the keys expire.
     #[must_use]
     pub fn with_expiry(mut self, expires_at: Option<SystemTime>) -> Self {
         self.expires_at = expires_at;
@@ -81,7 +81,7 @@ impl Credentials {
         self
     }
 
-    /// Returns the access key id with its middle hidden, for reports.
+    /// Returns the access key id with its middle masked, for reports.
     pub fn masked_access_key_id(&self) -> String {
         mask(&self.access_key_id)
     }
@@ -103,7 +103,7 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// Hides all but the first and last four characters, or everything if little else would be left.
+/// Masks all but the first and last four characters, or everything if the text is too short for that.
 fn mask(text: &str) -> String {
     let characters: Vec<char> = text.chars().collect();
     if characters.len() < 12 {
@@ -118,10 +118,11 @@ fn mask(text: &str) -> String {
 pub trait ProvideCredentials: fmt::Debug + Send + Sync {
     /// Returns the current credentials, or `None` if requests are not to be signed.
     ///
-    /// Cheap unless they must be fetched; concurrent callers share one fetch. Dropping the future is safe.
+    /// Does no I/O unless they must be fetched; concurrent callers share one fetch. Dropping the future is safe.
     async fn credentials(&self) -> Result<Option<Arc<Credentials>>>;
 
-    /// Notes that the server called `used` expired: the next [`Self::credentials`] fetches afresh, unless that was done since.
+    /// Records that the server called `used` expired: the next [`Self::credentials`] fetches new ones, unless `used` has
+    /// been replaced since.
     fn invalidate(&self, used: &Credentials);
 }
 

@@ -15,14 +15,14 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// An error of this crate.
 ///
-/// It can be cloned because all who wait for the same credentials get the same error.
+/// It can be cloned because all callers that wait for the same credentials get the same error.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// No source had credentials.
     #[error("no AWS credentials found")]
     NoCredentials {
-        /// What every source said.
+        /// What every source answered.
         trace: Trace,
     },
     /// A source is configured but cannot yield credentials.
@@ -32,19 +32,19 @@ pub enum Error {
         name: SourceName,
         /// Why.
         message: String,
-        /// What to do about it.
+        /// What the user can do about it.
         hint: Option<String>,
-        /// Whether the same call may well succeed later.
+        /// Whether the same call may succeed later.
         transient: bool,
-        /// What every source asked so far said, this one last.
+        /// What every source asked so far answered, this one last.
         trace: Trace,
         /// The cause.
         source: Option<Arc<dyn std::error::Error + Send + Sync>>,
     },
-    /// A profile that is asked for is in neither file.
+    /// A requested profile is in neither AWS file.
     #[error(transparent)]
     ProfileNotFound(Box<ProfileNotFound>),
-    /// An AWS file is not in the format of these files.
+    /// An AWS file has a syntax error.
     #[error("`{}`{}: {message}", path.display(), line.map(|line| format!(" line {line}")).unwrap_or_default())]
     Parse {
         /// The file.
@@ -54,7 +54,7 @@ pub enum Error {
         /// What is wrong.
         message: String,
     },
-    /// An AWS file is there and cannot be read.
+    /// An AWS file exists and cannot be read.
     #[error("cannot read `{}`", path.display())]
     Read {
         /// The file.
@@ -62,40 +62,40 @@ pub enum Error {
         /// The cause.
         source: Arc<std::io::Error>,
     },
-    /// A setting has a value that cannot be used.
+    /// A setting has an invalid value.
     #[error(transparent)]
     InvalidValue(Box<InvalidValue>),
 }
 
-/// A profile that is asked for is in neither file.
+/// A requested profile is in neither AWS file.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the AWS profile `{profile}` ({origin}) is in neither `{}` nor `{}`", config_file.display(), credentials_file.display())]
 pub struct ProfileNotFound {
     /// The profile.
     pub profile: String,
-    /// Who asks for it.
+    /// Where the profile was requested.
     pub origin: Origin,
     /// The AWS config file.
     pub config_file: PathBuf,
     /// The AWS credentials file.
     pub credentials_file: PathBuf,
-    /// The profile of the files whose name is nearest.
+    /// The existing profile with the most similar name.
     pub nearest: Option<String>,
     /// All profiles of the files.
     pub available: Vec<String>,
 }
 
-/// A setting has a value that cannot be used.
+/// A setting has an invalid value.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("`{key}` ({origin}) is `{value}`; expected {expected}")]
 pub struct InvalidValue {
-    /// The key or variable.
+    /// The key, or the environment variable.
     pub key: String,
     /// Its value.
     pub value: String,
-    /// Where it stands.
+    /// Where it is set.
     pub origin: Origin,
-    /// What it may be.
+    /// Which values are valid.
     pub expected: String,
 }
 
@@ -141,7 +141,7 @@ impl Error {
         }
     }
 
-    /// Returns what the sources said, where the chain was asked.
+    /// Returns what the sources answered, if the error comes from the chain.
     pub fn trace(&self) -> Option<&Trace> {
         match self {
             Self::NoCredentials { trace } | Self::Source { trace, .. } => Some(trace),
@@ -149,7 +149,7 @@ impl Error {
         }
     }
 
-    /// Tells whether the same call may well succeed later.
+    /// Returns whether the same call may succeed later.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Source { transient: true, .. })
     }

@@ -1,13 +1,13 @@
-//! What must hold for any file of the AWS tools: the fuzz target `aws` (feature `fuzzing`).
+//! Properties that hold for any file of the AWS tools: the fuzz target `aws` (feature `fuzzing`).
 
 use crate::profile::ini::{Ini, Value, parse};
 
-/// Reads a file, and reads it again as it would be written plainly.
+/// Parses a file, writes what it says in the plainest layout, and parses that again.
 ///
 /// # Panics
 ///
-/// When a property does not hold: an error names a line of the file; keys are in lower case; what is written plainly is
-/// read back.
+/// If a property does not hold: an error names a line of the file; keys are in lower case; the plain layout gives the
+/// same values.
 pub fn aws_file(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else { return };
     let ini = match parse(text) {
@@ -31,7 +31,7 @@ pub fn aws_file(bytes: &[u8]) {
     assert_eq!(shown(&again), shown(&ini), "{written:?}");
 }
 
-/// The sections, without the lines that their values stood in.
+/// Returns the sections without line numbers.
 fn shown(ini: &Ini) -> Vec<(String, Vec<(String, Value)>)> {
     let entries = |section: &crate::profile::ini::Section| {
         section.entries.iter().map(|(key, entry)| (key.clone(), entry.value.clone())).collect()
@@ -39,7 +39,7 @@ fn shown(ini: &Ini) -> Vec<(String, Vec<(String, Value)>)> {
     ini.sections.iter().map(|section| (section.name.clone(), entries(section))).collect()
 }
 
-/// Writes each value as a person would; `None` for names and values that only an odd layout can hold.
+/// Writes each value in the usual layout; `None` for names and values that only an unusual layout can express.
 fn write(ini: &Ini) -> Option<String> {
     let is_odd =
         |text: &str| text.trim() != text || text.contains(['\n', '\r', '\x0b', '\x0c', '\u{85}', '\u{2028}']);

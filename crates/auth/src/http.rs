@@ -1,4 +1,4 @@
-//! The one way out of this crate: STS, SSO, container and instance metadata are asked through [`HttpClient`].
+//! The only network access of this crate: STS, SSO, container and instance metadata are asked through [`HttpClient`].
 //!
 //! The crate that talks to S3 implements the trait on its own client, so that TLS settings, CA bundle and proxies
 //! are shared; tests implement it in memory.
@@ -12,20 +12,20 @@ use bytes::Bytes;
 /// How one request is to be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SendOptions {
-    /// Time allowed until the reply has been read whole.
+    /// The time limit for the request and the whole reply.
     pub timeout: Duration,
     /// Whether the proxies of the environment apply.
     pub proxy: ProxyUse,
-    /// A longer reply is an error: nothing asked here is long.
+    /// A longer reply is an error; the replies to this crate's requests are short.
     pub max_reply_bytes: usize,
 }
 
 /// Whether the proxies of the environment (`HTTPS_PROXY`, …) apply to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProxyUse {
-    /// As for any other request.
+    /// They apply as to any other request.
     Environment,
-    /// Never: link-local metadata services are not reachable through a proxy, and what they say is for this host only.
+    /// They never apply: metadata services are link-local, and no proxy may see the keys of this host.
     Never,
 }
 
@@ -49,11 +49,11 @@ pub trait HttpClient: fmt::Debug + Send + Sync {
 pub enum HttpErrorKind {
     /// No server could be reached: name resolution, connection, TLS.
     Connect,
-    /// The time was over.
+    /// The time limit passed.
     Timeout,
     /// The reply is longer than allowed.
     TooLong,
-    /// The connection broke, or what came was not HTTP.
+    /// The connection broke, or the reply was not HTTP.
     Other,
 }
 

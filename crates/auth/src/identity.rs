@@ -1,11 +1,11 @@
-//! Whose credentials these are.
+//! The identity behind credentials, from STS.
 
 use serde::Deserialize;
 
 use crate::source::{Stop, Walk};
 use crate::{Credentials, sts};
 
-/// What STS knows about the owner of credentials.
+/// What STS reports about the owner of credentials.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[non_exhaustive]
 pub struct CallerIdentity {
@@ -26,7 +26,7 @@ struct Response {
     result: CallerIdentity,
 }
 
-/// Calls `GetCallerIdentity`, which everybody is allowed to.
+/// Calls `GetCallerIdentity`, which no policy can deny.
 pub(crate) async fn ask(walk: Walk<'_>, credentials: &Credentials) -> Result<CallerIdentity, Stop> {
     let parameters = [("Action", "GetCallerIdentity"), ("Version", "2011-06-15")];
     let reply = sts::call(walk, &parameters, Some(credentials)).await?;

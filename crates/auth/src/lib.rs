@@ -1,43 +1,43 @@
 //! Which AWS credentials, region and endpoint apply here, and why.
 //!
 //! This crate knows AWS. It knows no DVC repository, no bucket and no terminal, and it has no global state: the
-//! environment ([`haul_config::Env`]), the clock ([`Clock`]) and the HTTP client ([`HttpClient`]) are handed in.
-//! The yardstick is botocore: for the same environment and files the same source, keys, region and refusal.
+//! environment ([`haul_config::Env`]), the clock ([`Clock`]) and the HTTP client ([`HttpClient`]) are arguments.
+//! The reference is botocore: the same environment and files give the same source, keys, region and refusal.
 //!
 //! | To find out | ask | in |
 //! |---|---|---|
 //! | the credentials | [`CredentialChain`] through [`ProvideCredentials`] | `chain.rs`, one file per source in `source/` |
-//! | what every source said | [`CredentialChain::trace`] | `trace.rs` |
+//! | what every source answered | [`CredentialChain::trace`] | `trace.rs` |
 //! | whose credentials they are | [`CredentialChain::caller_identity`] | `identity.rs` |
 //! | region, endpoint, the `s3 =` block, … | [`AwsSettings`] | `settings/` |
 //! | a signature | [`sign()`] | `sign.rs`, over `aws-sigv4` |
 //!
-//! `profile/` reads the AWS files, `cache/` keeps and renews credentials, `sts.rs`, `sso_token.rs` and `send.rs` talk
-//! to the services. The four services of the chain need one or two small requests each, made here over
-//! [`HttpClient`]: the generated AWS clients would bring a second HTTP and retry stack for them.
+//! `profile/` reads the AWS files, `cache/` keeps and renews credentials, `sts.rs`, `sso_token.rs` and `send.rs` send
+//! requests to the services. The four services of the chain need one or two small requests each, made here over
+//! [`HttpClient`]: the generated AWS clients would add a second HTTP and retry stack for them.
 //!
 //! # Invariants
 //!
-//! - A source that is not configured is passed over; one that is configured and broken ends the walk with the reason.
-//! - Nothing is read or sent before credentials are asked for; explicit keys and anonymous access never read a file.
-//! - However many ask, one fetch runs; credentials are renewed five minutes ahead, and once when the server calls
-//!   them expired.
+//! - A source that is not configured is skipped; one that is configured and broken ends the walk with the reason.
+//! - Nothing is read or sent before credentials are requested; explicit keys and anonymous access never read a file.
+//! - Concurrent callers share one fetch; credentials are renewed five minutes before they expire, and once when the
+//!   server calls them expired.
 //! - No secret enters a log, an error, a trace or a `{:?}`.
 //!
 //! # Known differences from botocore
 //!
 //! Each is marked `Deviation:` where it is made.
 //!
-//! - `AWS_REGION` is the region if botocore would find none; STS with an endpoint of one's own needs none.
-//! - A variable or key that is set to nothing is not set.
-//! - Only settings of sources that are asked are read; botocore refuses all for a mistake in any.
+//! - `AWS_REGION` is the region if botocore would find none; STS with a custom endpoint needs no region.
+//! - A variable or key with an empty value counts as unset.
+//! - Only the settings of the sources that are asked are read; botocore fails on a mistake in any of them.
 //! - An AWS file that cannot be read is an error, not an empty file; so are keys that are empty, a
-//!   `duration_seconds` that is no number, and a switch that is neither `true` nor `false`.
-//! - A `credential_process` may take two minutes, not for ever.
+//!   `duration_seconds` that is not a number, and a switch that is neither `true` nor `false`.
+//! - A `credential_process` is stopped after two minutes.
 //! - A busy instance metadata service is asked up to three times, not once.
 //! - `AWS_CREDENTIAL_FILE` and the files of boto 2 are not read; `aws login` sessions are refused, as by botocore
 //!   without its C extension.
-//! - Renewal is five minutes ahead; botocore's is ten to fifteen.
+//! - Credentials are renewed five minutes before they expire; botocore renews ten to fifteen minutes before.
 
 #![warn(missing_docs)]
 

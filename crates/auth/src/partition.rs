@@ -1,9 +1,9 @@
-//! The partitions of AWS: which domain the services of a region are in.
+//! The partitions of AWS: the domain of the services of a region.
 //!
 //! Source: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-region.html> and botocore's `partitions.json`.
 
-/// Domains by the beginning of a region's name and the name of the region in general: plain, and for endpoints that
-/// speak IPv6, too.
+/// The partitions: prefix of their regions' names, name of their global pseudo-region, domain of their services, and
+/// domain of endpoints that also support IPv6.
 const DOMAINS: &[(&str, &str, &str, &str)] = &[
     ("cn-", "aws-cn-global", "amazonaws.com.cn", "api.amazonwebservices.com.cn"),
     ("eusc-de-", "aws-eusc-global", "amazonaws.eu", "api.amazonwebservices.eu"),
@@ -13,12 +13,12 @@ const DOMAINS: &[(&str, &str, &str, &str)] = &[
     ("us-isof-", "aws-iso-f-global", "csp.hci.ic.gov", "api.aws.hci.ic.gov"),
 ];
 
-/// Returns the domain of the services of `region`, as `amazonaws.com`.
+/// Returns the domain of the services of `region`, such as `amazonaws.com`.
 pub fn dns_suffix(region: &str) -> &'static str {
     suffixes(region).0
 }
 
-/// Returns the domain of the endpoints of `region` that speak IPv6, too; S3 has names of its own for these.
+/// Returns the domain of the endpoints of `region` that also support IPv6; S3 has different names for these.
 pub(crate) fn dualstack_dns_suffix(region: &str) -> &'static str {
     suffixes(region).1
 }
@@ -30,7 +30,7 @@ fn suffixes(region: &str) -> (&'static str, &'static str) {
         .map_or(("amazonaws.com", "api.aws"), |(.., plain, dualstack)| (plain, dualstack))
 }
 
-/// Whether it is a word and a number, as `north-1`, as all names of regions end.
+/// Returns whether it is a word and a number, such as `north-1`, as at the end of every region's name.
 fn is_place(text: &str) -> bool {
     text.split_once('-').is_some_and(|(word, number)| {
         !word.is_empty() && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())

@@ -1,4 +1,4 @@
-//! What is asked of the chain.
+//! The input of the chain.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use haul_config::{Located, Origin, S3Remote, Secret};
 /// What a remote says about credentials, region and endpoint; everything else comes from environment and AWS files.
 #[derive(Debug, Clone, Default)]
 pub struct CredentialRequest {
-    /// Where it is said that requests are not signed at all (`allow_anonymous_login`); wins over everything else.
+    /// Where unsigned requests are configured (`allow_anonymous_login`); wins over everything else.
     pub anonymous: Option<Origin>,
     /// Explicit keys (`access_key_id`).
     pub access_key_id: Option<Located<String>>,

@@ -1,4 +1,4 @@
-//! The sessions of roles that needed an MFA code, kept where the AWS CLI keeps them, so that both share them.
+//! The sessions of roles that required an MFA code, kept in the cache of the AWS CLI, so that both share them.
 //!
 //! Source: `~/.aws/cli/cache/KEY.json`, as `awscli/customizations/assumerole.py` and botocore's `JSONFileCache`
 //! write it; KEY is the SHA-1 of the call's arguments in Python's JSON.
@@ -15,10 +15,10 @@ use sha1::{Digest, Sha1};
 
 use crate::{Credentials, SourceName, sts, time};
 
-/// As for botocore, a session with less time left is as good as none.
+/// A session with less time left than this is not used, as in botocore.
 const LEAST_LEFT: Duration = Duration::from_mins(15);
 
-/// The folder of the sessions, or nothing without a home directory.
+/// The directory of the sessions; `None` without a home directory.
 pub(crate) struct RoleCache {
     folder: Option<PathBuf>,
 }
@@ -36,14 +36,14 @@ impl RoleCache {
         Self { folder: env.home_dir().map(|home| home.join(".aws/cli/cache")) }
     }
 
-    /// Returns the name for a call's arguments; the values are JSON already.
+    /// Returns the file name, without extension, for a call's arguments, whose values are JSON.
     pub(crate) fn key(mut arguments: Vec<(&str, String)>) -> String {
         arguments.sort();
         let pairs: Vec<_> = arguments.iter().map(|(name, value)| format!("\"{name}\": {value}")).collect();
         hex::encode(Sha1::digest(format!("{{{}}}", pairs.join(", "))))
     }
 
-    /// Writes a text as Python's `json.dumps` does: ASCII only.
+    /// Quotes a text as Python's `json.dumps` does: ASCII only.
     pub(crate) fn quote(text: &str) -> String {
         let mut quoted = String::from("\"");
         for character in text.chars() {
@@ -65,7 +65,7 @@ impl RoleCache {
         quoted + "\""
     }
 
-    /// Returns a session that is still good for a while; what cannot be read counts as none.
+    /// Returns a session that has enough time left; a file that cannot be read counts as none.
     pub(crate) fn get(&self, key: &str, now: SystemTime) -> Option<Credentials> {
         let text = fs_err::read_to_string(self.file(key)?).ok()?;
         let kept: Kept = serde_json::from_str(&text).ok()?;
@@ -75,7 +75,7 @@ impl RoleCache {
         (credentials.expires_at? > now + LEAST_LEFT).then_some(credentials)
     }
 
-    /// Keeps a session; a folder that cannot be written to costs another code next time, nothing more.
+    /// Saves a session; if the directory is not writable, the user is asked for another code next time.
     pub(crate) fn put(&self, key: &str, assumed: &sts::Assumed) {
         let Some(file) = self.file(key) else { return };
         let issued = &assumed.credentials;
@@ -109,7 +109,7 @@ impl RoleCache {
     }
 }
 
-/// Writes a file only its owner can read, whole or not at all.
+/// Writes a file atomically, readable only by its owner.
 pub(crate) fn write_private(file: &Path, content: &[u8]) -> std::io::Result<()> {
     let folder = file.parent().unwrap_or(Path::new("."));
     fs_err::create_dir_all(folder)?;

@@ -1,4 +1,4 @@
-//! Requests with a few attempts.
+//! Sends requests, with retries.
 
 use std::time::Duration;
 
@@ -8,19 +8,19 @@ use http::{HeaderValue, Request, Response, StatusCode};
 use crate::http::{HttpClient, HttpError, HttpErrorKind, ProxyUse, SendOptions};
 use crate::source::Stop;
 
-/// Nothing asked for here is longer.
+/// No expected reply is longer.
 const MAX_REPLY_BYTES: usize = 1 << 20;
 
-/// Headers whose value is as good as a key; HTTP clients do not log values that are marked.
+/// Headers whose values are secret; they are marked as sensitive, and HTTP clients do not log those.
 const TOKEN_HEADERS: [&str; 3] = ["authorization", "x-amz-sso_bearer_token", "x-aws-ec2-metadata-token"];
 
-/// How often to ask, and how.
+/// How many attempts to make, and how.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Attempts {
     pub(crate) count: u32,
     pub(crate) timeout: Duration,
     pub(crate) proxy: ProxyUse,
-    /// Whether silence and refused connections are worth another attempt.
+    /// Whether to try again after a timeout or a refused connection.
     pub(crate) after_network_error: bool,
 }
 
@@ -34,7 +34,7 @@ impl Attempts {
     };
 }
 
-/// Sends a request until the reply is worth something: network errors, 429 and 5xx are tried again.
+/// Sends a request; tries again after network errors, 429, 5xx, and replies for which `retry` returns true.
 pub(crate) async fn send(
     http: &dyn HttpClient,
     request: impl Fn() -> Result<Request<Bytes>, Stop>,
@@ -60,13 +60,14 @@ pub(crate) async fn send(
     unreachable!("the last attempt returns")
 }
 
-/// Tells whether the server asks for patience or failed itself; one that cannot do it at all will not learn it.
+/// Returns whether the server throttles or failed, so that the same request may succeed later.
 pub(crate) fn is_busy(status: StatusCode) -> bool {
     status == StatusCode::TOO_MANY_REQUESTS
         || (status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED)
 }
 
-/// Exponential, with full jitter above a floor: many hosts that were throttled together must not come back together.
+/// Returns an exponential pause, with full jitter above a floor: hosts that were throttled at the same moment must not
+/// all try again at the same moment.
 fn pause(attempt: u32) -> Duration {
     let ceiling = 200_u64 << attempt.min(5);
     Duration::from_millis(rand::random_range(100..ceiling))
@@ -77,7 +78,7 @@ fn pause(attempt: u32) -> Duration {
 pub(crate) enum SendError {
     /// The request could not be made.
     Stop(Stop),
-    /// There was no answer.
+    /// There was no reply.
     Http(HttpError),
 }
 
@@ -88,7 +89,7 @@ impl From<Stop> for SendError {
 }
 
 impl SendError {
-    /// Ends the chain: `what` could not be reached.
+    /// Returns the error that ends the chain: `what` could not be reached.
     pub(crate) fn stop(self, what: &str) -> Stop {
         match self {
             Self::Stop(stop) => stop,
@@ -114,7 +115,7 @@ pub(crate) fn request(
     builder.body(body).map_err(cannot)
 }
 
-/// Returns the beginning of a reply for a message, on one line.
+/// Returns the beginning of a reply on one line, for an error message.
 pub(crate) fn excerpt(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");

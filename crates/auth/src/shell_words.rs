@@ -1,11 +1,12 @@
-//! Words as Python's `shlex.split` sees them, which botocore uses for section names and `credential_process`.
+//! Splits text into words as Python's `shlex.split` does, which botocore uses for section names and
+//! `credential_process`.
 //!
 //! Source: <https://docs.python.org/3/library/shlex.html#parsing-rules> (POSIX mode, `#` is no comment).
 
 /// Splits `text` into words.
 ///
 /// # Errors
-/// A quotation without end, or a backslash at the end, as a message.
+/// If a quotation is not closed or a backslash is at the end; the error is the message.
 pub(crate) fn split(text: &str) -> Result<Vec<String>, &'static str> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
@@ -25,7 +26,7 @@ pub(crate) fn split(text: &str) -> Result<Vec<String>, &'static str> {
     Ok(words)
 }
 
-/// Reads up to the closing `quote`; a backslash means something only between double quotes, before `"` and `\`.
+/// Reads up to the closing `quote`; a backslash is an escape only between double quotes, before `"` and `\`.
 fn quoted(quote: char, characters: &mut std::str::Chars<'_>, word: &mut String) -> Result<(), &'static str> {
     const UNCLOSED: &str = "a quotation is not closed";
     loop {

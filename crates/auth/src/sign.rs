@@ -1,4 +1,4 @@
-//! Signature version 4, in headers.
+//! Signs requests with signature version 4, in headers.
 //!
 //! Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv4.html>; the work is done by `aws-sigv4`.
 
@@ -13,18 +13,18 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::Credentials;
 
-/// What a signature is good for.
+/// What a signature is valid for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SigningScope<'a> {
-    /// The service, as `s3` or `sts`.
+    /// The service, such as `s3` or `sts`.
     pub service: &'a str,
     /// The region.
     pub region: &'a str,
-    /// The time of the request; servers refuse one that is more than minutes off.
+    /// The time of the request; servers refuse one that differs from theirs by more than minutes.
     pub time: SystemTime,
 }
 
-/// What of the body is signed.
+/// Which part of the body is signed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SignedPayload<'a> {
     /// All of it.
@@ -43,11 +43,12 @@ pub struct SigningError(#[source] Box<dyn std::error::Error + Send + Sync>);
 /// Signs a request: adds `x-amz-date`, the session token and `authorization` to `headers`, for S3 also
 /// `x-amz-content-sha256`.
 ///
-/// Signed are all `headers` but `user-agent` and those of one hop, which proxies change, and `host`, which need
-/// not be among them. `uri` is absolute and percent-encoded as it will be sent; for S3 its path is signed as it is.
+/// The signature covers all `headers` except `user-agent` and hop-by-hop headers, which proxies change; it also covers
+/// `host`, which `headers` may omit. `uri` is absolute and percent-encoded as it will be sent; for S3 its path is
+/// signed unchanged.
 ///
 /// # Errors
-/// A header is not text, the URI is none, or the keys hold what a header cannot.
+/// If a header is not text, the URI is invalid, or the keys contain characters that a header cannot.
 pub fn sign(
     method: &http::Method,
     uri: &str,
@@ -56,7 +57,7 @@ pub fn sign(
     scope: SigningScope<'_>,
     credentials: &Credentials,
 ) -> Result<(), SigningError> {
-    // The crate logs the request with all its headers at trace level: session tokens and customer keys among them.
+    // `aws-sigv4` logs the request with all headers, session tokens and customer keys included, at trace level.
     let silent = tracing::subscriber::NoSubscriber::default();
     let signed = tracing::subscriber::with_default(silent, || {
         signature(method, uri, headers, payload, scope, credentials)

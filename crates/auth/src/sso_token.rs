@@ -20,10 +20,10 @@ use crate::source::sso::login;
 use crate::source::{Stop, Walk};
 use crate::time;
 
-/// A token with less time left is renewed, as by botocore.
+/// A token with less time left than this is renewed, as in botocore.
 const REFRESH_AHEAD: Duration = Duration::from_mins(15);
 
-/// Whose token it is.
+/// The SSO session, or the start URL, that a token belongs to.
 pub(crate) struct TokenOwner {
     pub(crate) start_url: String,
     pub(crate) region: String,
@@ -31,7 +31,7 @@ pub(crate) struct TokenOwner {
     pub(crate) session: Option<String>,
 }
 
-/// What renewing a token takes.
+/// The request that renews a token.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Renewal<'a> {
@@ -49,7 +49,7 @@ struct Renewed {
     refresh_token: Option<String>,
 }
 
-/// Returns a token that is good now.
+/// Returns a token that is valid now.
 pub(crate) async fn token(walk: Walk<'_>, profile: &str, owner: &TokenOwner) -> Result<Secret, Stop> {
     let file = file(walk, owner)?;
     let Ok(text) = fs_err::read_to_string(&file) else {
@@ -66,7 +66,7 @@ pub(crate) async fn token(walk: Walk<'_>, profile: &str, owner: &TokenOwner) -> 
     if owner.session.is_some() && end < walk.now() + REFRESH_AHEAD {
         match renew(walk, owner, &kept, &file).await {
             Ok(Some(token)) => return Ok(token),
-            // As long as the old one is good, a renewal that fails does no harm.
+            // As long as the old token is valid, a renewal that fails does no harm.
             Ok(None) => {}
             Err(stop) if end > walk.now() => {
                 tracing::warn!(why = stop.message, "the SSO session could not be renewed");
@@ -91,7 +91,7 @@ fn file(walk: Walk<'_>, owner: &TokenOwner) -> Result<PathBuf, Stop> {
     Ok(home.join(".aws/sso/cache").join(format!("{}.json", hex::encode(Sha1::digest(name)))))
 }
 
-/// Renews a token and keeps it; `None` if the registration it takes is incomplete or over.
+/// Renews a token and saves it; `None` if the client registration that it needs is incomplete or expired.
 ///
 /// Source: <https://docs.aws.amazon.com/singlesignon/latest/OIDCAPIReference/API_CreateToken.html>.
 async fn renew(
@@ -134,7 +134,7 @@ async fn renew(
     Ok(Some(Secret::new(renewed.access_token)))
 }
 
-/// Writes the token where the AWS CLI will look for it: it and the refresh token are new, and the old ones may be void.
+/// Saves the token in the cache of the AWS CLI: it and the refresh token are new, and the old ones may be invalid.
 fn keep(
     owner: &TokenOwner,
     kept: &Map<String, Value>,

@@ -15,7 +15,7 @@ use crate::{Credentials, SignedPayload, SigningScope, SourceName, sign, time};
 const UNRESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 const FORM: &str = "application/x-www-form-urlencoded; charset=utf-8";
 
-/// Temporary keys, as STS hands them out.
+/// Temporary keys in STS's format.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Issued {
@@ -34,7 +34,7 @@ pub(crate) struct Assumed {
     pub(crate) assumed_role_user: Option<AssumedRoleUser>,
 }
 
-/// Who one is by assuming a role.
+/// The identity after assuming a role.
 #[derive(Deserialize)]
 pub(crate) struct AssumedRoleUser {
     #[serde(rename = "AssumedRoleId", default)]
@@ -64,10 +64,13 @@ struct ErrorBody {
 }
 
 impl Assumed {
-    /// Makes credentials of `source` out of it.
+    /// Makes credentials with `source` as their source.
     pub(crate) fn into_credentials(self, source: SourceName) -> Result<Credentials, Stop> {
         let end = time::parse_or_seconds(&self.credentials.expiration).ok_or_else(|| {
-            Stop::new(format!("STS names an end that is no time: `{}`", self.credentials.expiration))
+            Stop::new(format!(
+                "STS sent an `Expiration` that is not a time: `{}`",
+                self.credentials.expiration
+            ))
         })?;
         let account = self.assumed_role_user.and_then(|user| user.arn).as_deref().and_then(account_of_arn);
         Ok(Credentials::new(self.credentials.access_key_id, self.credentials.secret_access_key, source)
@@ -88,7 +91,7 @@ pub(crate) async fn assume(
     Ok(response.result)
 }
 
-/// Calls an action, signed if there are credentials, and returns the XML of its reply.
+/// Calls an action and returns the XML of its reply; the request is signed if `credentials` are given.
 pub(crate) async fn call(
     walk: Walk<'_>,
     parameters: &[(&str, &str)],
@@ -97,7 +100,7 @@ pub(crate) async fn call(
     let reader = walk.reader();
     let region = region(&walk.context.request, &reader)?.map(|region| region.value);
     let place = place(Service::Sts, region.as_deref(), &reader)?;
-    // An endpoint that has a path is taken as it is.
+    // An endpoint that has a path is used unchanged.
     let has_path = place.url.splitn(4, '/').count() == 4;
     let url = if has_path { place.url.clone() } else { format!("{}/", place.url) };
     let body = Bytes::from(form(parameters));
@@ -116,7 +119,7 @@ pub(crate) async fn call(
         }
         Ok(request)
     };
-    let response = send::send(walk.http(), request, Attempts::SERVICE, is_worth_another)
+    let response = send::send(walk.http(), request, Attempts::SERVICE, is_temporary)
         .await
         .map_err(|error| error.stop(&format!("STS at `{url}`")))?;
     let text = String::from_utf8_lossy(response.body()).into_owned();
@@ -134,10 +137,10 @@ pub(crate) async fn call(
     Err(if send::is_busy(status) { stop.transient() } else { stop })
 }
 
-/// Reads a reply.
+/// Parses a reply.
 pub(crate) fn parse<T: serde::de::DeserializeOwned>(reply: &str) -> Result<T, Stop> {
     quick_xml::de::from_str(reply)
-        .map_err(|error| Stop::new("STS answers what cannot be read").with_source(error))
+        .map_err(|error| Stop::new("cannot parse the reply of STS").with_source(error))
 }
 
 /// Returns the account of an ARN such as `arn:aws:sts::123456789012:assumed-role/…`.
@@ -146,8 +149,8 @@ pub(crate) fn account_of_arn(arn: &str) -> Option<String> {
     (!account.is_empty()).then(|| account.to_owned())
 }
 
-/// STS says with 400 that it is throttled, or that it could not reach the identity provider.
-fn is_worth_another(response: &http::Response<Bytes>) -> bool {
+/// Returns whether STS is throttling or could not reach the identity provider, both of which it reports with status 400.
+fn is_temporary(response: &http::Response<Bytes>) -> bool {
     const CODES: [&str; 4] = [
         "<Code>Throttling",
         "<Code>IDPCommunicationError",

@@ -1,4 +1,4 @@
-//! Times as AWS writes them.
+//! Parses and prints times in AWS's formats.
 
 use std::time::SystemTime;
 
@@ -6,15 +6,15 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 use jiff::tz::Offset;
 
-/// Parses a time with an offset, as `2026-01-31T12:00:00Z`, in the forms that caches, services and programs write.
+/// Parses a time with an offset, such as `2026-01-31T12:00:00Z`, in the formats that caches, services and programs write.
 ///
-/// Deviation: botocore takes every text in which a time can be seen (`tomorrow` is none, `Jan 1 2099 UTC` is one); here it is
-/// what RFC 3339, ISO 8601 and RFC 2822 allow, and `UTC` at the end, as in old caches of the AWS CLI.
+/// Deviation: botocore accepts an expiry in almost any format (`Jan 1 2099 UTC`, for example); haul accepts what RFC 3339,
+/// ISO 8601 and RFC 2822 allow, and `UTC` at the end, as in old caches of the AWS CLI.
 pub(crate) fn parse(text: &str) -> Option<SystemTime> {
     let text = text.trim();
     let zulu = text.strip_suffix("UTC").map(|time| format!("{}Z", time.trim_end()));
     let text = zulu.as_deref().unwrap_or(text);
-    // A blank before the offset is in no standard.
+    // No standard allows a blank before the offset, but some programs print one.
     let tight = text.rsplit_once(' ').filter(|(_, offset)| offset.starts_with(['+', '-']));
     let tight = tight.map(|(time, offset)| format!("{}{offset}", time.trim_end()));
     let parsed = text.parse::<Timestamp>().ok();
@@ -22,7 +22,7 @@ pub(crate) fn parse(text: &str) -> Option<SystemTime> {
     parsed.or_else(|| rfc2822::parse(text).ok().map(|time| time.timestamp())).map(SystemTime::from)
 }
 
-/// Parses a time as [`parse`] does, or a number of seconds after 1970, as services write both.
+/// Parses a time as [`parse`] does, or a number of seconds after 1970; services write both.
 pub(crate) fn parse_or_seconds(text: &str) -> Option<SystemTime> {
     match text.trim().parse::<i64>() {
         Ok(seconds) => Timestamp::from_second(seconds).ok().map(SystemTime::from),

@@ -1,4 +1,4 @@
-//! What every source of the chain said.
+//! What every source of the chain answered.
 
 use std::fmt;
 
@@ -75,11 +75,11 @@ impl fmt::Display for SourceName {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Answer {
-    /// Here it is; the text says where from.
+    /// It has credentials; the text says where from.
     Found(String),
-    /// Not mine, try the next; the text says why not.
+    /// It is not configured, and the next source is asked; the text says what is missing.
     Continue(String),
-    /// I am configured but broken; the chain stops here.
+    /// It is configured but broken, and the chain stops here; the text says why.
     Stop(String),
 }
 
@@ -95,20 +95,20 @@ impl Answer {
 /// One line of a [`Trace`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TraceEntry {
-    /// Who was asked.
+    /// The source that was asked.
     pub source: SourceName,
-    /// What it said; holds no secrets.
+    /// What it answered; contains no secrets.
     pub answer: Answer,
 }
 
-/// What every source that was asked said, in order.
+/// What every source that was asked answered, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Trace {
     entries: Vec<TraceEntry>,
 }
 
 impl Trace {
-    /// Returns what was said so far.
+    /// Returns the answers so far.
     pub fn entries(&self) -> &[TraceEntry] {
         &self.entries
     }

@@ -110,7 +110,7 @@ fn settings_of_the_environment_win_over_the_profile() {
     assert_eq!(of_env.response_checksum_validation.unwrap().value, ChecksumMode::WhenSupported);
 }
 
-/// botocore's order: its own variable, the profile, the variable of another library.
+/// The order is botocore's: its own variable, the profile, the variable of another library.
 #[test]
 fn certificates_are_those_of_the_first_that_names_some() {
     let config = "[default]\nca_bundle = /profile.pem\n";

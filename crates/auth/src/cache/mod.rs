@@ -1,4 +1,4 @@
-//! Keeps credentials, and renews them once for all who need them.
+//! Keeps credentials, and renews them once for all callers.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,17 +8,18 @@ use async_trait::async_trait;
 
 use crate::{Clock, Credentials, Result};
 
-/// Credentials with less time left are renewed while they still work.
+/// Credentials with less time left than this are renewed while they still work.
 const REFRESH_AHEAD: Duration = Duration::from_mins(5);
-/// With less time left they are not used: a request signed now must still be good when the server looks at it.
+/// Credentials with less time left than this are not used: a request signed now must still be valid when the server
+/// checks it.
 const LAST_CALL: Duration = Duration::from_secs(10);
-/// The pause after a renewal ahead of time that failed.
+/// The pause after an early renewal that failed.
 const RETRY_PAUSE: Duration = Duration::from_secs(30);
 
-/// Gets credentials from wherever they come from.
+/// A source of new credentials.
 #[async_trait]
 pub(crate) trait Fetch: fmt::Debug + Send + Sync {
-    /// Gets credentials other than `refused`, which the server called expired before their end, if there are others.
+    /// Gets credentials; if possible not `refused`, which the server called expired before their end.
     async fn fetch(&self, refused: Option<&Credentials>) -> Result<Credentials>;
 }
 
@@ -27,20 +28,20 @@ pub(crate) trait Fetch: fmt::Debug + Send + Sync {
 pub(crate) struct CredentialCache {
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
-    /// Held by the one who fetches.
+    /// Held by the caller that is fetching.
     fetching: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     current: Option<Arc<Credentials>>,
-    /// The server called `current` expired, whatever its own end.
+    /// The server called `current` expired, even if its end has not come.
     is_refused: bool,
-    /// Do not renew ahead of time before.
+    /// No early renewal before this time.
     pause_until: Option<SystemTime>,
-    /// Counts fetches that are over, so that who waited for one can tell.
+    /// Counts finished fetches, so that a caller that waited for one notices that it ended.
     n_fetches: u64,
-    /// How the last one ended, if it failed.
+    /// The error of the last fetch, if it failed.
     failure: Option<crate::Error>,
 }
 
@@ -55,14 +56,14 @@ impl CredentialCache {
         Self { clock, state: Mutex::default(), fetching: tokio::sync::Mutex::new(()) }
     }
 
-    /// Returns credentials that are good, with one fetch however many ask.
+    /// Returns valid credentials; any number of concurrent callers cause one fetch.
     pub(crate) async fn get(&self, from: &dyn Fetch) -> Result<Arc<Credentials>> {
         let (freshness, n_fetches) = self.look();
         match freshness {
             Freshness::Good(credentials) => Ok(credentials),
             Freshness::Renew(credentials) => {
                 let Ok(_turn) = self.fetching.try_lock() else { return Ok(credentials) };
-                // Another process may have been done between the look and the turn.
+                // Another task may have renewed them between the look and the lock.
                 if let (Freshness::Good(credentials), _) = self.look() {
                     return Ok(credentials);
                 }
@@ -80,7 +81,7 @@ impl CredentialCache {
                 match self.look() {
                     (Freshness::Good(credentials) | Freshness::Renew(credentials), _) => Ok(credentials),
                     (Freshness::Needed, now_fetched) => {
-                        // Who waited for a fetch that failed shares its error instead of repeating it.
+                        // A caller that waited for a fetch that failed gets its error instead of repeating the fetch.
                         let failure = self.state().failure.clone().filter(|_| now_fetched != n_fetches);
                         match failure {
                             Some(error) => Err(error),
@@ -92,7 +93,7 @@ impl CredentialCache {
         }
     }
 
-    /// Makes the next [`Self::get`] fetch, unless others than `used` are current by now.
+    /// Makes the next [`Self::get`] fetch, unless `used` has already been replaced.
     pub(crate) fn invalidate(&self, used: &Credentials) {
         let mut state = self.state();
         if state.current.as_deref() == Some(used) {
@@ -132,7 +133,7 @@ impl CredentialCache {
                 state.current = Some(Arc::clone(&credentials));
                 state.is_refused = false;
                 state.failure = None;
-                // A source that hands out keys with little time left is not asked again for each request.
+                // A source whose keys always have little time left is not asked again for each request.
                 state.pause_until = Some(self.clock.now() + RETRY_PAUSE);
                 Ok(credentials)
             }

@@ -88,7 +88,7 @@ async fn many_who_wait_for_a_failure_share_it() {
         assert!(matches!(result, Err(Error::NoCredentials { .. })));
     }
     assert_eq!(counter.n_fetches.load(Ordering::SeqCst), 1);
-    // A later call tries again.
+    // A call after that tries again.
     counter.fails.store(false, Ordering::SeqCst);
     assert_eq!(key(&cache, &counter).await, "2");
 }
@@ -124,7 +124,7 @@ async fn refused_credentials_are_fetched_afresh_once() {
     let first = cache.get(&*counter).await.unwrap();
     cache.invalidate(&first);
     assert_eq!(key(&cache, &counter).await, "2");
-    // Late news about the first ones changes nothing.
+    // Invalidating the first ones, which are already replaced, changes nothing.
     cache.invalidate(&first);
     assert_eq!(key(&cache, &counter).await, "2");
     assert_eq!(counter.n_fetches.load(Ordering::SeqCst), 2);

@@ -4,7 +4,7 @@
 //! Source: <https://docs.python.org/3/library/configparser.html#supported-ini-file-structure>. What makes it
 //! different from other INI dialects, and matters in practice: `:` separates like `=`; quotes mean nothing; `#` and
 //! `;` start a comment only at the beginning of a line; a line that is indented deeper than its key continues the
-//! value; a section or key that stands twice is an error; keys of `[DEFAULT]` apply to every section.
+//! value; a duplicate section or key is an error; keys of `[DEFAULT]` apply to every section.
 
 use std::collections::BTreeMap;
 
@@ -31,13 +31,13 @@ pub(crate) struct Entry {
 /// A value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Value {
-    /// Text, be it over several lines.
+    /// Text of one or several lines.
     Text(String),
     /// An indented block of `key = value` lines, as below `s3 =`; keys are kept as they are spelled.
     Block(BTreeMap<String, String>),
 }
 
-/// A line that breaks the rules.
+/// A syntax error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Malformed {
     pub(crate) line: usize,
@@ -47,7 +47,7 @@ pub(crate) struct Malformed {
 /// The section whose keys apply to every other one.
 const DEFAULT_SECTION: &str = "DEFAULT";
 
-/// A value that may still be continued.
+/// A value that the next line may continue.
 struct Pending {
     lines: Vec<String>,
     line: usize,
@@ -84,7 +84,7 @@ impl Parser {
             return Ok(());
         }
         if text.is_empty() {
-            // An empty line is part of a value that goes on below it; at its end it is cut off.
+            // An empty line is part of a value that continues below it; at the end of the value it is cut off.
             if let Some(pending) = self.pending() {
                 pending.lines.push(String::new());
             }
@@ -104,7 +104,7 @@ impl Parser {
         let Some(section) = &self.section else {
             return Err(Malformed {
                 line: number,
-                message: "a key stands before the first section".to_owned(),
+                message: "the key is before the first `[section]`".to_owned(),
             });
         };
         let Some((key, value)) = text.split_once(['=', ':']).filter(|(key, _)| !key.trim().is_empty()) else {
@@ -116,7 +116,7 @@ impl Parser {
         let entries = self.sections.entry(section.clone()).or_default();
         let pending = Pending { lines: vec![value.trim().to_owned()], line: number };
         if let Some(earlier) = entries.insert(key.clone(), pending) {
-            let message = format!("`{key}` stands in `[{section}]` already, in line {}", earlier.line);
+            let message = format!("`{key}` is already defined in `[{section}]`, on line {}", earlier.line);
             return Err(Malformed { line: number, message });
         }
         self.key = Some(key);
@@ -131,7 +131,7 @@ impl Parser {
     fn open(&mut self, number: usize, name: &str) -> Result<(), Malformed> {
         let is_new = !self.sections.contains_key(name);
         if !is_new && name != DEFAULT_SECTION {
-            let message = format!("the section `[{name}]` stands in the file already");
+            let message = format!("the section `[{name}]` is defined twice");
             return Err(Malformed { line: number, message });
         }
         if is_new {
@@ -160,7 +160,7 @@ impl Parser {
     }
 }
 
-/// Returns what stands between the first `[` and the last `]` of a line that starts with `[`.
+/// Returns the text between the first `[` and the last `]` of a line that starts with `[`.
 fn section_name(text: &str) -> Option<&str> {
     let (name, _) = text.strip_prefix('[')?.rsplit_once(']')?;
     (!name.is_empty()).then_some(name)
@@ -245,7 +245,7 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// What is written plainly is read back, whatever stands around it.
+        /// Values in the plain layout are read back, whatever spaces and comments surround them.
         #[test]
         fn values_come_back(
             values in proptest::collection::vec(("[a-z_]{1,8}", "[!-~]([ -~]{0,10}[!-~])?"), 0..6),
@@ -257,7 +257,7 @@ mod tests {
                 if expected.insert(key.clone(), value.clone()).is_none() {
                     file.extend([key.as_str(), " = ", &value, "\n", &noise]);
                 } else {
-                    // A key must not stand twice: the first value counts here.
+                    // A duplicate key is an error: the first value counts here.
                     expected.insert(key.clone(), text(&parse(&file).unwrap(), "profile x", &key).unwrap());
                 }
             }
@@ -267,7 +267,7 @@ mod tests {
             }
         }
 
-        /// No file makes the reader panic, and an error names a line of the file.
+        /// No text makes the parser panic, and an error names a line of the text.
         #[test]
         fn any_text_is_read_or_refused(file in "([\\[\\]=:#; \\t\\r\\na-c]|\\PC){0,60}") {
             if let Err(malformed) = parse(&file) {

@@ -1,7 +1,7 @@
 //! The shared config and credentials files of the AWS tools, and the profile that is active.
 //!
-//! Source: <https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html>; where that is vague, botocore's
-//! reading of it.
+//! Source: <https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html>; where that is unclear, botocore's
+//! interpretation.
 
 pub(crate) mod ini;
 mod path;
@@ -19,7 +19,7 @@ use ini::{Ini, Value};
 
 pub(crate) use path::expand;
 
-/// Both files, read once, and who is asked for.
+/// Both files, read once, and the active profile.
 #[derive(Debug, Clone)]
 pub(crate) struct AwsFiles {
     config_file: AwsFile,
@@ -33,7 +33,7 @@ pub(crate) struct AwsFiles {
     sso_sessions: BTreeMap<String, Profile>,
     services: BTreeMap<String, Profile>,
     active: Located<String>,
-    /// Whether the remote names the profile; the environment's keys are out of the chain then.
+    /// Whether the remote names the profile; the chain then skips the environment's keys.
     is_explicit: bool,
 }
 
@@ -69,7 +69,7 @@ impl AwsFiles {
         let [mut config_profiles, mut sso_sessions, mut services] = [(); 3].map(|()| BTreeMap::new());
         for section in config.sections {
             let profile = Profile::new(&config_file.path, &section);
-            // What starts with one of these words and is not two words is no section anybody asks for.
+            // A section that starts with one of these words and is not two words is never looked up.
             let map = match section.name.as_str() {
                 name if name.starts_with("profile") => &mut config_profiles,
                 name if name.starts_with("sso-session") => &mut sso_sessions,
@@ -118,12 +118,12 @@ impl AwsFiles {
         })
     }
 
-    /// Returns the name of the active profile and who chose it.
+    /// Returns the name of the active profile and where it was set.
     pub(crate) fn active(&self) -> &Located<String> {
         &self.active
     }
 
-    /// Tells whether the remote itself names the profile.
+    /// Returns whether the remote itself names the profile.
     pub(crate) fn is_explicit(&self) -> bool {
         self.is_explicit
     }
@@ -163,7 +163,7 @@ impl AwsFiles {
         &self.credentials_file
     }
 
-    /// Returns the name of the profile that is most like `name`.
+    /// Returns the profile whose name is most similar to `name`.
     pub(crate) fn nearest_profile(&self, name: &str) -> Option<String> {
         nearest(name, self.profiles.keys())
     }
@@ -179,20 +179,20 @@ impl Profile {
         Self { entries: section.entries.iter().map(located).collect() }
     }
 
-    /// Tells whether there is no key at all.
+    /// Returns whether the profile has no key.
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// Tells whether the key is there, whatever its value.
+    /// Returns whether the key is present, even with an empty value.
     pub(crate) fn has(&self, key: &str) -> bool {
         self.entries.contains_key(key)
     }
 
-    /// Returns the text of a key, be it empty.
+    /// Returns the text of a key, which may be empty.
     ///
     /// # Errors
-    /// The key holds an indented block.
+    /// If the value is an indented block.
     pub(crate) fn text(&self, key: &str) -> Result<Option<Located<&str>>> {
         let Some(entry) = self.entries.get(key) else { return Ok(None) };
         match &entry.value {
@@ -207,7 +207,7 @@ impl Profile {
         }
     }
 
-    /// Returns the text of a key that is not empty.
+    /// Returns the text of a key, or `None` if it is empty.
     pub(crate) fn non_empty(&self, key: &str) -> Result<Option<Located<&str>>> {
         Ok(self.text(key)?.filter(|text| !text.value.is_empty()))
     }
@@ -215,7 +215,7 @@ impl Profile {
     /// Returns the keys of an indented block; none for an empty value.
     ///
     /// # Errors
-    /// The key holds a single value.
+    /// If the value is a single text.
     pub(crate) fn block(&self, key: &str) -> Result<Option<Located<&BTreeMap<String, String>>>> {
         let Some(entry) = self.entries.get(key) else { return Ok(None) };
         match &entry.value {
@@ -241,10 +241,10 @@ impl Profile {
     }
 }
 
-/// Returns where a file is: the variable, else the remote's option, else the default.
+/// Returns the path of a file: the variable's, else the remote's option's, else the default.
 ///
-/// The variable wins over the option, as for DVC, which sets the variable from the option only if it is not set. A
-/// variable set to nothing names no file.
+/// The variable wins over the option, as in DVC, which sets the variable from the option only if it is not set. A
+/// variable with an empty value means: no file.
 fn locate(env: &Env, variable: &str, option: Option<&Path>, default: &str) -> PathBuf {
     if env.is_set(variable) {
         let value = env.var_os(variable).unwrap_or_default();
@@ -256,10 +256,10 @@ fn locate(env: &Env, variable: &str, option: Option<&Path>, default: &str) -> Pa
     }
 }
 
-/// Reads a file; one that is not there, or no file, is empty.
+/// Reads a file; a missing file and the path of a directory count as an empty file.
 ///
-/// Deviation: botocore also takes a file it may not read for an empty one and moves on; here it is an error, because
-/// "no credentials" hides the cause.
+/// Deviation: botocore treats a file that it may not read as an empty one; haul reports an error, because
+/// "no credentials" would hide the cause.
 fn read(path: PathBuf) -> Result<(AwsFile, Ini)> {
     if path.as_os_str().is_empty() || !path.is_file() {
         return Ok((AwsFile { path, exists: false }, Ini::default()));
@@ -277,11 +277,12 @@ fn read(path: PathBuf) -> Result<(AwsFile, Ini)> {
     }
 }
 
-/// Finds out which profile is asked for.
+/// Returns the name of the active profile.
 ///
-/// `AWS_DEFAULT_PROFILE` before `AWS_PROFILE`: botocore's order.
+/// `AWS_DEFAULT_PROFILE` wins over `AWS_PROFILE`: botocore's order.
 ///
-/// Deviation: a variable that is set to nothing asks botocore for a profile without a name; here it is unset.
+/// Deviation: if `AWS_PROFILE` is set to an empty value, botocore looks for a profile without a name; haul treats the
+/// variable as unset.
 fn active_profile(request: &CredentialRequest, env: &Env) -> Located<String> {
     if let Some(profile) = &request.profile {
         return profile.clone();

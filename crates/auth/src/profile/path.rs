@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use haul_config::Env;
 
-/// Makes a path absolute: `$NAME` and `${NAME}` are variables if they are set, `~` is the home directory, relative
-/// paths start in the working directory.
+/// Makes a path absolute: replaces `$NAME` and `${NAME}` if the variables are set and `~` with the home directory;
+/// relative paths start in the working directory.
 pub(crate) fn expand(path: &Path, env: &Env) -> PathBuf {
     match path.to_str() {
         Some(text) if text.contains('$') => env.absolute(variables(text, env)),

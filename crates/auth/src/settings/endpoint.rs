@@ -1,4 +1,4 @@
-//! Endpoints of services, as environment and profile name them.
+//! Endpoints of services, from the environment and the profile.
 
 use haul_config::Located;
 
@@ -8,7 +8,7 @@ use crate::Result;
 use crate::error::InvalidValue;
 use crate::partition::{dns_suffix, dualstack_dns_suffix};
 
-/// A service whose endpoint can be set on its own.
+/// A service whose endpoint can be set separately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Service {
     S3,
@@ -18,7 +18,7 @@ pub(crate) enum Service {
 }
 
 impl Service {
-    /// Returns the name in `services` sections; in capitals, the end of the variable's name.
+    /// Returns the name in `services` sections; in upper case, the suffix of the variable's name.
     fn id(self) -> &'static str {
         match self {
             Self::S3 => "s3",
@@ -28,7 +28,7 @@ impl Service {
         }
     }
 
-    /// Returns the name in the hosts of AWS.
+    /// Returns the name in AWS's host names.
     fn host(self) -> &'static str {
         match self {
             Self::S3 => "s3",
@@ -39,15 +39,15 @@ impl Service {
     }
 }
 
-/// Where a service of the chain is, and what requests to it are signed for.
+/// The URL of a service of the chain, and the region that requests to it are signed for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// The URL, as it was typed if it was.
+    /// The URL, unchanged if the user set it.
     pub(crate) url: String,
     pub(crate) signing_region: String,
 }
 
-/// The region of the endpoint that belongs to no region in particular.
+/// The signing region of the global endpoint.
 const GLOBAL_SIGNING_REGION: &str = "us-east-1";
 
 /// Regions that are older than the regional endpoints of STS; `legacy` sends these to the global one.
@@ -72,10 +72,10 @@ const LEGACY_STS_REGIONS: [&str; 16] = [
     "us-west-2",
 ];
 
-/// Finds out where a service is: where environment or profile say, else AWS's endpoint of the region.
+/// Returns the endpoint of a service: the one that the environment or the profile sets, else AWS's for the region.
 ///
-/// Deviation: botocore wants a region for an endpoint of one's own; here it is us-east-1 if nobody names one, which is
-/// what other servers with STS expect.
+/// Deviation: botocore requires a region for a custom STS endpoint; haul signs for us-east-1 if no region is set, which
+/// is what other servers with STS expect.
 pub(crate) fn place(service: Service, region: Option<&str>, reader: &Reader<'_>) -> Result<Place> {
     let plain = region.and_then(without_fips);
     let has_fips_name = plain.is_some();
@@ -112,7 +112,7 @@ pub(crate) fn place(service: Service, region: Option<&str>, reader: &Reader<'_>)
     })
 }
 
-/// Returns the endpoint of `service` that environment or profile set; `None` means AWS.
+/// Returns the endpoint of `service` that the environment or the profile sets; `None` means AWS's.
 ///
 /// Source: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>.
 pub(crate) fn endpoint_url(service: Service, reader: &Reader<'_>) -> Result<Option<Located<String>>> {

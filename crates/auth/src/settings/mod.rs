@@ -12,9 +12,9 @@ pub(crate) use endpoint::{Service, endpoint_url, place};
 pub(crate) use parse::{integer, switch, uses_ipv6};
 pub(crate) use read::{Reader, region, without_fips};
 
-/// What environment, AWS config file and remote say about how to talk to S3.
+/// The settings for S3 requests in the environment, the AWS config file and the remote.
 ///
-/// A field is `None` where it is not set: the default is the S3 client's.
+/// A field is `None` if it is not set: the S3 client then uses its default.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct AwsSettings {
@@ -39,7 +39,7 @@ pub struct AwsSettings {
     pub request_checksum_calculation: Option<Located<ChecksumMode>>,
     /// When to check checksums of replies (`AWS_RESPONSE_CHECKSUM_VALIDATION`, `response_checksum_validation`).
     pub response_checksum_validation: Option<Located<ChecksumMode>>,
-    /// Use endpoints that speak IPv6, too (`AWS_USE_DUALSTACK_ENDPOINT`, `use_dualstack_endpoint`).
+    /// Use endpoints that also support IPv6 (`AWS_USE_DUALSTACK_ENDPOINT`, `use_dualstack_endpoint`).
     pub use_dualstack_endpoint: Option<Located<bool>>,
     /// Use FIPS endpoints (a region such as `fips-us-west-2`, `AWS_USE_FIPS_ENDPOINT`, `use_fips_endpoint`).
     pub use_fips_endpoint: Option<Located<bool>>,
@@ -51,30 +51,30 @@ pub struct AwsSettings {
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct S3Settings {
-    /// Requests at the same time.
+    /// The number of concurrent requests.
     pub max_concurrent_requests: Option<Located<usize>>,
-    /// Objects that wait for a request, or to be written.
+    /// The number of objects that wait for a request, or to be written.
     pub max_queue_size: Option<Located<usize>>,
-    /// Files of this many bytes and more go up in parts.
+    /// Files of this many bytes or more are uploaded in parts.
     pub multipart_threshold: Option<Located<u64>>,
     /// Bytes per part.
     pub multipart_chunksize: Option<Located<u64>>,
-    /// Bytes per second at most, over all transfers.
+    /// The maximum of bytes per second, over all transfers.
     pub max_bandwidth: Option<Located<u64>>,
     /// Whether the bucket is in the host name or in the path.
     pub addressing_style: Option<Located<AddressingStyle>>,
     /// Use the accelerated endpoint.
     pub use_accelerate_endpoint: Option<Located<bool>>,
-    /// Use endpoints that speak IPv6, too, whatever the profile's own key says; `false` means nothing beside that.
+    /// Use endpoints that also support IPv6, even if the profile's own key is false; `false` leaves the decision to that key.
     pub use_dualstack_endpoint: Option<Located<bool>>,
-    /// Sign the SHA-256 of every body.
+    /// Include the SHA-256 of every body in the signature.
     pub payload_signing_enabled: Option<Located<bool>>,
 }
 
-/// Where the bucket stands in a URL.
+/// Where a URL names the bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AddressingStyle {
-    /// Whatever works: the S3 client decides.
+    /// The S3 client decides.
     Auto,
     /// In the host name.
     Virtual,
@@ -82,12 +82,12 @@ pub enum AddressingStyle {
     Path,
 }
 
-/// The AWS SDKs' names for ways to retry.
+/// The AWS SDKs' retry modes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetryMode {
-    /// botocore's first.
+    /// botocore's original mode.
     Legacy,
-    /// That of all SDKs.
+    /// The mode that all SDKs have.
     Standard,
     /// With client-side rate limiting.
     Adaptive,
@@ -98,6 +98,6 @@ pub enum RetryMode {
 pub enum ChecksumMode {
     /// Wherever the operation allows it.
     WhenSupported,
-    /// Only where the operation demands it.
+    /// Only where the operation requires it.
     WhenRequired,
 }

@@ -1,4 +1,4 @@
-//! Values of settings; an error is a text that says what was expected.
+//! Parsers of the values of settings; the error of each is a text that says what was expected.
 
 use super::{AddressingStyle, ChecksumMode, RetryMode};
 
@@ -6,7 +6,7 @@ type Parsed<T> = std::result::Result<T, &'static str>;
 
 /// Parses `true` or `false` in any case.
 ///
-/// Deviation: botocore takes everything that is not `true` for false.
+/// Deviation: botocore reads every value other than `true` as false; haul refuses what is neither `true` nor `false`.
 pub(crate) fn switch(text: &str) -> Parsed<bool> {
     match text.to_ascii_lowercase().as_str() {
         "true" => Ok(true),
@@ -88,7 +88,7 @@ pub(crate) enum StsEndpoints {
     Regional,
 }
 
-/// Parses which endpoints of STS are used.
+/// Parses `sts_regional_endpoints`.
 pub(crate) fn sts_endpoints(text: &str) -> Parsed<StsEndpoints> {
     match text {
         "legacy" => Ok(StsEndpoints::Legacy),
@@ -97,7 +97,7 @@ pub(crate) fn sts_endpoints(text: &str) -> Parsed<StsEndpoints> {
     }
 }
 
-/// Parses the version of the Internet protocol that the instance metadata service is asked with, in any case.
+/// Parses the IP version used for the instance metadata service, `IPv4` or `IPv6` in any case.
 pub(crate) fn uses_ipv6(text: &str) -> Parsed<bool> {
     match text.to_ascii_lowercase().as_str() {
         "ipv4" => Ok(false),

@@ -1,4 +1,4 @@
-//! Reads [`AwsSettings`] from environment and profile.
+//! Reads [`AwsSettings`] from the environment and the profile.
 
 use std::path::Path;
 
@@ -13,11 +13,11 @@ impl AwsSettings {
     /// Reads the settings that apply to `request` in `env`.
     ///
     /// Deviation: DVC reads the `s3 =` block of the remote's `profile`, else of `default`, from `AWS_CONFIG_FILE` or
-    /// the default place, even if the remote has a `configpath` or `AWS_PROFILE` is set. Here it is the active
-    /// profile of the file that is in force. DVC also ignores the numbers of the block; here they count.
+    /// the default path, even if the remote has a `configpath` or `AWS_PROFILE` is set. haul reads it from the active
+    /// profile of the file that it reads everything else from. DVC also ignores the numbers of the block; haul uses them.
     ///
     /// # Errors
-    /// A file that cannot be read or parsed, an unknown profile, a value of the wrong type.
+    /// If a file cannot be read or parsed, the profile does not exist, or a value is invalid.
     pub fn load(request: &CredentialRequest, env: &Env) -> Result<Self> {
         let files = AwsFiles::load(request, env)?;
         let reader = Reader::new(env, &files);
@@ -33,7 +33,7 @@ impl AwsSettings {
             },
             sts_endpoint_url: endpoint_url(Service::Sts, &reader)?,
             s3: s3_settings(&reader)?,
-            // botocore looks at the variable of another library last.
+            // botocore reads REQUESTS_CA_BUNDLE, the variable of another library, last.
             ca_bundle: reader
                 .any("AWS_CA_BUNDLE", "ca_bundle")?
                 .or_else(|| reader.variable("REQUESTS_CA_BUNDLE"))
@@ -63,10 +63,10 @@ impl AwsSettings {
     }
 }
 
-/// Finds the region.
+/// Returns the region.
 ///
-/// Deviation: botocore, hence DVC, does not look at `AWS_REGION`, which the other AWS SDKs use; here it counts where
-/// botocore finds nothing, so that the answer never differs from botocore's where botocore has one.
+/// Deviation: botocore, and so DVC, ignores `AWS_REGION`, which the other AWS SDKs use; haul uses it if botocore would
+/// find no region, so that wherever botocore finds one, haul uses the same.
 pub(crate) fn region(request: &CredentialRequest, reader: &Reader<'_>) -> Result<Option<Located<String>>> {
     if let Some(region) = &request.region {
         return Ok(Some(region.clone()));
@@ -107,7 +107,7 @@ impl<'a> Reader<'a> {
 
     /// Returns a variable that is not empty.
     ///
-    /// Deviation: botocore takes a variable that is set to nothing for an empty value; here it is unset.
+    /// Deviation: botocore uses the empty value of a variable that is set to nothing; haul treats the variable as unset.
     pub(crate) fn variable(&self, name: &str) -> Option<Located<&'a str>> {
         self.env.var(name).map(|value| Located::new(value, Origin::Env { name: name.to_owned() }))
     }
@@ -144,8 +144,8 @@ fn parsed<T>(key: &str, found: Located<&str>, parse: Parse<T>) -> Result<Located
 
 /// Reads the `s3 =` block of the profile.
 ///
-/// Deviation: botocore does not look at the numbers of the block, and DVC stops at those that are none; here that is an
-/// error, too, which names the key and its place.
+/// Deviation: botocore does not check the numbers in the `s3 =` block, and DVC fails on an invalid one without naming
+/// it; haul's error names the key and its line.
 fn s3_settings(reader: &Reader<'_>) -> Result<S3Settings> {
     let Some(profile) = reader.profile() else { return Ok(S3Settings::default()) };
     let Some(block) = profile.block("s3")? else { return Ok(S3Settings::default()) };

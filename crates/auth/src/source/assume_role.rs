@@ -1,4 +1,4 @@
-//! `role_arn` of a profile: keys of another profile or source are changed for those of a role.
+//! `role_arn` of a profile: the keys of another profile or source are exchanged for those of a role.
 //!
 //! Source: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.html>.
 
@@ -26,7 +26,7 @@ struct Role<'a> {
     duration_seconds: Option<u32>,
 }
 
-/// Where the keys come from that the role is assumed with.
+/// The source of the keys that the role is assumed with.
 enum From<'a> {
     Profile(&'a str),
     Named(Located<&'a str>),
@@ -40,7 +40,7 @@ pub(crate) async fn load(walk: Walk<'_>, profile: &str) -> Result<Verdict, Stop>
     Ok(Verdict::Found(credentials, from))
 }
 
-/// A profile with a token file is a matter of [`super::web_identity`].
+/// Returns whether this source handles the profile; one with a token file is handled by [`super::web_identity`].
 fn has_role(profile: &Profile) -> bool {
     profile.has("role_arn") && !profile.has("web_identity_token_file")
 }
@@ -51,7 +51,7 @@ fn has_keys(profile: &Profile) -> bool {
 
 type Assumed<'a> = Pin<Box<dyn Future<Output = Result<(Credentials, String), Stop>> + Send + 'a>>;
 
-/// Assumes the role of profile `name`; `visited` are the profiles on the way here, this one included.
+/// Assumes the role of profile `name`; `visited` are the profiles that led here, this one included.
 fn assume(walk: Walk<'_>, name: String, visited: Vec<String>) -> Assumed<'_> {
     Box::pin(async move {
         let profile = walk.profile(&name);
@@ -64,7 +64,7 @@ fn assume(walk: Walk<'_>, name: String, visited: Vec<String>) -> Assumed<'_> {
             && let Some(credentials) = cache.get(&key, walk.now())
             && walk.refused.is_none_or(|refused| refused.access_key_id != credentials.access_key_id)
         {
-            how.push_str(", from the session the AWS CLI and haul share");
+            how.push_str(", from the session that the AWS CLI and haul share");
             return Ok((credentials, how));
         }
         let source = match from {
@@ -88,13 +88,14 @@ fn assume(walk: Walk<'_>, name: String, visited: Vec<String>) -> Assumed<'_> {
 
 /// Reads the role of a profile.
 ///
-/// Deviation: botocore sends keys that are set to nothing, which STS refuses; here they are not set.
+/// Deviation: botocore sends the empty values of a role's keys to STS, which refuses them; haul treats these keys as
+/// unset.
 fn role(profile: &Profile) -> Result<Role<'_>, Stop> {
     let text = |key| Ok::<_, Stop>(profile.non_empty(key)?.map(|value| value.value));
     let Some(arn) = text("role_arn")? else {
         return Err(Stop::new("`role_arn` is empty"));
     };
-    // Deviation: botocore drops a duration that is no number; here it is an error.
+    // Deviation: botocore ignores a `duration_seconds` that is not a number; haul reports an error.
     let duration_seconds = match profile.non_empty("duration_seconds")? {
         None => None,
         Some(duration) => Some(integer(duration.value.trim()).map_err(|expected| InvalidValue {
@@ -151,7 +152,7 @@ fn from<'a>(walk: Walk<'_>, name: &str, profile: &'a Profile, visited: &[String]
                 && !(source.value == name && has_keys(target));
             if is_cycle {
                 return Err(Stop::new(format!(
-                    "the profiles lead in a circle: {} -> {}",
+                    "the profiles form a cycle: {} -> {}",
                     visited.join(" -> "),
                     source.value
                 )));
@@ -216,7 +217,7 @@ async fn call(walk: Walk<'_>, role: &Role<'_>, source: &Credentials) -> Result<s
     sts::assume(walk, &parameters, Some(source)).await
 }
 
-/// Returns a session name that tells in AWS's logs who asked.
+/// Returns a session name that identifies haul in AWS's logs.
 pub(super) fn default_session_name(now: SystemTime) -> String {
     format!("haul-session-{}", now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs())
 }

@@ -1,4 +1,4 @@
-//! ECS tasks and EKS pods: an agent beside the container hands out the keys of its role.
+//! ECS tasks and EKS pods: an agent on the host provides the keys of the container's role.
 //!
 //! Source: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>.
 
@@ -23,9 +23,9 @@ const FULL_URI: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 const TOKEN: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN";
 const TOKEN_FILE: &str = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
 
-/// Where the agent of ECS listens.
+/// The address of ECS's agent.
 const ECS: &str = "http://169.254.170.2";
-/// Hosts that may be asked without TLS, besides the loopback addresses: the agents of ECS and EKS.
+/// Hosts that may be asked without TLS, in addition to the loopback addresses: the agents of ECS and EKS.
 const PLAIN_HOSTS: [&str; 4] = ["169.254.170.2", "169.254.170.23", "[fd00:ec2::23]", "localhost"];
 
 const ATTEMPTS: Attempts =
@@ -66,17 +66,18 @@ pub(crate) async fn load(walk: Walk<'_>) -> Result<Verdict, Stop> {
     Ok(Verdict::Found(credentials, format!("`{url}`")))
 }
 
-/// Encodes what cannot stand in a URL, as a blank.
+/// Percent-encodes characters that a URL cannot contain, such as blanks.
 pub(super) fn sendable(path: &str) -> Cow<'_, str> {
     const UNSENDABLE: &AsciiSet =
         &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`').add(b'{').add(b'}');
     utf8_percent_encode(path, UNSENDABLE).into()
 }
 
-/// Refuses to send the token of the container in plain text to a host that is not beside it.
+/// Refuses to send the container's token in plain text to a host that is not one of the agents.
 fn check(url: &str) -> Result<(), Stop> {
     let uri: Uri = url.parse().map_err(|error: http::uri::InvalidUri| {
-        Stop::new(format!("the container credentials service `{url}` is no URL")).with_source(error)
+        Stop::new(format!("the URL of the container credentials service, `{url}`, is not valid"))
+            .with_source(error)
     })?;
     let host = uri.host().unwrap_or_default();
     let is_loopback =
@@ -90,7 +91,7 @@ fn check(url: &str) -> Result<(), Stop> {
     )))
 }
 
-/// Returns the token; that of the file, which EKS renews, wins.
+/// Returns the token; the file's, which EKS renews, wins over the variable's.
 fn token(walk: Walk<'_>) -> Result<Option<String>, Stop> {
     let env = walk.env();
     let (name, token) = if let Some(path) = env.var_os(TOKEN_FILE) {
@@ -103,7 +104,7 @@ fn token(walk: Walk<'_>) -> Result<Option<String>, Stop> {
     } else {
         return Ok(None);
     };
-    // It goes into a header: a line break would start another one.
+    // The token becomes a header's value: a line break would start another header.
     if token.contains(['\r', '\n']) {
         return Err(Stop::new(format!("the token of {name} has more than one line")));
     }

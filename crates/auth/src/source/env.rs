@@ -18,13 +18,13 @@ pub(crate) fn load(walk: Walk<'_>) -> Result<Verdict, Stop> {
         return Err(Stop::new(format!("{ACCESS_KEY_ID} is set and {SECRET_ACCESS_KEY} is not"))
             .with_hint(format!("set {SECRET_ACCESS_KEY}, or unset {ACCESS_KEY_ID}")));
     };
-    // botocore's order; the first name is the older one.
+    // The order is botocore's; the first name is the older one.
     let token = ["AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN"].into_iter().find_map(|name| env.var(name));
     let expires_at = match env.var(EXPIRATION) {
         None => None,
         Some(text) => Some(
             time::parse(text)
-                .ok_or_else(|| Stop::new(format!("{EXPIRATION} is `{text}`, which is no time")))?,
+                .ok_or_else(|| Stop::new(format!("{EXPIRATION} is `{text}`, which is not a time")))?,
         ),
     };
     let credentials = Credentials::new(id, secret, SourceName::Environment)

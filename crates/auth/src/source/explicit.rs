@@ -13,12 +13,12 @@ pub(crate) fn load(request: &CredentialRequest) -> Result<Verdict, Stop> {
         }
         (Some(id), None) => Err(half("access_key_id", &id.origin, "secret_access_key")),
         (None, Some(secret)) => Err(half("secret_access_key", &secret.origin, "access_key_id")),
-        // A token alone is ignored, as by botocore.
+        // A token without keys is ignored, as in botocore.
         (None, None) => Verdict::next("the remote has no `access_key_id`"),
     }
 }
 
 fn half(present: &str, origin: &haul_config::Origin, missing: &str) -> Stop {
-    Stop::new(format!("the remote has `{present}` ({origin}) and no `{missing}`"))
+    Stop::new(format!("the remote has `{present}` ({origin}) but no `{missing}`"))
         .with_hint(format!("type `haul remote modify --local REMOTE {missing} VALUE`"))
 }

@@ -18,10 +18,10 @@ use crate::{Credentials, SourceName};
 const IPV4: &str = "http://169.254.169.254";
 const IPV6: &str = "http://[fd00:ec2::254]";
 const CREDENTIALS: &str = "latest/meta-data/iam/security-credentials/";
-/// How long keys that are over go on being used; see [`extended`].
+/// How long expired keys are still used; see [`extended`].
 const EXTENSION: Duration = Duration::from_mins(15);
 
-/// Why the service has nothing for us, or the reason to stop.
+/// Why the service has no keys, or the error that ends the chain.
 enum Miss {
     Continue(String),
     Stop(Stop),
@@ -41,8 +41,8 @@ impl From<crate::Error> for Miss {
 
 /// Asks the service.
 ///
-/// It never stops the chain, as for botocore: most machines that have no credentials are no EC2 instances.
-/// Only settings of it that have values of the wrong type do.
+/// A service that does not answer never ends the chain, as in botocore: most machines without credentials are not EC2
+/// instances. Only an invalid value of its settings ends it.
 pub(crate) async fn load(walk: Walk<'_>) -> Result<Verdict, Stop> {
     let is_disabled = walk.env().var("AWS_EC2_METADATA_DISABLED");
     if is_disabled.is_some_and(|value| value.eq_ignore_ascii_case("true")) {
@@ -69,7 +69,7 @@ struct Service<'a> {
 }
 
 impl<'a> Service<'a> {
-    /// Reads the settings; or says why the service is not to be asked at all.
+    /// Reads the settings, or returns why the service must not be asked.
     fn new(walk: Walk<'a>) -> Result<Result<Self, String>, Stop> {
         let reader = walk.reader();
         let endpoint = reader.any("AWS_EC2_METADATA_SERVICE_ENDPOINT", "ec2_metadata_service_endpoint")?;
@@ -105,8 +105,8 @@ impl<'a> Service<'a> {
             walk,
             endpoint: endpoint.trim_end_matches('/').to_owned(),
             attempts: Attempts {
-                // Deviation: botocore asks the metadata service once, and fails when many processes of an instance ask. Somebody
-                // who answers "busy" is asked again here; silence, the sign of no EC2, still counts at once.
+                // Deviation: botocore asks the instance metadata service once, and fails when many processes of an instance
+                // ask. haul asks a service that is busy again; no answer, the sign that this is not EC2, still ends it at once.
                 count: n_attempts
                     .as_ref()
                     .map_or(3, |attempts| u32::try_from(attempts.value).unwrap_or(u32::MAX)),
@@ -124,7 +124,7 @@ impl<'a> Service<'a> {
         let mut token = self.token().await?;
         let mut role = self.get(CREDENTIALS, token.as_deref()).await?;
         if role.status() == StatusCode::UNAUTHORIZED && token.is_some() {
-            // The token did not live as long as it was asked to.
+            // The token expired earlier than requested.
             token = self.token().await?;
             role = self.get(CREDENTIALS, token.as_deref()).await?;
         }
@@ -149,7 +149,7 @@ impl<'a> Service<'a> {
         Ok((credentials, role.to_owned()))
     }
 
-    /// Gets a session token; `None` means that version 1 of the service, without tokens, is worth a try.
+    /// Gets a session token; `None` means: try version 1 of the service, which has no tokens.
     async fn token(&self) -> Result<Option<String>, Miss> {
         let url = format!("{}/latest/api/token", self.endpoint);
         let ttl = [("x-aws-ec2-metadata-token-ttl-seconds", "21600")];
@@ -163,8 +163,8 @@ impl<'a> Service<'a> {
                 let status = response.status();
                 return Err(Miss::Continue(format!("the instance metadata service answers {status}")));
             }
-            // The reply to a token request goes no farther than the hop limit of the instance says: in a container
-            // it may be lost although the service is there.
+            // The hop limit of the instance applies to the reply to a token request: in a container the reply may be
+            // lost although the service is running.
             Err(SendError::Http(error)) if error.kind() == crate::http::HttpErrorKind::Timeout => {
                 "gives no token in time".to_owned()
             }
@@ -199,17 +199,18 @@ impl<'a> Service<'a> {
     fn unreachable(&self, error: SendError) -> Miss {
         match error {
             SendError::Stop(stop) => Miss::Stop(stop),
-            // Deviation: botocore asks the metadata service once more, without a token, where nobody listens.
+            // Deviation: if nothing listens at the metadata service's address, botocore asks once more, without a token;
+            // haul does not.
             SendError::Http(error) => Miss::Continue(format!(
-                "nobody answers at `{}`: {error}; this is no EC2 instance",
+                "no answer from `{}`: {error}; this is not an EC2 instance",
                 self.endpoint
             )),
         }
     }
 }
 
-/// Keeps keys in use that are over, or nearly: the service hands them out when it cannot get new ones, and S3 then
-/// accepts them for longer.
+/// Extends the life of keys that are expired, or nearly: the service returns such keys if it cannot get new ones, and S3
+/// then accepts them for longer.
 ///
 /// Source: "static stability", <https://docs.aws.amazon.com/sdkref/latest/guide/feature-imds-credentials.html>.
 fn extended(credentials: Credentials, walk: Walk<'_>) -> Credentials {

@@ -1,4 +1,4 @@
-//! Keys that stand in a profile themselves.
+//! Keys in a profile.
 
 use super::{Stop, Verdict, owned};
 use crate::profile::{AwsFile, Profile};
@@ -7,9 +7,9 @@ use crate::{Credentials, SourceName};
 pub(super) const ACCESS_KEY_ID: &str = "aws_access_key_id";
 pub(super) const SECRET_ACCESS_KEY: &str = "aws_secret_access_key";
 
-/// Takes the keys of `profile` of one file.
+/// Returns the keys of `profile` in one file.
 ///
-/// Deviation: botocore signs with an empty key if that is what the file says; here it is an error.
+/// Deviation: botocore signs with an empty key if the file has one; haul reports an error that names the key.
 pub(super) fn load(
     file: &AwsFile,
     name: &str,

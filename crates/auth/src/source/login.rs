@@ -1,8 +1,8 @@
-//! Sessions of `aws login`, which are refused, as by botocore without its C extension.
+//! Sessions of `aws login`, which are refused, as in botocore without its C extension.
 
 use super::{Stop, Verdict, Walk};
 
-/// Stops a profile that has a `login_session`: its tokens are bound to a key that other programs do not have.
+/// Ends the chain if the profile has a `login_session`: its tokens are bound to a key that other programs do not have.
 pub(crate) fn load(walk: Walk<'_>, profile: &str) -> Result<Verdict, Stop> {
     match walk.profile(profile).text("login_session")? {
         None => Verdict::next(format!("the profile `{profile}` has no `login_session`")),

@@ -17,7 +17,7 @@ pub(crate) mod web_identity;
 
 mod keys;
 mod metadata;
-mod said;
+mod redact;
 
 use std::fmt;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ use crate::profile::{AwsFiles, Profile};
 use crate::settings::Reader;
 use crate::{Clock, CredentialRequest, Credentials, Error, HttpClient, PromptMfa};
 
-/// What the chain was made with.
+/// The input of the chain.
 #[derive(Debug)]
 pub(crate) struct Context {
     pub(crate) request: CredentialRequest,
@@ -38,16 +38,16 @@ pub(crate) struct Context {
     pub(crate) http: Arc<dyn HttpClient>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) prompt: Option<Arc<dyn PromptMfa>>,
-    /// How long a `credential_process` may take, if not the usual time.
+    /// How long a `credential_process` may take, if not the default time.
     pub(crate) process_timeout: Option<Duration>,
 }
 
-/// One walk down the chain: what it was made with, and the AWS files as they are now.
+/// One walk along the chain: the chain's input, and the AWS files as they are now.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Walk<'a> {
     pub(crate) context: &'a Context,
     pub(crate) files: &'a AwsFiles,
-    /// Credentials of the walk before, which the server called expired.
+    /// The credentials of the previous walk, which the server called expired.
     pub(crate) refused: Option<&'a Credentials>,
 }
 
@@ -64,7 +64,7 @@ impl<'a> Walk<'a> {
         self.context.clock.now()
     }
 
-    /// Returns a profile, empty if the files do not have it.
+    /// Returns a profile; an empty one if the files do not have it.
     pub(crate) fn profile(&self, name: &str) -> Profile {
         self.files.profile(name).cloned().unwrap_or_default()
     }
@@ -77,9 +77,9 @@ impl<'a> Walk<'a> {
 /// The answer of a source that is not broken.
 #[derive(Debug)]
 pub(crate) enum Verdict {
-    /// Here it is; the text says where from.
+    /// The credentials, and a text that says where they come from.
     Found(Credentials, String),
-    /// Not mine; the text says why not.
+    /// The source is not configured; the text says what is missing.
     Continue(String),
 }
 
@@ -100,7 +100,7 @@ pub(crate) struct Stop {
 }
 
 impl Stop {
-    /// Takes the reason; the passwords of URLs in it are masked.
+    /// Makes one with the reason; passwords of URLs in it are masked.
     pub(crate) fn new(message: impl Into<String>) -> Self {
         Self { message: mask_urls(&message.into()), hint: None, transient: false, source: None }
     }
@@ -138,7 +138,7 @@ pub(crate) fn owned(value: Option<Located<&str>>) -> Option<String> {
     value.map(|value| value.value.to_owned())
 }
 
-/// Refuses credentials that are over: signing with them would only move the error to S3.
+/// Refuses expired credentials: signing with them would only move the error to S3.
 pub(crate) fn not_expired(
     credentials: Credentials,
     now: SystemTime,

@@ -11,16 +11,16 @@ use serde_json::{Map, Value};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
 
-use super::said::excerpt_of;
+use super::redact::redacted_excerpt;
 use super::{Stop, Verdict, Walk, not_expired, owned};
 use crate::{Credentials, SourceName, shell_words, time};
 
-/// Deviation: botocore waits for a `credential_process` for ever; haul for two minutes, long enough for a person who has
-/// to touch a token.
+/// Deviation: botocore waits for a `credential_process` without limit; haul waits for two minutes, which is enough for a
+/// user who has to touch a hardware token.
 const TIMEOUT: Duration = Duration::from_mins(2);
 
-/// Deviation: botocore reads what a `credential_process` prints until the memory is full; haul stops at 1 MiB. Keys and
-/// tokens have a few thousand characters.
+/// Deviation: botocore reads all that a `credential_process` prints, until memory is full; haul stops at 1 MiB, as keys
+/// and tokens have a few thousand characters.
 const MAX_OUTPUT_BYTES: u64 = 1 << 20;
 
 pub(crate) async fn load(walk: Walk<'_>, profile: &str) -> Result<Verdict, Stop> {
@@ -41,7 +41,7 @@ pub(crate) async fn load(walk: Walk<'_>, profile: &str) -> Result<Verdict, Stop>
 
 /// Runs the program in the environment the chain was given and returns what it prints.
 ///
-/// It shares our stdin, as in botocore: some ask for a code.
+/// The program inherits haul's stdin, as in botocore: some programs ask for a code.
 async fn run(
     walk: Walk<'_>,
     line: &Located<&str>,
@@ -51,7 +51,7 @@ async fn run(
     let named = format!("`{program}`, the `credential_process` ({}),", line.origin);
     let env = walk.env();
     let cannot_run = |error| Stop::new(format!("{named} cannot be run")).with_source(error);
-    // Dropped, it is killed: what fails below need not care.
+    // The process is killed when `child` is dropped, so errors below need no cleanup.
     let child = Command::new(program)
         .args(arguments)
         .env_clear()
@@ -78,9 +78,9 @@ async fn run(
     if output.status.success() {
         return Ok(output.stdout);
     }
-    let said = excerpt_of(&output.stderr);
-    let said = if said.is_empty() { "it printed nothing on stderr".to_owned() } else { said };
-    Err(Stop::new(format!("{named} failed ({}): {said}", output.status)))
+    let stderr = redacted_excerpt(&output.stderr);
+    let stderr = if stderr.is_empty() { "it printed nothing on stderr".to_owned() } else { stderr };
+    Err(Stop::new(format!("{named} failed ({}): {stderr}", output.status)))
 }
 
 /// Why there is no output.
@@ -89,7 +89,7 @@ enum Broken {
     Io(io::Error),
 }
 
-/// Reads all that the program prints, and waits for its end.
+/// Reads all that the program prints, and waits until it ends.
 async fn output(mut child: Child) -> Result<Output, Broken> {
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let (stdout, stderr) = tokio::try_join!(read_all(stdout, "stdout"), read_all(stderr, "stderr"))?;
@@ -105,12 +105,12 @@ async fn read_all(pipe: Option<impl AsyncRead + Unpin>, name: &'static str) -> R
     if content.len() as u64 > MAX_OUTPUT_BYTES { Err(Broken::TooLong(name)) } else { Ok(content) }
 }
 
-/// Reads what the program printed; the text itself never enters a message, as it may hold the secret.
+/// Parses what the program printed; the text itself never enters a message, as it may contain the secret.
 fn read(stdout: &[u8], named: &str, account_id: Option<String>) -> Result<Credentials, Stop> {
-    // Not a type of ours: of a key that stands twice, the last counts.
+    // A map and not a struct: of a duplicate key, the last value counts.
     let output: Map<String, Value> = serde_json::from_slice(stdout).map_err(|error| {
         let place = format!("line {}, column {}", error.line(), error.column());
-        Stop::new(format!("{named} printed what is not the JSON expected ({place})"))
+        Stop::new(format!("{named} did not print the expected JSON ({place})"))
     })?;
     match output.get("Version") {
         Some(version) if version.as_f64() == Some(1.0) => {}
@@ -126,7 +126,7 @@ fn read(stdout: &[u8], named: &str, account_id: Option<String>) -> Result<Creden
     let expires_at = match text("Expiration") {
         None => None,
         Some(text) => Some(time::parse(&text).ok_or_else(|| {
-            Stop::new(format!("{named} printed an `Expiration` that is no time: `{text}`"))
+            Stop::new(format!("{named} printed an `Expiration` that is not a time: `{text}`"))
         })?),
     };
     Ok(Credentials::new(id, secret, SourceName::Process)

@@ -1,4 +1,4 @@
-//! IAM Identity Center: the token of `aws sso login` is changed for the keys of a role.
+//! IAM Identity Center: the token of `aws sso login` is exchanged for the keys of a role.
 //!
 //! Source: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-sso-credentials.html>.
 
@@ -16,7 +16,7 @@ use crate::settings::{Service, place};
 use crate::sso_token::{TokenOwner, token};
 use crate::{Credentials, SourceName, time};
 
-/// What a profile and its session say.
+/// The SSO settings of a profile and its session.
 struct Sso {
     owner: TokenOwner,
     account_id: String,
@@ -35,7 +35,7 @@ struct RoleCredentials {
     access_key_id: String,
     secret_access_key: String,
     session_token: String,
-    /// Milliseconds after 1970, as a number or the text of one.
+    /// Milliseconds after 1970, as a number or as text.
     expiration: serde_json::Value,
 }
 
@@ -56,7 +56,7 @@ pub(crate) async fn load(walk: Walk<'_>, profile: &str) -> Result<Verdict, Stop>
     Ok(Verdict::Found(credentials, format!("role `{role_name}` of account {account_id}, {session}")))
 }
 
-/// Returns what profile `name` says about SSO, or nothing if it is no matter of it.
+/// Returns the SSO settings of profile `name`, or `None` if it has none.
 fn configured(walk: Walk<'_>, name: &str) -> Result<Option<Sso>, Stop> {
     let profile = walk.profile(name);
     if !profile.has("sso_role_name") && !profile.has("sso_account_id") {
@@ -67,12 +67,12 @@ fn configured(walk: Walk<'_>, name: &str) -> Result<Option<Sso>, Stop> {
     if let Some(session) = &session {
         let Some(section) = walk.files.sso_session(session.value) else {
             return Err(Stop::new(format!(
-                "`sso_session` ({}) is `{}`, and there is no section `[sso-session {}]`",
+                "`sso_session` ({}) is `{}`, but there is no section `[sso-session {}]`",
                 session.origin, session.value, session.value
             ))
             .with_hint("run `aws configure sso-session`"));
         };
-        // The profile's own keys do not count for a session: it is the session that is logged in to.
+        // The profile's own keys are ignored if it names a session, as the user logged in to the session.
         if let Some(missing) = ["sso_start_url", "sso_region"].into_iter().find(|key| !section.has(key)) {
             return Err(Stop::new(format!(
                 "the section `[sso-session {}]`, which `sso_session` ({}) names, has no `{missing}`",
@@ -157,7 +157,7 @@ async fn role_credentials(
         .with_account_id(Some(sso.account_id.clone())))
 }
 
-/// Returns what to type to get a new session.
+/// Returns the hint that says what to type to get a new session.
 pub(crate) fn login(profile: &str) -> String {
     format!("run `aws sso login --profile {profile}`")
 }

@@ -1,4 +1,4 @@
-//! A token of an identity provider is changed for the keys of a role: EKS service accounts, OIDC of CI systems.
+//! A token of an identity provider is exchanged for the keys of a role: EKS service accounts, OIDC of CI systems.
 //!
 //! Source: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-assume-role-credentials.html>.
 
@@ -25,7 +25,7 @@ pub(crate) async fn load(walk: Walk<'_>, profile: &str, ignore_env: bool) -> Res
     };
     let Some(role) = get("AWS_ROLE_ARN", "role_arn")? else {
         return Err(Stop::new(format!(
-            "there is a token file ({}) and no role to assume with it",
+            "a token file is set ({}), but no role to assume with it",
             file.origin
         ))
         .with_hint("set AWS_ROLE_ARN, or `role_arn` in the profile"));
@@ -36,7 +36,8 @@ pub(crate) async fn load(walk: Walk<'_>, profile: &str, ignore_env: bool) -> Res
     let token = fs_err::read_to_string(&path).map_err(|error| {
         Stop::new(format!("the web identity token ({}) cannot be read", file.origin)).with_source(error)
     })?;
-    // Deviation: botocore sends the line break at the end of the file, too, and STS refuses the token.
+    // Deviation: botocore sends a web identity token with the line break at the end of its file, and STS refuses it; haul
+    // removes the line break.
     let parameters = [
         ("Action", "AssumeRoleWithWebIdentity"),
         ("Version", "2011-06-15"),
@@ -50,7 +51,7 @@ pub(crate) async fn load(walk: Walk<'_>, profile: &str, ignore_env: bool) -> Res
     Ok(Verdict::Found(credentials, format!("role `{}`, with the token in `{}`", role.value, path.display())))
 }
 
-/// Returns a variable, else a key; a variable that is set to nothing hides the key, as for botocore.
+/// Returns a variable, else a key; a variable with an empty value hides the key, as in botocore.
 fn value<'a>(
     walk: Walk<'a>,
     profile: &'a Profile,

@@ -47,7 +47,7 @@ async fn token_is_not_sent_to_other_hosts_nor_split_into_headers() {
     assert!(
         world.error().await.to_string().contains("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE cannot be read")
     );
-    assert!(full("not a url").error().await.to_string().contains("no URL"));
+    assert!(full("not a url").error().await.to_string().contains("is not valid"));
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn agent_that_refuses_or_talks_nonsense_stops_the_chain() {
         (200, "{}".to_owned(), "answers without keys"),
         (200, "nonsense".to_owned(), "answers without keys"),
         (200, metadata("A", "2020-01-01T00:00:00Z"), "expired at 2020-01-01"),
-        (200, metadata("A", "never"), "is no time"),
+        (200, metadata("A", "never"), "is not a time"),
         (302, String::new(), "answers 302"),
     ] {
         let world = ecs().reply(ECS, status, &body);

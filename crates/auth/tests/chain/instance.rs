@@ -9,7 +9,7 @@ const TOKEN: &str = "PUT http://169.254.169.254/latest/api/token";
 const LIST: &str = "GET http://169.254.169.254/latest/meta-data/iam/security-credentials/";
 const ROLE: &str = "GET http://169.254.169.254/latest/meta-data/iam/security-credentials/role-x";
 
-/// Tells why the service had nothing.
+/// Returns why the service had no keys.
 async fn why(world: &World) -> String {
     let error = world.error().await;
     assert!(matches!(error, Error::NoCredentials { .. }), "{error}");
@@ -78,7 +78,7 @@ async fn service_that_is_busy_is_asked_again() {
 #[tokio::test]
 async fn machines_without_the_service_are_told_so_after_one_attempt() {
     let world = World::new().fail(TOKEN, HttpErrorKind::Connect);
-    assert!(why(&world).await.contains("this is no EC2 instance"));
+    assert!(why(&world).await.contains("this is not an EC2 instance"));
     assert_eq!(world.http.sent().len(), 1);
 }
 

@@ -1,4 +1,4 @@
-//! The credential chain against files in a temporary home and services played in memory.
+//! Tests of the credential chain with files in a temporary home directory and fake services in memory.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 

@@ -1,4 +1,4 @@
-//! Who is asked, in which order, and what ends the walk.
+//! The order of the sources, and what ends the walk.
 
 use haul_auth::{Answer, Error, ProvideCredentials, SourceName};
 use haul_config::{Located, Origin, Secret};
@@ -90,7 +90,7 @@ async fn half_configured_sources_stop_the_chain() {
         (
             World::new().env_keys().var("AWS_CREDENTIAL_EXPIRATION", "soon"),
             SourceName::Environment,
-            "is no time",
+            "is not a time",
         ),
         (
             World::new().config(CONFIG).credentials("[default]\naws_access_key_id = A\n"),

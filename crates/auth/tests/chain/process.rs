@@ -53,7 +53,7 @@ async fn process_that_hangs_is_killed() {
     assert!(error.is_transient());
     let pid = fs_err::read_to_string(world.path("pid")).unwrap();
     let process = std::path::PathBuf::from(format!("/proc/{}/cmdline", pid.trim()));
-    // It is killed when the chain lets go of it; the kernel needs a moment.
+    // It is killed when the chain drops it; the kernel needs a moment.
     for _ in 0..200 {
         if fs_err::read(&process).is_ok_and(|line| !line.is_empty()) {
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -65,8 +65,8 @@ async fn process_that_hangs_is_killed() {
 #[tokio::test]
 async fn output_that_is_not_as_expected_is_refused_without_being_shown() {
     for (script_text, why) in [
-        ("echo SECRETGARBAGE", "not the JSON expected (line 1, column 1)"),
-        ("true", "not the JSON expected"),
+        ("echo SECRETGARBAGE", "did not print the expected JSON (line 1, column 1)"),
+        ("true", "did not print the expected JSON"),
         (
             "echo '{\"Version\": 2, \"AccessKeyId\": \"A\", \"SecretAccessKey\": \"SECRETGARBAGE\"}'",
             "`Version` 2; expected 1",
@@ -78,7 +78,7 @@ async fn output_that_is_not_as_expected_is_refused_without_being_shown() {
         ),
         (
             "echo '{\"Version\": 1, \"AccessKeyId\": \"A\", \"SecretAccessKey\": \"SECRETGARBAGE\", \"Expiration\": \"soon\"}'",
-            "`Expiration` that is no time",
+            "`Expiration` that is not a time",
         ),
     ] {
         let error = script(script_text).error().await;

@@ -1,4 +1,4 @@
-//! Keys that end while a command runs.
+//! Keys that expire while a command runs.
 
 use haul_auth::ProvideCredentials;
 

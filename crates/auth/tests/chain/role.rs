@@ -66,14 +66,14 @@ async fn roles_chain_to_any_depth() {
 }
 
 #[tokio::test]
-async fn circles_are_refused_and_a_profile_with_keys_may_name_itself() {
+async fn cycles_are_refused_and_a_profile_with_keys_may_name_itself() {
     let circle =
         "[profile a]\nrole_arn = A\nsource_profile = b\n[profile b]\nrole_arn = B\nsource_profile = a\n";
     let error = World::new().config(circle).profile("a").error().await;
-    assert!(error.to_string().ends_with("the profiles lead in a circle: a -> b -> a"), "{error}");
+    assert!(error.to_string().ends_with("the profiles form a cycle: a -> b -> a"), "{error}");
     let own = "[profile a]\nrole_arn = A\nsource_profile = a\n";
     let error = World::new().config(own).profile("a").error().await;
-    assert!(error.to_string().contains("circle"), "{error}");
+    assert!(error.to_string().contains("cycle"), "{error}");
     let world = World::new()
         .config(own)
         .credentials("[a]\naws_access_key_id = AKIAOWN\naws_secret_access_key = o\n")
@@ -167,9 +167,9 @@ async fn sts_that_is_busy_is_asked_again_and_then_transient() {
 #[tokio::test]
 async fn sts_that_talks_nonsense_is_an_error() {
     for (reply, why) in [
-        ("no xml".to_owned(), "what cannot be read"),
-        ("<AssumeRoleResponse/>".to_owned(), "what cannot be read"),
-        (assumed("AssumeRole", "A", "whenever"), "an end that is no time"),
+        ("no xml".to_owned(), "cannot parse the reply of STS"),
+        ("<AssumeRoleResponse/>".to_owned(), "cannot parse the reply of STS"),
+        (assumed("AssumeRole", "A", "whenever"), "an `Expiration` that is not a time"),
         (assumed("AssumeRole", "A", "2020-01-01T00:00:00Z"), "expired at 2020-01-01"),
     ] {
         let error = role("").reply(STS, 200, &reply).error().await;
@@ -206,7 +206,7 @@ async fn mfa_session_is_asked_for_once_and_kept_as_the_aws_cli_keeps_it() {
     assert_eq!(sent.field("TokenCode").unwrap(), "123456");
     assert_eq!(world.asked(), ["arn:aws:iam::1:mfa/me"]);
 
-    // The name was made by botocore.
+    // The file name comes from botocore.
     let kept = world.path(".aws/cli/cache/8838f846109e6208bad5113255f28e881c8069c8.json");
     let content: serde_json::Value = serde_json::from_str(&fs_err::read_to_string(&kept).unwrap()).unwrap();
     assert_eq!(content["Credentials"]["AccessKeyId"], "ASIA1");
@@ -215,7 +215,7 @@ async fn mfa_session_is_asked_for_once_and_kept_as_the_aws_cli_keeps_it() {
     #[cfg(unix)]
     assert_eq!(crate::world::mode(&kept), 0o600);
 
-    // The next command asks neither person nor STS, until the session is nearly over.
+    // The next command asks neither the user nor STS, until the session is about to expire.
     let found = world.found().await;
     assert_eq!((found.access_key_id.as_str(), token(&found)), ("ASIA1", "token-of-ASIA1&"));
     world.clock.set("2026-01-31T12:50:00Z");
@@ -242,7 +242,7 @@ async fn kept_session_the_server_refuses_is_replaced() {
 }
 
 #[tokio::test]
-async fn mfa_without_anybody_to_ask_says_what_to_do() {
+async fn mfa_without_a_terminal_says_what_to_do() {
     let error = role("mfa_serial = arn:aws:iam::1:mfa/me").error().await;
     assert!(error.to_string().contains("the MFA device `arn:aws:iam::1:mfa/me` is needed"), "{error}");
     assert!(error.hint().unwrap().contains("terminal"));

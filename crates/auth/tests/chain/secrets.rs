@@ -21,7 +21,7 @@ impl Write for Log {
     }
 }
 
-/// Runs the chain, with a role and with an error, and returns all that a person could get to see.
+/// Runs the chain, with a role and with an error, and returns everything that a user can see of it.
 async fn everything_shown(world: &World) -> String {
     let chain: CredentialChain = world.chain();
     let found = chain.credentials().await;

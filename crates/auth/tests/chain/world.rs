@@ -1,4 +1,4 @@
-//! A home directory, an environment, a clock, and services that say what they are told to.
+//! A home directory, an environment, a clock, and fake services with scripted replies.
 
 use std::collections::VecDeque;
 use std::path::Path;
@@ -85,7 +85,7 @@ impl World {
         self
     }
 
-    /// Lets the next request whose method and URL start with `start` fail.
+    /// Makes the next request whose method and URL start with `start` fail.
     pub(crate) fn fail(self, start: &str, kind: HttpErrorKind) -> Self {
         self.http.add(start, Reply::Failure(kind));
         self
@@ -153,7 +153,7 @@ pub(crate) fn assumed(action: &str, id: &str, end: &str) -> String {
     )
 }
 
-/// Plays services: replies are matched by the start of `METHOD URL`, in order; others are an error of the test.
+/// Fake services: replies are matched by the start of `METHOD URL`, in order; a request without a reply gets no answer.
 #[derive(Default)]
 pub(crate) struct FakeHttp {
     replies: Mutex<VecDeque<(String, Reply)>>,
@@ -227,7 +227,7 @@ impl HttpClient for FakeHttp {
         let mut replies = self.replies.lock().unwrap();
         let index = replies.iter().position(|(start, _)| line.starts_with(start));
         let Some((_, reply)) = index.and_then(|index| replies.remove(index)) else {
-            return Err(HttpError::new(HttpErrorKind::Connect, format!("nobody answers `{line}`")));
+            return Err(HttpError::new(HttpErrorKind::Connect, format!("no reply to `{line}`")));
         };
         match reply {
             Reply::Answer(status, body) => {
@@ -238,7 +238,7 @@ impl HttpClient for FakeHttp {
     }
 }
 
-/// Tells whether a request stayed away from proxies.
+/// Returns whether a request bypassed proxies.
 pub(crate) fn is_direct(sent: &Sent) -> bool {
     sent.options.proxy == ProxyUse::Never
 }

@@ -1,26 +1,26 @@
-//! The words of a program that failed, without what may be a key: some of them show what they got.
+//! Redacts the output of a `credential_process` that failed: some programs print the keys they received.
 
 use crate::send::excerpt;
 
-/// Names whose values are hidden, whatever the values look like.
+/// Values of names that contain one of these words are hidden, whatever the values look like.
 const SECRET_NAMES: [&str; 5] = ["secret", "token", "password", "passphrase", "key"];
-/// Runs from this length on may be keys; access key ids have 16 characters and more, secrets and tokens 40.
+/// Runs of this length or more may be keys; access key ids have 16 characters or more, secrets and tokens 40.
 const LEAST: usize = 16;
-/// Runs of letters alone: the names of errors are shorter.
+/// Runs of letters only, of this length or more, may be keys; the names of errors are shorter.
 const LEAST_OF_LETTERS: usize = 32;
 const HIDDEN: &str = "****";
 
-/// Returns the beginning of what a program wrote to stderr, on one line.
+/// Returns the beginning of what a program wrote to stderr, on one line and without what may be a key.
 ///
-/// It is cut last: half a key looks like none.
-pub(super) fn excerpt_of(stderr: &[u8]) -> String {
+/// The text is cut after keys are hidden, as half a key does not look like one.
+pub(super) fn redacted_excerpt(stderr: &[u8]) -> String {
     excerpt(without_keys(&String::from_utf8_lossy(stderr)).as_bytes())
 }
 
-/// Hides the values of names that say so, and all that looks like a key.
-fn without_keys(said: &str) -> String {
-    let mut shown = String::with_capacity(said.len());
-    let mut rest = said;
+/// Hides the values of names that announce a secret, and all that looks like a key.
+fn without_keys(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
     while let Some(first) = rest.chars().next() {
         if !is_of_run(first) {
             let length = first.len_utf8();
@@ -29,7 +29,7 @@ fn without_keys(said: &str) -> String {
             continue;
         }
         let (run, behind) = rest.split_at(end_of(rest, is_of_run));
-        // Before names are looked for in it: a key may well hold the letters of one.
+        // This comes before the search for names, as a key may contain the letters of one.
         if may_be_key(name_side(run)) {
             shown.push_str(HIDDEN);
             rest = behind;
@@ -52,21 +52,21 @@ fn without_keys(said: &str) -> String {
     shown
 }
 
-/// Returns what stands before a sign with a value behind it; the signs at the end of base64 have none.
+/// Returns the part before an `=` that a value follows; the padding at the end of base64 is not followed by one.
 fn name_side(run: &str) -> &str {
     let is_sign = |(at, _): &(usize, &str)| !matches!(run.as_bytes().get(at + 1), None | Some(b'='));
     let end = run.match_indices('=').find(is_sign).map_or(run.len(), |(at, _)| at);
     &run[..end]
 }
 
-/// Returns where names may start in a run: at its start, and behind each sign.
+/// Returns where names may start in a run: at its start, and after each `+`, `/` and `=`.
 fn names_in(run: &str) -> impl Iterator<Item = usize> {
     let behind_sign = run.match_indices(['+', '/', '=']).map(|(at, _)| at + 1);
     std::iter::once(0).chain(behind_sign)
 }
 
-/// Splits what stands behind a name that announces a secret into the sign between, the value, and what comes then:
-/// `=value`, `: value`, `": "value"` and the same inside of another text's quotes.
+/// If `name` announces a secret, splits the text after it into the sign, the value and the rest. The sign and the value
+/// look like `=value`, `: value` or `": "value"`, possibly with escaped quotes.
 fn value_of<'a>(name: &str, behind: &'a str) -> Option<(&'a str, &'a str, &'a str)> {
     let name = name.to_ascii_lowercase();
     if !SECRET_NAMES.iter().any(|secret| name.contains(secret)) {
@@ -78,7 +78,7 @@ fn value_of<'a>(name: &str, behind: &'a str) -> Option<(&'a str, &'a str, &'a st
     let value = after.trim_start_matches(['\\', '"', '\'', '`']);
     let (between, _) = behind.split_at(behind.len() - value.len());
     let end = match after[..after.len() - value.len()].chars().next_back() {
-        // A quoted value may hold blanks; one that is not closed goes on to the end.
+        // A quoted value may contain blanks; one that is not closed extends to the end.
         Some(quote) => value.find(quote).unwrap_or(value.len()),
         None => value
             .find(|character: char| character.is_whitespace() || ",;&\"'`})]".contains(character))
@@ -88,14 +88,14 @@ fn value_of<'a>(name: &str, behind: &'a str) -> Option<(&'a str, &'a str, &'a st
     Some((between, value, behind))
 }
 
-/// Tells whether a run of characters looks like a key rather than a word, a path or a name.
+/// Returns whether a run of characters looks like a key rather than a word, a path or a name.
 fn may_be_key(run: &str) -> bool {
     let has = |is_kind: fn(&char) -> bool, text: &str| text.chars().any(|character| is_kind(&character));
     let letters = |text: &str| has(char::is_ascii_lowercase, text) || has(char::is_ascii_uppercase, text);
     let both_cases = has(char::is_ascii_lowercase, run) && has(char::is_ascii_uppercase, run);
     let is_mixed = run.len() >= LEAST && both_cases && has(char::is_ascii_digit, run);
     let is_long = run.len() >= LEAST_OF_LETTERS && both_cases && !run.contains(['/', '-', '_']);
-    // The segments of a path are runs of their own: all of a path has digits and letters soon.
+    // Each segment of a path is judged on its own, as almost every whole path has both digits and letters.
     let has_mixed_segment = run
         .split('/')
         .any(|segment| segment.len() >= LEAST && letters(segment) && has(char::is_ascii_digit, segment));
@@ -110,7 +110,7 @@ fn is_of_name(character: char) -> bool {
     character.is_ascii_alphanumeric() || "_-".contains(character)
 }
 
-/// The characters of base64, in both alphabets.
+/// Returns whether the character is one of base64, in either alphabet.
 fn is_of_run(character: char) -> bool {
     is_of_name(character) || "+/=".contains(character)
 }
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn what_looks_like_a_key_is_hidden() {
-        for (said, shown) in [
+        for (text, shown) in [
             (
                 format!("got {SECRET}, for arn:aws:iam::123456789012:role/r"),
                 "got ****, for arn:aws:iam::123456789012:role/r",
@@ -135,13 +135,13 @@ mod tests {
             ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0".to_owned(), "****.****"),
             ("SessionTokenThatNobodyMayEverSeeAnywhere".to_owned(), "****"),
         ] {
-            assert_eq!(without_keys(&said), shown);
+            assert_eq!(without_keys(&text), shown);
         }
     }
 
     #[test]
     fn values_of_names_that_announce_a_secret_are_hidden() {
-        for (said, shown) in [
+        for (text, shown) in [
             ("export AWS_SECRET_ACCESS_KEY=minio-admin-secret-pass-123", "export AWS_SECRET_ACCESS_KEY=****"),
             ("password: hunter2, user: me", "password: ****, user: me"),
             (r#"{"SecretAccessKey": "a b", "Version": 1}"#, r#"{"SecretAccessKey": "****", "Version": 1}"#),
@@ -152,25 +152,25 @@ mod tests {
             ("secret_key =\n  abc", "secret_key =\n  ****"),
             ("token=\"never closed", "token=\"****"),
         ] {
-            assert_eq!(without_keys(said), shown);
+            assert_eq!(without_keys(text), shown);
         }
     }
 
     #[test]
     fn words_names_and_paths_stay() {
-        for said in [
+        for text in [
             "no vault at https://vault.example.org:8200/v1/aws/creds/some-long-role-name, größe 1",
             "the token has expired; run `vault login` (UnrecognizedClientException)",
             "no profile `eu-west-1` in /home/me/.aws/config",
         ] {
-            assert_eq!(without_keys(said), said);
+            assert_eq!(without_keys(text), text);
         }
     }
 
     #[test]
     fn key_at_the_cut_is_hidden() {
         for length in 200..320 {
-            let shown = excerpt_of(format!("{}{SECRET}", "x ".repeat(length / 2)).as_bytes());
+            let shown = redacted_excerpt(format!("{}{SECRET}", "x ".repeat(length / 2)).as_bytes());
             assert!(!shown.contains(&SECRET[..4]), "{shown}");
         }
     }
