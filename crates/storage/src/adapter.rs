@@ -1,4 +1,4 @@
-//! Any store of `object_store` as a remote.
+//! Uses any store of `object_store` as a remote.
 
 use std::fmt::{Debug, Display};
 use std::ops::Range;
@@ -17,13 +17,13 @@ use crate::{
     StoreLimits, Uploaded, UploadedPart, hash,
 };
 
-/// Most objects of a page, as in S3.
+/// The maximum number of objects of a page, as in S3.
 const PAGE_OBJECTS: usize = 1000;
 
 /// A store of `object_store` as a [`RemoteStore`].
 ///
-/// It goes as far as those traits do: parts of an upload cannot be listed, so an interrupted upload starts over,
-/// and a page of a listing takes a whole listing, because the traits promise no order.
+/// Two things follow from the limits of those traits: an interrupted upload starts over, because the parts of an upload
+/// cannot be listed; and each page of a listing needs a whole listing, because the traits promise no order.
 #[derive(Debug)]
 pub struct ObjectStoreAdapter<T> {
     store: Arc<T>,
@@ -37,13 +37,13 @@ impl<T> Clone for ObjectStoreAdapter<T> {
 }
 
 impl<T: ObjectStore + MultipartStore + Display> ObjectStoreAdapter<T> {
-    /// Wraps the store, which is named in messages as it names itself.
+    /// Wraps the store; messages name it by its own `Display`.
     pub fn new(store: T) -> Self {
         Self { location: store.to_string().into(), store: Arc::new(store) }
     }
 
     fn path(&self, key: &str) -> Result<Path> {
-        // Not `Path::from`: that would percent-encode.
+        // `Path::from` would percent-encode the key.
         Path::parse(key).map_err(|error| {
             Error::new(ErrorKind::Config, format!("`{key}` is not a key in `{}`", self.location))
                 .with_source(error)
@@ -135,7 +135,7 @@ impl<T: ObjectStore + MultipartStore + Display + Debug> RemoteStore for ObjectSt
     async fn put(&self, key: &str, body: &Body, md5: Option<&Md5Digest>) -> Result<Uploaded> {
         let bytes = read(body).await?;
         if md5.is_some_and(|md5| *md5 != hash::md5(&bytes)) {
-            let message = format!("`{key}` was not put: its bytes have another MD5 than announced");
+            let message = format!("`{key}` was not uploaded: its bytes do not have the announced MD5");
             return Err(Error::new(ErrorKind::Corrupt, message));
         }
         let put = self.store.put(&self.path(key)?, PutPayload::from_bytes(bytes)).await;
@@ -158,7 +158,8 @@ impl<T: ObjectStore + MultipartStore + Display + Debug> RemoteStore for ObjectSt
     ) -> Result<UploadedPart> {
         let bytes = read(body).await?;
         if *md5 != hash::md5(&bytes) {
-            let message = format!("a part of `{key}` was not put: its bytes have another MD5 than announced");
+            let message =
+                format!("a part of `{key}` was not uploaded: its bytes do not have the announced MD5");
             return Err(Error::new(ErrorKind::Corrupt, message));
         }
         let size_bytes = bytes.len() as u64;
@@ -189,12 +190,12 @@ impl<T: ObjectStore + MultipartStore + Display + Debug> RemoteStore for ObjectSt
     async fn abort_multipart(&self, key: &str, upload_id: &str) -> Result<()> {
         match MultipartStore::abort_multipart(&*self.store, &self.path(key)?, &upload_id.to_owned()).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            // The stores do not agree on how they say that they do not know the upload.
+            // An unknown upload is no failure, but each store reports it in its own way.
             Err(error @ object_store::Error::Generic { .. }) => {
-                tracing::debug!(%error, key, "an upload was not given up");
+                tracing::debug!(%error, key, "an upload was not aborted");
                 Ok(())
             }
-            Err(error) => Err(self.error("give up the upload of", key, error)),
+            Err(error) => Err(self.error("abort the upload of", key, error)),
         }
     }
 
@@ -239,5 +240,5 @@ async fn read(body: &Body) -> Result<Bytes> {
     read.await
         .map_err(std::io::Error::other)
         .flatten()
-        .map_err(|error: std::io::Error| Error::io("cannot read what to put", error))
+        .map_err(|error: std::io::Error| Error::io("cannot read the bytes to upload", error))
 }

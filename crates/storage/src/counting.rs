@@ -1,4 +1,4 @@
-//! A store that counts what passes through it.
+//! A store that counts requests and bytes.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -13,8 +13,8 @@ use crate::{
     StoreLimits, TroubleListener, Uploaded, UploadedPart,
 };
 
-/// Counts calls and body bytes on their way to another store. A call counts once, however often the other store
-/// repeats its request.
+/// Passes calls on to another store, and counts the calls and the bytes of bodies. A call counts once, however often
+/// the other store repeats its request.
 #[derive(Debug, Clone)]
 pub struct CountingStore {
     inner: Arc<dyn RemoteStore>,
@@ -34,12 +34,12 @@ struct Counts {
 }
 
 impl CountingStore {
-    /// Counts from zero.
+    /// Makes a store whose counts start at zero.
     pub fn new(inner: Arc<dyn RemoteStore>) -> Self {
         Self { inner, counts: Arc::default() }
     }
 
-    /// Returns what passed so far.
+    /// Returns the counts so far.
     pub fn counts(&self) -> RequestCounts {
         let counts = &self.counts;
         RequestCounts {
@@ -55,7 +55,7 @@ impl CountingStore {
         }
     }
 
-    /// Returns the store behind.
+    /// Returns the wrapped store.
     pub fn inner(&self) -> &Arc<dyn RemoteStore> {
         &self.inner
     }

@@ -1,6 +1,6 @@
 //! The errors of this crate.
 //!
-//! Rules: a kind says what the caller can do, not where the error arose; every error names its subject (the
+//! Rules: a kind says what the caller can do, not where the error occurred; every error names its subject (the
 //! operation, the bucket and key or the file); `Display` never repeats the source, which the command line
 //! prints as a chain; secrets and presigned URLs never enter an error.
 
@@ -16,44 +16,45 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The object is not there.
+    /// The object does not exist.
     NotFound,
-    /// The bucket is not there.
+    /// The bucket does not exist.
     NoSuchBucket,
-    /// The credentials are good and do not allow this (403).
+    /// The credentials are valid but do not allow this (403).
     Denied,
     /// There are no credentials, or the server does not accept them.
     Unauthenticated,
-    /// The server asked for patience until the time budget ran out.
+    /// The server throttled the requests until the time budget ran out.
     Throttled,
-    /// What arrived is not what was asked for: wrong digest, wrong size, a malformed or hostile reply.
+    /// The received data is wrong: wrong digest, wrong size, or a malformed or hostile reply.
     Corrupt,
     /// The server could not be reached, stalled or cut the connection.
     Network,
-    /// The server answered with an error of its own (5xx, or one that has no kind here).
+    /// The server replied with another error (5xx, or one that has no kind here).
     Server,
     /// The server does not know the operation or option.
     Unsupported,
     /// A condition of the request did not hold, such as `If-Match`.
     Precondition,
-    /// Options contradict each other or have values that cannot be used.
+    /// Options contradict each other or have invalid values.
     Config,
     /// A local file could not be read or written.
     Io,
-    /// No local file can be written or opened any more, as on a full disk ([`Exhausted`]). It ends the whole run.
+    /// No local file can be written or opened any more, for example because the disk is full ([`Exhausted`]). It ends the
+    /// whole run.
     Unwritable,
     /// The user asked to stop.
     Interrupted,
 }
 
-/// What a server said, kept as data.
+/// The error reply of a server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServerReply {
     /// HTTP status.
     pub status: u16,
-    /// S3 error code, as `NoSuchKey`.
+    /// S3 error code, such as `NoSuchKey`.
     pub code: Option<String>,
-    /// S3 error message; of a reply that is no error of S3, its first words.
+    /// S3 error message; if the reply is not an S3 error, its first words.
     pub message: Option<String>,
     /// Request id, for the server's operator.
     pub request_id: Option<String>,
@@ -64,7 +65,7 @@ pub struct ServerReply {
 /// An error of this crate.
 pub struct Error {
     kind: ErrorKind,
-    /// What failed and on what, as ``cannot get `s3://bucket/key` ``.
+    /// What failed and on what, such as ``cannot get `s3://bucket/key` ``.
     message: String,
     reply: Option<Box<ServerReply>>,
     hint: Option<String>,
@@ -72,7 +73,7 @@ pub struct Error {
 }
 
 impl Error {
-    /// Makes an error; `message` says what failed, on what, and why as far as the source does not.
+    /// Makes an error; `message` says what failed, on what, and why, unless the source says why.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), reply: None, hint: None, source: None }
     }
@@ -84,7 +85,7 @@ impl Error {
         self
     }
 
-    /// Adds what the server said.
+    /// Adds the server's reply.
     #[must_use]
     pub fn with_reply(mut self, reply: ServerReply) -> Self {
         self.reply = Some(Box::new(reply));
@@ -99,10 +100,10 @@ impl Error {
     }
 
     /// Makes an error of a failed file operation; `source` names the file (fs_err). Its kind is
-    /// [`ErrorKind::Unwritable`] if it concerns all files, not this one.
+    /// [`ErrorKind::Unwritable`] if other files would fail as well.
     pub fn io(message: impl Into<String>, source: std::io::Error) -> Self {
         match Exhausted::of(&source) {
-            // Of a read, it may be a single bad block.
+            // On a read, a device error may be a single bad block.
             None | Some(Exhausted::Device) => Self::new(ErrorKind::Io, message).with_source(source),
             Some(exhausted) => {
                 Self::new(ErrorKind::Unwritable, message).with_source(source).with_hint(exhausted.hint())
@@ -110,7 +111,7 @@ impl Error {
         }
     }
 
-    /// Takes an error as that of a write: a device that fails then takes no other file either.
+    /// Marks an error as that of a write: if the device failed, writes of other files will fail too.
     #[must_use]
     pub(crate) fn while_writing(self) -> Self {
         let source = self.source.as_ref().and_then(|source| source.downcast_ref::<std::io::Error>());
@@ -127,7 +128,7 @@ impl Error {
         self.kind
     }
 
-    /// Returns what the server said, if a server said something.
+    /// Returns the server's reply, if there was one.
     pub fn reply(&self) -> Option<&ServerReply> {
         self.reply.as_deref()
     }
@@ -137,7 +138,7 @@ impl Error {
         self.hint.as_deref()
     }
 
-    /// Tells whether the same call may well succeed later.
+    /// Returns whether the same call may succeed later.
     pub fn is_transient(&self) -> bool {
         matches!(self.kind, ErrorKind::Throttled | ErrorKind::Network | ErrorKind::Server)
     }

@@ -1,4 +1,4 @@
-//! Where an object lies below the root of a cache or remote.
+//! The path of an object below the root of a cache or remote.
 
 use crate::Oid;
 
@@ -7,12 +7,12 @@ use crate::Oid;
 pub enum Layout {
     /// DVC 3: `files/md5/XX/YYY…`.
     Current,
-    /// DVC 2: `XX/YYY…`, named by the MD5 of the text with line ends made LF (`md5-dos2unix`).
+    /// DVC 2: `XX/YYY…`, named by the MD5 of the text with line ends converted to LF (`md5-dos2unix`).
     Legacy,
 }
 
 impl Layout {
-    /// Returns the folder of all objects, as `files/md5/`; empty for the legacy layout.
+    /// Returns the directory of all objects: `files/md5/`, or empty for the legacy layout.
     pub fn folder(self) -> &'static str {
         match self {
             Self::Current => "files/md5/",
@@ -20,14 +20,14 @@ impl Layout {
         }
     }
 
-    /// Returns the path of `oid` below the root, as `files/md5/9d/d4e461268c8034f5c8564e155c67a6`.
+    /// Returns the path of `oid` below the root, such as `files/md5/9d/d4e461268c8034f5c8564e155c67a6`.
     pub fn object_path(self, oid: &Oid) -> String {
         let name = oid.to_string();
         let (first, rest) = name.split_at(2);
         format!("{}{first}/{rest}", self.folder())
     }
 
-    /// Returns the object that lies at `path` below the root, if `path` is exactly the path of an object.
+    /// Returns the object at `path` below the root, or `None` if `path` is not exactly the path of an object.
     pub fn parse_path(self, path: &str) -> Option<Oid> {
         let (first, rest) = path.strip_prefix(self.folder())?.split_once('/')?;
         let oid = format!("{first}{rest}").parse().ok()?;

@@ -1,32 +1,32 @@
 //! Bytes under a hash: an S3 client, object databases, and the engine that moves objects between them.
 //!
-//! This crate knows no YAML, no workspace and no terminal: what a `.dvc` file or a manifest says, its callers know.
+//! This crate knows no YAML, no workspace and no terminal: its callers read `.dvc` files and manifests.
 //!
 //! # Invariants
 //!
-//! - A file of a cache, or an object of a remote, gets its name when its bytes are known to be right; before, it has
-//!   a temporary name or none.
-//! - A directory manifest is written when every member of its group is where it has to be.
+//! - A file of a cache, or an object of a remote, gets its name only after its bytes are verified; until then it has a
+//!   temporary name or none.
+//! - A directory manifest is written only after every member of its group is at the destination.
 //! - Errors say what the caller can do ([`ErrorKind`]); bulk work returns a report of every failure.
-//! - Nothing is global but the choice of an MD5 implementation ([`hash::select_backend`]).
+//! - The only global state is the choice of an MD5 implementation ([`hash::select_backend`]).
 //!
 //! # Map
 //!
-//! | file | what it holds |
+//! | file | contents |
 //! |---|---|
-//! | `oid.rs`, `layout.rs` | the name of an object, and where it lies |
-//! | `hash/` | MD5 of many messages in lanes, of files side by side, of text as DVC 2 saw it |
-//! | `store.rs` | [`RemoteStore`]: what the engine asks of a store |
-//! | `s3/`, `open/` | the S3 client, and opening a remote as the configuration says |
+//! | `oid.rs`, `layout.rs` | the name of an object, and its path |
+//! | `hash/` | MD5 of many messages in lanes, of files in parallel, of text by DVC 2's rules |
+//! | `store.rs` | [`RemoteStore`]: the operations that the engine needs from a store |
+//! | `s3/`, `open/` | the S3 client, and opening a remote from its configuration |
 //! | `http/` | web servers: files under URLs, and remotes on them |
-//! | `folder/`, `adapter.rs`, `counting.rs` | other stores: a folder, any store of `object_store`, one that counts |
+//! | `folder/`, `adapter.rs`, `counting.rs` | other stores: a directory, any store of `object_store`, one that counts |
 //! | `cache/` | [`Cache`]: the local object database |
 //! | `remote/` | [`RemoteOdb`]: objects on a remote, found by skip-listing |
-//! | `transfer/` | `push`, `fetch`, `compare`: `plan.rs` says what waits for what, `push.rs` and `fetch.rs` feed the tasks |
-//! | `source/` | [`source::Source`]: data under a URL, taken into the cache or saved |
+//! | `transfer/` | `push`, `fetch`, `compare`: `plan.rs` orders the work, `push.rs` and `fetch.rs` start the tasks |
+//! | `source/` | [`source::Source`]: data under a URL, stored in the cache or saved to a path |
 //! | `versions/` | files under their own paths in a bucket that keeps versions |
 //! | `testing/` | stores for tests and the conformance suite (feature `testing`) |
-//! | `progress.rs`, `error.rs` | how long work reports on itself, and how it fails |
+//! | `progress.rs`, `error.rs` | progress reports of long operations, and errors |
 //!
 //! # Known differences from DVC
 //!

@@ -1,4 +1,4 @@
-//! The name of an object: the MD5 of its bytes, and whether it stands for a directory.
+//! The name of an object: the MD5 of its bytes, and whether it is a directory manifest.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,18 +6,18 @@ use std::str::FromStr;
 /// An MD5 digest.
 pub type Md5Digest = [u8; 16];
 
-/// What an object holds.
+/// What an object contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum OidKind {
     /// The bytes of a file.
     File,
-    /// The manifest of a directory: a JSON list of its files, named with the suffix `.dir`.
+    /// A directory manifest: a JSON list of the directory's files; the object's name has the suffix `.dir`.
     Dir,
 }
 
 /// The identifier of an object in a DVC cache or remote.
 ///
-/// Written as 32 lower-case hex digits, with `.dir` behind them for a directory manifest. The order of
+/// Written as 32 lower-case hex digits, followed by `.dir` for a directory manifest. The order of
 /// [`Oid`]s is the lexicographic order of that text, which is the order in which S3 lists objects.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Oid {
@@ -41,12 +41,12 @@ impl Oid {
         &self.digest
     }
 
-    /// Returns what the object holds.
+    /// Returns what the object contains.
     pub fn kind(&self) -> OidKind {
         self.kind
     }
 
-    /// Tells whether the object is a directory manifest.
+    /// Returns whether the object is a directory manifest.
     pub fn is_dir(&self) -> bool {
         self.kind == OidKind::Dir
     }
@@ -60,7 +60,7 @@ pub struct InvalidOid(pub String);
 impl FromStr for Oid {
     type Err = InvalidOid;
 
-    /// Reads `9dd4e461268c8034f5c8564e155c67a6` or `….dir`; upper-case digits are accepted, as by DVC.
+    /// Parses `9dd4e461268c8034f5c8564e155c67a6` or `….dir`; upper-case digits are accepted, as in DVC.
     fn from_str(text: &str) -> Result<Self, InvalidOid> {
         let (digits, kind) = match text.strip_suffix(".dir") {
             Some(digits) => (digits, OidKind::Dir),

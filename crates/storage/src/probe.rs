@@ -1,4 +1,4 @@
-//! Trying what a store allows, for people who set one up.
+//! Tries what a store allows, for `remote check`.
 
 use bytes::Bytes;
 use futures::TryStreamExt;
@@ -6,19 +6,19 @@ use rand::RngExt as _;
 
 use crate::{Body, Error, ErrorKind, ListFrom, ListPage, ObjectInfo, RemoteStore, Result};
 
-/// A key of the right form that no object has.
+/// A key in an object's format that no object has.
 pub(crate) const ABSENT: &str = "files/md5/00/000000000000000000000000000000";
 
-/// What came of writing an object.
+/// The result of writing an object.
 #[derive(Debug)]
 pub struct WriteProbe {
     /// The key of the object that was written, below the prefix of the store.
     pub key: String,
-    /// Whether it could be written.
+    /// Whether the write succeeded.
     pub wrote: Result<()>,
-    /// Whether it came back as it was; `None` if there was nothing to read.
+    /// Whether the same bytes were read back; `None` if the write failed.
     pub read: Option<Result<()>>,
-    /// Whether it could be deleted; `None` if there was nothing to delete. Else it is still there.
+    /// Whether it was deleted; `None` if the write failed. If the deletion failed, the object is still there.
     pub deleted: Option<Result<()>>,
 }
 
@@ -27,11 +27,11 @@ pub async fn probe_listing(store: &dyn RemoteStore, prefix: &str) -> Result<List
     store.list_page(prefix, &ListFrom::Start).await
 }
 
-/// Reads one byte of an object that is there, or looks for one that is not. Changes nothing.
+/// Reads one byte of `object`, or asks for an object that does not exist. Changes nothing.
 pub async fn probe_reading(store: &dyn RemoteStore, object: Option<&ObjectInfo>) -> Result<()> {
     match object.filter(|object| object.size_bytes > 0) {
         Some(object) => {
-            // One chunk: a server that ignores the range sends the whole object.
+            // Only one chunk is read: a server that ignores the range sends the whole object.
             store.get(&object.key, Some(0..1), None).await?.stream.try_next().await?;
         }
         None => drop(store.head(ABSENT).await?),
@@ -39,10 +39,10 @@ pub async fn probe_reading(store: &dyn RemoteStore, object: Option<&ObjectInfo>)
     Ok(())
 }
 
-/// Writes a small object beside the data, reads it back and deletes it.
+/// Writes a small object next to the data, reads it back and deletes it.
 ///
-/// The name is a new one each time and none that DVC or haul look at, so that nothing can be overwritten, and what
-/// is left where nothing may be deleted does no harm.
+/// Its name is new each time and is not an object's name, so that nothing is overwritten, and DVC and haul ignore the
+/// object if it cannot be deleted.
 pub async fn probe_writing(store: &dyn RemoteStore) -> WriteProbe {
     let key = format!("haul-check-{:016x}", rand::rng().random::<u64>());
     let content = Bytes::from(format!("written by haul remote check: {key}\n"));
@@ -64,5 +64,5 @@ async fn read_back(store: &dyn RemoteStore, key: &str, content: &[u8]) -> Result
     if chunks.concat() == content {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::Corrupt, format!("`{key}` came back with other bytes")))
+    Err(Error::new(ErrorKind::Corrupt, format!("`{key}` was read back with different bytes")))
 }

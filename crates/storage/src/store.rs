@@ -1,8 +1,8 @@
-//! What the transfer engine asks of an object store.
+//! The operations that the transfer engine needs from an object store.
 //!
-//! The traits of `object_store` cannot say "the page after this key", "send this part of that file",
-//! "this is the MD5 of the body" or "delete these, and tell me which failed". [`RemoteStore`] can; it is
-//! implemented by [`S3Store`](crate::s3::S3Store) and, for every other store of `object_store`, by
+//! The traits of `object_store` cannot express "the page after this key", "send this part of that file",
+//! "this is the MD5 of the body" or "delete these, and report which failed". [`RemoteStore`] can; it is
+//! implemented by [`S3Store`](crate::s3::S3Store) and, for every store of `object_store`, by
 //! [`ObjectStoreAdapter`](crate::ObjectStoreAdapter).
 
 use std::fmt::Debug;
@@ -17,7 +17,7 @@ use futures::stream::BoxStream;
 use crate::progress::BytesListener;
 use crate::{Md5Digest, Result, hash};
 
-/// What a store tells about an object without its bytes.
+/// The metadata of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObjectInfo {
     /// The key, below the prefix of the store.
@@ -36,9 +36,9 @@ pub struct ObjectInfo {
 pub struct ListPage {
     /// Objects in the lexicographic order of their keys.
     pub objects: Vec<ObjectInfo>,
-    /// Tells that there is more behind the last key. Pages may be short or even empty before the end.
+    /// Whether more pages follow. A page may be short or even empty before the end.
     pub is_truncated: bool,
-    /// Where the next page starts; set whenever `is_truncated` is.
+    /// Where the next page starts; set if `is_truncated` is true.
     pub next: Option<ListFrom>,
 }
 
@@ -47,9 +47,9 @@ pub struct ListPage {
 pub enum ListFrom {
     /// At the first key of the prefix.
     Start,
-    /// Behind a key, which need not exist.
+    /// After a key, which need not exist.
     AfterKey(String),
-    /// Where the store said that its last page ended. Opaque.
+    /// The store's own, opaque position of the next page.
     Token(String),
 }
 
@@ -65,7 +65,7 @@ pub struct Body {
 pub enum BodyContent {
     /// In memory.
     Bytes(Bytes),
-    /// In a part of a file, which is streamed. A file that is shorter than the range is an error, not a short upload.
+    /// In a range of a file, which is streamed. A file that is shorter than the range is an error, not a short upload.
     FileRange {
         /// The file.
         path: Arc<PathBuf>,
@@ -80,24 +80,25 @@ impl Body {
         Self { content: BodyContent::Bytes(bytes.into()), listener: None }
     }
 
-    /// Makes a body of a part of a file.
+    /// Makes a body of a range of a file.
     pub fn file_range(path: Arc<PathBuf>, range: Range<u64>) -> Self {
         Self { content: BodyContent::FileRange { path, range }, listener: None }
     }
 
-    /// Has `listener` told of the bytes while they go. A store that sends all of them at once need not tell.
+    /// Sets a listener, which is notified of the bytes while they are sent. A store that sends all of them at once need
+    /// not notify it.
     #[must_use]
     pub fn heard_by(mut self, listener: Arc<dyn BytesListener>) -> Self {
         self.listener = Some(listener);
         self
     }
 
-    /// Returns where the bytes are.
+    /// Returns the location of the bytes.
     pub fn content(&self) -> &BodyContent {
         &self.content
     }
 
-    /// Returns what wants to hear of the bytes while they go.
+    /// Returns the listener that is notified of the bytes while they are sent.
     pub fn listener(&self) -> Option<&Arc<dyn BytesListener>> {
         self.listener.as_ref()
     }
@@ -113,13 +114,13 @@ impl Body {
 
 /// The bytes of a download.
 pub struct Download {
-    /// Size of the whole object in bytes, whatever range was asked for.
+    /// Size of the whole object in bytes, whatever range was requested.
     ///
-    /// `None` where the store does not announce it, or ignores the range: the stream is the whole object then.
+    /// `None` if the store does not announce it, or if it ignores the range: then the stream is the whole object.
     pub size_bytes: Option<u64>,
     /// Entity tag without its quotes.
     pub etag: Option<String>,
-    /// The bytes; it ends with an error when the body is cut, stalls or is longer than announced.
+    /// The bytes; it ends with an error if the body is cut, stalls or is longer than announced.
     pub stream: BoxStream<'static, Result<Bytes>>,
 }
 
@@ -133,7 +134,7 @@ impl Debug for Download {
     }
 }
 
-/// What the store answered to an upload.
+/// The store's reply to an upload.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Uploaded {
     /// Entity tag without its quotes.
@@ -147,9 +148,9 @@ pub struct Uploaded {
 pub struct UploadedPart {
     /// Part number, counted from 1.
     pub number: u32,
-    /// Entity tag as the store wrote it.
+    /// Entity tag, unchanged.
     pub etag: String,
-    /// The MD5 of its bytes, if it is known here. A list of parts does not tell it.
+    /// The MD5 of its bytes, if it is known. A listing of parts does not include it.
     pub md5: Option<Md5Digest>,
     /// CRC-32 in base64, if the store knows it.
     pub crc32: Option<String>,
@@ -157,7 +158,7 @@ pub struct UploadedPart {
     pub size_bytes: u64,
 }
 
-/// A multipart upload that was neither completed nor given up.
+/// A multipart upload that was neither completed nor aborted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenUpload {
     /// The key, below the prefix of the store.
@@ -169,100 +170,100 @@ pub struct OpenUpload {
 }
 
 impl UploadedPart {
-    /// Returns the MD5 that the entity tag looks like, if it looks like one.
+    /// Returns the entity tag as an MD5, if it has the form of one.
     pub(crate) fn etag_as_md5(&self) -> Option<Md5Digest> {
         let mut digest = Md5Digest::default();
         hex::decode_to_slice(self.etag.trim_matches('"'), &mut digest).ok().map(|()| digest)
     }
 }
 
-/// Returns the entity tags that S3 may give to an object of these parts: the one that follows from the MD5s of what was
-/// sent, and the one that follows from the entity tags of the parts, which are not their MD5s under some encryptions.
+/// Returns the entity tags that S3 may give to an object of these parts: the one computed from the MD5s of the sent
+/// parts, and the one computed from the entity tags of the parts, which with some encryptions are not their MD5s.
 pub(crate) fn etags_of_parts(parts: &[UploadedPart]) -> Vec<String> {
     let of = |digest: fn(&UploadedPart) -> Option<Md5Digest>| {
         let digests: Option<Vec<Md5Digest>> = parts.iter().map(digest).collect();
         Some(format!("{}-{}", hex::encode(hash::md5(digests?.as_flattened())), parts.len()))
     };
     let mut etags: Vec<String> = of(|part| part.md5).into_iter().collect();
-    // What follows from the tags says which parts were put together. That these have the right bytes, each of them has
-    // shown when it was sent.
+    // The tag computed from the parts' tags shows which parts the object was made of. That each part has the right bytes
+    // was checked when it was sent.
     etags.extend(of(UploadedPart::etag_as_md5).filter(|etag| !etags.contains(etag)));
     etags
 }
 
-/// How a store wants to be used.
+/// The limits and properties of a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoreLimits {
-    /// Files of at least this size go in parts.
+    /// Files of at least this size in bytes are uploaded in parts.
     pub multipart_threshold_bytes: u64,
-    /// Size of a part; larger where a file would need more than `max_parts`.
+    /// Size of a part in bytes; it is larger if a file would need more than `max_parts`.
     pub part_size_bytes: u64,
-    /// Most parts an upload may have.
+    /// The maximum number of parts of an upload.
     pub max_parts: u32,
-    /// Requests under way at once, if the user or the store sets a limit.
+    /// The maximum of concurrent requests, if the user or the store sets one.
     pub max_concurrency: Option<usize>,
-    /// Objects that wait for a request, or to be written, at once, if the user sets a limit.
+    /// The maximum number of objects that wait for a request, or to be written, if the user sets one.
     pub max_queue: Option<usize>,
-    /// Tells that the ETag of an object put in one part is the MD5 of its bytes.
+    /// Whether the ETag of an object that was put in one part is the MD5 of its bytes.
     pub etag_is_md5: bool,
-    /// Tells that objects are encrypted with a key that the client brings: a listing shows them, whatever their key.
+    /// Whether objects are encrypted with a customer key: listings also show objects that have another key.
     pub has_customer_key: bool,
 }
 
 impl StoreLimits {
-    /// Returns how many requests may be under way at once: as the user wants, else as the store does, else `default`.
+    /// Returns the number of concurrent requests: `wanted` by the user, else the store's, else `default`.
     pub fn jobs(&self, wanted: Option<usize>, default: usize) -> usize {
         wanted.filter(|jobs| *jobs > 0).or(self.max_concurrency).unwrap_or(default).max(1)
     }
 }
 
-/// Hears of requests that a server cannot keep up with.
+/// Is notified of requests that a server cannot keep up with.
 pub trait TroubleListener: Debug + Send + Sync {
-    /// Takes note of an attempt that the server refused for haste, or did not answer in time. The store repeats it.
+    /// Called for an attempt that the server throttled, or did not answer in time. The store repeats it.
     fn on_trouble(&self);
 }
 
 /// A store of objects below a prefix. Keys are relative to that prefix and raw: no encoding, no leading `/`.
 ///
-/// Every call does its own retries and gives up within its own time budget; an error is final for this call.
+/// Every call does its own retries within its own time budget; an error is final for this call.
 /// Dropping a future cancels the request.
 #[async_trait]
 pub trait RemoteStore: Debug + Send + Sync + 'static {
-    /// Names the store for messages, as `s3://bucket/prefix` or a directory.
+    /// Returns the store's name for messages, such as `s3://bucket/prefix` or a directory.
     fn location(&self) -> &str;
 
-    /// Tells how the store wants to be used.
+    /// Returns the limits and properties of the store.
     fn limits(&self) -> StoreLimits;
 
-    /// Tells `listener`, for as long as it lives, of every attempt that meets an overloaded server.
+    /// Registers `listener`, which is notified of every attempt that meets an overloaded server until it is dropped.
     ///
-    /// A store that repeats no requests has nothing to tell.
+    /// A store that repeats no requests ignores it.
     fn tell_of_trouble(&self, _listener: Weak<dyn TroubleListener>) {}
 
     /// Returns one page of the objects whose keys start with `prefix`, which need not end at a `/`.
     async fn list_page(&self, prefix: &str, from: &ListFrom) -> Result<ListPage>;
 
-    /// Looks at one object; `None` if it does not exist.
+    /// Returns the metadata of one object; `None` if it does not exist.
     ///
-    /// A store that hides missing keys behind "access denied" gives [`ErrorKind::Denied`](crate::ErrorKind).
+    /// For a store that replies "access denied" for missing keys, the error is [`ErrorKind::Denied`](crate::ErrorKind).
     async fn head(&self, key: &str) -> Result<Option<ObjectInfo>>;
 
-    /// Makes sure that what "not found" was said of is the object and not all of the store, unless a reply has shown that
-    /// already; returns whether that took a request.
+    /// Fails if the bucket does not exist. Sends a request only if no reply has shown yet that the bucket exists; returns
+    /// whether it sent one.
     ///
-    /// The reply to a HEAD has no body: it is the same for an object that is missing and for a bucket that is.
+    /// It is needed because the reply to a HEAD has no body: it is the same for a missing object and a missing bucket.
     async fn confirm(&self) -> Result<bool> {
         Ok(false)
     }
 
-    /// Opens an object, or a range of its bytes. With `if_match` only the object with that entity tag.
+    /// Opens an object, or a range of its bytes. With `if_match` it is an error if the entity tag is another.
     async fn get(&self, key: &str, range: Option<Range<u64>>, if_match: Option<&str>) -> Result<Download>;
 
-    /// Writes an object in one request. `md5` is the digest of the body, checked by the store on arrival.
+    /// Writes an object in one request. `md5` is the digest of the body, which the store checks.
     async fn put(&self, key: &str, body: &Body, md5: Option<&Md5Digest>) -> Result<Uploaded>;
 
-    /// Waits until a power failure loses nothing of what was put, nor of what was found to be there. A server promises that
-    /// with its reply.
+    /// Waits until the objects that were written or found survive a power failure. For a server, its reply means that
+    /// already.
     async fn sync(&self) -> Result<()> {
         Ok(())
     }
@@ -271,10 +272,10 @@ pub trait RemoteStore: Debug + Send + Sync + 'static {
     async fn create_multipart(&self, key: &str) -> Result<String>;
 
     /// Sends one part; `number` counts from 1. Sending a number again replaces the part. `md5` is the digest of the
-    /// body, checked by the store on arrival.
+    /// body, which the store checks.
     ///
-    /// [`ErrorKind::Corrupt`](crate::ErrorKind) means that the part has to be sent again: the store refused it, or its
-    /// entity tag is that of other bytes.
+    /// [`ErrorKind::Corrupt`](crate::ErrorKind) means that the part must be sent again: the store refused it, or replied
+    /// with the entity tag of other bytes.
     async fn put_part(
         &self,
         key: &str,
@@ -284,10 +285,10 @@ pub trait RemoteStore: Debug + Send + Sync + 'static {
         md5: &Md5Digest,
     ) -> Result<UploadedPart>;
 
-    /// Lists the parts that arrived; `None` if the upload is not known (any more).
+    /// Lists the parts that the store has; `None` if the upload does not exist (any more).
     async fn list_parts(&self, key: &str, upload_id: &str) -> Result<Option<Vec<UploadedPart>>>;
 
-    /// Makes the object out of its parts.
+    /// Completes an upload: makes the object from its parts.
     async fn complete_multipart(
         &self,
         key: &str,
@@ -295,15 +296,15 @@ pub trait RemoteStore: Debug + Send + Sync + 'static {
         parts: &[UploadedPart],
     ) -> Result<Uploaded>;
 
-    /// Gives an upload up and frees its parts. Not an error if it is not known (any more).
+    /// Aborts an upload and deletes its parts. It is not an error if the upload does not exist (any more).
     async fn abort_multipart(&self, key: &str, upload_id: &str) -> Result<()>;
 
-    /// Lists the uploads below the prefix that were neither completed nor given up, as far as the store lists them: MinIO
-    /// forgets to list them when it is started anew, and deletes their parts by itself after a day.
+    /// Lists the uploads below the prefix that were neither completed nor aborted, as far as the store lists them: MinIO
+    /// does not list them after a restart, and deletes their parts after a day.
     async fn list_uploads(&self) -> Result<Vec<OpenUpload>> {
         Ok(Vec::new())
     }
 
-    /// Deletes objects, as many requests as that takes, and returns the ones that could not be deleted, with the reason.
+    /// Deletes objects, with several requests if needed, and returns those that could not be deleted, with the reason.
     async fn delete(&self, keys: &[String]) -> Result<Vec<(String, crate::Error)>>;
 }

@@ -1,4 +1,4 @@
-//! Giving finished files their names, many at a time.
+//! Makes finished files durable and gives them their names, many at a time.
 
 use std::collections::{BTreeSet, HashSet};
 use std::io;
@@ -13,22 +13,22 @@ use super::pending::{PendingFile, TemporaryName, protect_path};
 use super::{Cache, CacheSharing, Durability};
 use crate::{Error, ErrorKind, Layout, Oid, Result};
 
-/// How long the first file waits for others, unless there are no more.
+/// How long the first file of a group waits for others; [`Committer::finish`] ends the wait.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// So many files are enough.
+/// A group of this many files does not wait for more.
 const ENOUGH_FILES: usize = 4096;
-/// So many bytes are enough: the disk had better begin.
+/// A group of this many bytes does not wait for more, so that the disk starts to write.
 const ENOUGH_BYTES: u64 = 128 << 20;
-/// Most files that wait; who has more to add waits for the disk.
+/// The maximum number of waiting files; adding another one blocks until the disk has some of them.
 const MAX_FILES: usize = 8 * ENOUGH_FILES;
-/// Up to so many files, or directories, are waited for one by one; for more of them, the whole file system is.
+/// Up to this many files, or directories, are synchronised one by one; for more, the whole file system is.
 const FEW: usize = 16;
 
-/// Gives finished files their names when the disk has their bytes. One wait serves all files that came since the last
-/// one, and goes on beside the work on the next ones.
+/// Gives finished files their names when the disk has their bytes. A background thread waits for the disk, once for all
+/// files that were added since its last wait, while the caller works on the next files.
 ///
-/// With [`Durability::Rename`] a file gets its name at once. [`finish`](Self::finish) has to be called at the end; files
-/// that still wait when a committer is dropped are deleted.
+/// With [`Durability::Rename`] a file gets its name at once. [`finish`](Self::finish) must be called at the end; files
+/// that still wait when the committer is dropped are deleted.
 #[derive(Debug)]
 pub(crate) struct Committer {
     cache: Cache,
@@ -48,11 +48,11 @@ struct Shared {
 struct State {
     files: Vec<FinishedFile>,
     total_bytes: u64,
-    /// When the first of the files came.
+    /// When the first of the files was added.
     since: Option<Instant>,
-    /// The objects of the files, and of those that are about to get their names.
+    /// The objects of the waiting files, and of those that are getting their names now.
     names: HashSet<(Layout, Oid)>,
-    /// Directories with names that the disk may not have yet.
+    /// Directories with new names that may not be on the disk yet.
     folders: BTreeSet<PathBuf>,
     is_closed: bool,
     /// The thread panicked.
@@ -60,7 +60,7 @@ struct State {
     unfinished: Unfinished,
 }
 
-/// Wakes up those who wait for the thread when it panics.
+/// Wakes up the threads that wait for the background thread when it panics.
 struct GiveUpOnPanic<'a>(&'a Shared);
 
 impl Drop for GiveUpOnPanic<'_> {
@@ -73,29 +73,29 @@ impl Drop for GiveUpOnPanic<'_> {
 }
 
 fn given_up() -> Error {
-    Error::new(ErrorKind::Io, "waiting for the disk of the cache was given up")
-        .with_hint("run the same command again: objects without a name are stored anew")
+    Error::new(ErrorKind::Io, "the thread that writes the cache to the disk failed")
+        .with_hint("run the same command again: it stores the missing objects again")
 }
 
-/// A file that is whole and has no name yet.
+/// A complete file that has no name yet.
 #[derive(Debug)]
 struct FinishedFile {
     name: TemporaryName,
     object: (Layout, Oid),
     destination: PathBuf,
     size_bytes: u64,
-    /// For a file that others can still write to: what it has to be to get its name.
+    /// For a hard link to a file of the user: its state when it was hashed, which it must still have to get its name.
     source: Option<LinkSource>,
 }
 
-/// What is not in the cache for sure.
+/// Objects that are not durably in the cache.
 #[derive(Debug, Default)]
 pub(crate) struct Unfinished {
     /// Objects that did not get their names.
     pub(crate) objects: Vec<(Oid, Error)>,
-    /// Why the names of all others may be lost.
+    /// Why the names of all other objects may be lost.
     pub(crate) names: Option<Error>,
-    /// Why objects that were in the cache before may be lost.
+    /// Why objects that were already in the cache may be lost.
     pub(crate) found: Option<Error>,
 }
 
@@ -124,7 +124,7 @@ impl Committer {
         self.shared.lock().names.contains(&(layout, *oid))
     }
 
-    /// Takes a file whose bytes are known to be those of `oid`. Returns whether the object was new.
+    /// Adds a file with the bytes of `oid`. Returns whether the object is new.
     pub(crate) fn add(&self, pending: PendingFile, layout: Layout, oid: &Oid) -> Result<bool> {
         let destination = self.cache.object_path(layout, oid);
         if self.cache.options.durability == Durability::Rename {
@@ -135,8 +135,8 @@ impl Committer {
         self.enqueue(FinishedFile { name, object: (layout, *oid), destination, size_bytes, source: None })
     }
 
-    /// Takes a file that is another name of `source`, which was hashed. It is made read-only and gets the name of `oid`
-    /// if it is still what was hashed when the disk has its bytes. Returns whether the object was new.
+    /// Adds a hard link to `source`, which was hashed. When the disk has its bytes, it is made read-only and gets the name
+    /// of `oid`, unless it changed since it was hashed. Returns whether the object is new.
     pub(super) fn add_link(
         &self,
         name: TemporaryName,
@@ -154,8 +154,7 @@ impl Committer {
         self.enqueue(file)
     }
 
-    /// Waits until the disk has every file and its name, and the objects that were found to be there already. Returns what
-    /// failed.
+    /// Waits until the disk has every file, its name, and the objects that were found in the cache. Returns what failed.
     pub(crate) fn finish(&self) -> Unfinished {
         self.shared.lock().is_closed = true;
         let is_panicked = self.join();
@@ -183,7 +182,7 @@ impl Committer {
         state.total_bytes += file.size_bytes;
         state.since.get_or_insert_with(Instant::now);
         state.files.push(file);
-        // For the others the thread need not wake up.
+        // Other files do not change when the thread starts to work, so they need not wake it.
         let is_awaited = is_first || state.is_enough();
         drop(state);
         if is_awaited {
@@ -208,7 +207,7 @@ impl Committer {
         Ok(())
     }
 
-    /// Waits for the thread. Returns whether it panicked.
+    /// Joins the thread. Returns whether it panicked.
     fn join(&self) -> bool {
         self.shared.changed.notify_all();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -244,9 +243,9 @@ impl Shared {
         self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Names groups of files until there are no more, then waits for the names.
+    /// Names group after group until no more files come, then waits until the disk has the names.
     fn work(&self) {
-        // Errors of the disk are told to those who had opened the file system before.
+        // The kernel reports a write error only to processes that opened the file system before the error occurred.
         let mut disks = FileSystems::default();
         disks.open(&self.root);
         while let Some(group) = self.next_group() {
@@ -264,11 +263,11 @@ impl Shared {
         let folders = std::mem::take(&mut self.lock().folders);
         if let Err(error) = sync_folders(&folders, &mut disks) {
             self.lock().unfinished.names =
-                Some(Error::io("cannot wait until the disk has the names of objects", error));
+                Some(Error::io("cannot write the directories of the cache to the disk", error));
         }
     }
 
-    /// Waits until there is enough to do, or all that there will ever be.
+    /// Waits until a group is large or old enough, or no more files will come.
     fn next_group(&self) -> Option<Vec<FinishedFile>> {
         let mut state = self.lock();
         loop {
@@ -292,7 +291,7 @@ impl Shared {
 }
 
 impl FinishedFile {
-    /// Gives the file its name. Returns the directories in which names are new.
+    /// Gives the file its name. Returns the directories that have new names.
     fn give_name(self, sharing: CacheSharing) -> Result<Vec<PathBuf>> {
         if let Some(source) = &self.source {
             source.refuse_changed(self.name.path())?;
@@ -311,8 +310,8 @@ impl FinishedFile {
     }
 }
 
-/// Waits for the bytes of files, then gives them their names. Returns what failed, and the directories in which names are
-/// new.
+/// Waits until the disk has the bytes of the files, then gives them their names. Returns what failed, and the directories
+/// that have new names.
 fn name_group(
     group: Vec<FinishedFile>,
     sharing: CacheSharing,
@@ -351,7 +350,7 @@ fn sync_folders(folders: &BTreeSet<PathBuf>, disks: &mut FileSystems) -> io::Res
     folders.iter().try_for_each(|folder| disk::sync_folder(folder))
 }
 
-/// Makes the same error for another file.
+/// Copies the error for another file.
 fn again(error: &io::Error) -> io::Error {
     error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
 }
@@ -398,7 +397,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let cache = cache(&folder);
         let committer = Committer::new(&cache);
-        // Held, the thread can't take the file.
+        // While the lock is held, the thread cannot take the file.
         let (oid, is_new) = put(&committer, &cache, b"one");
         let state = committer.shared.lock();
         if !state.files.is_empty() {
@@ -426,7 +425,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let cache = cache(&folder);
         let committer = Committer::new(&cache);
-        // A directory with something in it is in the way.
+        // A directory that is not empty has the object's name.
         let blocked = cache.object_path(Layout::Current, &Oid::file(md5(b"blocked")));
         fs_err::create_dir_all(blocked.join("x")).unwrap();
         let (oid, _) = put(&committer, &cache, b"blocked");

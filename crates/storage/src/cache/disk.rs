@@ -1,7 +1,7 @@
-//! Waiting for the disk.
+//! Waits until the disk has what was written.
 //!
-//! A file that was written and renamed may be empty or full of zeros after a power failure: its bytes reach the disk up
-//! to half a minute later, its name within seconds. So bytes are waited for before they get a name that is trusted.
+//! After a power failure, a file that was written and renamed may be empty or full of zeros: its name reaches the disk
+//! within seconds, its bytes up to half a minute later. So a file gets a trusted name only when the disk has its bytes.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -9,22 +9,22 @@ use std::path::Path;
 
 pub(crate) use haul_config::atomic::{sync_file, sync_folder};
 
-/// The file systems that files of a store lie on: mostly one, unless a directory of it is a link or a mount.
+/// The file systems that hold the files of a store: usually one, unless a directory of it is a link or a mount.
 #[derive(Debug, Default)]
 pub(crate) struct FileSystems {
-    /// Each with its device number.
+    /// The device number and an open directory of each.
     opened: Vec<(u64, fs_err::File)>,
 }
 
 #[cfg(target_os = "linux")]
 impl FileSystems {
-    /// Opens the file system of a directory, if it is there. Returns its place among those that are open.
+    /// Opens the file system of a directory, if the directory exists. Returns the index among the open ones.
     pub(crate) fn open(&mut self, folder: &Path) -> Option<usize> {
         let metadata = fs_err::metadata(folder).ok()?;
         self.open_of(&metadata, folder)
     }
 
-    /// Opens the file system of a file, of which `metadata` was asked, through its directory.
+    /// Opens the file system of a file that has this metadata and lies in `folder`.
     pub(crate) fn open_of(&mut self, metadata: &std::fs::Metadata, folder: &Path) -> Option<usize> {
         use std::os::unix::fs::MetadataExt as _;
         let device = metadata.dev();
@@ -35,13 +35,13 @@ impl FileSystems {
         })
     }
 
-    /// Waits until the disks have everything that was written to the file systems that are open, as far as the system can.
+    /// Waits until the disks have everything that was written to the open file systems, if the platform supports it.
     pub(crate) fn sync_opened(&self) -> io::Result<()> {
         self.opened.iter().try_for_each(|(_, folder)| sync_file_system(folder).map(drop))
     }
 
     /// Waits until the disks have all bytes and names that any process wrote to the file systems of these directories.
-    /// Returns whether the system can wait for all of them.
+    /// Returns false if the platform does not support that for one of them.
     pub(crate) fn sync<'a>(&mut self, folders: impl Iterator<Item = &'a Path>) -> io::Result<bool> {
         let folders: BTreeSet<&Path> = folders.collect();
         let mut places = BTreeSet::new();
@@ -58,7 +58,7 @@ impl FileSystems {
     }
 }
 
-/// Waits for the file system of an open directory. Returns whether the system can.
+/// Waits until the disk has all of an open directory's file system. Returns whether the platform supports it.
 #[cfg(target_os = "linux")]
 fn sync_file_system(folder: &fs_err::File) -> io::Result<bool> {
     use rustix::io::Errno;
@@ -69,7 +69,7 @@ fn sync_file_system(folder: &fs_err::File) -> io::Result<bool> {
     }
 }
 
-/// There is no such thing here.
+/// This platform cannot synchronise a whole file system.
 #[cfg(not(target_os = "linux"))]
 impl FileSystems {
     pub(crate) fn open(&mut self, _folder: &Path) -> Option<usize> {
@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn each_file_system_is_waited_for() {
         let folder = tempfile::tempdir().unwrap();
-        // Memory is another file system than the disk, where there is one.
+        // Where it exists, this is a file system in memory, and so another one than the disk's.
         let other = Path::new("/dev/shm");
         let mut disks = FileSystems::default();
         disks.open(folder.path());

@@ -1,4 +1,4 @@
-//! What a file was when it was hashed.
+//! The state of a file when it was hashed.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::{Error, ErrorKind, Result};
 
-/// A file of the user that becomes an object itself, as it was when it was hashed.
+/// A file of the user that becomes an object by a hard link, and its state when it was hashed.
 #[derive(Debug)]
 pub(super) struct LinkSource {
     path: PathBuf,
@@ -16,7 +16,7 @@ pub(super) struct LinkSource {
 type Stamp = (u64, u64, u64, i64, i64);
 
 impl LinkSource {
-    /// Takes what `fstat` said of the file at `path` while it was read.
+    /// Makes one from the metadata that `fstat` returned for the file at `path` while it was read.
     pub(super) fn new(path: &Path, hashed: &Metadata) -> Self {
         Self { path: path.to_owned(), stamp: stamp(hashed) }
     }
@@ -26,11 +26,11 @@ impl LinkSource {
         self.stamp.2
     }
 
-    /// Fails if what has the name `link` is not what was hashed any more.
+    /// Fails if the file at `link` is not the file that was hashed, or has changed since.
     pub(super) fn refuse_changed(&self, link: &Path) -> Result<()> {
-        // Not followed: a symbolic link that has just taken the place of the file is not what was hashed.
+        // Symbolic links are not followed: a link that has just replaced the file is not what was hashed.
         let metadata = fs_err::symlink_metadata(link)
-            .map_err(|error| Error::io("cannot look at a new object", error))?;
+            .map_err(|error| Error::io("cannot read the metadata of a new object", error))?;
         if stamp(&metadata) == self.stamp {
             return Ok(());
         }

@@ -27,13 +27,13 @@ pub enum CacheSharing {
     Group,
 }
 
-/// How sure a finished object must be on the disk.
+/// Which failures a finished object must survive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Durability {
-    /// As sure as the file system makes a rename: survives a killed process, as DVC's, and no power failure.
+    /// Objects are renamed without waiting for the disk: they survive a killed process but not a power failure, as in DVC.
     Rename,
-    /// The disk has the bytes of an object before it gets its name, and the name before the call that stores it returns:
-    /// survives a power failure.
+    /// The disk has the bytes of an object before the object gets its name, and the name before the call that stores it
+    /// returns: objects survive a power failure.
     #[default]
     Sync,
 }
@@ -41,23 +41,23 @@ pub enum Durability {
 /// How a [`Cache`] works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CacheOptions {
-    /// Who may write.
+    /// Who may write the cache directory.
     pub sharing: CacheSharing,
-    /// How sure a finished object must be.
+    /// Which failures a finished object must survive.
     pub durability: Durability,
-    /// Threads that hash and copy; one for each processor if not set.
+    /// The number of threads that hash and copy; one for each processor if not set.
     pub n_threads: Option<usize>,
 }
 
 /// How the bytes of a workspace file get into the cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum StoreMode {
-    /// Reflink for large files where the file system can, else copy; the source stays as it is.
+    /// Reflink for large files if the file system supports it, else copy; the source is not changed.
     #[default]
     Copy,
     /// Hard link, else copy; the source is removed when all objects are stored.
     Move,
-    /// Hard link (first cache type `hardlink`), else as `Copy`. The source becomes read-only with the object.
+    /// Hard link (first cache type `hardlink`), else as `Copy`. The source becomes read-only, as it is the object's file.
     Hardlink,
 }
 
@@ -68,37 +68,37 @@ pub struct StoredFile {
     pub oid: Oid,
     /// Size in bytes.
     pub size_bytes: u64,
-    /// Tells that the cache had the object before.
+    /// Whether the cache already had the object.
     pub existed: bool,
-    /// What `fstat` said of the source while it was read. A hard link or a mode that changed since is not in it.
+    /// The metadata that `fstat` returned for the source while it was read. It does not include changes by the cache: the
+    /// number of hard links and the mode.
     pub source: std::fs::Metadata,
 }
 
-/// A local object database in both layouts, as DVC's `.dvc/cache`.
+/// A local object database in both layouts, such as DVC's `.dvc/cache`.
 ///
-/// An object of mode exactly 0444 is trusted; any other mode makes it be hashed again when it is looked at,
-/// and then be made read-only or deleted. Every object is written under a temporary name and renamed when it is
-/// whole, and on the disk ([`Durability`]): a killed process or a power failure leaves at most files that no one takes
-/// for objects. Clones name the same directory.
+/// An object of mode exactly 0444 is trusted. One of any other mode is hashed again when it is checked, and then made
+/// read-only or deleted. Every object is written under a temporary name and renamed when it is complete and on the disk
+/// ([`Durability`]): a killed process or a power failure leaves at most temporary files. Clones use the same directory.
 #[derive(Debug, Clone)]
 pub struct Cache {
     root: Arc<PathBuf>,
     options: CacheOptions,
-    /// Whether objects are only looked at: damaged ones stay, and no mode is changed.
+    /// Whether the cache is read-only: damaged objects stay, and no mode is changed.
     is_looking: bool,
-    /// The file systems of objects that were found and may not be on the disk yet: another process named them, and was
-    /// killed before it waited.
+    /// The file systems of existing objects that may not be on the disk yet: the process that wrote them may have been
+    /// killed before it waited for the disk.
     found: Arc<Mutex<disk::FileSystems>>,
 }
 
 impl Cache {
-    /// Names the cache in the directory `root` (`cache.dir`, without `files/md5`), which need not exist yet.
+    /// Makes the cache in the directory `root` (`cache.dir`, without `files/md5`), which need not exist yet.
     pub fn new(root: impl Into<PathBuf>, options: CacheOptions) -> Self {
         Self { root: Arc::new(root.into()), options, is_looking: false, found: Arc::default() }
     }
 
-    /// Returns the same cache for a command that changes nothing, as a dry run: a damaged object counts as not there
-    /// and stays where it is.
+    /// Returns the same cache for a command that changes nothing, such as a dry run: a damaged object counts as missing
+    /// and is not deleted.
     #[must_use]
     pub fn looking(&self) -> Self {
         Self { is_looking: true, ..self.clone() }
@@ -109,12 +109,12 @@ impl Cache {
         &self.root
     }
 
-    /// Returns how the cache works.
+    /// Returns the options.
     pub fn options(&self) -> CacheOptions {
         self.options
     }
 
-    /// Returns where the object lies, whether it exists or not.
+    /// Returns the path of the object, which need not exist.
     pub fn object_path(&self, layout: Layout, oid: &Oid) -> PathBuf {
         self.root.join(layout.object_path(oid))
     }

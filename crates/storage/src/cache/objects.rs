@@ -1,4 +1,4 @@
-//! Listing and deleting objects.
+//! Lists and deletes objects.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use super::pending::is_temporary_name;
 use super::presence::is_absence;
 use crate::{Error, Layout, Oid, Result};
 
-/// How long a temporary file is left alone: no process writes one object for longer.
+/// The age from which temporary files are deleted: no process takes longer to write one object.
 const DAY: Duration = Duration::from_hours(24);
 
 /// An object that [`Cache::objects`] found.
@@ -19,15 +19,15 @@ pub struct CachedObject {
     pub oid: Oid,
     /// Size in bytes.
     pub size_bytes: u64,
-    /// When it was written, in seconds since the Unix epoch. A file that was moved or linked into the cache brings
-    /// its own time.
+    /// When it was written, in seconds since the Unix epoch. A file that was moved or linked into the cache keeps its
+    /// own time.
     pub modified: i64,
-    /// When its bytes, its mode or the number of its links last changed, in seconds since the Unix epoch. Nobody can
-    /// set it, so nothing that just came is older.
+    /// When its bytes, its mode or the number of its links last changed, in seconds since the Unix epoch. Programs
+    /// cannot set this time, so an object that was just added never looks old.
     pub changed: i64,
 }
 
-/// A file with a temporary name beside objects, which [`Cache::temporary_files`] found.
+/// A file with a temporary name among objects, which [`Cache::temporary_files`] found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TemporaryFile {
     /// The file.
@@ -39,8 +39,7 @@ pub struct TemporaryFile {
 }
 
 impl Cache {
-    /// Lists all objects of a layout, in the order of their names. Whatever does not have an object's name is
-    /// passed over.
+    /// Lists all objects of a layout, in the order of their names. Files without an object's name are skipped.
     pub fn objects(&self, layout: Layout) -> Result<Vec<CachedObject>> {
         let mut objects = Vec::new();
         self.visit(layout, &mut |_, name, entry| {
@@ -59,8 +58,7 @@ impl Cache {
         Ok(objects)
     }
 
-    /// Lists the temporary files among the objects of a layout: what killed processes left, or what a process at
-    /// work is about to give a name.
+    /// Lists the temporary files among the objects of a layout: left by killed processes, or in use by a running one.
     pub fn temporary_files(&self, layout: Layout) -> Result<Vec<TemporaryFile>> {
         let mut files = Vec::new();
         self.visit(layout, &mut |path, name, entry| {
@@ -75,17 +73,17 @@ impl Cache {
         Ok(files)
     }
 
-    /// Deletes an object; not an error if it is not there.
+    /// Deletes an object; it is not an error if it does not exist.
     pub fn remove(&self, layout: Layout, oid: &Oid) -> Result<()> {
         remove_file(&self.object_path(layout, oid))
     }
 
-    /// Deletes temporary files that killed processes left behind, if they have not been written to for `age`, and
-    /// returns their number. Younger ones may belong to a process that is at work.
+    /// Deletes temporary files that killed processes left, if they have not been written to for `age`, and returns their
+    /// number. Younger ones may belong to a running process.
     pub fn remove_stale_temporary_files(&self, age: Duration, now: SystemTime) -> Result<u64> {
         let mut n_removed = 0;
         let mut remove = |path: &Path, name: &str, entry: &fs_err::DirEntry| {
-            // The name first: a cache has many files, and hardly one of them is temporary.
+            // The name is checked first, as it is cheap and hardly any file of a cache is temporary.
             if !is_temporary_name(name) {
                 return Ok(());
             }
@@ -108,14 +106,14 @@ impl Cache {
     }
 
     /// Does [`remove_stale_temporary_files`](Self::remove_stale_temporary_files) for files older than a day, at most once
-    /// a day: the time of the file `stamp` tells when it was done. Meant to be called by whatever writes to the cache.
+    /// a day: the time of the file `stamp` is the time of the last sweep. Every command that writes to the cache calls it.
     pub fn sweep(&self, stamp: &Path, now: SystemTime) -> Result<u64> {
         let swept = fs_err::metadata(stamp).and_then(|metadata| metadata.modified());
         if swept.is_ok_and(|swept| now.duration_since(swept).is_ok_and(|since| since < DAY)) {
             return Ok(0);
         }
         let n_removed = self.remove_stale_temporary_files(DAY, now)?;
-        let cannot = |error| Error::io("cannot note that the cache was swept", error);
+        let cannot = |error| Error::io("cannot record that temporary files of the cache were deleted", error);
         if let Some(folder) = stamp.parent() {
             fs_err::create_dir_all(folder).map_err(cannot)?;
         }
@@ -124,7 +122,7 @@ impl Cache {
         Ok(n_removed)
     }
 
-    /// Visits the files in the folders of two hex digits, with their names as `9d/d4e4…`.
+    /// Visits the files in the directories of two hex digits, with names such as `9d/d4e4…`.
     fn visit(&self, layout: Layout, visitor: &mut Visitor<'_>) -> Result<()> {
         let root = self.root().join(layout.folder());
         for first in 0..=u8::MAX {

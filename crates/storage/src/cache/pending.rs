@@ -1,4 +1,4 @@
-//! A file that has no name yet: written beside its destination, and renamed when it is whole.
+//! A file that has no name yet: written beside its destination, and renamed when it is complete.
 
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -21,17 +21,17 @@ pub(crate) struct PendingFile {
     options: CacheOptions,
 }
 
-/// The name of a temporary file. Dropping it before the file got another name deletes the file.
+/// The name of a temporary file. Dropping it before the file is renamed deletes the file.
 #[derive(Debug)]
 pub(super) struct TemporaryName {
     path: PathBuf,
-    /// Folders that got new folders when the file was made.
+    /// Directories in which new directories were created for the file.
     changed: Vec<PathBuf>,
     is_renamed: bool,
 }
 
 impl PendingFile {
-    /// Creates a file with a temporary name in `folder`, which is made if it is not there.
+    /// Creates a file with a temporary name in `folder`, which is created if it does not exist.
     pub(crate) fn create(folder: &Path, options: CacheOptions) -> Result<Self> {
         let mut name = TemporaryName::new(folder);
         let mut open = fs_err::OpenOptions::new();
@@ -48,9 +48,9 @@ impl PendingFile {
         Ok(Self { file, name, options })
     }
 
-    /// Creates a clone of `source` that shares its blocks, where the file system can do that.
+    /// Creates a clone of `source` that shares its blocks, if the file system supports that.
     pub(crate) fn reflink(folder: &Path, source: &Path, options: CacheOptions) -> io::Result<Self> {
-        // Some systems make the file before they find that they cannot clone into it: dropping the name removes it.
+        // Some systems create the file before they report that they cannot clone: dropping the name deletes it.
         let mut name = TemporaryName::new(folder);
         name.changed = make_folders(folder, options.sharing).map_err(io::Error::other)?;
         reflink_copy::reflink(source, &name.path)?;
@@ -63,22 +63,22 @@ impl PendingFile {
         &self.file
     }
 
-    /// Returns where the file is until it gets its name.
+    /// Returns the temporary path.
     pub(crate) fn path(&self) -> &Path {
         &self.name.path
     }
 
-    /// Adds bytes at the end.
+    /// Appends bytes.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.file.write_all(bytes).map_err(|error| {
             Error::io(format!("cannot write into `{}`", parent(&self.name.path).display()), error)
         })
     }
 
-    /// Gives the file its name: read-only first, so that the name never stands for a file that DVC would hash again.
+    /// Makes the file read-only, then gives it its name. In this order, DVC never sees an object that it would hash again.
     ///
-    /// With [`Durability::Sync`] this waits for the disk. Where there are many files, a
-    /// [`Committer`](super::committer::Committer) waits for all of them together.
+    /// With [`Durability::Sync`] this waits for the disk. For many files, use a
+    /// [`Committer`](super::committer::Committer), which waits for all of them together.
     pub(crate) fn commit(self, destination: &Path) -> Result<()> {
         let cannot = |error| Error::io(format!("cannot write `{}`", destination.display()), error);
         let options = self.options;
@@ -92,7 +92,7 @@ impl PendingFile {
         Ok(())
     }
 
-    /// Makes the file read-only and closes it; what is left is to give it its name.
+    /// Makes the file read-only and closes it; after that it only needs its name.
     pub(super) fn finish(self) -> TemporaryName {
         protect(&self.file);
         self.name
@@ -100,7 +100,7 @@ impl PendingFile {
 }
 
 impl TemporaryName {
-    /// Makes up a name in `folder`.
+    /// Makes a random name in `folder`.
     pub(super) fn new(folder: &Path) -> Self {
         Self { path: folder.join(temporary_name()), changed: Vec::new(), is_renamed: false }
     }
@@ -110,13 +110,13 @@ impl TemporaryName {
         &self.path
     }
 
-    /// Makes the folder of the name, if it is not there.
+    /// Creates the directory of the name if it does not exist.
     pub(super) fn make_folder(&mut self, sharing: CacheSharing) -> Result<()> {
         self.changed.extend(make_folders(parent(&self.path), sharing)?);
         Ok(())
     }
 
-    /// Gives the file another name. Returns the folders in which there are new names, of files or folders.
+    /// Renames the file. Returns the directories that have new names, of files or directories.
     pub(super) fn rename(mut self, destination: &Path, sharing: CacheSharing) -> Result<Vec<PathBuf>> {
         let cannot = |error| Error::io(format!("cannot write `{}`", destination.display()), error);
         match fs_err::rename(&self.path, destination) {
@@ -134,14 +134,14 @@ impl TemporaryName {
         Ok(changed)
     }
 
-    /// Gives a link another name, be it that of a file that it is a link to already: then a rename does nothing, and the
-    /// link is removed.
+    /// Renames a hard link. If `destination` is already a link to the same file, a rename would do nothing, and the
+    /// temporary link is removed.
     pub(super) fn rename_link(self, destination: &Path, sharing: CacheSharing) -> Result<Vec<PathBuf>> {
         let path = self.path.clone();
         let changed = self.rename(destination, sharing)?;
         match fs_err::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::debug!(%error, "a temporary name stays behind");
+                tracing::debug!(%error, "cannot remove a temporary link");
             }
             _ => {}
         }
@@ -157,15 +157,16 @@ impl Drop for TemporaryName {
         if let Err(error) = fs_err::remove_file(&self.path)
             && error.kind() != io::ErrorKind::NotFound
         {
-            tracing::debug!(%error, "a temporary file stays behind");
+            tracing::debug!(%error, "cannot remove a temporary file");
         }
     }
 }
 
-/// Makes a file read-only. As in DVC, a file system that cannot do that is no reason to fail: the object is
-/// then hashed whenever it is looked at.
+/// Makes a file read-only. As in DVC, it is not an error if the file system does not support that: the object is then
+/// hashed whenever it is checked.
 fn protect(file: &File) {
-    // Created so, unless the umask or an access list of the folder took away from it. A look is cheaper than a change.
+    // The file was created with this mode, unless the umask or an access list of the directory reduced it. Reading the
+    // mode is cheaper than setting it.
     if file.metadata().is_ok_and(|metadata| metadata.permissions().mode() & 0o7777 == OBJECT_MODE) {
         return;
     }
@@ -181,10 +182,10 @@ pub(crate) fn protect_path(path: &Path) {
     }
 }
 
-/// Makes `folder` and what is missing above it. In a shared cache each new one gets 02775, whatever the umask.
-/// Returns the folders that hold the new ones.
+/// Creates `folder` and its missing parents. In a shared cache each new directory gets mode 02775, whatever the umask.
+/// Returns the parents of the new directories.
 pub(crate) fn make_folders(folder: &Path, sharing: CacheSharing) -> Result<Vec<PathBuf>> {
-    let cannot = |error| Error::io(format!("cannot make the folder `{}`", folder.display()), error);
+    let cannot = |error| Error::io(format!("cannot create the directory `{}`", folder.display()), error);
     if folder.is_dir() {
         return Ok(Vec::new());
     }
@@ -204,13 +205,13 @@ pub(crate) fn make_folders(folder: &Path, sharing: CacheSharing) -> Result<Vec<P
     Ok(changed)
 }
 
-/// Returns a fresh name as DVC makes them: a dot, 16 random bytes in URL-safe base64, `.tmp`.
+/// Returns a new name in DVC's format: a dot, 16 random bytes in URL-safe base64, `.tmp`.
 fn temporary_name() -> String {
     let random: [u8; 16] = rand::random();
     format!(".{}.tmp", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(random))
 }
 
-/// Tells whether DVC or haul gives such names to temporary files.
+/// Returns whether DVC or haul gives such names to temporary files.
 pub(crate) fn is_temporary_name(name: &str) -> bool {
     name.strip_prefix('.').and_then(|name| name.strip_suffix(".tmp")).is_some_and(|name| {
         name.len() == 22

@@ -1,4 +1,4 @@
-//! When an object counts as being there.
+//! Checks whether the cache has an object.
 
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -15,33 +15,33 @@ use super::{Cache, Durability, disk};
 use crate::hash::{self, Flavour, is_named};
 use crate::{Error, ErrorKind, Layout, Oid, Result};
 
-/// Objects that one thread looks at before it asks for more.
+/// The number of objects that one thread checks before it takes the next batch.
 const BATCH: usize = 256;
 
-/// The disk surely has a file that did not change for so long.
+/// A file that has not changed for this long is on the disk.
 const WRITTEN_OUT_AFTER: Duration = Duration::from_hours(1);
 
-/// The MD5 of nothing.
+/// The MD5 of no bytes.
 const EMPTY: crate::Md5Digest = 0xd41d_8cd9_8f00_b204_e980_0998_ecf8_427e_u128.to_be_bytes();
 
 impl Cache {
-    /// Looks for an object by DVC's rules and returns its size in bytes, or `None` if it is not there (any more):
-    /// an object that is not 0444 is hashed, and made 0444 or deleted.
+    /// Checks an object by DVC's rules: one whose mode is not 0444 is hashed, and then made 0444 or deleted. Returns its
+    /// size in bytes, or `None` if it does not exist or was deleted.
     ///
-    /// Deviation: an empty file under another name than that of nothing is deleted whatever its mode. DVC trusts
-    /// it; but a power failure leaves such files. A symbolic link is deleted as well, not what it leads to: somebody
-    /// else may write there.
+    /// Deviation: an empty file in the cache is deleted, unless its name is the MD5 of no bytes. DVC trusts it if its mode
+    /// is 0444, but a power failure leaves such files. A symbolic link with an object's name is deleted as well, but not
+    /// its target: other programs may write to that.
     pub fn check(&self, layout: Layout, oid: &Oid) -> Result<Option<u64>> {
         self.check_sized(layout, oid, None)
     }
 
-    /// Does [`check`](Self::check) for an object that should have this size: one of another size is hashed, whatever its
-    /// mode.
+    /// Does [`check`](Self::check) for an object with a known size: one of another size is hashed, whatever its mode.
     ///
-    /// Deviation: DVC trusts an object of mode 0444 with any size, puts it into the workspace, and does not fetch it again.
+    /// Deviation: haul hashes an object whose size is not the recorded one. DVC trusts an object of mode 0444 of any size,
+    /// puts it into the workspace, and does not fetch it again.
     pub fn check_sized(&self, layout: Layout, oid: &Oid, size_bytes: Option<u64>) -> Result<Option<u64>> {
         let path = self.object_path(layout, oid);
-        let cannot = |error| Error::io(format!("cannot look at `{}`", path.display()), error);
+        let cannot = |error| Error::io(format!("cannot check `{}`", path.display()), error);
         let metadata = match fs_err::symlink_metadata(&path) {
             Ok(metadata) => metadata,
             Err(error) if is_absence(&error) => return Ok(None),
@@ -51,7 +51,7 @@ impl Cache {
             return Ok(None);
         }
         if metadata.is_symlink() {
-            tracing::warn!(path = %path.display(), "a symbolic link in the place of an object was removed from the cache");
+            tracing::warn!(path = %path.display(), "removed a symbolic link with the name of an object from the cache");
             self.remove(layout, oid)?;
             return Ok(None);
         }
@@ -66,12 +66,12 @@ impl Cache {
             return Ok(Some(metadata.len()));
         }
         if is_intact(layout, oid, &path)? {
-            // DVC sets the right to execute on an object, for an executable file of the workspace that is a link to it.
-            // It is read-only nevertheless; taking the right away would take it from the file.
+            // DVC makes an object executable if an executable file of the workspace is a link to it. Such an object is
+            // read-only too; removing the permission would remove it from the file of the workspace.
             let is_executable_link = mode & 0o222 == 0 && mode & 0o111 != 0;
             if !self.is_looking && !is_executable_link {
                 if self.options.durability == Durability::Sync && is_recent(&metadata) {
-                    // What was hashed may be in the memory of the system only, and is trusted from now on.
+                    // From now on the object is trusted, but the bytes that were hashed may not be on the disk yet.
                     fs_err::File::open(&path)
                         .and_then(|file| disk::sync_file(file.file()))
                         .map_err(cannot)?;
@@ -84,7 +84,7 @@ impl Cache {
         Ok(None)
     }
 
-    /// Hashes an object, whatever its mode; `false` also if it is not there.
+    /// Hashes an object, whatever its mode, and returns whether it is intact; false if it does not exist.
     pub fn verify(&self, layout: Layout, oid: &Oid) -> Result<bool> {
         let path = self.object_path(layout, oid);
         if matches!(fs_err::metadata(&path), Err(error) if is_absence(&error)) {
@@ -93,7 +93,7 @@ impl Cache {
         is_intact(layout, oid, &path)
     }
 
-    /// Hashes a file that has no name yet, and tells whether it is what that name says.
+    /// Hashes a file that has no name yet, and returns whether it has the bytes of `oid`.
     pub(crate) fn verify_file(layout: Layout, oid: &Oid, path: &Path) -> Result<bool> {
         is_intact(layout, oid, path)
     }
@@ -142,7 +142,7 @@ impl Cache {
         done.sort_unstable_by_key(|&(start, _)| start);
         let mut answers = Vec::with_capacity(oids.len());
         for (start, batch) in done {
-            // A cancellation leaves gaps only at the end: batches are taken in their order, and those taken are done.
+            // A cancellation leaves gaps only at the end: batches are started in order, and a started batch is finished.
             debug_assert_eq!(start, answers.len());
             answers.extend(batch);
         }
@@ -150,8 +150,8 @@ impl Cache {
         answers
     }
 
-    /// Reads a whole object, at most `max_bytes`, and checks its hash whatever its mode. A damaged object is deleted,
-    /// and counts as not there.
+    /// Reads a whole object, at most `max_bytes`, and checks its hash whatever its mode. A damaged object is deleted and
+    /// counts as missing.
     pub fn read(&self, layout: Layout, oid: &Oid, max_bytes: u64) -> Result<Option<Bytes>> {
         let path = self.object_path(layout, oid);
         let metadata = match fs_err::metadata(&path) {
@@ -179,7 +179,7 @@ impl Cache {
         Ok(None)
     }
 
-    /// Takes note of a trusted object that the disk may not have yet.
+    /// Records that a trusted object may not be on the disk yet, for [`sync_found`](Self::sync_found).
     fn take_note(&self, metadata: &std::fs::Metadata, path: &Path) {
         if self.is_looking || self.options.durability != Durability::Sync || !is_recent(metadata) {
             return;
@@ -188,51 +188,51 @@ impl Cache {
         found.open_of(metadata, parent(path));
     }
 
-    /// Waits until the disk has the objects that were found since the last time and are young. Without that, a metafile
-    /// could outlive an object that it names: the process that stored it may have been killed before it waited.
+    /// Waits until the disk has the recent objects that were found since the last call. Otherwise a metafile could survive
+    /// a power failure without its object: the process that stored the object may have been killed before it waited.
     pub fn sync_found(&self) -> Result<()> {
         let found = std::mem::take(&mut *self.found.lock().unwrap_or_else(PoisonError::into_inner));
-        found.sync_opened().map_err(|error| {
-            Error::io("cannot wait until the disk has objects that were in the cache already", error)
-        })
+        found
+            .sync_opened()
+            .map_err(|error| Error::io("cannot write existing objects of the cache to the disk", error))
     }
 
-    /// Deletes an object that is not what its name says. Where nothing can be deleted, it stays: it counts as not there,
-    /// and is replaced by the next command that has its bytes.
+    /// Deletes an object whose bytes do not match its name. If it cannot be deleted, it counts as missing, and the next
+    /// command that has the right bytes replaces it.
     fn remove_damaged(&self, layout: Layout, oid: &Oid, path: &Path) -> Result<()> {
         if self.is_looking {
-            tracing::warn!(path = %path.display(), "a damaged object is in the cache");
+            tracing::warn!(path = %path.display(), "an object of the cache is damaged");
             return Ok(());
         }
         match self.remove(layout, oid) {
             Err(error) if error.kind() == ErrorKind::Unwritable => {
-                tracing::warn!(path = %path.display(), "a damaged object cannot be removed from the cache");
+                tracing::warn!(path = %path.display(), "cannot remove a damaged object from the cache");
                 Ok(())
             }
             Err(error) => Err(error),
             Ok(()) => {
-                tracing::warn!(path = %path.display(), "a damaged object was removed from the cache");
+                tracing::warn!(path = %path.display(), "removed a damaged object from the cache");
                 Ok(())
             }
         }
     }
 }
 
-/// Tells whether the disk may not have a file yet; the system writes out what is older than half a minute.
+/// Returns whether a file may not be on the disk yet; the kernel writes out what is older than half a minute.
 pub(crate) fn is_recent(metadata: &std::fs::Metadata) -> bool {
     let changed = SystemTime::UNIX_EPOCH + Duration::from_secs(metadata.ctime().try_into().unwrap_or(0));
-    // A time that is still to come is that of another clock.
+    // A time in the future comes from another clock and proves nothing.
     changed.elapsed().map_or(true, |age| age < WRITTEN_OUT_AFTER)
 }
 
-/// Hashes a file and tells whether it is what its name says.
+/// Hashes a file and returns whether its bytes match its name.
 fn is_intact(layout: Layout, oid: &Oid, path: &Path) -> Result<bool> {
     let is_named_by = |flavour| hash::hash_file(path, flavour).map(|file| file.digest == *oid.digest());
     Ok(is_named_by(Flavour::Md5)?
         || (layout == Layout::Legacy && !oid.is_dir() && is_named_by(Flavour::Md5Dos2Unix)?))
 }
 
-/// Tells that there is no such file; a file in the place of a directory above it is the same.
+/// Returns whether the error means that the file does not exist; a parent that is not a directory means the same.
 pub(crate) fn is_absence(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }

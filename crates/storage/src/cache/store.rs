@@ -1,4 +1,4 @@
-//! Putting files and bytes into the cache.
+//! Stores files and bytes in the cache.
 
 use std::collections::HashMap;
 use std::error::Error as _;
@@ -17,7 +17,7 @@ use crate::progress::{Observer, Phase};
 use crate::{Error, ErrorKind, Layout, Oid, OidKind, Result};
 
 impl Cache {
-    /// Stores bytes, as those of a manifest, and returns their name. Does nothing if the object exists.
+    /// Stores bytes, such as those of a directory manifest, and returns the object's name. Does nothing if it exists.
     pub fn store_bytes(&self, layout: Layout, kind: OidKind, bytes: &[u8]) -> Result<Oid> {
         let digest = hash::md5(bytes);
         let oid = match kind {
@@ -32,10 +32,10 @@ impl Cache {
     }
 
     /// Hashes files and stores them, on all processors and with many files in flight; the answers are in the
-    /// order of `paths`. What is stored is what was hashed: a file that changes while it is read is an error for
-    /// this file, and is not stored. All is on the disk when this returns ([`Durability`](super::Durability)). Reports bytes
-    /// and files in [`Phase::Caching`]. After a cancellation, the files
-    /// that were not stored yet are [`ErrorKind::Interrupted`].
+    /// order of `paths`. A file that changes while it is read is an error, and is not stored: an object always has the
+    /// bytes that were hashed. All objects are on the disk when this returns ([`Durability`](super::Durability)). Reports
+    /// bytes and files in [`Phase::Caching`]. After a cancellation, the files that were not stored yet are
+    /// [`ErrorKind::Interrupted`].
     pub fn store_files(
         &self,
         paths: &[PathBuf],
@@ -62,25 +62,25 @@ impl Cache {
         answers
     }
 
-    /// Writes bytes that are known to be those of `oid`.
+    /// Writes the bytes of `oid`, which the caller has checked.
     pub(crate) fn write_object(&self, layout: Layout, oid: &Oid, bytes: &[u8]) -> Result<()> {
-        self.written(layout, oid, bytes)?.commit(&self.object_path(layout, oid))
+        self.write_pending(layout, oid, bytes)?.commit(&self.object_path(layout, oid))
     }
 
     /// Writes bytes to a temporary file in the directory of `oid`.
-    pub(crate) fn written(&self, layout: Layout, oid: &Oid, bytes: &[u8]) -> Result<PendingFile> {
+    pub(crate) fn write_pending(&self, layout: Layout, oid: &Oid, bytes: &[u8]) -> Result<PendingFile> {
         let mut pending = self.pending(layout, oid)?;
         pending.write(bytes)?;
         Ok(pending)
     }
 
-    /// Creates a temporary file in the directory of `oid`, for its bytes.
+    /// Creates an empty temporary file in the directory of `oid`.
     pub(crate) fn pending(&self, layout: Layout, oid: &Oid) -> Result<PendingFile> {
         PendingFile::create(parent(&self.object_path(layout, oid)), self.options)
     }
 }
 
-/// Makes answers errors, whose objects are not in the cache after all.
+/// Turns the answers whose objects are not durably in the cache into errors.
 fn take_back(answers: &mut [Result<StoredFile>], unfinished: Unfinished) {
     if unfinished.objects.is_empty() && unfinished.names.is_none() && unfinished.found.is_none() {
         return;
@@ -100,13 +100,13 @@ fn take_back(answers: &mut [Result<StoredFile>], unfinished: Unfinished) {
 struct CopyInto<'a> {
     cache: &'a Cache,
     committer: &'a Committer,
-    /// Becomes false with the first reflink that fails.
+    /// Becomes false when a reflink fails for the first time.
     can_reflink: AtomicBool,
 }
 
-/// A large file on its way into the cache. Its destination is not known before its last byte.
+/// A large file that is being copied into the cache. Its name is known only after its last byte.
 enum Copying {
-    /// Shares the blocks of the source already.
+    /// A reflink, which already has all bytes.
     Cloned(PendingFile),
     Written(PendingFile),
 }
@@ -126,7 +126,7 @@ impl FileSink for CopyInto<'_> {
 
     fn small(&self, _path: &Path, bytes: &[u8], hashed: HashedFile) -> Result<StoredFile> {
         store(self.cache, self.committer, hashed, |oid| {
-            self.committer.add(self.cache.written(Layout::Current, oid, bytes)?, Layout::Current, oid)
+            self.committer.add(self.cache.write_pending(Layout::Current, oid, bytes)?, Layout::Current, oid)
         })
     }
 
@@ -155,7 +155,7 @@ impl FileSink for CopyInto<'_> {
     }
 }
 
-/// Hashes files, and makes them objects without a copy.
+/// Hashes files, and makes them objects by hard links.
 struct LinkInto<'a> {
     cache: &'a Cache,
     committer: &'a Committer,
@@ -171,10 +171,10 @@ impl FileSink for LinkInto<'_> {
     fn small(&self, path: &Path, bytes: &[u8], hashed: HashedFile) -> Result<StoredFile> {
         let metadata = hashed.metadata.clone();
         store(self.cache, self.committer, hashed, |oid| {
-            // As DVC: a hard link to an empty file would join all empty files of the workspace.
+            // As in DVC: hard links would make all empty files of the workspace the same file.
             if bytes.is_empty() {
                 return self.committer.add(
-                    self.cache.written(Layout::Current, oid, bytes)?,
+                    self.cache.write_pending(Layout::Current, oid, bytes)?,
                     Layout::Current,
                     oid,
                 );
@@ -198,11 +198,11 @@ impl FileSink for LinkInto<'_> {
 }
 
 impl LinkInto<'_> {
-    /// Gives the file the object's name; copies where that cannot be done, as to another file system, or must not be:
-    /// the object would be the symbolic link itself.
+    /// Makes the file the object by a hard link. Copies it if that is not possible, as on another file system, or if the
+    /// path is a symbolic link, which would itself become the object.
     ///
-    /// Deviation: the file that a symbolic link leads to is copied whatever the cache type. DVC makes it an object itself,
-    /// read-only wherever it lies.
+    /// Deviation: haul copies the target of a symbolic link into the cache, whatever the cache type. DVC hard-links the
+    /// target, which then becomes read-only wherever it is.
     fn link(&self, path: &Path, oid: &Oid, hashed: &std::fs::Metadata) -> Result<bool> {
         if fs_err::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink()) {
             return self.copy(path, oid);
@@ -233,17 +233,17 @@ impl LinkInto<'_> {
     }
 }
 
-/// Removes a file that was moved: it became the object, was copied, or the object was there before.
+/// Removes the source of a move: it became the object, was copied, or the object already existed.
 fn remove_source(path: &Path) -> Result<()> {
     match fs_err::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::io("cannot remove a file that is in the cache now", error))
+            Err(Error::io("cannot remove a file that was moved into the cache", error))
         }
         _ => Ok(()),
     }
 }
 
-/// Stores a file under its name, if the object is not there. `write` returns whether it was new.
+/// Stores a file under its object's name if the object does not exist. `write` returns whether the object is new.
 fn store(
     cache: &Cache,
     committer: &Committer,

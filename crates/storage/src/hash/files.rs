@@ -1,4 +1,4 @@
-//! Hashing many files with all processors and all lanes.
+//! Hashes many files with all processors and all SIMD lanes.
 
 use std::path::{Path, PathBuf};
 
@@ -8,24 +8,24 @@ use super::reader::{self, FileSink, Run};
 use crate::progress::{Observer, Phase};
 use crate::{Md5Digest, Result};
 
-/// Which hash a file is named by.
+/// The hash that names a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Flavour {
-    /// `md5`: the bytes as they are.
+    /// `md5`: the MD5 of the bytes.
     #[default]
     Md5,
-    /// `md5-dos2unix`, of DVC 2: the text with its line ends made LF, or the bytes of a binary file.
+    /// `md5-dos2unix`, of DVC 2: the MD5 of a text with its line ends converted to LF, or of the bytes of a binary file.
     Md5Dos2Unix,
 }
 
-/// A file's hash, and the file it was taken of.
+/// A file's hash, and its metadata.
 #[derive(Debug, Clone)]
 pub struct HashedFile {
     /// The digest.
     pub digest: Md5Digest,
     /// Size in bytes.
     pub size_bytes: u64,
-    /// What `fstat` said of the file, before its first and after its last byte was read alike.
+    /// The metadata that `fstat` returned, which was the same before the first and after the last byte was read.
     pub metadata: std::fs::Metadata,
 }
 
@@ -37,9 +37,9 @@ pub fn hash_file(path: &Path, flavour: Flavour) -> Result<HashedFile> {
     reader::run(&paths, &HashOnly, run).pop().expect("one answer for one path")
 }
 
-/// Hashes files side by side, with `n_threads` threads or one for each processor; the answers are in the order of
+/// Hashes files in parallel, with `n_threads` threads or one for each processor; the answers are in the order of
 /// `paths`. Only regular files can be hashed; symbolic links are followed. A file that changes while it is read is
-/// an error for this file. Reports in [`Phase::Hashing`]. After a cancellation, the files that were not hashed yet
+/// an error. Reports in [`Phase::Hashing`]. After a cancellation, the files that were not hashed yet
 /// are [`ErrorKind::Interrupted`](crate::ErrorKind::Interrupted).
 pub fn hash_files(
     paths: &[PathBuf],

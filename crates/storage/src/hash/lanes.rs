@@ -9,17 +9,17 @@ use crate::Md5Digest;
 /// An MD5 implementation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Md5Backend {
-    /// `md5-many`: SIMD lanes. Not there without the feature `md5-lanes`.
+    /// `md5-many`: SIMD lanes. Only with the feature `md5-lanes`.
     Lanes,
-    /// `md-5`: one message after the other, on every platform.
+    /// `md-5`: one message at a time, on every platform.
     Portable,
 }
 
 static BACKEND: OnceLock<Md5Backend> = OnceLock::new();
 
-/// Chooses the implementation for this process. Returns false if it was chosen or used before.
+/// Selects the implementation for this process. Returns false if one was already selected or used.
 ///
-/// [`Md5Backend::Lanes`] is taken only if it is compiled in and computes known digests.
+/// [`Md5Backend::Lanes`] is used only if it is compiled in and computes known digests correctly.
 pub fn select_backend(wanted: Md5Backend) -> bool {
     let chosen = match wanted {
         Md5Backend::Portable => Md5Backend::Portable,
@@ -46,8 +46,8 @@ fn best_backend() -> Md5Backend {
     Md5Backend::Portable
 }
 
-/// Lets the SIMD implementation hash batches of equal and of mixed lengths that use every lane width.
-/// The digests over all their digests were computed by OpenSSL.
+/// Returns whether the SIMD implementation hashes batches of equal and of mixed lengths, of every lane width, correctly.
+/// The expected values, digests of all digests of a batch, were computed with OpenSSL.
 #[cfg(feature = "md5-lanes")]
 fn computes_known_digests() -> bool {
     const MIXED: Md5Digest = 0xa05c_5b85_5e11_b0d4_bd7b_182a_7d2b_526a_u128.to_be_bytes();
@@ -94,7 +94,7 @@ enum Stream {
 }
 
 impl Md5Hasher {
-    /// Starts an empty message.
+    /// Starts a message.
     pub fn new() -> Self {
         match backend() {
             #[cfg(feature = "md5-lanes")]
@@ -103,7 +103,7 @@ impl Md5Hasher {
         }
     }
 
-    /// Adds a piece.
+    /// Appends a piece.
     pub fn update(&mut self, bytes: &[u8]) {
         match &mut self.0 {
             #[cfg(feature = "md5-lanes")]
@@ -144,7 +144,7 @@ enum Lanes {
 }
 
 impl Md5Lanes {
-    /// Starts `n_lanes` empty messages.
+    /// Starts `n_lanes` messages.
     pub fn new(n_lanes: usize) -> Self {
         match backend() {
             #[cfg(feature = "md5-lanes")]
@@ -153,7 +153,7 @@ impl Md5Lanes {
         }
     }
 
-    /// Adds the piece `pieces[lane]` to each message; a piece may be empty.
+    /// Appends the piece `pieces[lane]` to each message; a piece may be empty.
     ///
     /// # Panics
     ///
@@ -171,7 +171,7 @@ impl Md5Lanes {
         }
     }
 
-    /// Puts the lanes of several together, in their order.
+    /// Joins the lanes of several, in order.
     pub(crate) fn join(parts: Vec<Self>) -> Self {
         let mut parts = parts.into_iter();
         let Some(mut all) = parts.next() else { return Self::new(0) };
@@ -187,11 +187,11 @@ impl Md5Lanes {
         all
     }
 
-    /// Takes the first `n_lanes` out of several that were put together.
+    /// Splits off the first `n_lanes` lanes.
     ///
     /// # Panics
     ///
-    /// If there are fewer.
+    /// If there are fewer lanes.
     pub(crate) fn take_first(&mut self, n_lanes: usize) -> Self {
         match &mut self.0 {
             #[cfg(feature = "md5-lanes")]
@@ -209,7 +209,7 @@ impl Md5Lanes {
         }
     }
 
-    /// Returns the digest of the message in `lane` and starts an empty one there.
+    /// Returns the digest of the message in `lane` and starts a new one there.
     pub fn take(&mut self, lane: usize) -> Md5Digest {
         match &mut self.0 {
             #[cfg(feature = "md5-lanes")]
@@ -223,7 +223,7 @@ impl Md5Lanes {
     }
 }
 
-/// Adds a piece to each message: the longest ones, which are most of them, side by side.
+/// Appends a piece to each message; those of the greatest length, which are most, are hashed in parallel.
 #[cfg(feature = "md5-lanes")]
 fn update_states(states: &mut [md5_many::Md5State], pieces: &[&[u8]]) {
     assert_eq!(states.len(), pieces.len(), "one piece for each lane");
@@ -238,11 +238,11 @@ fn update_states(states: &mut [md5_many::Md5State], pieces: &[&[u8]]) {
     }
 }
 
-/// The code for so many messages is several times as fast as that for the numbers between.
+/// The numbers of messages that `md5-many` hashes fastest: several times as fast as numbers in between.
 #[cfg(feature = "md5-lanes")]
 const WIDTHS: [usize; 2] = [8, 16];
 
-/// Adds pieces of one length to some of the messages.
+/// Appends pieces of equal length to some of the messages.
 #[cfg(feature = "md5-lanes")]
 fn update_equal(states: &mut [md5_many::Md5State], pieces: &[&[u8]], lanes: &[usize]) {
     let [first, _, ..] = lanes else {
@@ -252,7 +252,7 @@ fn update_equal(states: &mut [md5_many::Md5State], pieces: &[&[u8]], lanes: &[us
         return;
     };
     let width = WIDTHS.into_iter().find(|width| lanes.len() <= *width).unwrap_or(lanes.len());
-    // Lanes that are left over hash the first message once more, and are forgotten.
+    // Unused lanes hash the first message again; their results are dropped.
     let mut side_by_side = vec![states[*first]; width];
     let mut inputs = vec![pieces[*first]; width];
     for (slot, lane) in lanes.iter().enumerate() {
@@ -280,7 +280,7 @@ pub fn md5(message: &[u8]) -> Md5Digest {
     }
 }
 
-/// Returns the MD5 of each message, computed side by side. Messages of like length go fastest.
+/// Returns the MD5 of each message, computed in parallel. It is fastest for messages of similar length.
 pub fn md5_many(messages: &[&[u8]]) -> Vec<Md5Digest> {
     match backend() {
         #[cfg(feature = "md5-lanes")]

@@ -1,9 +1,9 @@
-//! MD5: of many messages in SIMD lanes, of one in one stream, of files, and of text as DVC 2 saw it.
+//! MD5: of many messages in SIMD lanes, of one message in pieces, of files, and of text by DVC 2's rules.
 //!
-//! [`lanes`](self) is the only place of the workspace that names an MD5 crate. There are two implementations:
-//! `md5-many` (the default feature `md5-lanes`: several messages side by side, an order of magnitude faster on
-//! many small files) and `md-5`. The first one is young, so it has to reproduce known digests when it is first
-//! used; if it cannot, or if [`select_backend`] says so, `md-5` does all the work.
+//! [`lanes`](self) is the only module of the workspace that uses an MD5 crate. There are two implementations:
+//! `md5-many` (the default feature `md5-lanes`: several messages in parallel, ten times as fast on many small files)
+//! and `md-5`. `md5-many` is a young crate, so it must reproduce known digests when it is first used; if it does not,
+//! or if [`select_backend`] says so, `md-5` is used for everything.
 
 mod files;
 mod lanes;
@@ -17,7 +17,7 @@ pub use text::TextHasher;
 
 use crate::{Layout, Md5Digest, Oid};
 
-/// Tells whether `bytes` are those that `oid` names in `layout`; `raw` is their MD5.
+/// Returns whether `bytes` are those that `oid` names in `layout`; `raw` is their MD5.
 pub(crate) fn is_named(layout: Layout, oid: &Oid, bytes: &[u8], raw: &Md5Digest) -> bool {
     raw == oid.digest()
         || (layout == Layout::Legacy && !oid.is_dir() && {

@@ -1,4 +1,4 @@
-//! Reads many files once, hashes them side by side and hands their bytes on.
+//! Reads many files once, hashes them in parallel and passes their bytes to a [`FileSink`].
 
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
@@ -14,33 +14,33 @@ use super::{Flavour, HashedFile, Md5Hasher, Md5Lanes, TextHasher, md5_many};
 use crate::progress::{Event, Observer, Phase};
 use crate::{Error, ErrorKind, Md5Digest, Result};
 
-/// Files of at most this size are read whole, and hashed and handed on many at a time.
+/// Files of at most this size are read whole, and are hashed and passed on many at a time.
 const SMALL_BYTES: u64 = 256 << 10;
-/// Most bytes of small files that one thread holds.
+/// The maximum bytes of small files that one thread holds.
 const BATCH_BYTES: usize = 4 << 20;
-/// Most small files that one thread takes at a time: the widest SIMD code takes as many messages.
+/// The maximum number of small files that one thread takes at a time: as many messages as the widest SIMD code takes.
 const BATCH_FILES: usize = 48;
-/// Bytes that are read of a large file at a time.
+/// The number of bytes of a large file that are read at a time.
 const CHUNK_BYTES: usize = 256 << 10;
-/// Most large files that one thread reads side by side.
+/// The maximum number of large files that one thread reads in parallel.
 const MAX_LANES: usize = 16;
 
-/// Takes the bytes of files, and their hash when it is known.
+/// Receives the bytes of files, and their hash when it is known.
 pub(crate) trait FileSink: Sync {
-    /// What is kept between the chunks of a large file. Dropping it undoes it.
+    /// The state between the chunks of a large file. Dropping it undoes what was done.
     type Stream: Send;
-    /// What becomes of a file.
+    /// The result for a file.
     type Output: Send;
-    /// What progress is reported as.
+    /// The phase that progress is reported in.
     const PHASE: Phase;
-    /// Tells that taking the bytes is work.
+    /// Whether receiving the bytes is work, such as writing them to a file.
     const WRITES: bool;
 
-    /// Takes a small file.
+    /// Receives a small file.
     fn small(&self, path: &Path, bytes: &[u8], hashed: HashedFile) -> Result<Self::Output>;
     /// Starts a large file.
     fn begin(&self, path: &Path) -> Result<Self::Stream>;
-    /// Takes the next bytes of a large file.
+    /// Receives the next bytes of a large file.
     fn write(&self, stream: &mut Self::Stream, bytes: &[u8]) -> Result<()>;
     /// Ends a large file.
     fn finish(&self, path: &Path, stream: Self::Stream, hashed: HashedFile) -> Result<Self::Output>;
@@ -55,9 +55,9 @@ pub(crate) struct Run<'a> {
     pub(crate) cancel: &'a CancellationToken,
 }
 
-/// Reads, hashes and hands on every file; the answers are in the order of `paths`.
+/// Reads, hashes and passes on every file; the answers are in the order of `paths`.
 ///
-/// A failure of the machine ([`ErrorKind::Unwritable`]) ends the run: what was not read by then is
+/// A failure of the machine ([`ErrorKind::Unwritable`]) ends the run: files that were not read by then are
 /// [`ErrorKind::Interrupted`].
 pub(crate) fn run<S: FileSink>(paths: &[PathBuf], sink: &S, run: Run<'_>) -> Vec<Result<S::Output>> {
     let stop = run.cancel.child_token();
@@ -69,7 +69,7 @@ pub(crate) fn run<S: FileSink>(paths: &[PathBuf], sink: &S, run: Run<'_>) -> Vec
 
     in_threads(n_threads.min(paths.len().div_ceil(BATCH_FILES)), || job.read_small_files());
     let mut large = std::mem::take(&mut *lock(&job.large));
-    // The longest first, so that no thread is left alone with one at the end.
+    // The longest files are first, so that no thread works alone on one at the end.
     large.sort_unstable_by_key(|&(_, size_bytes)| std::cmp::Reverse(size_bytes));
     job.next.store(0, Ordering::Relaxed);
     if S::WRITES && large.len() < n_threads {
@@ -175,7 +175,7 @@ impl<S: FileSink> Job<'_, S> {
         self.report(n_bytes, n_objects);
     }
 
-    /// Reads large files, `n_lanes` of them side by side in this thread.
+    /// Reads large files, `n_lanes` of them in parallel in this thread.
     fn read_large_files(&self, large: &[(usize, u64)], n_lanes: usize) {
         let mut hashers = match self.run.flavour {
             Flavour::Md5 if n_lanes == 1 => Hashers::Stream(Md5Hasher::new()),
@@ -209,7 +209,7 @@ impl<S: FileSink> Job<'_, S> {
             let pieces: Vec<&[u8]> = buffers.iter().zip(&filled).map(|(buffer, n)| &buffer[..*n]).collect();
             hashers.update(&pieces);
             for (at, n) in filled.into_iter().enumerate() {
-                // A short read is the end of a regular file; `fill` repeats until then.
+                // `fill` reads until the buffer is full, so a shorter read is the end of the file.
                 if n < CHUNK_BYTES
                     && let Some(lane) = lanes[at].take()
                 {
@@ -226,7 +226,7 @@ impl<S: FileSink> Job<'_, S> {
         lock(&self.done).append(&mut done);
     }
 
-    /// Reads and hands on each large file in this thread, while a second thread hashes.
+    /// Reads and passes on each large file in this thread, while a second thread hashes.
     fn copy_large_files(&self, large: &[(usize, u64)]) {
         while !self.run.cancel.is_cancelled() {
             let Some(&(index, _)) = large.get(self.next.fetch_add(1, Ordering::Relaxed)) else { break };
@@ -298,7 +298,7 @@ impl<S: FileSink> Job<'_, S> {
         self.sink.finish(path, lane.stream, hashed)
     }
 
-    /// Stops the run if the machine, not the file, is the reason of a failure.
+    /// Stops the run if the machine and not the file caused the failure.
     fn or_stop<T>(&self, result: Result<T>) -> Result<T> {
         if result.as_ref().is_err_and(|error| error.kind() == ErrorKind::Unwritable) {
             self.run.cancel.cancel();
@@ -365,7 +365,7 @@ fn hash_chunks(
     };
     for (buffer, n) in chunks {
         hashers.update(&[&buffer[..n]]);
-        // A buffer that is not waited for is dropped.
+        // If the reader has ended, the buffer is dropped.
         let _unused: Result<(), _> = free.try_send(buffer);
     }
     hashers.take(0)
@@ -389,7 +389,7 @@ fn read_small(path: &Path, arena: &mut Vec<u8>) -> Result<Small> {
         return Ok(Small::TooLarge(metadata.len()));
     }
     let start = arena.len();
-    // A file that has grown meanwhile has another size and another time, which the check below sees.
+    // If the file has grown in the meantime, the check below sees its new size and time.
     #[expect(clippy::cast_possible_truncation, reason = "at most SMALL_BYTES")]
     arena.resize(start + metadata.len() as usize, 0);
     let n = fill(&mut file, &mut arena[start..])?;
@@ -398,7 +398,7 @@ fn read_small(path: &Path, arena: &mut Vec<u8>) -> Result<Small> {
     Ok(Small::Read { range: start..start + n, metadata })
 }
 
-/// Opens a file for reading, and nothing else: a FIFO would block for ever.
+/// Opens a regular file for reading; refuses others, as opening a FIFO would block for ever.
 fn open_regular(path: &Path) -> Result<(File, std::fs::Metadata)> {
     let cannot = |error| Error::io(format!("cannot read `{}`", path.display()), error);
     let mut options = fs_err::OpenOptions::new();

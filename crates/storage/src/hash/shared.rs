@@ -1,4 +1,4 @@
-//! Hashing objects that arrive or leave at the same time, each in SIMD lanes of its own.
+//! Hashes objects that are transferred at the same time, each in its own SIMD lanes.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -8,16 +8,16 @@ use bytes::{Buf as _, BytesMut};
 use super::{Md5Lanes, TextHasher};
 use crate::{Layout, Md5Digest, Oid};
 
-/// Size of the buffers that are hashed. All but the last one of an object are full: lanes want pieces of one length.
+/// Size of the buffers that are hashed. All but the last one of an object are full, as lanes need pieces of one length.
 pub(crate) const BUFFER_BYTES: usize = 128 << 10;
 const PAGE_BYTES: usize = 4096;
-/// Buffers of one object that may wait. The more of them, the more objects have something when it is time to hash.
+/// The maximum number of waiting buffers of one object. With more of them, more lanes are in use when hashing starts.
 const MAX_WAITING: usize = 4;
 
-/// What objects share while they arrive.
+/// The lanes of all objects that are being transferred.
 ///
-/// Nobody waits for a thread that hashes: the first whose object has no room left hashes one buffer of every object
-/// that has one, and the others go on receiving meanwhile.
+/// No separate thread hashes: the first thread whose object has too many waiting buffers hashes one buffer of every
+/// object that has one, and the other threads continue to receive.
 #[derive(Debug, Default)]
 pub(crate) struct SharedLanes {
     state: Mutex<State>,
@@ -29,25 +29,25 @@ pub(crate) struct SharedLanes {
 struct State {
     objects: BTreeMap<u64, Object>,
     next_id: u64,
-    /// Buffers that were used and can be used again: fresh memory costs more than the copy into it.
+    /// Buffers that can be used again: allocating memory costs more than copying into it.
     free: Vec<BytesMut>,
 }
 
 #[derive(Debug)]
 struct Object {
     waiting: VecDeque<BytesMut>,
-    /// The lane of the object, and one of its part at hand if it has parts. Not here while some thread hashes with them.
+    /// The lane of the object, and one for its current part if it has parts. `None` while a thread hashes with them.
     lanes: Option<Md5Lanes>,
 }
 
 impl SharedLanes {
-    /// Starts an empty object. A file of the legacy layout may be named by the hash of its text.
+    /// Starts an object. A file of the legacy layout may be named by the hash of its text.
     pub(crate) fn hasher(self: &Arc<Self>, layout: Layout, oid: &Oid) -> LaneHasher {
         self.hasher_of(layout, oid, 1)
     }
 
-    /// Starts an empty object with a lane more for the MD5s of its parts: both go through the bytes in one pass, which costs
-    /// little more than one of them.
+    /// Starts an object with a second lane for the MD5s of its parts: both are computed in one pass, which costs little
+    /// more than one of them.
     pub(crate) fn hasher_with_parts(self: &Arc<Self>, layout: Layout, oid: &Oid) -> LaneHasher {
         self.hasher_of(layout, oid, 2)
     }
@@ -61,7 +61,7 @@ impl SharedLanes {
         LaneHasher { shared: Arc::clone(self), id, text }
     }
 
-    /// Starts an empty message that has no name.
+    /// Starts a message that has no name.
     pub(crate) fn unnamed(self: &Arc<Self>) -> LaneHasher {
         self.hasher(Layout::Current, &Oid::file(Md5Digest::default()))
     }
@@ -72,7 +72,7 @@ impl SharedLanes {
         free.unwrap_or_else(aligned)
     }
 
-    /// Takes a buffer back that is not needed any more.
+    /// Takes back a buffer that is no longer needed.
     pub(crate) fn give_back(&self, mut buffer: BytesMut) {
         buffer.clear();
         self.lock().free.push(buffer);
@@ -82,7 +82,7 @@ impl SharedLanes {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Brings the object `id`, which has bytes waiting, a buffer further.
+    /// Hashes at least one waiting buffer of the object `id`.
     fn step<'a>(&'a self, mut state: MutexGuard<'a, State>, id: u64) -> MutexGuard<'a, State> {
         if state.objects.get(&id).is_some_and(|object| object.lanes.is_none()) {
             return self.hashed.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -105,7 +105,7 @@ impl SharedLanes {
         let mut state = self.lock();
         for (id, n_lanes) in taken {
             let of_object = lanes.take_first(n_lanes);
-            // An object that was given up meanwhile is not here any more.
+            // An object whose hasher was dropped in the meantime is missing.
             if let Some(object) = state.objects.get_mut(&id) {
                 object.lanes = Some(of_object);
             }
@@ -117,8 +117,8 @@ impl SharedLanes {
     }
 }
 
-/// Returns a buffer that begins with a page, as the pages do that the kernel copies it to when it is written to a file.
-/// Processors copy several times as slowly from a place that is some bytes further in its page than the destination is.
+/// Returns a buffer that is aligned to a page, like the pages of the kernel that it is copied to when it is written to a
+/// file. Processors copy several times as slowly if source and destination differ in alignment.
 fn aligned() -> BytesMut {
     let mut buffer = BytesMut::with_capacity(BUFFER_BYTES + PAGE_BYTES);
     let n_before = buffer.as_ptr().align_offset(PAGE_BYTES).min(PAGE_BYTES);
@@ -127,7 +127,7 @@ fn aligned() -> BytesMut {
     buffer
 }
 
-/// Computes the name that the bytes of one object have, beside others.
+/// Computes the name of one object from its bytes, in parallel with others.
 #[derive(Debug)]
 pub(crate) struct LaneHasher {
     shared: Arc<SharedLanes>,
@@ -136,7 +136,7 @@ pub(crate) struct LaneHasher {
 }
 
 impl LaneHasher {
-    /// Adds bytes; the buffer goes back to [`SharedLanes::buffer`] when they are hashed.
+    /// Appends bytes; the buffer goes back to [`SharedLanes::buffer`] when they are hashed.
     pub(crate) fn update(&mut self, buffer: BytesMut) {
         if let Some(text) = &mut self.text {
             text.update(&buffer);
@@ -150,7 +150,7 @@ impl LaneHasher {
         }
     }
 
-    /// Tells whether the bytes are those that `digest` names.
+    /// Returns whether the bytes are those that `digest` names.
     pub(crate) fn matches(mut self, digest: &Md5Digest) -> bool {
         self.take(0).as_ref() == Some(digest) || self.text.take().is_some_and(|text| text.digest() == *digest)
     }

@@ -1,31 +1,31 @@
-//! `md5-dos2unix`: how DVC 2 named files.
+//! `md5-dos2unix`, the hash that DVC 2 named files by.
 
 use super::Md5Hasher;
 use crate::Md5Digest;
 
-/// DVC reads files in pieces of this size, and judges and converts each piece for itself.
+/// DVC reads files in pieces of this size, and decides for each piece whether it is text.
 const PIECE_BYTES: usize = 1 << 20;
 
-/// DVC looks at this many bytes of a piece to tell text from binary.
+/// The number of bytes of a piece that DVC examines to distinguish text from binary.
 const PROBE_BYTES: usize = 512;
 
 /// The MD5 of a file whose text pieces have their CRLF replaced by LF.
 ///
-/// As in DVC, a CRLF that a piece border divides stays as it is (`dvc_data/hashfile/hash.py`).
+/// As in DVC, a CRLF that spans two pieces is not replaced (`dvc_data/hashfile/hash.py`).
 #[derive(Debug, Clone, Default)]
 pub struct TextHasher {
     hasher: Md5Hasher,
-    /// The bytes of the current piece, while it is not complete.
+    /// The bytes of the current, incomplete piece.
     piece: Vec<u8>,
 }
 
 impl TextHasher {
-    /// Starts an empty file.
+    /// Starts a file.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds bytes.
+    /// Appends bytes.
     pub fn update(&mut self, mut bytes: &[u8]) {
         while self.piece.len() + bytes.len() >= PIECE_BYTES {
             let (head, tail) = bytes.split_at(PIECE_BYTES - self.piece.len());
@@ -64,7 +64,7 @@ fn hash_piece(hasher: &mut Md5Hasher, piece: &[u8]) {
     hasher.update(&piece[start..]);
 }
 
-/// DVC's guess (`dvc_data/hashfile/istextfile.py`): no NUL, and at most 30 % unusual bytes.
+/// Returns whether DVC takes the bytes for text (`dvc_data/hashfile/istextfile.py`): no NUL, at most 30 % unusual bytes.
 fn is_text(probe: &[u8]) -> bool {
     let is_usual = |byte: &u8| matches!(byte, 32..=126 | b'\n' | b'\r' | b'\t' | 0x0c | 0x08);
     let n_unusual = probe.iter().filter(|byte| !is_usual(byte)).count();

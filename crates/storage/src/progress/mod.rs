@@ -1,4 +1,4 @@
-//! How long work reports on itself.
+//! Progress reports of long operations.
 
 mod tally;
 
@@ -6,14 +6,14 @@ pub(crate) use tally::Tally;
 
 use std::fmt::Debug;
 
-/// The kind of work that is going on.
+/// The kind of work in progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Phase {
     /// Reading metafiles and manifests.
     Collecting,
     /// Looking for objects in the cache.
     Looking,
-    /// Asking a remote what exists.
+    /// Asking a remote which objects it has.
     Querying,
     /// Computing MD5 digests.
     Hashing,
@@ -29,7 +29,7 @@ pub enum Phase {
     Removing,
 }
 
-/// One report. Amounts are increments: the observer adds them up, phases may overlap.
+/// One report. Amounts are increments, which the observer adds up; phases may overlap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event<'a> {
@@ -46,52 +46,52 @@ pub enum Event<'a> {
     Replanned {
         /// The kind of work.
         phase: Phase,
-        /// Bytes to add to the total, or to take from it.
+        /// Bytes to add to the total; negative if it became smaller.
         total_bytes: i64,
-        /// More, or fewer, objects whose size is in no total.
+        /// The change of the number of objects whose size is not part of the total.
         n_unsized: i64,
     },
-    /// Bytes moved, while an object is still under way.
+    /// Bytes of an object that is not finished yet were processed.
     Bytes {
         /// The kind of work.
         phase: Phase,
         /// Number of bytes since the last report.
         n_bytes: u64,
     },
-    /// Bytes that were counted by [`Event::Bytes`] and have to be moved again.
+    /// Bytes that were reported by [`Event::Bytes`] must be transferred again.
     BytesLost {
         /// The kind of work.
         phase: Phase,
         /// Number of bytes.
         n_bytes: u64,
     },
-    /// Objects were finished, with success or not.
+    /// Objects were finished, successfully or not.
     Finished {
         /// The kind of work.
         phase: Phase,
         /// Number of objects or files.
         n_objects: u64,
     },
-    /// Something the user should read now, without the word `warning`.
+    /// A warning for the user; the text does not include the word `warning`.
     Warning(&'a str),
 }
 
-/// Receives the reports of long work; called from many threads.
+/// Receives the reports of a long operation, from many threads.
 pub trait Observer: Send + Sync {
-    /// Takes one report. It must return quickly: it is called from within transfers.
+    /// Receives one report. It must return quickly, as transfers wait for it.
     fn on(&self, event: Event<'_>);
 }
 
-/// Hears of the bytes of a body while they move.
+/// Is notified of the bytes of a body while they are transferred.
 pub trait BytesListener: Debug + Send + Sync {
-    /// Takes note of bytes that moved.
+    /// Called for bytes that were transferred.
     fn moved(&self, n_bytes: u64);
 
-    /// Takes note of bytes that it was told of and that have to move again.
+    /// Called for bytes that were reported to [`moved`](Self::moved) and must be transferred again.
     fn taken_back(&self, n_bytes: u64);
 }
 
-/// Reports objects whose size is not known before they come.
+/// Reports a number of objects whose size is not known before they are transferred.
 pub(crate) fn report_unsized(phase: Phase, n_objects: usize, observer: &dyn Observer) {
     if n_objects > 0 {
         let n_unsized = i64::try_from(n_objects).unwrap_or(i64::MAX);
@@ -99,7 +99,7 @@ pub(crate) fn report_unsized(phase: Phase, n_objects: usize, observer: &dyn Obse
     }
 }
 
-/// An observer that looks away.
+/// An observer that ignores all reports.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoObserver;
 

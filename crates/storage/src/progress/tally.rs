@@ -4,13 +4,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::BytesListener;
 
-/// Tells on how many bytes one attempt moves, and takes them back when it is dropped, unless the attempt succeeded.
+/// Reports the bytes that one attempt moves to a listener, and takes them back when it is dropped, unless the attempt
+/// succeeded.
 #[derive(Debug)]
 pub(crate) struct Tally {
     count: Arc<Count>,
 }
 
-/// What is told on. Bodies hold it for longer than the attempt may last.
+/// The count and its listener. A body may hold it for longer than the attempt lasts.
 #[derive(Debug)]
 struct Count {
     listener: Arc<dyn BytesListener>,
@@ -20,7 +21,7 @@ struct Count {
 #[derive(Debug)]
 struct State {
     n_bytes: u64,
-    /// The attempt is over: what still comes is not its business.
+    /// Whether the attempt has ended: later bytes are not counted.
     is_closed: bool,
 }
 
@@ -30,7 +31,7 @@ impl Tally {
         Self { count: Arc::new(Count { listener, state }) }
     }
 
-    /// Returns what hears of the bytes.
+    /// Returns the listener that a body reports its bytes to.
     pub(crate) fn listener(&self) -> Arc<dyn BytesListener> {
         Arc::<Count>::clone(&self.count)
     }
@@ -39,12 +40,12 @@ impl Tally {
         self.count.moved(n_bytes);
     }
 
-    /// Ends an attempt that succeeded: what it moved stays.
+    /// Ends an attempt that succeeded: its bytes stay counted.
     pub(crate) fn keep(self) {
         self.count.close();
     }
 
-    /// Does [`keep`](Self::keep) for a body of so many bytes: those that were not told of are told now.
+    /// Does [`keep`](Self::keep) for a body of this length: bytes that were not reported yet are reported now.
     pub(crate) fn keep_all(self, len_bytes: u64) {
         let told = self.count.close();
         if told < len_bytes {

@@ -1,4 +1,4 @@
-//! All objects of a remote, by listing the folders where objects can be and nothing else.
+//! Lists all objects of a remote; only the directories that can contain objects are listed.
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
@@ -17,14 +17,14 @@ pub struct RemoteObject {
 }
 
 impl RemoteOdb {
-    /// Tells `visitor` of every object of a layout, each once and in no order, with at most `jobs` requests at once.
+    /// Calls `visitor` for every object of a layout, once and in no order, with at most `jobs` concurrent requests.
     ///
-    /// A key that is not exactly the path of an object is passed over; foreign folders are jumped where they sort
-    /// between those of objects. So a layout without objects takes one request, however much else there is.
+    /// A key that is not exactly the path of an object is skipped; so are whole directories without objects, without
+    /// listing them. So a layout without objects takes one request, however many other keys there are.
     ///
     /// # Errors
     ///
-    /// That of the first page that cannot be had: what was visited by then is not everything.
+    /// If a page cannot be listed; the objects visited by then are not all.
     pub async fn for_each_object(
         &self,
         layout: Layout,
@@ -46,9 +46,9 @@ impl RemoteOdb {
         let (begun, from) = match next_folder(&last[folder.len()..]) {
             Position::Inside => (last[folder.len()..].to_owned(), ListFrom::AfterKey(last)),
             Position::Before(name) => (name.clone(), ListFrom::AfterKey(format!("{folder}{name}/"))),
-            Position::Behind => return Ok(()),
+            Position::After => return Ok(()),
         };
-        // One listing can only be read one page after the other; those of the sixteen first digits go side by side.
+        // The pages of one listing must be read one after the other, so there is a listing for each of the 16 first digits.
         let digits = "0123456789abcdef".chars().skip_while(|digit| !begun.starts_with(*digit));
         let partitions = digits.map(|digit| {
             let from = if begun.starts_with(digit) { from.clone() } else { ListFrom::Start };
@@ -70,7 +70,7 @@ struct Listing<'a> {
 }
 
 impl Listing<'_> {
-    /// Lists what starts with `prefix`: the folder of the layout and one digit.
+    /// Lists what starts with `prefix`: the directory of the layout and one digit.
     async fn partition(&self, prefix: String, mut from: ListFrom) -> Result<()> {
         let folder = self.layout.folder();
         loop {
@@ -93,8 +93,10 @@ impl Listing<'_> {
         }
         let page = self.odb.store.list_page(prefix, from).await?;
         if page.is_truncated && page.next.is_none() {
-            let message =
-                format!("the listing of `{}` is cut: it does not say where to go on", self.odb.location());
+            let message = format!(
+                "the listing of `{}` is truncated, but does not say where to continue",
+                self.odb.location()
+            );
             return Err(Error::new(ErrorKind::Corrupt, message));
         }
         for object in &page.objects {
@@ -107,18 +109,18 @@ impl Listing<'_> {
     }
 }
 
-/// Where a key lies among the folders of objects.
+/// The position of a key among the directories of objects.
 #[derive(Debug, PartialEq, Eq)]
 enum Position {
     /// In one of them.
     Inside,
     /// Before this one.
     Before(String),
-    /// Behind the last one.
-    Behind,
+    /// After the last one.
+    After,
 }
 
-/// Finds where `key`, which is below the folder of the layout, lies among the folders of two hex digits.
+/// Returns the position of `key`, a path below the layout's directory, among the directories of two hex digits.
 fn next_folder(key: &str) -> Position {
     let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
     if let [one, two, b'/', ..] = key.as_bytes()
@@ -129,7 +131,7 @@ fn next_folder(key: &str) -> Position {
     }
     let folder =
         (0..=u8::MAX).map(|first| format!("{first:02x}")).find(|folder| format!("{folder}/").as_str() > key);
-    folder.map_or(Position::Behind, Position::Before)
+    folder.map_or(Position::After, Position::Before)
 }
 
 #[cfg(test)]
@@ -151,8 +153,8 @@ mod tests {
             ("AB/x", before("a0")),
             ("abc", before("ac")),
             ("fe0", before("ff")),
-            ("ff0", Position::Behind),
-            ("files/md5/00/x", Position::Behind),
+            ("ff0", Position::After),
+            ("files/md5/00/x", Position::After),
         ] {
             assert_eq!(next_folder(key), expected, "{key}");
         }

@@ -1,4 +1,4 @@
-//! Objects on a remote.
+//! The object database of a remote.
 
 mod inventory;
 mod query;
@@ -17,25 +17,25 @@ use crate::hash::{self, is_named};
 use crate::transfer::RequestCounts;
 use crate::{CountingStore, Error, ErrorKind, Layout, Oid, RemoteStore, Result};
 
-/// How often an object is got before its damage is believed.
+/// How often an object is downloaded before it counts as damaged.
 const ATTEMPTS: u32 = 3;
 
-/// What a remote knows of an object.
+/// Whether a remote has an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence {
-    /// It is there, as far as size and entity tag can tell.
+    /// It exists, as far as size and entity tag show.
     Present {
         /// Size in bytes.
         size_bytes: u64,
     },
-    /// It is not there.
+    /// It does not exist.
     Absent,
-    /// Something is there under its name that has another size or MD5.
+    /// An object with its name exists, but has another size or MD5.
     Damaged {
         /// Its size in bytes.
         size_bytes: u64,
     },
-    /// The store does not say: it may not be listed, and hides what is missing behind "access denied".
+    /// The store does not say: it must not be listed, and replies "access denied" for missing objects.
     Unknown,
 }
 
@@ -46,15 +46,15 @@ pub struct RemoteOdb {
 }
 
 impl RemoteOdb {
-    /// Most bytes a directory manifest may have: some ten million entries.
+    /// The maximum size of a directory manifest in bytes: some ten million entries.
     pub const MAX_MANIFEST_BYTES: u64 = 1 << 30;
 
-    /// Makes the database of the store.
+    /// Makes the object database of the store.
     pub fn new(store: Arc<dyn RemoteStore>) -> Self {
         Self { store: Arc::new(CountingStore::new(store)) }
     }
 
-    /// Names the remote for messages.
+    /// Returns the remote's name for messages.
     pub fn location(&self) -> &str {
         self.store.location()
     }
@@ -68,13 +68,13 @@ impl RemoteOdb {
         Arc::clone(&self.store)
     }
 
-    /// Returns what was asked of the store so far.
+    /// Returns the number of requests to the store so far.
     pub fn requests(&self) -> RequestCounts {
         self.store.counts()
     }
 
-    /// Looks for objects, with as few requests as it takes and at most `jobs` at once; the answers are in the order
-    /// of `oids`. A size is checked where the caller knows one, an entity tag where it is an MD5.
+    /// Looks for objects, with as few requests as possible and at most `jobs` at once; the answers are in the order of
+    /// `oids`. Sizes are compared if the caller gives them, entity tags if they are MD5s.
     pub async fn look_up(&self, oids: &[(Layout, Oid, Option<u64>)], jobs: usize) -> Result<Vec<Presence>> {
         let mut answers = vec![Presence::Absent; oids.len()];
         let mut order: Vec<usize> = (0..oids.len()).collect();
@@ -95,10 +95,10 @@ impl RemoteOdb {
         Ok(answers)
     }
 
-    /// Gets a whole object into memory, as a directory manifest; `None` if the remote does not have it.
+    /// Downloads a whole object, such as a directory manifest, into memory; `None` if the remote does not have it.
     ///
-    /// The bytes are right: their MD5 is the object's name. An object of more than `max_bytes`, or one that has other
-    /// bytes each time, is [`ErrorKind::Corrupt`].
+    /// The bytes are verified: their MD5 is the object's name. An object of more than `max_bytes`, or one whose MD5 is
+    /// wrong in every attempt, is [`ErrorKind::Corrupt`].
     pub async fn fetch_object(&self, layout: Layout, oid: &Oid, max_bytes: u64) -> Result<Option<Bytes>> {
         let key = layout.object_path(oid);
         let mut attempt = 1;
@@ -129,7 +129,7 @@ impl RemoteOdb {
         if let Some(size_bytes) = download.size_bytes.filter(|size_bytes| *size_bytes > max_bytes) {
             return Err(too_long(size_bytes));
         }
-        // Grows with what arrives, not with what the server announces.
+        // The buffer grows with the received bytes; the size that the server announces may be wrong.
         let mut bytes = BytesMut::new();
         while let Some(chunk) = download.stream.next().await {
             bytes.extend_from_slice(&chunk?);
@@ -149,7 +149,7 @@ impl RemoteOdb {
     }
 }
 
-/// Tells what a listing entry or HEAD says of the object.
+/// Returns what a listing entry or the reply to a HEAD says about the object.
 pub(crate) fn judge(layout: Layout, oid: &Oid, size_bytes: Option<u64>, found: &Found) -> Presence {
     let info = match found {
         Found::Info { size_bytes, etag } => (*size_bytes, *etag),
@@ -157,7 +157,7 @@ pub(crate) fn judge(layout: Layout, oid: &Oid, size_bytes: Option<u64>, found: &
         Found::Unknown => return Presence::Unknown,
     };
     let has_wrong_size = size_bytes.is_some_and(|expected| expected != info.0);
-    // A legacy file may be named by the hash of its text, which is not that of its bytes.
+    // A legacy file may be named by the hash of its text, which differs from the hash of its bytes.
     let is_named_by_bytes = layout == Layout::Current || oid.is_dir();
     let has_wrong_md5 = is_named_by_bytes && info.1.is_some_and(|md5| md5 != *oid.digest());
     if has_wrong_size || has_wrong_md5 {
@@ -166,7 +166,7 @@ pub(crate) fn judge(layout: Layout, oid: &Oid, size_bytes: Option<u64>, found: &
     Presence::Present { size_bytes: info.0 }
 }
 
-/// The error for an object that is not what its name says.
+/// Returns the error for an object whose bytes do not match its name.
 pub(crate) fn wrong_bytes(location: &str, key: &str) -> Error {
     let message =
         format!("`{key}` in `{location}` is damaged: its bytes do not have the MD5 that it is named by");

@@ -1,10 +1,10 @@
-//! Which of the wanted objects a remote has, by skip-listing.
+//! Finds out which of the wanted objects a remote has, by skip-listing.
 //!
-//! The wanted names are sorted. A listing that starts just before the first one proves or disproves every wanted
-//! name up to the last key of its page; the next page starts just before the next wanted name, so keys between
-//! that were not asked for cost nothing. That takes no more requests than a HEAD for each name, and no more than a
-//! full listing, and several partitions of the names go side by side. Where HEADs are fewer than pages, or the
-//! store may not be listed, HEADs are sent.
+//! The wanted names are sorted. A listing that starts just before the first one shows for every wanted name up to the
+//! last key of its page whether it exists. The next page starts just before the next wanted name, so other keys in
+//! between are not listed. That takes no more requests than a HEAD for each name, and no more than a full listing.
+//! Several partitions of the names are listed in parallel. If HEADs take fewer requests than pages, or the store must
+//! not be listed, HEADs are sent.
 
 use std::sync::Arc;
 
@@ -18,26 +18,26 @@ use crate::{
     Result,
 };
 
-/// So few names are asked for one by one: it takes no more requests than a first page may, and smaller replies.
+/// Up to this many names are asked for one by one: a listing may take as many requests, and its replies are larger.
 const FEW: usize = 4;
-/// Most partitions that are listed at once. A page is work for a server; many at once only queue up there.
+/// The maximum number of partitions that are listed at once. A page is much work for a server; more would only queue.
 const MAX_PARTITIONS: usize = 16;
-/// Most pages that may go by without a wanted name in their span. More is a listing that never ends.
+/// The maximum number of consecutive pages without a wanted name in their span. More is a listing that never ends.
 const MAX_IDLE_PAGES: u32 = 100;
 
-/// What is under a wanted name.
+/// What the remote has under a wanted name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Found {
     Info {
         size_bytes: u64,
-        /// The MD5 that the entity tag tells, if it does.
+        /// The MD5 of the bytes, if the entity tag is one.
         etag: Option<Md5Digest>,
     },
     Absent,
     Unknown,
 }
 
-/// What is under the wanted name at a position.
+/// The answer for the wanted name at a position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) position: usize,
@@ -50,9 +50,9 @@ pub(crate) struct Query {
     store: Arc<CountingStore>,
     wanted: Vec<(Layout, Oid)>,
     jobs: usize,
-    /// Tells that an object of a listing was looked at closely.
+    /// Set when an object of a listing was checked with a HEAD.
     confirmed: OnceCell<()>,
-    /// Tells that nobody goes on to write or read what was asked for.
+    /// Whether the caller will not read or write the objects afterwards.
     is_last_word: bool,
 }
 
@@ -63,13 +63,13 @@ impl Query {
         Self { store, wanted, jobs: jobs.max(1), confirmed: OnceCell::new(), is_last_word: false }
     }
 
-    /// Makes sure, where all objects that were asked for one by one are absent, that it is the objects that are missing and
-    /// not all of the remote. Who writes them next finds that out without being told.
+    /// With `is_last_word`, if all objects that were asked for one by one are absent, checks that the bucket exists. A
+    /// caller that reads or writes the objects afterwards would notice that itself.
     pub(crate) fn with_last_word(self, is_last_word: bool) -> Self {
         Self { is_last_word, ..self }
     }
 
-    /// Sends the answers as they come, each position once. Ends early, without an error, when the receiver is gone.
+    /// Sends the answers as they come, each position once. Ends early, without an error, if the receiver is dropped.
     pub(crate) async fn run(&self, answers: Sender<Vec<Answer>>) -> Result<()> {
         let n_current = self.wanted.partition_point(|(layout, _)| *layout == Layout::Current);
         for range in [0..n_current, n_current..self.wanted.len()] {
@@ -87,7 +87,7 @@ impl Query {
         let first = match self.page_before(range.start).await {
             Ok(page) => page,
             Err(error) if matches!(error.kind(), ErrorKind::Denied | ErrorKind::Unsupported) => {
-                tracing::debug!(%error, "asking for each object, as the remote may not be listed");
+                tracing::debug!(%error, "asking for each object, as the remote must not be listed");
                 return self.head_each(range, answers).await;
             }
             Err(error) => return Err(error),
@@ -113,7 +113,7 @@ impl Query {
             .await
     }
 
-    /// Lists from wanted name to wanted name until all in `range` are proved or disproved.
+    /// Lists from wanted name to wanted name until all in `range` are answered.
     async fn list_partition(
         &self,
         mut range: std::ops::Range<usize>,
@@ -130,12 +130,11 @@ impl Query {
                 return self.head_each(range, answers).await;
             };
             if rest.start == range.start {
-                // Nothing wanted in the span: an empty page before the end, or keys that sort just before a wanted one.
+                // The page has no wanted name in its span: it is empty, or its keys sort just before a wanted one.
                 from = page.next;
                 n_idle += 1;
                 if n_idle > MAX_IDLE_PAGES {
-                    let message =
-                        format!("the listing of `{}` does not come to an end", self.store.location());
+                    let message = format!("the listing of `{}` does not end", self.store.location());
                     return Err(Error::new(ErrorKind::Corrupt, message));
                 }
             } else {
@@ -146,7 +145,7 @@ impl Query {
         Ok(())
     }
 
-    /// Sends the answers that the page gives and returns the rest of `range`; `None` if the page is out of order.
+    /// Sends the answers that the page gives and returns the rest of `range`; `None` if the page is not sorted.
     async fn resolve(
         &self,
         range: std::ops::Range<usize>,
@@ -154,13 +153,15 @@ impl Query {
         answers: &Sender<Vec<Answer>>,
     ) -> Result<Option<std::ops::Range<usize>>> {
         if !page.objects.is_sorted_by(|one, other| one.key < other.key) {
-            // As S3 directory buckets do, and servers that sort by something else than the bytes.
+            // S3 directory buckets do not sort listings, and some servers do not sort by bytes.
             tracing::debug!("asking for each object, as the remote does not list in order");
             return Ok(None);
         }
         if page.is_truncated && page.next.is_none() {
-            let message =
-                format!("the listing of `{}` is cut: it does not say where to go on", self.store.location());
+            let message = format!(
+                "the listing of `{}` is truncated, but does not say where to continue",
+                self.store.location()
+            );
             return Err(Error::new(ErrorKind::Corrupt, message));
         }
         let last = page.objects.last().map(|object| object.key.as_str());
@@ -203,12 +204,12 @@ impl Query {
             Ok(Answer { position, found })
         };
         let mut looking = stream::iter(range).map(look).buffer_unordered(self.jobs);
-        // The receiver may be gone: the transfer was stopped.
+        // The receiver is dropped if the transfer was stopped.
         let send = |batch| async move {
             let _stopped: Result<(), _> = answers.send(batch).await;
         };
         if self.store.limits().has_customer_key {
-            // The key may be a wrong one: nothing is sent with it before all objects that are there were opened.
+            // The customer key may be wrong: nothing is sent with it before all existing objects were opened with it.
             send(looking.try_collect().await?).await;
             return Ok(());
         }
@@ -218,10 +219,10 @@ impl Query {
         Ok(())
     }
 
-    /// Tells what a listing says of an object. The first entity tag that contradicts is not believed at once: in a
-    /// bucket that encrypts by default, listings have tags that look like MD5s and are none. The reply to a HEAD
-    /// shows that to the store, which then no longer says that its tags are MD5s. Where the client brings the key of
-    /// the encryption, the first object is looked at as well: a listing shows what another key locks.
+    /// Returns what a listing says about an object. The first entity tag that contradicts is checked with a HEAD: in a
+    /// bucket that encrypts by default, listings have tags that look like MD5s but are not. The reply to the HEAD
+    /// shows that to the store, which then stops reporting its tags as MD5s. If the client has a customer key, the first
+    /// object is also checked: a listing shows objects that are encrypted with another key.
     async fn confirmed(&self, position: usize, info: &ObjectInfo) -> Result<Found> {
         let found = self.found(info);
         let (layout, oid) = &self.wanted[position];
@@ -245,7 +246,7 @@ impl Query {
     }
 
     async fn page_before(&self, position: usize) -> Result<ListPage> {
-        // The name without its last character sorts before it, and next to nothing lies between.
+        // The name without its last character sorts before it, and hardly any keys are in between.
         let mut key = self.key(position);
         key.pop();
         self.list(position, &ListFrom::AfterKey(key)).await
@@ -260,7 +261,7 @@ impl Query {
         layout.object_path(oid)
     }
 
-    /// Guesses, from the first page, how many more pages the listing has; digests are spread evenly.
+    /// Estimates from the first page how many more pages the listing has, as digests are evenly distributed.
     fn estimate_pages(&self, start: usize, page: &ListPage) -> Option<u64> {
         let (layout, first) = &self.wanted[start];
         let last = page.objects.iter().rev().find_map(|object| layout.parse_path(&object.key))?;
@@ -270,7 +271,7 @@ impl Query {
     }
 }
 
-/// Returns the first four bytes of a digest: where it lies among all.
+/// Returns the first four bytes of a digest, which are its position among all digests.
 fn leading(oid: &Oid) -> u64 {
     let [a, b, c, d, ..] = *oid.digest();
     u64::from(u32::from_be_bytes([a, b, c, d]))

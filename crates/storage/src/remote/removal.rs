@@ -1,4 +1,4 @@
-//! Deleting objects of a remote.
+//! Deletes objects of a remote.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,24 +8,24 @@ use super::RemoteOdb;
 use crate::progress::{Event, Observer, Phase};
 use crate::{CancellationToken, Error, Layout, Oid, RemoteStore as _};
 
-/// Objects that one call deletes: the most that S3 takes.
+/// The number of objects that one call deletes: the maximum of S3.
 const OBJECTS_PER_CALL: usize = 1000;
-/// Calls at once. Each is work for a thousand objects; more of them only bring a server to its limits.
+/// The maximum of concurrent calls. Each deletes a thousand objects; more would only overload a server.
 const MAX_CALLS: usize = 8;
 
-/// What became of objects that were to be deleted.
+/// The result of deleting objects.
 #[derive(Debug, Default)]
 pub struct Removal {
-    /// Objects that are gone.
+    /// The number of objects that were deleted.
     pub n_removed: u64,
-    /// Objects that are still there, or may be, with the reason; those of one call share it.
+    /// Objects that still exist, or may, with the reason; the objects of one call share it.
     pub failed: Vec<(Oid, Arc<Error>)>,
-    /// Objects that were not tried, because the work was stopped.
+    /// The number of objects that were not tried, because the operation was stopped.
     pub n_not_tried: u64,
 }
 
 impl RemoteOdb {
-    /// Deletes objects, a thousand with each call and up to `jobs` calls at once. Objects that are not there count as
+    /// Deletes objects, a thousand with each call and up to `jobs` calls at once. Objects that do not exist count as
     /// deleted. A failure of one object, or of one call, does not stop the others.
     pub async fn remove(
         &self,

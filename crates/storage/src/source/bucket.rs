@@ -1,4 +1,4 @@
-//! A key of a bucket, or all keys below it.
+//! A key of a bucket, or all keys below it, as a source.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::{
     Download, Error, ErrorKind, ListFrom, Md5Digest, ObjectInfo, RemoteStore as _, Result, connect_s3,
 };
 
-/// Behind all keys that start with what stands before it.
+/// Appended to a prefix, it sorts after all keys with that prefix.
 const LAST: char = '\u{10ffff}';
 
 /// A key, with the store of its whole bucket.
@@ -68,7 +68,7 @@ impl BucketSource {
         }
     }
 
-    /// Returns what all keys in a folder start with.
+    /// Returns the prefix of all keys in a directory.
     fn prefix_of(&self, folder: &str) -> String {
         let key = self.key_of(folder);
         if key.is_empty() { key } else { format!("{key}/") }
@@ -79,7 +79,7 @@ impl BucketSource {
         key.get(start..).unwrap_or_default().to_owned()
     }
 
-    /// Lists the keys with a prefix; `skip` says where to go on behind a key that leads into a folder.
+    /// Lists the keys with a prefix; `skip` returns, for a key inside a directory, the key to continue after.
     async fn list(
         &self,
         prefix: &str,
@@ -102,7 +102,7 @@ impl BucketSource {
             }
             match (jump, page.next) {
                 (_, None) => return Ok(found),
-                // What is left of the folder is not wanted.
+                // The rest of the directory is not wanted.
                 (Some(jump), Some(_)) if found.last().is_some_and(|last| last.key <= jump) => {
                     from = ListFrom::AfterKey(jump);
                 }
@@ -198,7 +198,7 @@ impl Source for BucketSource {
             return self.list_latest(&self.prefix_of("")).await;
         }
         let found = self.list(&self.prefix_of(""), &|_| None).await?;
-        // Keys that end with a slash are what some tools write for folders.
+        // Some tools write keys that end with a slash for directories.
         Ok(found
             .into_iter()
             .filter(|object| !object.key.ends_with('/'))
@@ -223,7 +223,7 @@ impl Source for BucketSource {
             },
             None => self.file(object),
         };
-        // A name that is empty can be no file or directory.
+        // An empty name cannot be a file or directory.
         let is_named = |entry: &SourceEntry| !entry.path.split('/').any(str::is_empty);
         Ok(found.into_iter().filter(|object| object.key != prefix).map(entry).filter(is_named).collect())
     }

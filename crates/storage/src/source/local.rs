@@ -1,4 +1,4 @@
-//! A path of this machine.
+//! A local path as a source.
 
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,10 +11,10 @@ use crate::cache::presence::is_absence;
 use crate::transfer::context::blocking;
 use crate::{Download, Error, ErrorKind, FolderStore, RemoteStore, Result};
 
-/// How deep folders may lie: links can make a tree endless.
+/// The maximum depth of directories: links can make a tree endless.
 const MAX_DEPTH: usize = 256;
 
-/// A file or folder.
+/// A file or directory.
 #[derive(Debug, Clone)]
 pub(super) struct LocalSource {
     path: PathBuf,
@@ -46,7 +46,7 @@ impl Source for LocalSource {
         blocking(move || match fs_err::metadata(&path) {
             Ok(metadata) => Ok(Some(entry(String::new(), &metadata))),
             Err(error) if is_absence(&error) => Ok(None),
-            Err(error) => Err(Error::io("cannot look at a source", error)),
+            Err(error) => Err(Error::io("cannot read the metadata of a source", error)),
         })
         .await
     }
@@ -91,11 +91,11 @@ fn entry(path: String, metadata: &std::fs::Metadata) -> SourceEntry {
 
 fn walk(root: &Path, folder: &str, depth: usize, files: &mut Vec<SourceEntry>) -> Result<()> {
     if depth > MAX_DEPTH {
-        let message = format!("the folders in `{}` lie deeper than {MAX_DEPTH}", root.display());
+        let message = format!("the directories in `{}` are nested deeper than {MAX_DEPTH}", root.display());
         return Err(Error::new(ErrorKind::Io, message));
     }
     for child in children(root, folder)? {
-        // A link to a directory may lead in a circle.
+        // A link to a directory may form a cycle.
         if child.is_dir
             && fs_err::symlink_metadata(root.join(&child.path)).is_ok_and(|found| found.is_symlink())
         {
@@ -119,7 +119,7 @@ fn children(root: &Path, folder: &str) -> Result<Vec<SourceEntry>> {
         let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
         match fs_err::metadata(child.path()) {
             Ok(metadata) => found.push(entry(path, &metadata)),
-            // A link to nothing is shown, and cannot be opened; a file may have gone meanwhile.
+            // A dangling link is listed but cannot be opened; a file may have been deleted in the meantime.
             Err(error) if is_absence(&error) => {
                 found.extend(
                     fs_err::symlink_metadata(child.path()).ok().map(|metadata| entry(path, &metadata)),

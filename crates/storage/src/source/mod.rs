@@ -1,10 +1,10 @@
-//! Data that lies under a URL and not under a hash: local paths, web servers, buckets.
+//! Data that is addressed by a URL and not by a hash: local paths, web servers, buckets.
 //!
-//! | module | what it holds |
+//! | module | contents |
 //! |---|---|
 //! | `local`, `web`, `bucket` | the sources |
-//! | `take_in` | from a source into the cache, hashed on the way |
-//! | `save` | from a source to a local path |
+//! | `take_in` | downloads from a source into the cache, and hashes the bytes |
+//! | `save` | downloads from a source to a local path |
 
 mod bucket;
 mod local;
@@ -26,16 +26,16 @@ pub(crate) use web::checksum_of_head;
 
 use crate::{Download, Error, ErrorKind, Md5Digest, Result};
 
-/// What kind of place a source is; it decides what stands for a content.
+/// The kind of a source; it determines how a content is identified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SourceKind {
-    /// A path of this machine. Content has an MD5.
+    /// A local path. A content is identified by its MD5.
     Local,
-    /// A web server. Content has a checksum: its entity tag or what else the server tells.
+    /// A web server. A content is identified by a checksum: its entity tag, or a hash of other headers.
     Http,
-    /// `https`, which DVC keeps apart.
+    /// A web server over `https`, which DVC treats as a kind of its own.
     Https,
-    /// A bucket. Content has an entity tag, and versions where the bucket keeps them.
+    /// A bucket. A content is identified by its entity tag, and by its version if the bucket keeps versions.
     S3,
 }
 
@@ -51,82 +51,83 @@ impl SourceKind {
     }
 }
 
-/// A file or directory of a source, as the source describes it. Nothing of it is checked.
+/// A file or directory as the source describes it. No field is validated.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SourceEntry {
     /// The path below the source with `/` between its components; empty for the source itself.
     pub path: String,
     /// Whether it is a directory.
     pub is_dir: bool,
-    /// Size in bytes, if the source tells.
+    /// Size in bytes, if the source reports it.
     pub size_bytes: Option<u64>,
     /// The entity tag without its quotes (S3).
     pub etag: Option<String>,
-    /// The entity tag as it is sent, `Content-MD5`, or a hash of what the server tells (HTTP).
+    /// The unchanged entity tag, `Content-MD5`, or a hash of other headers (HTTP).
     pub checksum: Option<String>,
-    /// The version id, from a source that is asked for versions.
+    /// The version id, if the source was opened with versions.
     pub version_id: Option<String>,
-    /// When it changed, in seconds since the Unix epoch.
+    /// When it was last changed, in seconds since the Unix epoch.
     pub last_modified: Option<i64>,
-    /// Whether the file may be executed.
+    /// Whether the file is executable.
     pub is_exec: bool,
 }
 
-/// A place that data comes from: a file, or a directory with files below it.
+/// A source of data: a file, or a directory with files below it.
 ///
-/// Every call gives up within its own time budget; dropping a future cancels it. What is listed is not checked: paths may
-/// lead anywhere.
+/// Every call fails when its own time budget is used up; dropping a future cancels it. The paths of a listing are not
+/// validated: they may contain `..` or be absolute.
 #[async_trait]
 pub trait Source: Debug + Send + Sync + 'static {
-    /// Names the source for messages, without secrets.
+    /// Returns the source's name for messages, without secrets.
     fn location(&self) -> &str;
 
-    /// Returns what kind of place it is.
+    /// Returns the kind of the source.
     fn kind(&self) -> SourceKind;
 
-    /// Whether each content has a version id of its own.
+    /// Returns whether each content has its own version id.
     fn is_version_aware(&self) -> bool {
         false
     }
 
-    /// Returns the path as DVC's file systems know it: without a scheme, but for web servers.
+    /// Returns the path in the form of DVC's file systems: without a scheme, except for web servers.
     fn path(&self) -> String;
 
-    /// Looks at the source itself; `None` if there is nothing.
+    /// Returns the entry of the source itself; `None` if it does not exist.
     async fn stat(&self) -> Result<Option<SourceEntry>>;
 
     /// Lists all files below the source, by path.
     async fn walk(&self) -> Result<Vec<SourceEntry>>;
 
-    /// Lists what lies directly in a folder below the source, in the order of the source; `""` is the source itself.
+    /// Lists the direct children of a directory below the source, in the order of the source; `""` is the source itself.
     async fn children(&self, folder: &str) -> Result<Vec<SourceEntry>>;
 
-    /// Opens a file of a listing, or the source itself. Content that changed since is an error where the source can tell.
+    /// Opens a file of a listing, or the source itself. It is an error if the content changed since the listing and the
+    /// source can detect that.
     async fn open(&self, entry: &SourceEntry) -> Result<Download>;
 
-    /// Returns the MD5 that the source promises of a file.
+    /// Returns the MD5 of a file, if the source reports one.
     fn promised_md5(&self, _entry: &SourceEntry) -> Option<Md5Digest> {
         None
     }
 }
 
-/// Which version of a source is meant, where it has versions.
+/// The version of a source to read, if it has versions.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum SourceVersion {
     /// The one that the URL names (`?versionId=`), else the latest.
     #[default]
     AsWritten,
-    /// The latest, whatever the URL names.
+    /// The latest, even if the URL names another.
     Latest,
     /// The one with this id.
     Id(String),
 }
 
-/// Opens what a remote of the configuration, or a URL with options, stands for. Nothing is sent before the first call.
+/// Opens the source of a remote of the configuration, or of a URL with options. Sends no request.
 ///
 /// # Errors
-/// [`ErrorKind::Config`] for settings that cannot be used, [`ErrorKind::Unsupported`] for a kind of storage that haul does
-/// not know.
+/// [`ErrorKind::Config`] for invalid settings, [`ErrorKind::Unsupported`] for a kind of storage that haul does not
+/// support.
 pub fn open_source(
     remote: &Remote,
     version: &SourceVersion,
@@ -139,9 +140,9 @@ pub fn open_source(
         RemoteKind::S3(s3) => Ok(Arc::new(bucket::BucketSource::new(remote, s3, version, env, prompt)?)),
         _ => {
             let url = haul_config::mask_urls(&remote.url.value);
-            let message = format!("haul does not know the storage of `{url}`");
+            let message = format!("haul does not support the storage of `{url}`");
             Err(Error::new(ErrorKind::Unsupported, message).with_hint(
-                "haul knows local paths, `http://`, `https://` and `s3://`; use `dvc` for this URL",
+                "haul supports local paths, `http://`, `https://` and `s3://`; use `dvc` for this URL",
             ))
         }
     }

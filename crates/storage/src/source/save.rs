@@ -1,4 +1,4 @@
-//! From a source to a local path.
+//! Downloads from a source to local paths.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -15,11 +15,11 @@ use crate::progress::{Event, Observer, Phase, report_unsized};
 use crate::transfer::context::{blocking, interrupted};
 use crate::{Error, ErrorKind, Result};
 
-/// Chunks that may wait to be written.
+/// The maximum number of chunks that wait to be written.
 const WAITING_CHUNKS: usize = 4;
 
-/// Gets files of a source, at most `jobs` at a time, each to the path beside it and by a rename. The answers are in the
-/// order of `files`. The caller has checked the paths.
+/// Downloads files of a source, at most `jobs` at a time, each to the path beside it, which it gets by a rename. The
+/// answers are in the order of `files`. The caller has validated the paths.
 pub async fn save(
     source: &Arc<dyn Source>,
     files: &[(SourceEntry, PathBuf)],
@@ -88,8 +88,10 @@ fn write(path: &Path, announced_bytes: Option<u64>, mut chunks: mpsc::Receiver<O
         }
     }
     if announced_bytes.is_some_and(|announced_bytes| announced_bytes != n_bytes) {
-        let message =
-            format!("cannot write `{}`: what arrived is not what the server announced", path.display());
+        let message = format!(
+            "cannot write `{}`: the received bytes are not what the server announced",
+            path.display()
+        );
         return Err(Error::new(ErrorKind::Corrupt, message));
     }
     file.persist(path).map_err(|error| cannot(error.error))?;

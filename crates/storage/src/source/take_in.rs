@@ -1,4 +1,4 @@
-//! From a source into the cache, hashed on the way.
+//! Downloads from a source into the cache, and hashes the bytes.
 
 use std::sync::Arc;
 
@@ -15,22 +15,22 @@ use crate::progress::{Event, Observer, Phase, report_unsized};
 use crate::transfer::context::{blocking, interrupted};
 use crate::{Cache, Download, Error, ErrorKind, Layout, Md5Digest, Oid, Result};
 
-/// Chunks that may wait to be written.
+/// The maximum number of chunks that wait to be written.
 const WAITING_CHUNKS: usize = 4;
 
 /// A file that is in the cache now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TakenIn {
-    /// The object's name: the hash of what arrived.
+    /// The object's name: the hash of the received bytes.
     pub oid: Oid,
     /// Size in bytes.
     pub size_bytes: u64,
 }
 
-/// Gets files of a source, each once and at most `jobs` at a time, and stores each under the hash that it turns out to
-/// have. The answers are in the order of `entries`; all of it is on the disk when this returns.
+/// Downloads files of a source, each once and at most `jobs` at a time, and stores each under its hash. The answers are
+/// in the order of `entries`; all objects are on the disk when this returns.
 ///
-/// What arrives has the announced length and, where the source promises an MD5, that digest.
+/// A file is an error if it does not have the announced length, or the MD5 that the source reports.
 pub async fn take_in(
     cache: &Cache,
     source: &Arc<dyn Source>,
@@ -81,7 +81,7 @@ async fn take_in_one(
     receive(cache, committer, download, promised, &what, observer).await
 }
 
-/// Waits until all of it is on the disk; where that fails, nothing is said to be there.
+/// Waits until all objects are on the disk; if that fails, one of the answers becomes the error.
 pub(crate) async fn finish<T: Send>(committer: Arc<Committer>, answers: &mut [Result<T>]) {
     if let Err(error) = blocking(move || committer.finish().into_result()).await
         && let Some(last) = answers.iter_mut().rfind(|answer| answer.is_ok())
@@ -90,7 +90,7 @@ pub(crate) async fn finish<T: Send>(committer: Arc<Committer>, answers: &mut [Re
     }
 }
 
-/// Writes a body into the cache, under the name that it turns out to have.
+/// Writes a body into the cache, under its hash.
 pub(crate) async fn receive(
     cache: &Cache,
     committer: &Arc<Committer>,
@@ -108,17 +108,19 @@ pub(crate) async fn receive(
     let feed = feed(download, chunks, observer);
     let (fed, written) = futures::join!(feed, writer);
     fed?;
-    written.map_err(|error| Error::new(error.kind(), format!("cannot take in `{what}`")).with_source(error))
+    written.map_err(|error| {
+        Error::new(error.kind(), format!("cannot store `{what}` in the cache")).with_source(error)
+    })
 }
 
-/// Hands a body over to its writer, piece by piece, and the end of it as `None`: that tells an end from a body that broke
-/// off. Ends early when the writer is gone, which says why.
+/// Sends a body to its writer, piece by piece, and then `None`, which distinguishes a complete body from a broken one.
+/// Ends early if the writer has failed, whose result has the error.
 pub(super) async fn feed(
     mut download: Download,
     chunks: mpsc::Sender<Option<Bytes>>,
     observer: &dyn Observer,
 ) -> Result<()> {
-    // What was started goes on as long as bytes come: an error here drops the sender, and what is written goes.
+    // The transfer continues as long as bytes come; an error drops the sender, and the writer deletes what it wrote.
     let mut n_bytes = 0;
     while let Some(chunk) = download.stream.next().await {
         let chunk = chunk.inspect_err(|_| {
@@ -134,7 +136,7 @@ pub(super) async fn feed(
     Ok(())
 }
 
-/// Writes what arrives to a temporary file, which gets its name when all of it is there.
+/// Writes the chunks to a temporary file, which gets its name when the body is complete.
 fn write(
     cache: &Cache,
     committer: &Committer,
@@ -159,7 +161,7 @@ fn write(
     let digest = hasher.digest();
     let is_cut = announced_bytes.is_some_and(|announced_bytes| announced_bytes != size_bytes);
     if is_cut || promised.is_some_and(|promised| promised != digest) {
-        return Err(Error::new(ErrorKind::Corrupt, "what arrived is not what the server announced"));
+        return Err(Error::new(ErrorKind::Corrupt, "the received bytes are not what the server announced"));
     }
     let oid = Oid::file(digest);
     if cache.check_sized(Layout::Current, &oid, Some(size_bytes))?.is_none() {

@@ -1,4 +1,4 @@
-//! A file on a web server.
+//! A file on a web server as a source.
 
 use async_trait::async_trait;
 use haul_config::{Env, HttpRemote, Remote, python_repr};
@@ -9,11 +9,11 @@ use crate::hash::md5;
 use crate::http::{FileInfo, WebClient};
 use crate::{Download, Error, ErrorKind, Result};
 
-/// A URL. A web server has no directories that could be listed.
+/// A URL. Directories of a web server cannot be listed.
 #[derive(Debug)]
 pub(super) struct WebSource {
     client: WebClient,
-    /// The URL as written, which is part of what DVC hashes.
+    /// The URL as the user wrote it, which is part of the text that DVC hashes.
     written: String,
     location: String,
 }
@@ -71,8 +71,8 @@ fn no_directory(location: &str) -> Error {
     Error::new(ErrorKind::Unsupported, format!("`{location}` is on a web server, which has no listings"))
 }
 
-/// Returns what DVC records of a content: the entity tag with its quotes, the MD5 that the server tells, or a hash of all
-/// that the server tells, as fsspec computes it.
+/// Returns the checksum that DVC records for a content: the entity tag with its quotes, the server's `Content-MD5`, or a
+/// hash of all metadata of the reply, as fsspec computes it.
 ///
 /// Source: <https://filesystem-spec.readthedocs.io/en/latest/_modules/fsspec/spec.html>, `checksum`.
 pub(crate) fn checksum_of_head(written: &str, info: &FileInfo) -> String {

@@ -1,4 +1,4 @@
-//! What every [`RemoteStore`] has to do.
+//! Tests that every [`RemoteStore`] must pass.
 
 use std::sync::Arc;
 
@@ -7,14 +7,14 @@ use futures::TryStreamExt as _;
 
 use crate::{Body, ErrorKind, ListFrom, RemoteStore, UploadedPart, hash};
 
-/// Runs the whole suite on a store that holds nothing below `prefix`, which ends with `/` or is empty.
+/// Runs the whole suite on a store that has no objects below `prefix`, which ends with `/` or is empty.
 ///
-/// Parts of an upload have `part_bytes` (but the last one): S3 servers want at least 5 MiB. Pass 0 for a store
-/// without multipart uploads.
+/// All parts of an upload but the last have `part_bytes`: S3 servers require at least 5 MiB. Pass 0 for a store without
+/// multipart uploads.
 ///
 /// # Panics
 ///
-/// If the store does something else than its contract says.
+/// If the store breaks its contract.
 pub async fn check_store(store: &dyn RemoteStore, prefix: &str, part_bytes: usize) {
     check_objects(store, prefix).await;
     check_listing(store, prefix).await;
@@ -39,7 +39,7 @@ async fn check_objects(store: &dyn RemoteStore, prefix: &str) {
         let md5 = hash::md5(bytes);
         let body = Body::bytes(Bytes::copy_from_slice(bytes));
         let uploaded = store.put(&key, &body, Some(&md5)).await.expect("put");
-        let info = store.head(&key).await.expect("head").expect("the object is there");
+        let info = store.head(&key).await.expect("head").expect("the object exists");
         assert_eq!((info.key.as_str(), info.size_bytes), (key.as_str(), bytes.len() as u64));
         if store.limits().etag_is_md5 {
             assert_eq!(uploaded.etag.as_deref(), Some(hex::encode(md5).as_str()));
@@ -121,7 +121,7 @@ async fn check_listing(store: &dyn RemoteStore, prefix: &str) {
 }
 
 async fn check_files(store: &dyn RemoteStore, prefix: &str) {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = tempfile::tempdir().expect("a temporary directory");
     let path = folder.path().join("file");
     let bytes: Vec<u8> = (0..300_000_u32).map(|at| at.to_le_bytes()[0]).collect();
     fs_err::write(&path, &bytes).expect("a file to upload");

@@ -47,23 +47,23 @@ pub enum Fault {
     Error(ErrorKind),
     /// The call does its work, and then fails: the reply is lost.
     ReplyLost,
-    /// The call never comes back.
+    /// The call never returns.
     Stall,
     /// The body of a download ends early, without an error.
     ShortBody,
-    /// The body of a download has bytes behind its end.
+    /// The body of a download has extra bytes at its end.
     LongBody,
-    /// The body of a download breaks off with an error.
+    /// The body of a download ends early, with an error.
     Reset,
-    /// The body of a download never goes on behind its first chunk.
+    /// The body of a download stalls after its first chunk.
     StalledBody,
-    /// A byte of the body of a download is another one.
+    /// One byte of the body of a download is wrong.
     WrongBytes,
     /// The reply to an upload has the entity tag of other bytes.
     WrongEtag,
 }
 
-/// Passes calls on to another store and lets some of them fail. Clones share the faults.
+/// Passes calls on to another store and makes some of them fail. Clones share the faults.
 #[derive(Debug, Clone)]
 pub struct FaultStore {
     inner: Arc<dyn RemoteStore>,
@@ -74,9 +74,9 @@ pub struct FaultStore {
 struct Planned {
     operation: Operation,
     fault: Fault,
-    /// The calls that still pass before it strikes.
+    /// The number of calls that still succeed before the fault.
     skip: usize,
-    /// How often it strikes.
+    /// The number of calls that fail.
     times: usize,
 }
 
@@ -86,17 +86,17 @@ impl FaultStore {
         Self { inner, faults: Arc::default() }
     }
 
-    /// Lets the next call of `operation` fail.
+    /// Makes the next call of `operation` fail.
     pub fn fail_next(&self, operation: Operation, fault: Fault) {
         self.fail(operation, fault, 0, 1);
     }
 
-    /// Lets `times` calls of `operation` fail, after `skip` that pass.
+    /// Makes `times` calls of `operation` fail, after `skip` that succeed.
     pub fn fail(&self, operation: Operation, fault: Fault, skip: usize, times: usize) {
         self.faults().push_back(Planned { operation, fault, skip, times });
     }
 
-    /// Takes all faults back.
+    /// Removes all faults.
     pub fn heal(&self) {
         self.faults().clear();
     }
@@ -138,7 +138,7 @@ impl FaultStore {
     }
 }
 
-/// Returns the stream as the fault makes it.
+/// Applies the fault to the stream.
 fn spoil(download: Download, fault: Fault) -> Download {
     let Download { size_bytes, etag, stream } = download;
     let broken = || Err(Error::new(ErrorKind::Network, "planned reset"));
@@ -168,7 +168,7 @@ fn spoil(download: Download, fault: Fault) -> Download {
 fn spoil_upload(uploaded: Uploaded, fault: Option<Fault>) -> Uploaded {
     match (fault, &uploaded.etag) {
         (Some(Fault::WrongEtag), Some(etag)) => {
-            // Another first digit, and the same form.
+            // Changes the first digit and keeps the form of a tag.
             let first = if etag.starts_with('0') { '1' } else { '0' };
             Uploaded { etag: Some(format!("{first}{}", &etag[1..])), ..uploaded }
         }

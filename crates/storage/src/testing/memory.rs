@@ -1,4 +1,4 @@
-//! A store in memory that behaves like a good S3 server.
+//! A store in memory that behaves like a correct S3 server.
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -15,7 +15,7 @@ use crate::{
     StoreLimits, Uploaded, UploadedPart, hash,
 };
 
-/// Bytes of a chunk of a download.
+/// The size in bytes of a chunk of a download.
 const CHUNK_BYTES: usize = 64 << 10;
 
 /// A store in memory. Clones share the objects.
@@ -49,7 +49,7 @@ impl Default for MemoryStore {
 }
 
 impl MemoryStore {
-    /// Makes an empty store with small parts: uploads of 64 KiB and more go in parts of 64 KiB.
+    /// Makes an empty store with small parts: uploads of 64 KiB or more are in parts of 64 KiB.
     pub fn new() -> Self {
         let limits = StoreLimits {
             multipart_threshold_bytes: 64 << 10,
@@ -63,27 +63,27 @@ impl MemoryStore {
         Self { state: Arc::default(), limits, page_objects: 1000 }
     }
 
-    /// Sets how the store wants to be used.
+    /// Sets the limits and properties of the store.
     #[must_use]
     pub fn with_limits(mut self, limits: StoreLimits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Sets how many objects a page holds.
+    /// Sets the number of objects of a page.
     #[must_use]
     pub fn with_page_objects(mut self, page_objects: usize) -> Self {
         self.page_objects = page_objects;
         self
     }
 
-    /// Makes listings fail, and hides missing objects behind "access denied", as S3 does without ListBucket.
+    /// Makes listings fail, and replies "access denied" for missing objects, as S3 does without `s3:ListBucket`.
     pub fn deny_listing(&self) {
         self.state().is_listing_denied = true;
     }
 
-    /// Makes the store answer as a bucket that encrypts with KMS by default: entity tags look like MD5s and are none,
-    /// which only the replies to a PUT or HEAD tell.
+    /// Makes the store reply like a bucket that encrypts with KMS by default: entity tags look like MD5s but are not,
+    /// which only the replies to a PUT or HEAD show.
     pub fn encrypt_by_default(&self) {
         self.state().hides_md5 = true;
     }
@@ -93,19 +93,19 @@ impl MemoryStore {
         self.state().objects.iter().map(|(key, object)| (key.clone(), object.bytes.clone())).collect()
     }
 
-    /// Writes an object as another client would.
+    /// Writes an object, as if another client did.
     pub fn insert(&self, key: &str, bytes: impl Into<Bytes>) {
         let bytes = bytes.into();
         let etag = hex::encode(hash::md5(&bytes));
         self.state().objects.insert(key.to_owned(), Object { bytes, etag });
     }
 
-    /// Deletes an object as another client would.
+    /// Deletes an object, as if another client did.
     pub fn remove(&self, key: &str) {
         self.state().objects.remove(key);
     }
 
-    /// Forgets what replies told, as another process does not know it.
+    /// Forgets what replies showed, like a new process.
     pub fn forget_what_was_told(&self) {
         self.state().has_told = false;
     }
@@ -137,7 +137,7 @@ fn read(body: &Body) -> Result<Bytes> {
     match body.content() {
         BodyContent::Bytes(bytes) => Ok(bytes.clone()),
         BodyContent::FileRange { path, range } => {
-            let cannot = |error| Error::io("cannot read what to put", error);
+            let cannot = |error| Error::io("cannot read the bytes to upload", error);
             let mut file = fs_err::File::open(path.as_path()).map_err(cannot)?;
             file.seek(SeekFrom::Start(range.start)).map_err(cannot)?;
             let mut bytes =

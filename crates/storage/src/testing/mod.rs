@@ -1,6 +1,6 @@
-//! Stores for tests: one in memory, one that fails on demand, and the suite that every store has to pass.
+//! Stores for tests: one in memory, one that fails on demand, and the suite that every store must pass.
 //!
-//! Behind the feature `testing`. Nothing here panics but [`conformance`], whose business that is.
+//! Enabled by the feature `testing`. Only [`conformance`] panics.
 
 pub mod conformance;
 mod fault;

@@ -279,7 +279,7 @@ mod tests {
             for (written, is_right) in [(b"content", true), (b"c0ntent", false)] {
                 let oid = Oid::file(crate::hash::md5(b"content"));
                 cache.remove(Layout::Current, &oid).unwrap();
-                let pending = cache.written(Layout::Current, &oid, written).unwrap();
+                let pending = cache.write_pending(Layout::Current, &oid, written).unwrap();
                 let committed = context.commit(pending, Layout::Current, &oid);
                 context.committer.finish().into_result().unwrap();
                 let is_kept = is_right || check == DownloadCheck::Stream;

@@ -430,7 +430,7 @@ fn write(context: &Context, batch: Vec<(usize, (Layout, Oid), Bytes)>) -> Vec<(u
         .zip(digests)
         .map(|((object, (layout, oid), bytes), md5)| {
             let result = if is_named(layout, &oid, &bytes, &md5) {
-                let written = context.cache.written(layout, &oid, &bytes);
+                let written = context.cache.write_pending(layout, &oid, &bytes);
                 written.and_then(|pending| context.commit(pending, layout, &oid))
             } else {
                 Err(wrong_bytes(context.store.location(), &layout.object_path(&oid)))

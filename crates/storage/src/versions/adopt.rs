@@ -1,4 +1,4 @@
-//! Taking in versions whose hash is not known yet.
+//! Downloads versions whose hash is not known into the cache.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::{Cache, Error, ErrorKind, Md5Digest, Oid, Result};
 /// A version that is in the cache now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AdoptedVersion {
-    /// The object's name: the hash of what arrived.
+    /// The object's name: the hash of the received bytes.
     pub oid: Oid,
     /// Size in bytes.
     pub size_bytes: u64,
@@ -23,10 +23,10 @@ pub struct AdoptedVersion {
     pub etag: Option<String>,
 }
 
-/// Gets versions and stores each under the hash that it turns out to have; the answers are in the order of `versions`.
+/// Downloads versions and stores each under its hash; the answers are in the order of `versions`.
 ///
-/// What arrives has the announced length and, where the entity tag is an MD5, that digest. There is no recorded hash
-/// to hold it against: this is for content that another client put there (`dvc update`).
+/// A version is an error if it does not have the announced length or, if its entity tag is an MD5, that digest. There is
+/// no recorded hash to compare with: this is for content that another client uploaded (`dvc update`).
 pub async fn adopt(
     cache: &Cache,
     store: &Arc<dyn VersionedStore>,
@@ -67,9 +67,10 @@ async fn adopt_one(
     observer: &dyn Observer,
 ) -> Result<AdoptedVersion> {
     let download = store.get_version(&version.key, &version.version_id, None).await?;
-    // Nothing else tells here whether all of it came: there is no hash yet.
+    // Without a hash, only the size shows whether the download is complete.
     let size_bytes = download.size_bytes.ok_or_else(|| {
-        let message = format!("the server does not say how long `{}/{}` is", store.location(), version.key);
+        let message =
+            format!("the server does not report the size of `{}/{}`", store.location(), version.key);
         Error::new(ErrorKind::Corrupt, message)
     })?;
     let total_bytes = i64::try_from(size_bytes).unwrap_or(i64::MAX);

@@ -1,4 +1,4 @@
-//! What became of recorded versions.
+//! Finds out whether recorded versions still exist.
 
 use std::collections::HashMap;
 
@@ -8,37 +8,37 @@ use super::{RecordedVersion, VersionedStore};
 use crate::transfer::RequestCounts;
 use crate::{Error, ErrorKind, Result};
 
-/// Up to so many versions are asked for one by one.
+/// Up to this many versions are asked for one by one.
 const FEW: usize = 16;
-/// A listing is given up, and the rest asked for one by one, when it takes more pages than a tenth of the requests it
-/// is to spare: files with a long history fill many pages.
+/// A listing is abandoned, and the rest asked for one by one, when it takes more pages than a tenth of the requests that
+/// it saves: files with a long history fill many pages.
 const WORTH: usize = 10;
 
-/// What became of a recorded version.
+/// The state of a recorded version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecordedState {
-    /// It is what the bucket shows under its key.
+    /// It is the latest version of its key.
     Latest,
-    /// It exists; a newer version has taken its place.
+    /// It exists, but a newer version is the latest.
     Superseded,
-    /// It exists; the bucket shows nothing under its key any more.
+    /// It exists, but its key was deleted: the latest version is a delete marker.
     Hidden,
-    /// It does not exist; or the bucket shows nothing under its key, and the credentials may not look further.
+    /// It does not exist; or its key was deleted, and the credentials must not read old versions.
     Gone,
-    /// The bucket shows another version under its key, and the credentials may not look at old ones.
+    /// Another version is the latest of its key, and the credentials must not read old versions.
     Unknown,
 }
 
 /// Looks for recorded versions, with at most `jobs` requests at once; the answers are in the order of `recorded`.
 ///
-/// A listing of the versions below the keys' common folder answers for many (`s3:ListBucketVersions`). For a few, and
-/// where that is not allowed, each key is looked at, and old versions only where the latest is another one
+/// For many versions, it lists the versions below the keys' common directory (`s3:ListBucketVersions`). For a few, and
+/// if that is not allowed, it sends a HEAD for each key, and for the recorded version if the latest is another one
 /// (`s3:GetObject`, `s3:GetObjectVersion`).
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Denied`] if the credentials may look neither at a key nor at its version: what nobody can see may be
-/// gone.
+/// [`ErrorKind::Denied`] if the credentials must read neither a key nor its recorded version, so that it is not known
+/// whether the version exists.
 pub async fn look_up(
     store: &dyn VersionedStore,
     recorded: &[RecordedVersion],
@@ -68,7 +68,7 @@ pub async fn look_up(
     Ok((states.into_iter().map(|state| state.unwrap_or(RecordedState::Gone)).collect(), counts))
 }
 
-/// Answers from a listing as far as one is allowed and worth its pages.
+/// Answers from a listing, as far as listing is allowed and worth its pages.
 async fn list(
     store: &dyn VersionedStore,
     recorded: &[RecordedVersion],
@@ -86,7 +86,7 @@ async fn list(
         counts.list += 1;
         let page = match store.list_versions(prefix, cursor.as_ref()).await {
             Ok(page) => page,
-            // Some servers list versions in ways of their own; a HEAD they all understand.
+            // Some servers list versions in their own formats; all of them understand a HEAD.
             Err(error)
                 if matches!(
                     error.kind(),
@@ -104,7 +104,7 @@ async fn list(
                 found[index] = match (is_recorded && !version.is_delete_marker, version.is_latest) {
                     (true, true) => RecordedState::Latest,
                     (true, false) if found[index] == RecordedState::Gone => RecordedState::Superseded,
-                    // The delete marker, which is listed before the versions it hides.
+                    // A delete marker is listed before the versions it hides.
                     (false, true) if version.is_delete_marker => RecordedState::Unknown,
                     (true, false) if found[index] == RecordedState::Unknown => RecordedState::Hidden,
                     _ => continue,
@@ -114,7 +114,7 @@ async fn list(
         cursor = page.next;
         if cursor.is_none() {
             for (state, found) in states.iter_mut().zip(found) {
-                // Only a delete marker was found, and not what it hides.
+                // Only a delete marker was found, and not the recorded version.
                 *state = Some(if found == RecordedState::Unknown { RecordedState::Gone } else { found });
             }
             return Ok(());
@@ -123,7 +123,7 @@ async fn list(
     Ok(())
 }
 
-/// Looks at the key, and at the version itself if that does not tell. Returns the number of requests as well.
+/// Asks for the key, and for the recorded version if that is not enough. Also returns the number of requests.
 async fn look_at(store: &dyn VersionedStore, recorded: &RecordedVersion) -> Result<(RecordedState, u64)> {
     let shown = match store.head_version(&recorded.key, None).await {
         Ok(Some(latest)) if latest.version_id.as_ref() == Some(&recorded.version_id) => {
@@ -131,7 +131,7 @@ async fn look_at(store: &dyn VersionedStore, recorded: &RecordedVersion) -> Resu
         }
         Ok(Some(_)) => Shown::Another,
         Ok(None) => Shown::Nothing,
-        // Where listing is not allowed, a key that is not there is denied as well.
+        // Without the right to list, the reply for a missing key is "access denied" as well.
         Err(error) if error.kind() == ErrorKind::Denied => Shown::Denied,
         Err(error) => return Err(error),
     };
@@ -149,7 +149,7 @@ async fn look_at(store: &dyn VersionedStore, recorded: &RecordedVersion) -> Resu
     Ok((state, 2))
 }
 
-/// What a bucket shows under a key, to those who name no version.
+/// What a bucket returns for a key without a version id.
 #[derive(Clone, Copy)]
 enum Shown {
     /// Another version than the recorded one.
@@ -160,7 +160,7 @@ enum Shown {
 
 fn unseen(store: &dyn VersionedStore, recorded: &RecordedVersion, error: Error) -> Error {
     let message = format!(
-        "nobody can tell whether the recorded version of `{}` is on `{}`: the credentials may look neither at the latest \
+        "cannot find out whether the recorded version of `{}` is on `{}`: the credentials must read neither the latest \
          version nor at that one",
         recorded.key,
         store.location()
@@ -171,7 +171,7 @@ fn unseen(store: &dyn VersionedStore, recorded: &RecordedVersion, error: Error) 
     )
 }
 
-/// Returns the folder that all keys are in, with its `/`; empty if there is none.
+/// Returns the deepest directory that contains all keys, with its `/`; empty if there is none.
 fn common_folder(recorded: &[RecordedVersion]) -> &str {
     let Some((first, rest)) = recorded.split_first() else { return "" };
     let n_common = rest.iter().fold(first.key.len(), |n_common, version| {

@@ -1,16 +1,16 @@
-//! Files under their own paths, in a bucket that keeps every version of them: DVC's cloud-versioned remotes.
+//! Files under their own paths in a bucket that keeps every version: DVC's cloud-versioned remotes.
 //!
-//! On such a remote (`version_aware`) no object is named by its hash. A file lies under its path in the repository,
-//! and the metafile records which version of the object there is the file's content.
+//! On such a remote (`version_aware`) no object is named by its hash. The key of a file is its path in the repository,
+//! and the metafile records which version of that key is the file's content.
 //!
-//! | file | what it holds |
+//! | file | contents |
 //! |---|---|
-//! | `store.rs` | [`VersionedStore`]: what is asked of a store beyond [`RemoteStore`](crate::RemoteStore) |
-//! | `view.rs` | [`RecordedVersions`]: recorded versions, to be fetched as if they were named by their hash |
+//! | `store.rs` | [`VersionedStore`]: the operations that are needed beyond [`RemoteStore`](crate::RemoteStore) |
+//! | `view.rs` | [`RecordedVersions`]: recorded versions, which can be fetched as if they were named by their hash |
 //! | `push.rs` | [`push()`]: new versions of files |
-//! | `look_up.rs` | [`look_up()`]: what became of recorded versions |
-//! | `verify.rs` | [`verify()`]: whether recorded versions hold what their metafile says |
-//! | `adopt.rs` | [`adopt()`]: versions that another client made |
+//! | `look_up.rs` | [`look_up()`]: whether recorded versions still exist |
+//! | `verify.rs` | [`verify()`]: whether recorded versions have the bytes that their metafiles record |
+//! | `adopt.rs` | [`adopt()`]: downloads versions that another client made |
 //!
 //! Source: <https://dvc.org/doc/user-guide/data-management/cloud-versioning>.
 

@@ -1,4 +1,4 @@
-//! Making new versions of files.
+//! Uploads files as new versions.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,19 +14,19 @@ use crate::transfer::upload;
 use crate::transfer::{MissingObject, PlannedObject, TransferMode, TransferOptions, TransferReport};
 use crate::{Cache, CountingStore, Error, ErrorKind, Layout, Oid, Result, Uploaded};
 
-/// Most bytes of a key: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html>.
+/// The maximum length of a key in bytes: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html>.
 const MAX_KEY_BYTES: usize = 1024;
 
-/// A file of the cache, and the key it gets a new version under.
+/// A file of the cache, and the key to make a new version of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VersionUpload {
     /// The key, below the prefix of the store.
     pub key: String,
-    /// Where the object lies in the cache.
+    /// The layout of the object in the cache.
     pub layout: Layout,
     /// The object in the cache.
     pub oid: Oid,
-    /// The path a person knows it by.
+    /// The path for messages.
     pub path: Box<str>,
 }
 
@@ -41,23 +41,23 @@ pub struct NewVersion {
     pub size_bytes: u64,
 }
 
-/// What a push did.
+/// The result of a push.
 #[derive(Debug, Default)]
 pub struct VersionedPush {
-    /// What was sent, and what was not.
+    /// Which objects were sent, and which were not.
     pub report: TransferReport,
-    /// The versions that were made, by the place of their upload; `None` where there is none.
+    /// The versions that were made, in the order of the uploads; `None` if the file was not sent.
     pub versions: Vec<Option<NewVersion>>,
 }
 
-/// Sends files, each as a new version of its key. Nothing is ever deleted: the bucket keeps what was there before.
+/// Sends files, each as a new version of its key. The bucket keeps the older versions.
 ///
-/// `on_version` hears of each version as soon as the server has told it, and before the push reports anything.
+/// `on_version` is called for each version as soon as the server has reported it, before the push reports anything.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Config`] if the bucket does not keep versions. Where the credentials may not ask for that, the first
-/// file goes alone, and nothing else is sent if the reply tells no version.
+/// [`ErrorKind::Config`] if the bucket does not keep versions. If the credentials must not ask for that, the first file
+/// is sent alone, and no other file is sent if the reply has no version.
 pub async fn push(
     cache: &Cache,
     store: &Arc<dyn VersionedStore>,
@@ -101,14 +101,15 @@ pub async fn push(
     Ok(VersionedPush { report: outcome.finish()?, versions: push.versions })
 }
 
-/// Asks whether the bucket keeps versions: true, an error that says how to turn it on, or false if nobody may ask.
+/// Asks whether the bucket keeps versions. Returns true if it does, an error that says how to turn versioning on if it
+/// does not, and false if the credentials must not ask.
 async fn keeps_versions(store: &dyn VersionedStore) -> Result<bool> {
     match store.versioning().await {
         Ok(Versioning::Enabled) => Ok(true),
         Ok(Versioning::Suspended) => Err(no_versions(store, "suspended")),
         Ok(Versioning::Off) => Err(no_versions(store, "not turned on")),
         Err(error) if matches!(error.kind(), ErrorKind::Denied | ErrorKind::Unsupported) => {
-            tracing::debug!(%error, "the first reply has to tell whether there are versions");
+            tracing::debug!(%error, "whether the bucket keeps versions will be seen from the first reply");
             Ok(false)
         }
         Err(error) => Err(error),
@@ -179,7 +180,7 @@ fn name(upload: &VersionUpload) -> MissingObject {
     MissingObject { layout: upload.layout, oid: upload.oid, path: upload.path.clone() }
 }
 
-/// What became of one file.
+/// The result for one file.
 enum Sent {
     Version(NewVersion),
     Missing,
@@ -198,11 +199,12 @@ struct Push<'a> {
 }
 
 impl Push<'_> {
-    /// Looks at what the first file would replace, where the credentials may not ask the bucket: whether its reply tells a version.
+    /// If the credentials must not ask the bucket: asks for the object that the first file would replace, and returns
+    /// whether it has a version.
     ///
     /// # Errors
     ///
-    /// There is an object without a version: sending would overwrite it for good.
+    /// If the object has no version: sending the file would overwrite it for good.
     async fn first_key_has_versions(&self) -> Result<bool> {
         let Some(first) = self.uploads.first() else { return Ok(true) };
         match self.store.head_version(&first.key, None).await {
@@ -219,7 +221,7 @@ impl Push<'_> {
     async fn work(&mut self, is_known: bool) -> Result<()> {
         let mut next = 0;
         let mut ticker = tokio::time::interval(REPORT_EVERY);
-        // Until a reply has told a version, it is not known whether more would only overwrite what is there.
+        // Until a reply has a version, more uploads might overwrite objects in a bucket that keeps no versions.
         let mut is_alone = !is_known;
         loop {
             let limit = if is_alone { 1 } else { self.context.slots.limit() };
@@ -306,11 +308,11 @@ async fn send(context: &Arc<Context>, store: &dyn VersionedStore, upload: Versio
     Ok(Sent::Version(version))
 }
 
-/// Looks at a version whose entity tag proves nothing: what is recorded is only what two replies say.
+/// Checks a version whose entity tag proves nothing with a HEAD: a version is recorded only if two replies agree.
 async fn confirm(store: &dyn VersionedStore, key: &str, version: &NewVersion) -> Result<()> {
     let found = match store.head_version(key, Some(&version.version_id)).await {
         Ok(found) => found,
-        // Who may only write has to believe the first reply.
+        // With credentials that may only write, only the first reply is available.
         Err(error) if error.kind() == ErrorKind::Denied => return Ok(()),
         Err(error) => return Err(error),
     };
@@ -320,7 +322,7 @@ async fn confirm(store: &dyn VersionedStore, key: &str, version: &NewVersion) ->
         return Ok(());
     }
     let message = format!(
-        "`{}/{key}` was sent, and a look at its version `{}` does not show what the reply said",
+        "`{}/{key}` was sent, but its version `{}` has not the size and entity tag of the reply",
         store.location(),
         version.version_id
     );
@@ -332,7 +334,7 @@ async fn version_of(store: &dyn VersionedStore, key: &str, uploaded: &Uploaded) 
     if let Some(version_id) = uploaded.version_id.as_ref().filter(|id| *id != "null") {
         return Ok(version_id.clone());
     }
-    // A reply that got lost, or a server that tells the version of an upload in parts only to those who look.
+    // The reply was lost, or the server reports the version of a multipart upload only in the reply to a HEAD.
     let latest = store.head_version(key, None).await?;
     let is_ours = |etag: &Option<String>| etag.is_some() && *etag == uploaded.etag;
     match latest {
@@ -343,18 +345,18 @@ async fn version_of(store: &dyn VersionedStore, key: &str, uploaded: &Uploaded) 
         Some(ObjectVersion { version_id: Some(version_id), etag, .. }) if is_ours(&etag) => Ok(version_id),
         _ => {
             let message =
-                format!("`{}/{key}` was sent, and the server does not tell its version", store.location());
+                format!("`{}/{key}` was sent, but the server does not report its version", store.location());
             Err(Error::new(ErrorKind::Server, message)
                 .with_hint("run the command again: it sends the file again"))
         }
     }
 }
 
-/// Deletes the object that was sent to a bucket that turned out to keep no versions; adds to the error what could not be
-/// deleted.
+/// Deletes the object that was sent to a bucket that keeps no versions, as its reply showed; if that fails, adds the
+/// object to the error.
 async fn take_back(store: &dyn VersionedStore, key: &str, uploaded: &Uploaded, error: Error) -> Error {
     if uploaded.version_id.is_some() {
-        // Versions were kept once: without naming this one, a delete marker stays.
+        // The bucket kept versions once: a deletion that does not name the version would leave a delete marker.
         let named = [(key.to_owned(), "null".to_owned())];
         if store.delete_versions(&named).await.is_ok_and(|failed| failed.is_empty()) {
             return error;

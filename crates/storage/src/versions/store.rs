@@ -1,4 +1,4 @@
-//! What is asked of a store that keeps versions.
+//! The operations of a store that keeps versions.
 
 use std::ops::Range;
 
@@ -13,9 +13,9 @@ pub struct ObjectVersion {
     pub key: String,
     /// The version id; `None` from a bucket that does not keep versions.
     pub version_id: Option<String>,
-    /// Tells that it is what a request without a version id gets.
+    /// Whether a request without a version id gets this version.
     pub is_latest: bool,
-    /// Tells that it says no more than that the object was deleted.
+    /// Whether it is a delete marker.
     pub is_delete_marker: bool,
     /// Size in bytes.
     pub size_bytes: u64,
@@ -25,12 +25,12 @@ pub struct ObjectVersion {
     pub last_modified: Option<i64>,
 }
 
-/// Where a listing of versions goes on. Opaque.
+/// The position of the next page of a listing of versions. Opaque.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VersionCursor {
     pub(crate) key_marker: String,
     pub(crate) version_id_marker: Option<String>,
-    /// The greatest key of the pages so far; markers need not be keys.
+    /// The greatest key of the pages so far; the server's markers need not be keys.
     pub(crate) last_key: String,
     pub(crate) n_empty_pages: u32,
 }
@@ -38,7 +38,7 @@ pub struct VersionCursor {
 /// One page of the versions in a store.
 #[derive(Debug, Clone, Default)]
 pub struct VersionPage {
-    /// Versions and delete markers, by key; of a key, in the order of the server.
+    /// Versions and delete markers, sorted by key; those of one key are in the order of the server.
     pub versions: Vec<ObjectVersion>,
     /// Where the next page starts; `None` at the end.
     pub next: Option<VersionCursor>,
@@ -49,21 +49,21 @@ pub struct VersionPage {
 pub enum Versioning {
     /// Every write makes a new version.
     Enabled,
-    /// It did; new objects have no version id of their own.
+    /// It kept versions once; new objects have no version id of their own.
     Suspended,
-    /// It never did.
+    /// It never kept versions.
     Off,
 }
 
 /// A store whose objects have versions. Keys are those of [`RemoteStore`].
 ///
-/// [`RemoteStore::put`] and [`RemoteStore::complete_multipart`] tell the id of the version they made.
+/// [`RemoteStore::put`] and [`RemoteStore::complete_multipart`] return the id of the version they made.
 #[async_trait]
 pub trait VersionedStore: RemoteStore {
-    /// Tells whether the bucket keeps versions. Needs the right `s3:GetBucketVersioning`.
+    /// Returns whether the bucket keeps versions. Requires the right `s3:GetBucketVersioning`.
     async fn versioning(&self) -> Result<Versioning>;
 
-    /// Looks at a version, or at the latest one; `None` if it does not exist, or is a delete marker.
+    /// Returns the metadata of a version, or of the latest one; `None` if it does not exist or is a delete marker.
     async fn head_version(&self, key: &str, version_id: Option<&str>) -> Result<Option<ObjectVersion>>;
 
     /// Opens a version, or a range of its bytes.
@@ -72,7 +72,7 @@ pub trait VersionedStore: RemoteStore {
     /// Returns one page of the versions of all keys that start with `prefix`.
     async fn list_versions(&self, prefix: &str, from: Option<&VersionCursor>) -> Result<VersionPage>;
 
-    /// Deletes versions for good, as many requests as that takes; returns what could not be deleted, by its place
-    /// in `versions`. One that was not there is not among them.
+    /// Deletes versions for good, with several requests if needed; returns the failures, each with its index in
+    /// `versions`. A version that does not exist is not a failure.
     async fn delete_versions(&self, versions: &[(String, String)]) -> Result<Vec<(usize, Error)>>;
 }

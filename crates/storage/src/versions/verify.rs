@@ -1,4 +1,4 @@
-//! Reading recorded versions, to see whether they are what their metafiles say.
+//! Reads recorded versions to check that they have the bytes that their metafiles record.
 
 use std::sync::Arc;
 
@@ -10,18 +10,19 @@ use crate::transfer::context::interrupted;
 use crate::transfer::verify::{has_bytes, judge_reading};
 use crate::{Layout, Oid, Result};
 
-/// Reads versions; the answers, in the order of `versions`, say whether each has the bytes that its name says.
+/// Reads versions; the answers, in the order of `versions`, say whether each has the recorded hash.
 ///
 /// # Errors
 ///
-/// A version that may not be read, or a server that cannot be reached. What is gone or damaged is an answer.
+/// If a version must not be read, or the server cannot be reached. A missing or damaged version is an answer, not an
+/// error.
 pub async fn verify(
     store: &Arc<dyn VersionedStore>,
     versions: &[(RecordedVersion, Layout, Oid)],
     jobs: usize,
     cancel: &CancellationToken,
 ) -> Result<Vec<bool>> {
-    // Owned names: the compiler cannot tell that a stream of futures with borrowed ones may cross threads.
+    // The names are owned, because the compiler does not accept that a stream of futures with borrowed ones is `Send`.
     stream::iter(versions.to_vec())
         .map(|(version, layout, oid)| async move {
             tokio::select! {

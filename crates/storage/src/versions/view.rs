@@ -1,4 +1,4 @@
-//! Recorded versions, seen as objects that are named by their hash.
+//! Presents recorded versions as objects that are named by their hash.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -12,7 +12,7 @@ use crate::{
     Result, StoreLimits, TroubleListener, Uploaded, UploadedPart,
 };
 
-/// A version of an object, as a metafile records it.
+/// A version of an object that a metafile records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedVersion {
     /// The key, below the prefix of the store.
@@ -21,14 +21,14 @@ pub struct RecordedVersion {
     pub version_id: String,
 }
 
-/// A read-only store in which each recorded version has the name that its hash gives it.
+/// A read-only store in which each recorded version has the object path of its hash.
 ///
-/// A fetch from it works as from any remote: what arrives is hashed, and enters the cache only if the recorded hash
-/// is right. Exactly the recorded versions are read, never another one.
+/// A fetch from it works as from any remote: the bytes are hashed, and stored in the cache only if they have the recorded
+/// hash. Only recorded versions are read.
 #[derive(Debug)]
 pub struct RecordedVersions {
     store: Arc<dyn VersionedStore>,
-    /// By object path. Files of equal content may have several; any of them will do.
+    /// By object path. Files of equal content may have several versions, any of which can be read.
     versions: HashMap<String, Vec<RecordedVersion>>,
 }
 
@@ -54,7 +54,7 @@ impl RecordedVersions {
 
     fn read_only(&self, key: &str) -> Error {
         let message =
-            format!("`{key}` is a view of recorded versions in `{}`, which is only read", self.location());
+            format!("`{key}` is a view of recorded versions in `{}`, which is read-only", self.location());
         Error::new(ErrorKind::Unsupported, message)
     }
 }
@@ -73,7 +73,7 @@ impl RemoteStore for RecordedVersions {
         self.store.tell_of_trouble(listener);
     }
 
-    /// Refused: the caller goes on with [`head`](Self::head).
+    /// Refused, so that the caller uses [`head`](Self::head).
     async fn list_page(&self, prefix: &str, _from: &ListFrom) -> Result<ListPage> {
         Err(self.read_only(prefix))
     }
