@@ -53,9 +53,9 @@ fn manifest_with_an_absolute_path_is_refused() {
 
 #[test]
 fn manifest_that_reaches_into_git_or_dvc_is_refused() {
-    manifest_is_refused(&[".git/hooks/planted"], "lies inside a `.git` folder");
-    manifest_is_refused(&["sub/.git/hooks/planted"], "lies inside a `.git` folder");
-    manifest_is_refused(&[".dvc/planted"], "lies inside a `.dvc` folder");
+    manifest_is_refused(&[".git/hooks/planted"], "is inside a `.git` directory");
+    manifest_is_refused(&["sub/.git/hooks/planted"], "is inside a `.git` directory");
+    manifest_is_refused(&[".dvc/planted"], "is inside a `.dvc` directory");
 }
 
 #[test]
@@ -68,8 +68,8 @@ fn manifest_with_malformed_paths_is_refused() {
 
 #[test]
 fn manifest_that_names_a_path_twice_or_as_file_and_folder_is_refused() {
-    manifest_is_refused(&["twice", "twice"], "is there twice");
-    manifest_is_refused(&["both", "both/planted"], "is a file and a folder");
+    manifest_is_refused(&["twice", "twice"], "occurs twice");
+    manifest_is_refused(&["both", "both/planted"], "is both a file and a directory");
 }
 
 #[test]

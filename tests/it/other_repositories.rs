@@ -175,6 +175,6 @@ fn clone_of_nothing_is_an_error_and_leaves_nothing() {
     repo.haul(["import", "file:///does/not/exist", "g"]).code(1).stderr_has(&["Failed to clone repo"]);
     repo.haul(["get", "--", "-oProxyCommand=touch pwned", "g"])
         .failure()
-        .stderr_has(&["no URL of a repository"]);
+        .stderr_has(&["not the URL of a repository"]);
     assert!(!repo.exists("pwned"));
 }

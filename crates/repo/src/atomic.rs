@@ -1,4 +1,4 @@
-//! Writing and deleting a file of the user so that a crash leaves the old content or the new, never a mixture.
+//! Writes and deletes files of the user atomically: a crash leaves the old content or the new, never a mixture.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,11 +8,11 @@ use haul_config::atomic::{Replace, replace, sync_folder};
 use crate::root::DVC_DIR;
 use crate::{Error, Result};
 
-/// Writes `content` to a temporary file, and renames it over `path` once it is on the disk. The disk has the new name as
+/// Writes `content` to a temporary file, and renames it to `path` when it is on the disk. The new name is on the disk as
 /// well when this returns.
 ///
-/// A link at `path` is followed, and the permissions of an existing file are kept. The temporary file lies in the
-/// `.dvc/tmp` of the repository around `path`, where Git does not see it.
+/// A link at `path` is followed, and the permissions of an existing file are kept. The temporary file is in the `.dvc/tmp`
+/// of the repository that contains `path`, which Git ignores.
 pub(crate) fn write(path: &Path, content: &[u8]) -> Result<()> {
     let target = fs_err::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let staging = staging_of(path);
@@ -20,12 +20,12 @@ pub(crate) fn write(path: &Path, content: &[u8]) -> Result<()> {
         .map_err(|source| Error::io(format!("cannot write `{}`", path.display()), source))
 }
 
-/// Deletes a file. The disk knows when this returns.
+/// Deletes a file. The deletion is durable when this returns.
 pub(crate) fn remove(path: &Path) -> Result<()> {
     remove_all([path]).pop().map_or(Ok(()), |(_, error)| Err(error))
 }
 
-/// Deletes files, and waits until the disk knows. Returns those that failed, with the reasons.
+/// Deletes files, and waits until the deletions are durable. Returns those that failed, with the reasons.
 pub(crate) fn remove_all<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Vec<(&'a Path, Error)> {
     let mut failed = Vec::new();
     let mut changed: BTreeMap<&Path, &Path> = BTreeMap::new();
@@ -37,14 +37,14 @@ pub(crate) fn remove_all<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Vec<(
     }
     for (folder, path) in changed {
         if let Err(error) = sync_folder(folder) {
-            let message = format!("cannot wait until the disk knows that `{}` is gone", path.display());
+            let message = format!("cannot write the deletion of `{}` to the disk", path.display());
             failed.push((path, Error::io(message, error)));
         }
     }
     failed
 }
 
-/// Returns the `.dvc/tmp` of the innermost repository around a file, if there is one.
+/// Returns the `.dvc/tmp` of the innermost repository that contains a file, if there is one.
 fn staging_of(path: &Path) -> Option<PathBuf> {
     let folders = path.ancestors().skip(1).filter(|folder| !folder.ends_with(DVC_DIR));
     folders.map(|folder| folder.join(DVC_DIR).join("tmp")).find(|staging| staging.is_dir())

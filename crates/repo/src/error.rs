@@ -1,7 +1,7 @@
 //! The errors of this crate.
 //!
 //! Rules: a variant is named for what the caller can do about it and carries its subject; `Display` is lower
-//! case except where it is DVC's own sentence, and never repeats the source; hints are kept apart.
+//! case unless it is DVC's own sentence, and never repeats the source; hints are separate.
 
 use std::path::PathBuf;
 
@@ -17,19 +17,19 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// There is no `.dvc` directory here or above; exit code 253.
+    /// Neither the directory nor a parent has a `.dvc` directory; exit code 253.
     #[error("{0}")]
     NotARepository(String),
-    /// A repository cannot be made here.
+    /// A repository cannot be created in the directory.
     #[error("failed to initiate DVC - {0}")]
     Init(String),
-    /// A metafile cannot be read as what it should be.
+    /// A metafile is invalid.
     #[error(transparent)]
     Metafile(#[from] MetafileError),
-    /// The templates of a stage cannot be worked out; the rest of its `dvc.yaml` can be read.
+    /// The templates of a stage cannot be resolved; the rest of its `dvc.yaml` can be read.
     #[error(transparent)]
     UnresolvedStage(MetafileError),
-    /// A target names nothing.
+    /// A target does not exist.
     #[error("{message}")]
     TargetNotFound {
         /// The target as typed.
@@ -37,13 +37,13 @@ pub enum Error {
         /// DVC's sentence.
         message: String,
     },
-    /// Two outs claim the same path, or one lies inside the other.
+    /// Two outs have the same path, or one is inside the other.
     #[error("{0}")]
     OverlappingOuts(String),
     /// A path cannot be an out.
     #[error("{0}")]
     BadOut(String),
-    /// There is nothing at the source of an import; DVC's sentence.
+    /// The source of an import does not exist; DVC's sentence.
     #[error("dependency '{shown}' does not exist")]
     NoSource {
         /// The source as DVC shows it.
@@ -52,7 +52,7 @@ pub enum Error {
         #[source]
         source: Option<Box<haul_storage::Error>>,
     },
-    /// The data of one import could not be got from its source.
+    /// The data of one import could not be fetched from its source.
     #[error("cannot fetch `{display}` from its source")]
     Import {
         /// The out as DVC shows it.
@@ -61,7 +61,7 @@ pub enum Error {
         #[source]
         source: Box<Self>,
     },
-    /// There is nothing under a URL; DVC's sentence.
+    /// A URL leads to nothing; DVC's sentence.
     #[error("The path '{url}' does not exist{}", .detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default())]
     NoUrl {
         /// The URL as typed, without secrets.
@@ -75,31 +75,31 @@ pub enum Error {
     /// Another process holds the lock.
     #[error("{0}")]
     Locked(String),
-    /// Another process works on the same files, or the table of who works on what cannot be read.
+    /// Another process works on the same files, or the table of the files that processes work on cannot be read.
     #[error("{0}")]
     Busy(String),
-    /// Git could not be asked.
+    /// An operation of Git failed.
     #[error("{message}")]
     Git {
-        /// What was asked.
+        /// What failed.
         message: String,
         /// Why it failed.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// An object of Git cannot be read in a clone that was made without all of them.
+    /// An object of Git cannot be read, because the clone is partial.
     #[error("{message}: the clone is partial, and Git has not fetched it")]
     PartialClone {
         /// What cannot be read.
         message: String,
-        /// The remote of Git that has it.
+        /// The Git remote that has it.
         remote: String,
-        /// What the object database says.
+        /// The error of the object database.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// Files were written and could not be staged in Git.
-    #[error("what was written is not staged in Git")]
+    /// Files were written but could not be staged in Git.
+    #[error("the changed files are not staged in Git")]
     Unstaged {
         /// The command that stages them.
         command: String,
@@ -110,10 +110,10 @@ pub enum Error {
     /// A revision that Git does not know; DVC's sentence.
     #[error("{0}")]
     UnknownRevision(String),
-    /// The history that was asked for is not in this clone.
+    /// The requested history is not in this clone.
     #[error("{0}")]
     ShallowClone(String),
-    /// A revision cannot be read whole, so what it uses is not known; DVC's sentence.
+    /// A revision cannot be read completely, so the data that it uses is not known; DVC's sentence.
     #[error("Failed to collect '{revision}'")]
     RevisionCollection {
         /// Its names, or `workspace`.
@@ -125,19 +125,19 @@ pub enum Error {
     /// A file could not be read or written; the source names it.
     #[error("{action}")]
     Io {
-        /// What was being done, as `cannot read the repository lock`.
+        /// What failed, such as `cannot read the repository lock`.
         action: String,
         /// The error, which names the file.
         #[source]
         source: std::io::Error,
     },
-    /// Files would be lost whose content is in no cache; DVC's sentence.
+    /// Files whose content is not in the cache would be lost; DVC's sentence.
     #[error(
         "Can't remove the following unsaved files without confirmation. Use `--force` to force.\n{}",
         .0.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join("\n")
     )]
     UnsavedFiles(Vec<PathBuf>),
-    /// A path cannot be read or written as what it should be.
+    /// A path is not of the expected kind.
     #[error("{message}")]
     Workspace {
         /// The path, absolute.
@@ -145,10 +145,10 @@ pub enum Error {
         /// What is wrong with it.
         message: String,
     },
-    /// Something in the workspace that cannot be data, such as a named pipe.
+    /// An entry of the workspace cannot be data, such as a named pipe.
     #[error("cannot track `{}`: it is {what}", path.display())]
     Untrackable {
-        /// Where it is, absolute.
+        /// The path, absolute.
         path: PathBuf,
         /// What it is.
         what: &'static str,
@@ -156,7 +156,7 @@ pub enum Error {
     /// Several things went wrong; each is reported.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Many(Vec<Self>),
-    /// A file could not be put into the workspace.
+    /// A file could not be written into the workspace.
     #[error(transparent)]
     Link(#[from] LinkError),
     /// The user asked to stop.
@@ -179,7 +179,7 @@ impl Error {
         Self::Io { action: action.into(), source }
     }
 
-    /// Makes an error of a failed question to Git.
+    /// Makes an error of a failed operation of Git.
     pub fn git(
         message: impl Into<String>,
         source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -192,7 +192,7 @@ impl Error {
         std::error::Error::source(self).map(ToString::to_string).unwrap_or_default()
     }
 
-    /// Tells that the user asked to stop.
+    /// Returns whether the user asked to stop.
     pub fn is_interrupted(&self) -> bool {
         match self {
             Self::Interrupted => true,
@@ -202,17 +202,17 @@ impl Error {
         }
     }
 
-    /// Whether the machine is the reason, as a full disk: then no other file can be written either.
+    /// Returns whether the machine is the cause, such as a full disk: then no other file can be written either.
     pub fn ends_run(&self) -> bool {
         match self {
             Self::Storage(error) => error.kind() == haul_storage::ErrorKind::Unwritable,
             Self::Many(errors) => errors.iter().any(Self::ends_run),
-            // A device that fails may have a single bad block.
+            // A device error may be a single bad block.
             _ => self.exhausted().is_some_and(|exhausted| exhausted != Exhausted::Device),
         }
     }
 
-    /// Returns what the machine has run out of, if that is the reason.
+    /// Returns which resource of the machine is exhausted, if that is the cause.
     fn exhausted(&self) -> Option<Exhausted> {
         match self {
             Self::Io { source, .. }

@@ -1,5 +1,5 @@
-//! What must hold for any metafile and any directory manifest: the fuzz targets `dvc-file`, `dvc-yaml`, `dvc-lock` and
-//! `manifest` (feature `fuzzing`).
+//! Properties that hold for any metafile and any directory manifest: the fuzz targets `dvc-file`, `dvc-yaml`, `dvc-lock`
+//! and `manifest` (feature `fuzzing`).
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ fn directory_state() -> OutState {
     OutState { size_bytes: Some(4096), n_files: Some(7), ..OutState::new(oid, Layout::Current) }
 }
 
-/// The comments that stand on a line of their own.
+/// Returns the comments that have a line of their own.
 fn comments(text: &str) -> Vec<&str> {
     text.lines().map(str::trim).filter(|line| line.starts_with('#')).collect()
 }
@@ -29,8 +29,8 @@ fn comments(text: &str) -> Vec<&str> {
 ///
 /// # Panics
 ///
-/// When a property does not hold: a file that is not changed is not written; comments stay; what was recorded is read
-/// back, and recording it again changes nothing.
+/// If a property does not hold: an unchanged file is not written; comments stay; a recorded state is read back, and
+/// recording it again changes nothing.
 pub fn dvc_file(bytes: &[u8]) {
     let path = Path::new("/repo/f.dvc");
     drop(read_for_fuzzing(path, bytes, None, &Params(b"")));
@@ -57,7 +57,7 @@ pub fn dvc_file(bytes: &[u8]) {
     }
 }
 
-/// Reads a `dvc.yaml`, and behind lines of `---` its `dvc.lock` and `params.yaml`.
+/// Reads a `dvc.yaml`, and after lines of `---` its `dvc.lock` and `params.yaml`.
 pub fn dvc_yaml(bytes: &[u8]) {
     let (definition, rest) = cut(bytes);
     let (lock, params) = rest.map_or((None, None), |rest| {
@@ -68,7 +68,7 @@ pub fn dvc_yaml(bytes: &[u8]) {
     drop(read_for_fuzzing(Path::new("/repo/dvc.yaml"), definition, lock, &files));
 }
 
-/// Cuts at the first line of `---`.
+/// Splits at the first line of `---`.
 fn cut(bytes: &[u8]) -> (&[u8], Option<&[u8]>) {
     let mark = b"\n---\n";
     match bytes.windows(mark.len()).position(|window| window == mark) {
@@ -77,7 +77,7 @@ fn cut(bytes: &[u8]) -> (&[u8], Option<&[u8]>) {
     }
 }
 
-/// A repository with nothing but this in `params.yaml`.
+/// A repository whose only file is a `params.yaml` with this content.
 struct Params<'a>(&'a [u8]);
 
 impl ReadFiles for Params<'_> {
@@ -94,7 +94,7 @@ impl ReadFiles for Params<'_> {
 ///
 /// # Panics
 ///
-/// When a property does not hold: those of [`dvc_file`].
+/// If a property of [`dvc_file`] does not hold.
 pub fn dvc_lock(bytes: &[u8]) {
     let path = Path::new("/repo/dvc.lock");
     let Ok(mut file) = DvcLock::from_bytes(path, bytes.to_vec()) else { return };
@@ -116,7 +116,8 @@ pub fn dvc_lock(bytes: &[u8]) {
 ///
 /// # Panics
 ///
-/// When a property does not hold: its paths are sorted, differ, and stay inside; what is written is read back as it was.
+/// If a property does not hold: its paths are sorted, different and inside the directory; what is written is read back
+/// unchanged.
 pub fn manifest(bytes: &[u8]) {
     let Ok(manifest) = DirManifest::parse(bytes) else { return };
     let paths: Vec<&str> = manifest.entries().iter().map(|entry| &*entry.path).collect();

@@ -1,37 +1,38 @@
-//! One path for one file, however it is spelled.
+//! The identity of a file: one path, however the user or a metafile spells it.
 //!
-//! `link/f` is `data/f` where `link` leads to `data`. What is remembered, locked, compared and deleted has to know that;
-//! else a file that is tracked under one name is taken for one that is tracked no longer under the other.
+//! `link/f` is `data/f` if `link` leads to `data`. Locks, comparisons, deletions and the state of the workspace must know
+//! that; otherwise a file that is tracked by one path would seem to be no longer tracked by the other.
 //!
-//! Deviation: DVC takes the two for two files, and deletes what it has just checked out.
+//! Deviation: haul resolves symbolic links in the paths of outs and targets, so that two spellings are one file. DVC takes
+//! them for two files, and deletes the file that it has just checked out.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Component, Path, PathBuf};
 
 use crate::Repo;
 
-/// How many links in a row are followed before they count as a loop, as on Linux.
+/// The number of links that are followed before they count as a loop, as on Linux.
 const MAX_LINKS: usize = 40;
 
 impl Repo {
-    /// Returns the one path of a file of the repository: without symbolic links above it. A link that leads out of the
-    /// repository, or to nothing, stays in the path; what lies outside keeps its path.
+    /// Returns the identity of a file of the repository: its path without symbolic links in its parents. A link that leads
+    /// out of the repository, or is dangling, stays in the path; a path outside of the repository is not changed.
     ///
-    /// The last name is not followed: a link is a file of its own.
+    /// The last component is not followed: a link is a file itself.
     pub(crate) fn identify(&self, path: &Path) -> PathBuf {
         identify(self.root(), path, &|_, name| name.to_owned())
     }
 
-    /// Returns the path that a user typed, relative to the working directory, as [`identify`](Self::identify) does. Where
-    /// letter case makes no difference, the names are those on the disk.
+    /// Returns the identity of a path that a user typed, relative to the working directory. On a file system that ignores
+    /// letter case, the names are spelled as on the disk.
     pub(crate) fn target_path(&self, text: impl AsRef<Path>) -> PathBuf {
         identify(self.root(), &self.absolute(text), &name_on_disk)
     }
 }
 
-/// Returns a path with the links above it resolved; as it is if it cannot be.
+/// Returns a path with the links in its parents resolved; unchanged if that fails.
 pub(crate) fn physical(path: &Path) -> PathBuf {
-    // On Windows the answer has a prefix that other programs do not take.
+    // On Windows the resolved path has a prefix that other programs do not accept.
     if cfg!(windows) {
         return path.to_owned();
     }
@@ -58,7 +59,7 @@ fn identify(root: &Path, path: &Path, name_in: &dyn Fn(&Path, &OsStr) -> OsStrin
     path.to_owned()
 }
 
-/// Returns `path` below the root, also if it gets there by a link from outside.
+/// Returns the part of `path` below the root, also if it leads there through a link outside of the repository.
 fn below_root(root: &Path, path: &Path) -> Option<PathBuf> {
     if let Ok(below) = path.strip_prefix(root) {
         return Some(below.to_owned());
@@ -67,7 +68,8 @@ fn below_root(root: &Path, path: &Path) -> Option<PathBuf> {
     Some(folder.strip_prefix(physical(root)).ok()?.join(path.file_name()?))
 }
 
-/// Returns the name of an entry as the folder lists it: where letter case makes no difference, a user may type another.
+/// Returns the name of an entry as the directory lists it: if the file system ignores letter case, the user may type it
+/// in another case.
 fn name_on_disk(folder: &Path, name: &OsStr) -> OsString {
     let as_typed = || name.to_owned();
     let Some(text) = name.to_str() else { return as_typed() };
@@ -81,7 +83,7 @@ fn name_on_disk(folder: &Path, name: &OsStr) -> OsString {
             }
         })
         .collect();
-    // Where letter case counts, this is the only question.
+    // On a file system with letter case, this is the only system call.
     if swapped == text || !is_same_file(&folder.join(name), &folder.join(&swapped)) {
         return as_typed();
     }
@@ -137,7 +139,7 @@ mod tests {
             ("link/not/there", "data/not/there"),
             ("data/again/f", "data/sub/f"),
             ("link/again/f", "data/sub/f"),
-            // The link itself is a file like others.
+            // The link itself is a file.
             ("link", "link"),
             ("data/again", "data/again"),
             ("out/f", "out/f"),
@@ -157,7 +159,7 @@ mod tests {
         let ignores_case = folder.path().join("nAME.dvc").exists();
         let expected = if ignores_case { "Name.dvc" } else { "NAME.dvc" };
         assert_eq!(name_on_disk(folder.path(), OsStr::new("NAME.dvc")), expected);
-        // Two names of one file are two names.
+        // Two hard links are two names.
         fs_err::write(folder.path().join("x"), "").unwrap();
         if !ignores_case {
             fs_err::hard_link(folder.path().join("x"), folder.path().join("X")).unwrap();

@@ -1,4 +1,4 @@
-//! Making a repository.
+//! Creates a repository.
 
 use std::path::{Path, PathBuf};
 
@@ -10,23 +10,23 @@ use crate::paths::normalize;
 use crate::root::{DVC_DIR, GIT_IGNORED};
 use crate::{Error, Result};
 
-/// How to make a repository.
+/// How to create a repository.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct InitOptions {
-    /// Do without Git.
+    /// Create a repository without Git.
     pub no_scm: bool,
-    /// Below the root of a Git repository.
+    /// Allow a directory below the root of a Git repository.
     pub subdir: bool,
     /// Replace an existing `.dvc`, its cache included.
     pub force: bool,
 }
 
-/// What was made.
+/// The result of [`init`].
 #[derive(Debug, Clone)]
 pub struct InitReport {
     /// The root of the new repository.
     pub root: PathBuf,
-    /// Tells that the new files were staged in Git, so that a commit makes sense now.
+    /// Whether the new files were staged in Git, so that the user should commit them.
     pub staged: bool,
 }
 
@@ -37,11 +37,11 @@ const DVCIGNORE_TEXT: &str = "\
 # https://dvc.org/doc/user-guide/dvcignore
 ";
 
-/// Makes `directory` a DVC repository and stages its files in Git. The configuration comes after the files that Git
-/// ignores, and the file with the birth time last: killed half way, the same command sees what is missing and goes on.
+/// Makes `directory` a DVC repository and stages its files in Git. The configuration is written after the files that Git
+/// ignores, and the file with the birth time last, so that the same command can complete a repository after a kill.
 ///
-/// Deviation: DVC leaves a half-made `.dvc` when it is killed, or finds the index of Git locked, and then says that it
-/// exists.
+/// Deviation: haul's `init` completes a `.dvc` that an earlier `init` left incomplete. DVC leaves such a `.dvc` when it is
+/// killed or Git's index is locked, and then refuses because `.dvc` exists.
 ///
 /// # Errors
 ///
@@ -76,7 +76,7 @@ pub fn init(directory: &Path, options: InitOptions, env: &Env) -> Result<InitRep
         }
     }
     if let Err(error) = make(&root, git.as_ref()) {
-        // A half-made `.dvc` would be taken for a repository. What the first error was matters more than this.
+        // An incomplete `.dvc` would be taken for a repository. If it cannot be deleted, the first error is reported.
         if is_new {
             drop(fs_err::remove_dir_all(&dvc_dir));
         }
@@ -85,8 +85,8 @@ pub fn init(directory: &Path, options: InitOptions, env: &Env) -> Result<InitRep
     Ok(InitReport { root, staged: git.is_some() })
 }
 
-/// Tells whether [`make`] was killed here, so that it may go on: the configuration is not there yet, or neither is the
-/// last file it makes, and Git does not know the first it stages. In a clone, Git does.
+/// Returns whether [`make`] was killed in this directory and may complete it: the configuration is missing, or the last
+/// file is missing and Git does not track the first one. In a clone, Git tracks it.
 fn is_half_made(dvc_dir: &Path, git: Option<&Git>) -> Result<bool> {
     let config = dvc_dir.join("config");
     if !config.exists() {
@@ -98,7 +98,7 @@ fn is_half_made(dvc_dir: &Path, git: Option<&Git>) -> Result<bool> {
     })
 }
 
-/// Writes the files of a new repository that are not there, and stages them.
+/// Writes the missing files of a new repository, and stages them.
 fn make(root: &Path, git: Option<&Git>) -> Result<()> {
     let failed = |source| Error::io("failed to initiate DVC", source);
     let dvc_dir = root.join(DVC_DIR);
@@ -119,7 +119,7 @@ fn make(root: &Path, git: Option<&Git>) -> Result<()> {
     } else if !config.exists() {
         crate::atomic::write(&config, b"[core]\n    no_scm = True\n")?;
     }
-    // Its time is the birth time of the repository, from which DVC derives where its own state lies.
+    // Its time is the birth time of the repository, from which DVC derives the path of its own state.
     fs_err::write(birth_time(&dvc_dir), "").map_err(failed)
 }
 
@@ -128,7 +128,7 @@ fn birth_time(dvc_dir: &Path) -> PathBuf {
 }
 
 fn find_git(root: &Path, subdir: bool) -> Result<Git> {
-    // The directory is made if it is not there.
+    // The directory need not exist yet.
     let nearest = root.ancestors().find(|folder| folder.is_dir()).unwrap_or(root);
     match Git::discover(nearest)? {
         Some(git) if subdir || same_folder(git.work_dir(), root) => Ok(git),
@@ -140,7 +140,7 @@ fn find_git(root: &Path, subdir: bool) -> Result<Git> {
     }
 }
 
-/// Tells whether two paths lead to the same folder, be it through links.
+/// Returns whether two paths lead to the same directory, possibly through links.
 fn same_folder(left: &Path, right: &Path) -> bool {
     left == right
         || matches!((fs_err::canonicalize(left), fs_err::canonicalize(right)), (Ok(left), Ok(right)) if left == right)

@@ -1,21 +1,21 @@
-//! Paths as text: joined, made relative and normalised without a look at the file system, as Python's
-//! `os.path` does and DVC relies on.
+//! Joins, normalises and relativises paths as text, without access to the file system, as Python's `os.path` does and
+//! DVC relies on.
 
 use std::borrow::Cow;
 use std::path::{Component, Path, PathBuf};
 
 use crate::{Error, Result};
 
-/// The most bytes a path can have: `PATH_MAX` of Linux, which counts the NUL at the end.
+/// The maximum length of a path in bytes: `PATH_MAX` of Linux without the NUL at the end.
 pub(crate) const MAX_PATH_BYTES: usize = 4095;
 
-/// Takes `.` and `..` out of an absolute path without following links.
+/// Removes `.` and `..` from an absolute path without following links.
 pub(crate) fn normalize(path: &Path) -> PathBuf {
     let mut normal = PathBuf::new();
     for component in path.components() {
         match component {
             Component::CurDir => {}
-            // At the root, `..` stays at the root.
+            // The parent of the root is the root.
             Component::ParentDir => drop(normal.pop()),
             other => normal.push(other),
         }
@@ -23,7 +23,7 @@ pub(crate) fn normalize(path: &Path) -> PathBuf {
     normal
 }
 
-/// Returns how to get from the folder `base` to `path`; both absolute and normal. The folder itself is `.`.
+/// Returns `path` relative to the directory `base`; both are absolute and normal. The directory itself is `.`.
 pub(crate) fn relative(path: &Path, base: &Path) -> PathBuf {
     let common = path.components().zip(base.components()).take_while(|(left, right)| left == right).count();
     let mut relative: PathBuf = base.components().skip(common).map(|_| Component::ParentDir).collect();
@@ -31,10 +31,10 @@ pub(crate) fn relative(path: &Path, base: &Path) -> PathBuf {
     if relative.as_os_str().is_empty() { PathBuf::from(".") } else { relative }
 }
 
-/// Returns which folder that is nobody's data a name stands for, on any file system: `.git` or `.dvc`.
+/// Returns `.git` or `.dvc` if a name means this directory, which must never contain data, on any file system.
 ///
-/// As in Git, neither letter case nor what HFS+ passes over makes a difference, nor do dots and blanks at the end and
-/// short names, which mean the same to NTFS (`core.protectHFS`, `core.protectNTFS` of
+/// As in Git, letter case and characters that HFS+ ignores make no difference, nor do the forms that are equivalent on
+/// NTFS: dots and blanks at the end, and short names (`core.protectHFS`, `core.protectNTFS` of
 /// <https://git-scm.com/docs/git-config>).
 pub(crate) fn private_folder(name: &str) -> Option<&'static str> {
     let name: Cow<'_, str> = if name.is_ascii() {
@@ -49,12 +49,12 @@ pub(crate) fn private_folder(name: &str) -> Option<&'static str> {
         .map(|(long, _)| long)
 }
 
-/// Tells whether HFS+ does not see a character in a name.
+/// Returns whether HFS+ ignores a character in a name.
 fn is_passed_over(character: char) -> bool {
     matches!(character, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}')
 }
 
-/// Returns the folder that is nobody's data a path leads into, if it does.
+/// Returns the first component of a path that means `.git` or `.dvc`, as [`private_folder`] does.
 pub(crate) fn private_folder_in(path: &Path) -> Option<&'static str> {
     path.components().find_map(|component| private_folder(&component.as_os_str().to_string_lossy()))
 }
@@ -63,7 +63,7 @@ pub(crate) fn private_folder_in(path: &Path) -> Option<&'static str> {
 ///
 /// # Errors
 ///
-/// [`Error::NotUnicode`] if it cannot be written to a file of DVC.
+/// [`Error::NotUnicode`] if it is not UTF-8, which DVC's files require.
 pub(crate) fn posix(path: &Path) -> Result<String> {
     let text = path.to_str().ok_or_else(|| Error::NotUnicode(path.to_owned()))?;
     Ok(if cfg!(windows) { text.replace('\\', "/") } else { text.to_owned() })

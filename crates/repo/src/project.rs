@@ -1,4 +1,4 @@
-//! A repository to look into: this one or another, in its workspace or at a commit. Nothing is written to it.
+//! A repository that is only read: this one or another, in its workspace or at a commit.
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -15,10 +15,10 @@ use crate::tree::{CommitTree, Tree, WorkspaceTree, join};
 use crate::workspace::checkout::cache_of;
 use crate::{Error, Repo, Result};
 
-/// What a command line puts over the configuration of a repository that it looks into.
+/// Options of a command line that override the configuration of a repository.
 #[derive(Debug, Clone, Default)]
 pub struct ConfigOverrides {
-    /// A file that is merged over the others (`--config`).
+    /// A file that is merged over the configuration files (`--config`).
     pub file: Option<std::path::PathBuf>,
     /// The default remote (`--remote`).
     pub remote: Option<String>,
@@ -26,9 +26,9 @@ pub struct ConfigOverrides {
     pub remote_options: Vec<(String, String)>,
 }
 
-/// A repository of DVC, or of Git alone, with its files and metafiles at one point.
+/// A DVC or Git repository, with its files and metafiles in the workspace or at a commit.
 pub struct Project {
-    /// Where it lies and how it is configured. Its directory may not exist, for a commit.
+    /// Its root and configuration. For a commit, its directory may not exist.
     repo: Repo,
     at: Option<(Git, Revision)>,
     tree: Box<dyn Tree>,
@@ -37,8 +37,8 @@ pub struct Project {
 }
 
 impl Project {
-    /// Opens the workspace of the repository around `directory`, which may be one of Git alone; a directory outside of any
-    /// is one without tracked data, as for DVC.
+    /// Opens the workspace of the repository that contains `directory`, which may be a Git repository without DVC. As in DVC, a
+    /// directory outside of a repository is opened as one without tracked data.
     pub fn of_workspace(directory: &Path, env: &Env, overrides: &ConfigOverrides) -> Result<Self> {
         let root = match crate::root::find_root(directory) {
             Ok(root) => root,
@@ -53,7 +53,7 @@ impl Project {
         Ok(Self { repo, at: None, tree: Box::new(tree), is_dvc, index: OnceLock::new() })
     }
 
-    /// Opens a commit of the repository whose root is the directory `below` that of Git.
+    /// Opens a commit of the DVC repository whose root is the directory `below` in the Git repository.
     ///
     /// # Errors
     ///
@@ -76,17 +76,17 @@ impl Project {
         Ok(Self { repo, at: Some((git, revision)), tree: Box::new(tree), is_dvc, index: OnceLock::new() })
     }
 
-    /// Returns where it lies and how it is configured.
+    /// Returns its root and configuration.
     pub(crate) fn repo(&self) -> &Repo {
         &self.repo
     }
 
-    /// Returns the id of the commit that is looked at; `None` for a workspace.
+    /// Returns the id of the commit; `None` for a workspace.
     pub fn commit(&self) -> Option<String> {
         self.at.as_ref().map(|(_, revision)| revision.commit.to_string())
     }
 
-    /// Returns the stages and outs; none in a repository of Git alone.
+    /// Returns the stages and outs; none in a Git repository without DVC.
     pub(crate) fn index(&self) -> Result<&Index> {
         if let Some(index) = self.index.get() {
             return Ok(index);
@@ -94,22 +94,22 @@ impl Project {
         let index = match &self.at {
             _ if !self.is_dvc => Index::default(),
             None => Index::collect_unchecked(&self.repo)?,
-            Some((git, revision)) => CommitReader::new(&self.repo, git).whole(revision)?,
+            Some((git, revision)) => CommitReader::new(&self.repo, git).read_whole(revision)?,
         };
         Ok(self.index.get_or_init(|| index))
     }
 
-    /// Returns its files with the data that its outs stand for.
+    /// Returns its files with the data of its outs.
     pub(crate) fn data_tree(&self) -> Result<DataTree<'_>> {
         Ok(DataTree::new(self.tree.as_ref(), self.index()?, self.repo.root()))
     }
 
-    /// Returns its cache, if this machine has one.
+    /// Returns its cache, if it has one on this machine.
     pub(crate) fn cache(&self) -> Option<Cache> {
         (self.is_dvc && self.repo.cache_dir().is_dir()).then(|| cache_of(&self.repo).looking())
     }
 
-    /// Returns a path that a user typed as one below the root: relative to the working directory if that lies in the
+    /// Returns a typed path relative to the root. The typed path is relative to the working directory if that is in the
     /// workspace, else to the root. `None` if it leads out of the repository.
     pub(crate) fn path(&self, typed: &str) -> Option<String> {
         let start = if self.shows_working_directory() { self.repo.current_dir() } else { self.repo.root() };
@@ -118,7 +118,7 @@ impl Project {
         posix(absolute.strip_prefix(self.repo.root()).ok()?).ok()
     }
 
-    /// Returns a path below the root as [`path`](Self::path) takes it, by way of the root.
+    /// Returns a path that is relative to the root in the form that [`path`](Self::path) accepts.
     pub(crate) fn shown(&self, path: &str) -> String {
         if !self.shows_working_directory() || self.repo.current_dir() == self.repo.root() {
             return path.to_owned();
@@ -135,7 +135,8 @@ impl Project {
         self.at.is_none() && self.repo.current_dir().starts_with(self.repo.root())
     }
 
-    /// Opens the repository of its own that holds a path, and returns it with the path in it; `None` if it is this one.
+    /// Opens the inner repository that contains a path, and returns it with the path in it; `None` if the path belongs to
+    /// this repository.
     pub(crate) fn inner(&self, path: &str, overrides: &ConfigOverrides) -> Result<Option<(Self, String)>> {
         let ends: Vec<usize> =
             path.match_indices('/').map(|(end, _)| end).chain([path.len()]).filter(|end| *end > 0).collect();
@@ -170,7 +171,7 @@ impl std::fmt::Debug for Project {
     }
 }
 
-/// Loads the configuration of the repository at `root`, with `text` in the place of its file.
+/// Loads the configuration of the repository at `root`, with `text` as the content of its config file.
 fn config_of(root: &Path, text: Option<&[u8]>, env: &Env, overrides: &ConfigOverrides) -> Result<Config> {
     let mut stack = ConfigStack::load(&ConfigPaths::new(env, Some(&root.join(DVC_DIR))), env)?;
     if let Some(text) = text {
@@ -186,7 +187,7 @@ fn config_of(root: &Path, text: Option<&[u8]>, env: &Env, overrides: &ConfigOver
     let cache =
         config.cache.dir.as_ref().map_or_else(|| root.join(DVC_DIR).join("cache"), |dir| dir.value.clone());
     if config.core.remote.is_none() && cache.is_dir() {
-        // As in DVC, the cache of a repository stands in for the remote that it does not have.
+        // As in DVC, the cache of a repository without a remote is used as its remote.
         let url = (String::from("url"), cache.display().to_string());
         return Ok(stack.with_remote_over(Some("auto-generated-upstream"), &[url])?.config()?);
     }

@@ -1,4 +1,4 @@
-//! Finding and opening a repository.
+//! Finds and opens a repository.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -17,10 +17,10 @@ use crate::workspace::lock::{LockWait, PathLocks, RepoLock};
 use crate::workspace::state::state_dir;
 use crate::{Error, Result};
 
-/// The name of the folder that makes a folder a DVC repository.
+/// The name of the directory that makes its parent a DVC repository.
 pub const DVC_DIR: &str = ".dvc";
 
-/// What Git must not see of `.dvc`.
+/// The entries of `.dvc` that Git must ignore.
 pub(crate) const GIT_IGNORED: [&str; 3] = ["config.local", "tmp", "cache"];
 
 /// An open DVC repository.
@@ -40,20 +40,19 @@ pub struct Repo {
 }
 
 impl Repo {
-    /// Opens the repository that holds the working directory of `env`, walking up to the root of the file
-    /// system but not across a mount point.
+    /// Opens the repository that contains the working directory of `env`. Parents are searched up to the root of the file
+    /// system or a mount point.
     ///
     /// # Errors
     ///
-    /// [`Error::NotARepository`] in DVC's words; [`Error::Config`] if its configuration cannot be used.
+    /// [`Error::NotARepository`] in DVC's words; [`Error::Config`] if its configuration is invalid.
     pub fn discover(env: &Env) -> Result<Self> {
         Self::open(&find_root(env.current_dir())?, env)
     }
 
-    /// Opens the repository whose root is `root`. Creates `.dvc/tmp`, and completes `.dvc/.gitignore` if Git
-    /// would see what it must not.
+    /// Opens the repository whose root is `root`. Creates `.dvc/tmp`, and adds missing entries to `.dvc/.gitignore`.
     pub fn open(root: &Path, env: &Env) -> Result<Self> {
-        // As in DVC, which asks the system where it is: two ways to a folder are one repository with one set of locks.
+        // As in DVC, links are resolved, so that a directory with two paths is one repository with one set of locks.
         let root = normalize(&physical(&env.absolute(root)));
         let dvc_dir = root.join(DVC_DIR);
         if !dvc_dir.is_dir() {
@@ -61,8 +60,8 @@ impl Repo {
         }
         let config = ConfigStack::load(&ConfigPaths::new(env, Some(&dvc_dir)), env)?.config()?;
         if config.core.hardlink_lock.value {
-            // Deviation: DVC's hardlink lock is a lease that a killed process keeps for 365 days, and it cannot
-            // be mixed with the `flock` every other client takes. Pretending to hold it would be worse.
+            // Deviation: haul refuses a repository with `core.hardlink_lock`. DVC's hardlink lock is a lease that a killed
+            // process keeps for 365 days, and it does not exclude clients that take the usual `flock`.
             return Err(Error::Locked(format!(
                 "`core.hardlink_lock` is set ({}), which haul does not support; unset it with `haul config --unset \
                  core.hardlink_lock` in every checkout that shares this repository",
@@ -76,7 +75,7 @@ impl Repo {
         Ok(repo)
     }
 
-    /// Puts a repository together without touching anything; `root` is absolute and normal, and may have no `.dvc`.
+    /// Makes a repository without writing anything; `root` is absolute and normal, and need not have a `.dvc`.
     pub(crate) fn assemble(root: PathBuf, env: &Env, config: Config) -> Result<Self> {
         let dvc_dir = root.join(DVC_DIR);
         let cache_dir =
@@ -96,31 +95,31 @@ impl Repo {
         })
     }
 
-    /// Lets a person be asked for the codes of MFA devices when remotes are opened.
+    /// Sets how to ask the user for the codes of MFA devices when remotes are opened.
     #[must_use]
     pub fn with_mfa_prompt(mut self, prompt: Arc<dyn PromptMfa>) -> Self {
         self.mfa_prompt = Some(prompt);
         self
     }
 
-    /// Lets the token end the waits for locks.
+    /// Sets a token that ends waits for locks.
     #[must_use]
     pub fn with_cancellation(mut self, cancel: CancellationToken) -> Self {
         self.cancel = cancel;
         self
     }
 
-    /// Returns who asks for the codes of MFA devices.
+    /// Returns how to ask the user for the codes of MFA devices.
     pub(crate) fn mfa_prompt(&self) -> Option<Arc<dyn PromptMfa>> {
         self.mfa_prompt.clone()
     }
 
-    /// Returns the folder that holds `.dvc`; absolute and normal.
+    /// Returns the directory that contains `.dvc`; absolute and normal.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Returns the `.dvc` folder.
+    /// Returns the `.dvc` directory.
     pub fn dvc_dir(&self) -> &Path {
         &self.dvc_dir
     }
@@ -130,7 +129,7 @@ impl Repo {
         self.dvc_dir.join("tmp")
     }
 
-    /// Returns the root of the local cache (`cache.dir`); objects lie below `files/md5` of it.
+    /// Returns the root of the local cache (`cache.dir`); objects are below its `files/md5`.
     pub fn cache_dir(&self) -> &Path {
         &self.cache_dir
     }
@@ -140,7 +139,7 @@ impl Repo {
         &self.env
     }
 
-    /// Returns whether to wait until the disk has what was written (`HAUL_DURABILITY`).
+    /// Returns whether to wait until the disk has the written files (`HAUL_DURABILITY`).
     pub fn waits_for_disk(&self) -> bool {
         self.waits_for_disk
     }
@@ -150,17 +149,17 @@ impl Repo {
         &self.config
     }
 
-    /// Returns the Git repository around; `None` if there is none or `core.no_scm` is set.
+    /// Returns the Git repository that contains this one; `None` if there is none or `core.no_scm` is set.
     ///
-    /// Deviation: DVC refuses to work without Git unless `core.no_scm` is set; a copy of a repository without
-    /// its `.git` is no reason to keep its data from the user.
+    /// Deviation: DVC refuses to work in a directory without Git unless `core.no_scm` is set; haul works, so that the user can
+    /// reach the data in a copy of a repository without its `.git`.
     pub fn git(&self) -> Option<&Git> {
         let open = || {
             if self.config.core.no_scm.value {
                 return None;
             }
             Git::discover(&self.root).unwrap_or_else(|error| {
-                tracing::warn!(%error, source = error.source_text(), "going on without Git");
+                tracing::warn!(%error, source = error.source_text(), "continuing without Git");
                 None
             })
         };
@@ -172,8 +171,8 @@ impl Repo {
         self.ignore.get_or_init(|| Arc::new(IgnoreRules::new(&self.root)))
     }
 
-    /// Takes the lock of the repository, as DVC does around every command that reads or writes metafiles, and removes
-    /// what killed processes left in `.dvc/tmp`.
+    /// Takes the lock of the repository, as DVC does for every command that reads or writes metafiles, and removes the
+    /// temporary files of killed processes in `.dvc/tmp`.
     pub fn lock(&self, wait: LockWait) -> Result<RepoLock> {
         let lock = RepoLock::acquire(&self.tmp_dir().join("lock"), wait, &self.cancel)?;
         for folder in [self.tmp_dir(), state_dir(&self.tmp_dir())] {
@@ -182,9 +181,9 @@ impl Repo {
         Ok(lock)
     }
 
-    /// Fails if another process, such as a stage of DVC that runs, works on one of these files and folders, so that they
-    /// cannot be read or written. The caller holds the lock of the repository. Returns a warning for the user, if the
-    /// table of these processes is broken.
+    /// Fails if another process, such as a running stage of DVC, works on one of these files and directories, so that they
+    /// must not be read or written. The caller holds the lock of the repository. Returns a warning for the user if the
+    /// table of these processes is invalid.
     pub fn refuse_busy_paths(&self, read: &[PathBuf], write: &[PathBuf]) -> Result<Option<String>> {
         let folder = self.tmp_dir();
         let shown = self.display_path(&folder.join("rwlock"));
@@ -192,7 +191,7 @@ impl Repo {
         PathLocks { folder: &folder, shown: &shown }.refuse_busy(&read, &write, &self.cancel)
     }
 
-    /// Adds the one path of each file to those that metafiles give it: DVC locks the latter.
+    /// Returns the paths and their identities: DVC locks the paths as metafiles spell them.
     fn both_spellings(&self, paths: &[PathBuf]) -> Vec<PathBuf> {
         let spelled = paths.iter().flat_map(|path| [path.clone(), self.identify(path)]);
         let mut seen = HashSet::new();
@@ -219,7 +218,7 @@ impl Repo {
         path.strip_prefix(&self.root).ok()
     }
 
-    /// Puts what is private in `.dvc` into its `.gitignore`, as DVC does whenever it opens a repository.
+    /// Adds the private entries of `.dvc` to its `.gitignore`, as DVC does whenever it opens a repository.
     fn hide_private_files(&self) -> Result<()> {
         let written = fs_err::read_to_string(self.dvc_dir.join(".gitignore")).unwrap_or_default();
         let is_missing = |name: &&&str| !written.lines().any(|line| line.strip_prefix('/') == Some(**name));
@@ -233,7 +232,7 @@ impl Repo {
     }
 }
 
-/// Finds the root of the repository around `directory`.
+/// Finds the root of the repository that contains `directory`.
 ///
 /// # Errors
 ///
@@ -259,7 +258,7 @@ pub fn find_root(directory: &Path) -> Result<PathBuf> {
     )))
 }
 
-/// Tells whether another file system begins at `folder`.
+/// Returns whether another file system begins at `folder`.
 #[cfg(unix)]
 fn is_mount_point(folder: &Path, parent: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
@@ -269,7 +268,7 @@ fn is_mount_point(folder: &Path, parent: &Path) -> bool {
     }
 }
 
-/// Tells whether another file system begins at `folder`: never, where only drives are mount points.
+/// Returns whether another file system begins at `folder`: never, as only drives are mount points on this platform.
 #[cfg(not(unix))]
 fn is_mount_point(_folder: &Path, _parent: &Path) -> bool {
     false

@@ -50,11 +50,11 @@ fn manifest_path_that_leaves_the_directory_is_refused() {
         ("a//x", "has an empty component"),
         ("a/", "has an empty component"),
         ("a\0b", "contains a NUL character"),
-        (".git/hooks/post-checkout", "lies inside a `.git` folder"),
-        ("sub/.GIT/config", "lies inside a `.git` folder"),
-        (".git", "lies inside a `.git` folder"),
-        (".dvc/config", "lies inside a `.dvc` folder"),
-        ("a/.Dvc/config.local", "lies inside a `.dvc` folder"),
+        (".git/hooks/post-checkout", "is inside a `.git` directory"),
+        ("sub/.GIT/config", "is inside a `.git` directory"),
+        (".git", "is inside a `.git` directory"),
+        (".dvc/config", "is inside a `.dvc` directory"),
+        ("a/.Dvc/config.local", "is inside a `.dvc` directory"),
     ] {
         match manifest_of(&["ok", path]) {
             Err(ManifestError::Path { reason, .. }) => assert_eq!(reason, expected, "{path:?}"),
@@ -97,10 +97,10 @@ fn manifest_path_that_no_file_system_takes_is_refused() {
 #[test]
 fn manifest_contradiction_is_refused() {
     for (paths, expected) in [
-        (vec!["a", "b", "a"], "is there twice"),
-        (vec!["a/b", "a"], "is a file and a folder"),
-        (vec!["a", "a-b", "a.c/x", "a/b/c"], "is a file and a folder"),
-        (vec!["x/a", "x/a/b/c/d", "x/a!"], "is a file and a folder"),
+        (vec!["a", "b", "a"], "occurs twice"),
+        (vec!["a/b", "a"], "is both a file and a directory"),
+        (vec!["a", "a-b", "a.c/x", "a/b/c"], "is both a file and a directory"),
+        (vec!["x/a", "x/a/b/c/d", "x/a!"], "is both a file and a directory"),
     ] {
         match manifest_of(&paths) {
             Err(ManifestError::Path { reason, .. }) => assert_eq!(reason, expected, "{paths:?}"),

@@ -119,7 +119,7 @@ fn lock_entry_is_brought_up_to_date() {
     for (stage, out) in [("nope", "o.bin"), ("b", "nope")] {
         let message = lock.set_state(stage, out, &new_state()).unwrap_err().to_string();
         assert!(
-            message.contains(&format!("the out '{out}' of the stage '{stage}' is not there")),
+            message.contains(&format!("the out '{out}' of the stage '{stage}' does not exist")),
             "{message}"
         );
     }
@@ -143,5 +143,5 @@ fn file_that_shares_text_between_outs_is_not_edited() {
         "{}",
         file.text()
     );
-    assert!(file.set_state(2, &new_state()).unwrap_err().to_string().contains("out number 3 is not there"));
+    assert!(file.set_state(2, &new_state()).unwrap_err().to_string().contains("out number 3 does not exist"));
 }

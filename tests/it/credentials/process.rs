@@ -48,7 +48,7 @@ fn process_that_breaks_ends_the_command_with_the_reason() {
     for (behaviour, words) in [
         ("fail", ["exit status: 7", "the vault is locked try `vault unlock`"].as_slice()),
         ("expired", &["expired at 2020-01-01T00:00:00Z"]),
-        ("garbage", &["printed what is not the JSON expected (line 1, column 2)"]),
+        ("garbage", &["did not print the expected JSON (line 1, column 2)"]),
         ("talkative-fail", &["exit status: 1", "but no luck"]),
         ("half-a-key-fail", &["exit status: 1", "x x x ****"]),
         ("export-fail", &["export AWS_SECRET_ACCESS_KEY=**** {\"SecretAccessKey\": \"****\"}"]),

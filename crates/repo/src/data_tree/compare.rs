@@ -1,35 +1,35 @@
-//! What differs between the data of two points: two commits, a commit and the workspace.
+//! Compares the data of two sides: two commits, or a commit and the workspace.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use super::{DataObject, DataTree};
 
-/// A file or directory, as one side has it.
+/// A file or directory of one side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Sided {
     pub(crate) is_dir: bool,
-    /// Its data; a directory is known by the name of its manifest.
+    /// Its data; for a directory, its manifest.
     pub(crate) object: Option<DataObject>,
 }
 
-/// The data of one point, by path.
+/// The data of one side, by path.
 #[derive(Debug, Default)]
 pub(crate) struct Side {
     pub(crate) entries: BTreeMap<String, Sided>,
-    /// Directories of which nothing but their hash is known.
+    /// Directories whose manifest could not be read: only their hash is known.
     pub(crate) opaque: Vec<String>,
 }
 
-/// How much of an out is wanted.
+/// Which part of an out is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Portion {
     Whole,
-    /// What is at or below a path in it.
+    /// Everything at or below a path in it.
     Below(String),
 }
 
 impl Portion {
-    /// Returns the path in the out that is wanted, if not all is.
+    /// Returns the path in the out that is wanted; `None` for the whole out.
     pub(crate) fn path(&self) -> Option<&str> {
         match self {
             Self::Whole => None,
@@ -39,7 +39,7 @@ impl Portion {
 }
 
 impl Side {
-    /// Takes what `wanted` says of the outs of a tree, with their files where `is_granular`.
+    /// Makes the side of the wanted outs of a tree, with the files of directories if `is_granular`.
     pub(crate) fn of_tree(
         tree: &DataTree<'_>,
         is_granular: bool,
@@ -72,20 +72,20 @@ impl Side {
     }
 }
 
-/// How a path differs.
+/// How a path changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ChangeKind {
     Added,
     Deleted,
     Modified,
-    /// The data was at this path before.
+    /// The data was at this path on the old side.
     Renamed(String),
     Unchanged,
-    /// It lies in a directory of which one side knows nothing but the hash.
+    /// Not known: it is in a directory of which one side has only the hash.
     Unknown,
 }
 
-/// A path that differs, or does not.
+/// A path, and how it changed, if it did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Change {
     pub(crate) path: String,
@@ -95,13 +95,14 @@ pub(crate) struct Change {
 }
 
 impl Change {
-    /// Whether the path is a directory, on the side that has it.
+    /// Returns whether the path is a directory, on the side that has it.
     pub(crate) fn is_dir(&self) -> bool {
         self.new.or(self.old).is_some_and(|sided| sided.is_dir)
     }
 }
 
-/// Compares two sides: every path of either, sorted, and renames where data left one path and came to another.
+/// Compares two sides. Returns every path of either, sorted; data that was deleted at one path and added at another is a
+/// rename.
 pub(crate) fn compare(old: &Side, new: &Side) -> Vec<Change> {
     let mut changes = Vec::new();
     let opaque: HashSet<&str> = old.opaque.iter().chain(&new.opaque).map(String::as_str).collect();
@@ -139,7 +140,7 @@ pub(crate) fn compare(old: &Side, new: &Side) -> Vec<Change> {
     with_renames(changes)
 }
 
-/// Joins what was deleted and added with the same hash, in the order of the paths.
+/// Joins deletions and additions of the same hash to renames, in the order of the paths.
 fn with_renames(changes: Vec<Change>) -> Vec<Change> {
     let mut deleted: HashMap<DataObject, VecDeque<String>> = HashMap::new();
     for change in changes.iter().filter(|change| change.kind == ChangeKind::Deleted) {

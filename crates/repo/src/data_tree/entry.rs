@@ -1,4 +1,4 @@
-//! What a path of a data tree leads to.
+//! An entry of a data tree.
 
 use haul_storage::{Layout, Oid};
 
@@ -22,24 +22,24 @@ pub(crate) struct DataEntry {
     /// Whether it is a symbolic link of the tree, which a walk does not enter.
     pub(crate) is_link: bool,
     pub(crate) is_exec: bool,
-    /// The size in bytes, where it is known.
+    /// The size in bytes, if it is known.
     pub(crate) size_bytes: Option<u64>,
-    /// Whether the path is an out, or lies in one.
+    /// Whether the path is an out, or is inside one.
     pub(crate) is_out: bool,
     /// Its data; for a directory that is an out, its manifest.
     pub(crate) object: Option<DataObject>,
-    /// Whether the tree has it.
+    /// Whether it is in the tree of the repository's own files.
     pub(crate) is_in_tree: bool,
 }
 
 impl DataEntry {
-    /// Whether it is a file of DVC itself, which is listed and never copied.
+    /// Returns whether it is a file of DVC itself, which is listed and never copied.
     pub(crate) fn is_metafile(&self) -> bool {
         !self.is_dir && (is_stage_file(&self.name) || self.name == DVCIGNORE)
     }
 
-    /// Puts together what the tree and the outs say. Where they disagree about what it is, the tree is right; that it is an
-    /// out, and its hash, are told all the same, as by DVC.
+    /// Merges the entry of the tree with that of the outs. If they disagree about the kind, the tree's counts; the entry is
+    /// still marked as an out and has its hash, as in DVC.
     pub(super) fn merge(
         name: &str,
         in_tree: Option<TreeEntry>,

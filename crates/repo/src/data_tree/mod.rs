@@ -1,7 +1,7 @@
-//! The files of a repository as its users see them: those of its tree, and the data that its outs stand for.
+//! The files of a repository as its users see them: those of its tree, and the data of its outs.
 //!
-//! A path leads to a file or directory of the tree, to an object under its hash, or to both. Directories that are tracked as
-//! a whole are known by their manifests, which [`DataTree::add_manifest`] brings.
+//! A path leads to a file or directory of the tree, to an object, or to both. The files of a tracked directory are known
+//! after its manifest was added with [`DataTree::add_manifest`].
 
 mod compare;
 mod entry;
@@ -18,20 +18,20 @@ use crate::paths::posix;
 use crate::tree::{Tree, TreeEntry, join};
 use crate::{DirManifest, Out, Result, Stage};
 
-/// What is at a path of the outs.
+/// What the outs have at a path.
 #[derive(Debug, Clone, Copy)]
 enum Tracked<'tree> {
     /// An out itself.
     Out(&'tree Out),
-    /// A directory above outs.
+    /// A directory that contains outs.
     Above,
-    /// A file in a directory that is tracked.
+    /// A file in a tracked directory.
     File(DataObject),
-    /// A directory in a directory that is tracked.
+    /// A directory in a tracked directory.
     Dir,
 }
 
-/// A tree with the data that its outs stand for.
+/// A tree with the data of its outs.
 pub(crate) struct DataTree<'a> {
     tree: &'a dyn Tree,
     index: &'a Index,
@@ -41,7 +41,7 @@ pub(crate) struct DataTree<'a> {
 }
 
 impl<'a> DataTree<'a> {
-    /// Puts the outs of `index` over the tree of the repository at `root`. Outs outside of it have no place in it.
+    /// Combines the tree of the repository at `root` with the outs of `index`. Outs outside of the repository are left out.
     pub(crate) fn new(tree: &'a dyn Tree, index: &'a Index, root: &std::path::Path) -> Self {
         let mut outs = BTreeMap::new();
         for (number, out) in index.outs.iter().enumerate() {
@@ -56,7 +56,7 @@ impl<'a> DataTree<'a> {
         Self { tree, index, outs, manifests }
     }
 
-    /// Returns the directories, below `path` or around it, whose files are not known yet, each manifest once.
+    /// Returns the tracked directories below or above `path` whose files are not known yet, each manifest once.
     pub(crate) fn unknown(&self, path: &str) -> Vec<&'a Out> {
         let mut seen = std::collections::HashSet::new();
         let index = self.index;
@@ -75,7 +75,7 @@ impl<'a> DataTree<'a> {
         self.index.stage_of(out)
     }
 
-    /// Makes the files of a directory known.
+    /// Adds the files of a directory.
     pub(crate) fn add_manifest(&mut self, layout: Layout, oid: Oid, manifest: DirManifest) {
         self.manifests.insert((layout, oid), manifest);
     }
@@ -95,7 +95,7 @@ impl<'a> DataTree<'a> {
         self.outs.iter().map(|(path, number)| (path.as_str(), *number))
     }
 
-    /// Returns what is at a path; `None` if there is nothing.
+    /// Returns the entry at a path; `None` if there is none.
     pub(crate) fn stat(&self, path: &str) -> Result<Option<DataEntry>> {
         let in_tree = self.tree.stat(path)?;
         let mut tracked = self.tracked(path);
@@ -105,7 +105,7 @@ impl<'a> DataTree<'a> {
         Ok(DataEntry::merge(path.rsplit('/').next().unwrap_or_default(), in_tree, tracked))
     }
 
-    /// Returns what is in a directory, sorted by name. With `data_only`, files of the tree itself are left out.
+    /// Returns the entries of a directory, sorted by name. With `data_only`, files of the tree itself are left out.
     pub(crate) fn list(&self, directory: &str, data_only: bool) -> Result<Vec<DataEntry>> {
         let in_tree = if data_only { Vec::new() } else { self.tree.list(directory)? };
         let mut names: BTreeMap<String, (Option<TreeEntry>, Option<Tracked<'_>>)> = BTreeMap::new();
@@ -113,7 +113,7 @@ impl<'a> DataTree<'a> {
             let slot = names.entry(entry.name.clone()).or_default();
             slot.0 = Some(entry);
         }
-        // What is a file in the tree has nothing below it, whatever a metafile says.
+        // A file of the tree has no entries below it, whatever a metafile says.
         let is_file = !data_only && self.tree.stat(directory)?.is_some_and(|entry| !entry.is_dir);
         if !is_file {
             for name in self.names_in(directory) {
@@ -127,8 +127,8 @@ impl<'a> DataTree<'a> {
         Ok(merged.collect())
     }
 
-    /// Calls `visit` with every path below a directory and what is there, each directory before what is in it; directories
-    /// for which it returns `false` are not entered.
+    /// Calls `visit` with every path below a directory and its entry, a directory before its content; directories for which
+    /// it returns `false` are not entered.
     pub(crate) fn walk(
         &self,
         directory: &str,
@@ -197,13 +197,13 @@ impl<'a> DataTree<'a> {
         names
     }
 
-    /// Returns the out at a path or around it, and the path in it.
+    /// Returns the out that is at a path or contains it, and the path in it.
     fn out_around<'path>(&self, path: &'path str) -> Option<(usize, &'path str)> {
         let mut ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
         ends.find_map(|end| Some((*self.outs.get(&path[..end])?, path[end..].trim_start_matches('/'))))
     }
 
-    /// Returns the outs below a directory, which is no out itself.
+    /// Returns the outs below a directory, which is not an out itself.
     fn below<'path>(&'path self, directory: &'path str) -> impl Iterator<Item = (&'path str, usize)> {
         let start = if directory.is_empty() { String::new() } else { format!("{directory}/") };
         let range = self.outs.range(start.clone()..);
@@ -212,7 +212,7 @@ impl<'a> DataTree<'a> {
             .map(|(path, number)| (path.as_str(), *number))
     }
 
-    /// Returns whether a directory above a path is a file of the tree.
+    /// Returns whether a parent of a path is a file of the tree.
     fn is_below_file(&self, path: &str) -> Result<bool> {
         for (end, _) in path.match_indices('/') {
             if self.tree.stat(&path[..end])?.is_some_and(|entry| !entry.is_dir) {

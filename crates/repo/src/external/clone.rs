@@ -1,10 +1,11 @@
 //! Clones of other repositories, kept between runs.
 //!
-//! They are bare, and lie in the cache directory of the user (`$XDG_CACHE_HOME/haul/clones`, `~/.cache/haul/clones`): deleting
-//! them costs another download and nothing else. The program `git` does the network, so that its credential helpers, keys
-//! and proxies work; what was fetched is read without it.
+//! They are bare, and are in the user's cache directory (`$XDG_CACHE_HOME/haul/clones`, `~/.cache/haul/clones`): if they are
+//! deleted, the next run downloads them again. The program `git` does the network access, so that its credential helpers,
+//! keys and proxies work; the clones are read without it.
 //!
-//! Deviation: DVC clones anew into a temporary directory for each run.
+//! Deviation: haul keeps clones of other repositories between runs and updates them; DVC makes a new clone in a temporary
+//! directory for each run.
 
 use std::fmt::Write as _;
 use std::io::Read;
@@ -20,7 +21,7 @@ use crate::git::Git;
 use crate::workspace::lock::{LockWait, RepoLock};
 use crate::{Error, Result};
 
-/// Variables by which Git tells a hook where it runs; here they would lead it to the wrong repository.
+/// Variables by which Git passes its repository to hooks; with them, `git` would use the wrong repository here.
 ///
 /// Source: `git rev-parse --local-env-vars`.
 const LOCAL_VARIABLES: [&str; 9] = [
@@ -35,18 +36,19 @@ const LOCAL_VARIABLES: [&str; 9] = [
     "GIT_CONFIG_PARAMETERS",
 ];
 
-/// How long a cancellation is not noticed while `git` runs.
+/// The interval in which a cancellation is checked while `git` runs.
 const GLANCE: Duration = Duration::from_millis(10);
 
-/// Opens the clone of `url`, made or brought up to date first. A full commit id that the clone has needs no network.
+/// Opens the clone of `url`, which is created or updated first. No network is needed if `revision` is a full commit id that
+/// the clone has.
 pub(super) fn open(url: &str, revision: Option<&str>, env: &Env, cancel: &CancellationToken) -> Result<Git> {
     if url.is_empty() || url.starts_with('-') {
-        let message = format!("cannot clone `{url}`: it is no URL of a repository");
+        let message = format!("cannot clone `{url}`: it is not the URL of a repository");
         return Err(Error::NotARepository(message));
     }
     let directory = directory_of(url, env)?;
     let target = Target { url, env, cancel };
-    let failed = |source| Error::io("cannot make room for a clone", source);
+    let failed = |source| Error::io("cannot create a directory for a clone", source);
     let parent = directory.parent().unwrap_or(Path::new("/"));
     make_private(parent).map_err(failed)?;
     let _lock = RepoLock::acquire(&directory.with_extension("lock"), LockWait::Forever, cancel)?;
@@ -70,30 +72,31 @@ fn directory_of(url: &str, env: &Env) -> Result<PathBuf> {
             mask_urls(url)
         ))
     })?;
-    // A relative path means another repository in another directory.
+    // The same relative path is another repository in another working directory.
     let absolute = env.absolute(url);
     let name = if absolute.exists() { absolute.to_string_lossy().into_owned() } else { url.to_owned() };
     Ok(base.join("haul").join("clones").join(hex::encode(md5(name.as_bytes()))))
 }
 
-/// Makes a directory that only the user can read: URLs may hold a token, and the repositories may be private.
+/// Creates a directory that only the user can read: URLs may contain a token, and the repositories may be private.
 fn make_private(directory: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)
 }
 
-/// What is cloned, and how.
+/// The repository to clone, and the environment.
 struct Target<'a> {
     url: &'a str,
     env: &'a Env,
     cancel: &'a CancellationToken,
 }
 
-/// Makes an empty clone under a temporary name. The URL goes into its configuration, not into the arguments of a process.
+/// Creates an empty clone under a temporary name. The URL is written to its configuration, so that it is not among the
+/// arguments of a process.
 fn create(directory: &Path, target: &Target<'_>) -> Result<()> {
     let Target { url, env, .. } = *target;
     let parent = directory.parent().unwrap_or(Path::new("/"));
-    let failed = |source| Error::io("cannot make a clone", source);
+    let failed = |source| Error::io("cannot create a clone", source);
     let temp = tempfile::Builder::new().prefix(".new").tempdir_in(parent).map_err(failed)?;
     git(temp.path(), &["init", "--quiet", "--bare", "."], target)?;
     let path = env.absolute(url);
@@ -103,7 +106,7 @@ fn create(directory: &Path, target: &Target<'_>) -> Result<()> {
     write!(config, "[gc]\n\tauto = 0\n[remote \"origin\"]\n\turl = \"{quoted}\"\n")
         .expect("writing to a string cannot fail");
     fs_err::write(temp.path().join("config"), config).map_err(failed)?;
-    // What a killed process may have left there has no `HEAD`.
+    // A directory that a killed process left has no `HEAD`, and is removed.
     match fs_err::remove_dir_all(directory) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
         _ => {}
@@ -111,7 +114,7 @@ fn create(directory: &Path, target: &Target<'_>) -> Result<()> {
     fs_err::rename(temp.keep(), directory).map_err(failed)
 }
 
-/// Fetches branches and tags, and takes over which branch is the default one.
+/// Fetches branches and tags, and the name of the default branch.
 fn update(directory: &Path, target: &Target<'_>) -> Result<()> {
     let heads = git(directory, &["ls-remote", "--symref", "origin", "HEAD"], target)?;
     let refs = ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"];
@@ -131,8 +134,7 @@ fn is_commit_id(name: &str) -> bool {
     matches!(name.len(), 40 | 64) && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Runs `git`, and returns what it prints. Questions for passwords go to the terminal, as Git asks them. A cancellation ends
-/// the program.
+/// Runs `git`, and returns what it prints. Git asks for passwords on the terminal. A cancellation ends the program.
 fn git(directory: &Path, arguments: &[&str], on: &Target<'_>) -> Result<String> {
     let mut command = Command::new("git");
     command.args(arguments).current_dir(directory).env_clear().envs(on.env.vars_os());
@@ -149,7 +151,7 @@ fn git(directory: &Path, arguments: &[&str], on: &Target<'_>) -> Result<String> 
             match child.try_wait() {
                 Ok(Some(status)) => break Ok(status),
                 Ok(None) if on.cancel.is_cancelled() => {
-                    // It ends, and with it what is read of it.
+                    // When the program ends, so do the threads that read its output.
                     drop(child.kill());
                     drop(child.wait());
                     break Err(Error::Interrupted);
@@ -174,7 +176,7 @@ fn git(directory: &Path, arguments: &[&str], on: &Target<'_>) -> Result<String> 
 fn read(pipe: Option<impl Read>) -> String {
     let mut bytes = Vec::new();
     if let Some(mut pipe) = pipe {
-        // What was said before it broke is still worth showing.
+        // If reading fails, the output so far is still shown.
         drop(pipe.read_to_end(&mut bytes));
     }
     String::from_utf8_lossy(&bytes).into_owned()

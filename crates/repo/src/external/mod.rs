@@ -1,4 +1,4 @@
-//! Other repositories: by a path on this machine, or by a URL that Git clones.
+//! Opens other repositories: by a local path, or by a URL that Git clones.
 
 mod clone;
 
@@ -12,18 +12,18 @@ use crate::paths::{normalize, posix};
 use crate::root::find_root;
 use crate::{ConfigOverrides, Project, Result};
 
-/// Which repository, and at which revision.
+/// A repository and a revision of it.
 #[derive(Debug, Clone, Default)]
 pub struct Location {
-    /// A path, or a URL as `git clone` takes it.
+    /// A path, or a URL that `git clone` accepts.
     pub url: String,
     /// A revision of Git; none means the workspace of a path, and the default branch of a URL.
     pub revision: Option<String>,
-    /// What to put over its configuration.
+    /// Settings that override its configuration.
     pub overrides: ConfigOverrides,
 }
 
-/// Opens a repository, for which a URL is cloned or brought up to date first.
+/// Opens a repository; for a URL, a clone is created or updated first.
 ///
 /// # Errors
 ///
@@ -49,7 +49,7 @@ pub fn open(location: &Location, env: &Env, cancel: &CancellationToken) -> Resul
     cloned(location, env, cancel)
 }
 
-/// Whether a path is a repository of Git without a work tree.
+/// Returns whether a path is a bare Git repository.
 fn is_bare(path: &Path) -> bool {
     path.join("HEAD").is_file() && path.join("objects").is_dir() && path.join("refs").is_dir()
 }

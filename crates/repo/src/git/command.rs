@@ -1,6 +1,6 @@
-//! Commands of Git for a person to type.
+//! Git commands for the user to type.
 
-/// Returns the `git add` of these paths, quoted for a POSIX shell as Python's `shlex.quote` does it.
+/// Returns the `git add` command of these paths, quoted for a POSIX shell as Python's `shlex.quote` does.
 pub fn add_command<Path: AsRef<str>>(paths: &[Path]) -> String {
     let paths: Vec<String> = paths.iter().map(|path| shell_quoted(path.as_ref())).collect();
     format!("git add {}", paths.join(" "))

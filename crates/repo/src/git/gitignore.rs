@@ -1,4 +1,4 @@
-//! Entries in `.gitignore` for what DVC tracks.
+//! Entries in `.gitignore` for the data that DVC tracks.
 //!
 //! The entry of `data/f.txt` is the line `/f.txt` in `data/.gitignore`, as DVC writes it.
 
@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use super::Git;
 use crate::{Error, Result};
 
-/// Makes Git ignore `path` by an entry in the `.gitignore` beside it, unless it does already.
-/// Returns the file if it was changed.
+/// Makes Git ignore `path` by an entry in the `.gitignore` beside it, unless Git already ignores it.
+/// Returns the path of the `.gitignore` if it was changed.
 ///
 /// # Errors
 ///
-/// [`Error::NotUnicode`] for a name that is no text; [`Error::Io`] if the file cannot be written.
+/// [`Error::NotUnicode`] for a name that is not UTF-8; [`Error::Io`] if the file cannot be written.
 pub fn ignore(git: &Git, path: &Path) -> Result<Option<PathBuf>> {
     if git.is_ignored(path, false)? {
         return Ok(None);
@@ -29,8 +29,8 @@ pub fn ignore(git: &Git, path: &Path) -> Result<Option<PathBuf>> {
     Ok(Some(file))
 }
 
-/// Returns the `.gitignore` beside `path` if it has the entry of `path` and Git's index has not: whoever wrote the entry
-/// did not come to stage it.
+/// Returns the `.gitignore` beside `path` if it has the entry of `path` but the version in Git's index does not: a command
+/// that wrote the entry was stopped before it staged the file.
 pub fn unstaged(git: &Git, path: &Path) -> Result<Option<PathBuf>> {
     let (file, name) = place(path)?;
     let line = entry(name);
@@ -43,10 +43,10 @@ pub fn unstaged(git: &Git, path: &Path) -> Result<Option<PathBuf>> {
     Ok((!is_staged).then_some(file))
 }
 
-/// Refuses a path that no entry can name.
+/// Refuses a path that a `.gitignore` cannot express.
 ///
-/// Deviation: a name with a line break is refused. DVC writes the line break into `.gitignore`, where it makes two entries
-/// of other names.
+/// Deviation: haul refuses to track a path whose name has a line break. DVC writes the line break into `.gitignore`, where
+/// it makes two entries for other names.
 ///
 /// # Errors
 ///
@@ -55,9 +55,10 @@ pub fn check_name(path: &Path) -> Result<()> {
     place(path).map(drop)
 }
 
-/// Takes the entry of `path` out again; an empty file is deleted. Returns the file if it was changed.
+/// Removes the entry of `path`; a file that becomes empty is deleted. Returns the file's path if it was changed.
 ///
-/// Deviation: DVC compares with the unescaped name, and so never removes the entry of `f [x].txt`.
+/// Deviation: haul removes the `.gitignore` entry of a name with special characters, such as `f [x].txt`. DVC never
+/// finds it, because it compares the entry with the unescaped name.
 pub fn unignore(git: &Git, path: &Path) -> Result<Option<PathBuf>> {
     let (file, name) = place(path)?;
     let Some(text) = read(&file)? else { return Ok(None) };
@@ -79,9 +80,10 @@ pub fn unignore(git: &Git, path: &Path) -> Result<Option<PathBuf>> {
     Ok(Some(file))
 }
 
-/// Returns the line that names a file and nothing else.
+/// Returns the line that matches exactly this file.
 ///
-/// Deviation: DVC does not escape blanks at the end, which Git strips, so that Git does not ignore the file.
+/// Deviation: haul escapes blanks at the end of a name in `.gitignore`. DVC does not, and as Git strips them, it does not
+/// ignore the file.
 fn entry(name: &str) -> String {
     let mut line = String::from("/");
     let n_trailing = name.len() - name.trim_end_matches(' ').len();

@@ -1,5 +1,5 @@
-//! Which commits a command that deletes has to look at. What cannot be read here is an error, never a gap: whoever
-//! knows less would delete more.
+//! The commits that a command that deletes data must read. A commit that cannot be read is an error and never skipped:
+//! the command would delete the data that the commit uses.
 
 use std::collections::HashSet;
 
@@ -10,12 +10,12 @@ use super::revision::{AnyError, Commits};
 use super::{Git, Revision, RevisionSet, unreadable};
 use crate::{Error, Result};
 
-/// The folder of references to experiments.
+/// The prefix of references to experiments.
 const EXPERIMENTS: &str = "refs/exps/";
-/// Hours that the clocks of the world are ahead of UTC at most.
+/// The maximum number of hours that a time zone is ahead of UTC.
 const EARLIEST_CLOCK: i64 = 14;
 
-/// Commits to look at besides the workspace, with the ways to name them that only `gc` has.
+/// The commits to read in addition to the workspace, including the ways to name them that only `gc` has.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HistoryOptions {
     /// Branches, tags, all commits.
@@ -24,25 +24,25 @@ pub struct HistoryOptions {
     pub all_experiments: bool,
     /// Commits since the beginning of this day, in days since the Unix epoch.
     ///
-    /// Deviation: DVC takes the day of the clock of the machine; here it begins where it begins first, so that the
-    /// same command keeps the same everywhere, and never less than DVC does.
+    /// Deviation: DVC lets the day of `gc --date` begin in the time zone of the machine; haul lets it begin in the earliest
+    /// time zone of the world, so that the same command keeps the same data on every machine, and never less than DVC.
     pub since_day: Option<i64>,
-    /// Commits by anything that Git takes for one, or by the name of an experiment.
+    /// Commits by any name that Git resolves to one, or by the name of an experiment.
     pub revisions: Vec<String>,
-    /// How many commits to take from each of `revisions` and each branch, following first parents. DVC's numbers:
-    /// 0 takes none, and one below 0 takes all.
+    /// The number of commits to take from each of `revisions` and each branch, following first parents. As in DVC, 0 takes
+    /// none, and a negative number takes all.
     pub n_commits: i64,
 }
 
 impl HistoryOptions {
-    /// Tells that only the workspace is meant.
+    /// Returns whether only the workspace is meant.
     pub fn is_empty(&self) -> bool {
         self.set.is_empty() && !self.all_experiments && self.since_day.is_none() && self.revisions.is_empty()
     }
 }
 
 impl Git {
-    /// Returns the commit that a name stands for: anything that Git takes for one, or the name of an experiment.
+    /// Returns the commit of a name: any name that Git resolves to a commit, or the name of an experiment.
     ///
     /// # Errors
     ///
@@ -100,7 +100,7 @@ impl Git {
         if options.all_experiments {
             for (name, commit) in reader.references(EXPERIMENTS)? {
                 let baseline = baseline(&name);
-                // What is not an experiment itself (a queue, a run under way) is kept by its tip.
+                // For a reference that is not an experiment (a queue, a running experiment), only its tip is kept.
                 let n_commits = if baseline.is_some() { -1 } else { 1 };
                 reader.first_parents(&name, commit, n_commits, baseline, &mut commits)?;
             }
@@ -157,7 +157,7 @@ impl History<'_> {
         while n_taken != n_commits {
             let commit = match self.repo.find_object(current) {
                 Ok(object) if object.kind == Kind::Commit => object.into_commit(),
-                // A tag may name a tree: it has no history.
+                // A tag may name a tree, which has no history.
                 Ok(_) => break,
                 Err(source) => return Err(cannot(source.into())),
             };
@@ -166,7 +166,7 @@ impl History<'_> {
                 break;
             }
             if self.is_boundary(current)? {
-                return Err(shallow(&format!("the history of `{name}` is cut at {current}")));
+                return Err(shallow(&format!("the history of `{name}` ends at {current}")));
             }
             commits.add(None, parent);
             current = parent;
@@ -175,7 +175,7 @@ impl History<'_> {
         Ok(())
     }
 
-    /// Every commit that a branch, a tag, a remote branch or HEAD leads to.
+    /// Returns every commit that is reachable from a branch, a tag, a remote branch or HEAD.
     fn all_commits(&self) -> Result<Vec<ObjectId>> {
         let cannot = |source: AnyError| unreadable(self.repo, "cannot list the commits of Git", source);
         if self.repo.is_shallow().map_err(|source| cannot(source.into()))? {
@@ -208,8 +208,8 @@ impl History<'_> {
         Ok(walked)
     }
 
-    /// The short names of references and what they lead to: commits, and trees, whose files are as good. What leads to
-    /// a file is left out.
+    /// Returns the short names of references and their targets: commits, and trees, whose files are used in the same way.
+    /// A reference to a file is left out.
     fn references(&self, prefix: &str) -> Result<Vec<(String, ObjectId)>> {
         let cannot = |source: AnyError| Error::git(format!("cannot read the references `{prefix}`"), source);
         let platform = self.repo.references().map_err(|source| cannot(source.into()))?;
@@ -232,18 +232,18 @@ impl History<'_> {
         let cannot = |source: AnyError| unreadable(self.repo, format!("cannot read the commit {id}"), source);
         let object = self.repo.find_object(id).map_err(|source| cannot(source.into()))?;
         if object.kind != Kind::Commit {
-            // As DVC: what has no time is kept.
+            // As in DVC, an object without a time is kept.
             return Ok(i64::MAX);
         }
         Ok(object.into_commit().time().map_err(|source| cannot(source.into()))?.seconds)
     }
 
-    /// Tells that the parents of a commit are not in this clone.
+    /// Returns whether the parents of a commit are missing in this clone.
     fn is_boundary(&self, commit: ObjectId) -> Result<bool> {
         let boundary = self
             .repo
             .shallow_commits()
-            .map_err(|source| Error::git("cannot read how far the clone goes back", source))?;
+            .map_err(|source| Error::git("cannot read where the history of the clone ends", source))?;
         Ok(boundary.is_some_and(|boundary| boundary.iter().any(|known| *known == commit)))
     }
 }
@@ -253,10 +253,10 @@ fn cannot_read<E: Into<AnyError>>(prefix: &str) -> impl FnOnce(E) -> Error + '_ 
 }
 
 fn shallow(what: &str) -> Error {
-    Error::ShallowClone(format!("{what}: the clone is shallow, and what older commits use would be deleted"))
+    Error::ShallowClone(format!("{what}: the clone is shallow, and data of older commits would be deleted"))
 }
 
-/// Returns the commit an experiment started from: it stands in the name of its reference, as
+/// Returns the commit that an experiment started from, which is part of the name of its reference:
 /// `exps/ab/cdef…/name`.
 fn baseline(reference: &str) -> Option<ObjectId> {
     let mut parts =

@@ -11,12 +11,12 @@ use super::Git;
 use crate::{Error, Result};
 
 impl Git {
-    /// Returns the directory of the hooks that `install` writes: the repository's own, which all its work trees share.
+    /// Returns the directory of the hooks that `install` writes, which all work trees of the repository share.
     pub(crate) fn hooks_dir(&self) -> PathBuf {
         self.repo.to_thread_local().common_dir().join("hooks")
     }
 
-    /// Returns the directory of hooks that `core.hooksPath` names, where that is another one.
+    /// Returns the directory of hooks that `core.hooksPath` names, if it is another one.
     pub(crate) fn other_hooks_dir(&self) -> Option<PathBuf> {
         let repo = self.repo.to_thread_local();
         let configured = repo.config_snapshot().trusted_path("core.hooksPath").ok()??;
@@ -25,8 +25,8 @@ impl Git {
         (!is_same).then_some(path)
     }
 
-    /// Writes a merge driver into the configuration of the repository, as `git config` does; one that is there is
-    /// replaced.
+    /// Writes a merge driver into the configuration of the repository, as `git config` does; an existing one of that name
+    /// is replaced.
     pub(crate) fn set_merge_driver(&self, name: &str, description: &str, driver: &str) -> Result<()> {
         let path = self.repo.to_thread_local().common_dir().join("config");
         let text = fs_err::read(&path)
@@ -40,7 +40,7 @@ impl Git {
     }
 }
 
-/// Returns the text of a configuration with a merge driver in it; `None` if it is there already.
+/// Returns the text of a configuration with a merge driver added; `None` if it already has the driver.
 fn with_driver(
     text: &[u8],
     name: &str,
@@ -75,7 +75,7 @@ fn with_driver(
     Ok(Some(text))
 }
 
-/// Quotes a value where `git config` does: where blanks at its ends would be lost, or a comment would begin.
+/// Quotes a value if `git config` would: if blanks at its ends would be lost, or it would begin a comment.
 fn quoted(value: &str) -> String {
     if value.trim() == value && !value.contains(['#', ';', '"', '\\']) {
         return value.to_owned();
@@ -83,7 +83,7 @@ fn quoted(value: &str) -> String {
     format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
-/// Replaces a file as Git does, whose own lock keeps other writers away.
+/// Replaces a file as Git does, with Git's lock file, which keeps other writers out.
 fn replace_locked(path: &Path, text: &[u8]) -> Result<()> {
     let failed = |source| Error::io("cannot write the configuration of Git", source);
     let lock = path.with_extension("lock");
@@ -94,7 +94,7 @@ fn replace_locked(path: &Path, text: &[u8]) -> Result<()> {
         .and_then(|()| file.sync_all())
         .and_then(|()| fs_err::rename(&lock, path));
     if written.is_err() {
-        // The lock would keep Git away; what went wrong matters more than a failure to delete it.
+        // A remaining lock would block Git. If it cannot be deleted, the first error is the one to report.
         drop(fs_err::remove_file(&lock));
     }
     written.map_err(failed)

@@ -1,4 +1,4 @@
-//! What Git says about a path, without a `git` process.
+//! Git's answers about paths, without a `git` process.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -29,14 +29,14 @@ pub(crate) use tracked::TrackedFile;
 pub struct Git {
     repo: gix::ThreadSafeRepository,
     work_dir: PathBuf,
-    /// The patterns of the `.gitignore` files, read folder by folder as questions come.
+    /// The patterns of the `.gitignore` files, read directory by directory when they are needed.
     excludes: Mutex<Option<gix::worktree::Stack>>,
 }
 
 impl Git {
-    /// Opens the Git repository whose work tree holds `directory`.
+    /// Opens the Git repository whose work tree contains `directory`.
     pub fn discover(directory: &Path) -> Result<Option<Self>> {
-        // Opening is cheaper than discovering, and by far most DVC repositories lie at the root of a Git one.
+        // Opening is cheaper than discovering, and most DVC repositories are at the root of a Git repository.
         let is_root = directory.join(".git").exists();
         let opened = if is_root {
             gix::open(directory).map(gix::Repository::into_sync)
@@ -49,7 +49,7 @@ impl Git {
             Error::git(format!("cannot open the Git repository at `{}`", directory.display()), source)
         })?;
         let Some(work_dir) = repo.to_thread_local().workdir().map(Path::to_owned) else { return Ok(None) };
-        // Paths are compared as texts, so the root is spelled as the caller spells it.
+        // Paths are compared as texts, so the root must be spelled as the caller spells it.
         let work_dir = if is_root { directory.to_owned() } else { spell_like(directory, &work_dir) };
         Ok(Some(Self { repo, work_dir, excludes: Mutex::new(None) }))
     }
@@ -59,7 +59,7 @@ impl Git {
         Self { repo: self.repo.clone(), work_dir: self.work_dir.clone(), excludes: Mutex::new(None) }
     }
 
-    /// Opens a repository without a work tree; its commits are looked at as if their files lay at `directory` itself.
+    /// Opens a bare repository; the files of its commits get paths below `directory`.
     pub(crate) fn open_bare(directory: &Path) -> Result<Self> {
         let repo = gix::open(directory).map_err(|source| {
             Error::git(format!("cannot open the Git repository at `{}`", directory.display()), source)
@@ -72,8 +72,8 @@ impl Git {
         &self.work_dir
     }
 
-    /// Tells whether the `.gitignore` files (and `info/exclude`, and `core.excludesFile`) name `path` or a
-    /// folder above it. Being tracked makes no difference.
+    /// Returns whether the `.gitignore` files (and `info/exclude`, and `core.excludesFile`) match `path` or a parent of it,
+    /// tracked or not.
     pub fn is_ignored(&self, path: &Path, is_dir: bool) -> Result<bool> {
         let Some(name) = self.name(path) else { return Ok(false) };
         let repo = self.repo.to_thread_local();
@@ -92,19 +92,19 @@ impl Git {
         Ok(platform.is_excluded())
     }
 
-    /// Opens the Git repository for this thread, with a cache for objects that are read again and again.
+    /// Opens the Git repository for this thread, with a cache for objects that are read repeatedly.
     pub(crate) fn reader(&self) -> gix::Repository {
         let mut repo = self.repo.to_thread_local();
         repo.object_cache_size_if_unset(16 << 20);
         repo
     }
 
-    /// Forgets the `.gitignore` files read so far, because one was changed.
+    /// Drops the `.gitignore` files read so far, because one was changed.
     fn forget_excludes(&self) {
         *self.excludes.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Returns `path` as Git names it; `None` for what is outside of the work tree and for its root.
+    /// Returns Git's name of `path`; `None` for a path outside of the work tree and for its root.
     fn name(&self, path: &Path) -> Option<BString> {
         let below = if let Ok(below) = path.strip_prefix(&self.work_dir) {
             below.to_owned()
@@ -124,7 +124,7 @@ impl fmt::Debug for Git {
     }
 }
 
-/// Makes an error of an object of Git that cannot be read; in a partial clone it says where the object can be had.
+/// Makes the error for an object of Git that cannot be read; in a partial clone it names the remote that has the object.
 pub(crate) fn unreadable(
     repo: &gix::Repository,
     message: impl Into<String>,
@@ -150,12 +150,12 @@ fn promisor(repo: &gix::Repository) -> Option<String> {
     names.into_iter().find(is_promisor).map(|name| name.to_string())
 }
 
-/// Returns a path as Git stores it: bytes, which on Windows are UTF-8.
+/// Returns the bytes of a path as Git stores it; on Windows they are UTF-8.
 fn bytes_of(path: PathBuf) -> Result<BString> {
     gix::path::into_bstr(path.clone()).map(Cow::into_owned).map_err(|_| Error::NotUnicode(path))
 }
 
-/// Finds the ancestor of `directory` that is `folder`, however links spell it.
+/// Returns the ancestor of `directory` that is the same directory as `folder`, also if links spell it differently.
 fn spell_like(directory: &Path, folder: &Path) -> PathBuf {
     let Ok(real) = fs_err::canonicalize(folder) else { return folder.to_owned() };
     let is_same = |ancestor: &&Path| fs_err::canonicalize(ancestor).is_ok_and(|ancestor| ancestor == real);

@@ -1,4 +1,4 @@
-//! Commits to look at besides the workspace.
+//! The revisions that a command reads in addition to the workspace.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use gix::object::Kind;
 use super::{Git, unreadable};
 use crate::{Error, Result};
 
-/// A commit to look at.
+/// A commit to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revision {
     /// Its names for messages: branches, tags, or its id.
@@ -17,7 +17,7 @@ pub struct Revision {
     pub(crate) commit: ObjectId,
 }
 
-/// Which revisions a command looks at besides the workspace.
+/// The revisions that a command reads in addition to the workspace.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RevisionSet {
     /// `--all-branches`.
@@ -29,7 +29,7 @@ pub struct RevisionSet {
 }
 
 impl RevisionSet {
-    /// Tells that only the workspace is meant.
+    /// Returns whether only the workspace is meant.
     pub fn is_empty(self) -> bool {
         self == Self::default()
     }
@@ -60,14 +60,15 @@ impl Git {
         Ok(commits.into_revisions())
     }
 
-    /// Tells whether the clone has only a part of the history, so that all its commits are not all commits.
+    /// Returns whether the clone is shallow: it has only a part of the history.
     pub fn is_shallow(&self) -> Result<bool> {
         let repo = self.repo.to_thread_local();
-        repo.is_shallow().map_err(|source| Error::git("cannot read how far the clone goes back", source))
+        repo.is_shallow()
+            .map_err(|source| Error::git("cannot read where the history of the clone ends", source))
     }
 }
 
-/// Commits in the order they came, each with its names.
+/// Commits in the order in which they were added, each with its names.
 #[derive(Debug, Default)]
 pub(super) struct Commits {
     commits: Vec<(ObjectId, Vec<String>)>,
@@ -95,7 +96,7 @@ impl Commits {
 
 pub(super) type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Every commit that a branch, a tag, a remote branch or HEAD leads to.
+/// Returns every commit that is reachable from a branch, a tag, a remote branch or HEAD.
 fn all_commits(repo: &gix::Repository) -> Result<Vec<ObjectId>, AnyError> {
     let mut tips: Vec<ObjectId> = ["refs/heads/", "refs/tags/", "refs/remotes/"]
         .into_iter()
@@ -114,8 +115,8 @@ fn all_commits(repo: &gix::Repository) -> Result<Vec<ObjectId>, AnyError> {
     repo.rev_walk(tips).all()?.map(|commit| Ok(commit?.id)).collect()
 }
 
-/// The short names of references and the commits they lead to. As in DVC, what leads to something else is left out; what
-/// cannot be read is an error.
+/// Returns the short names of references and their commits. As in DVC, a reference to another object is left out; one
+/// that cannot be read is an error.
 fn references(repo: &gix::Repository, prefix: &str) -> Result<Vec<(String, ObjectId)>, AnyError> {
     let mut found = Vec::new();
     for reference in repo.references()?.prefixed(prefix)? {
@@ -126,9 +127,9 @@ fn references(repo: &gix::Repository, prefix: &str) -> Result<Vec<(String, Objec
         match read {
             Ok((Kind::Commit, commit)) => found.push((name, commit)),
             Ok(_) => {}
-            // The branch it stood for is gone, as `origin/HEAD` may be.
+            // The branch that a symbolic reference such as `origin/HEAD` names may have been deleted.
             Err(_) if is_symbolic => {}
-            Err(error) => return Err(format!("the reference `{name}` leads to nothing: {error}").into()),
+            Err(error) => return Err(format!("the reference `{name}` cannot be resolved: {error}").into()),
         }
     }
     Ok(found)

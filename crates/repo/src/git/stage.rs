@@ -11,15 +11,15 @@ use super::{Git, bytes_of};
 use crate::{Error, Result};
 
 impl Git {
-    /// Writes files into the index, as `git add` does; paths that are gone are taken out, paths outside of the
-    /// work tree are left alone.
+    /// Writes files into the index, as `git add` does; deleted paths are removed from it, and paths outside of the work tree
+    /// are skipped.
     ///
-    /// Deviation: no clean filter and no change of line ends is applied. The files DVC stages are written by
-    /// DVC, with LF, and have no filters.
+    /// Deviation: haul stages files in Git without clean filters and conversion of line ends. It only stages metafiles and
+    /// ignore files that DVC or haul wrote, with LF, and these have no filters.
     pub fn stage(&self, paths: &[PathBuf]) -> Result<()> {
         let repo = self.repo.to_thread_local();
         let index_path = repo.index_path();
-        // The lock comes before reading: what another `git add` writes in between must not be lost.
+        // The lock is taken before the index is read, so that changes by another `git add` are not lost.
         let patience = gix::lock::acquire::Fail::AfterDurationWithBackoff(LOCK_PATIENCE);
         let lock = gix::lock::File::acquire_to_update_resource(&index_path, patience, None, 0)
             .map_err(|source| Error::git("cannot lock the index of Git", source))?;
@@ -32,13 +32,13 @@ impl Git {
         for path in paths {
             let Some(name) = self.name(path) else { continue };
             changed |= match entry_of(&repo, path)? {
-                Some(entry) => put(&mut index, name.as_ref(), &entry),
-                None => take(&mut index, name.as_ref()),
+                Some(entry) => set_entry(&mut index, name.as_ref(), &entry),
+                None => remove_entries(&mut index, name.as_ref()),
             };
         }
         if changed {
             index.sort_entries();
-            // The cached trees know nothing of the change; Git makes them again.
+            // The cached trees do not include the change; Git computes them again.
             let _trees = index.remove_tree();
             write(&index, lock).map_err(|source| Error::git("cannot write the index of Git", source))?;
         }
@@ -56,7 +56,7 @@ fn write(
     let mut out = BufWriter::new(lock);
     index.write_to(&mut out, gix::index::write::Options::default())?;
     let mut lock = out.into_inner().map_err(std::io::IntoInnerError::into_error)?;
-    // Git can't read an index that a power failure emptied.
+    // Git cannot read an index that a power failure emptied.
     lock.with_mut(|file| file.sync_data())?;
     lock.commit().map_err(|error| error.error)?;
     Ok(())
@@ -68,7 +68,7 @@ struct NewEntry {
     stat: Stat,
 }
 
-/// Stores the content of a file as a blob; `None` if the file is gone.
+/// Stores the content of a file as a blob; `None` if the file does not exist.
 fn entry_of(repo: &gix::Repository, path: &Path) -> Result<Option<NewEntry>> {
     let failed = |source| Error::io("cannot stage a file in Git", source);
     let metadata = match gix::index::fs::Metadata::from_path_no_follow(path) {
@@ -95,22 +95,22 @@ fn entry_of(repo: &gix::Repository, path: &Path) -> Result<Option<NewEntry>> {
     Ok(Some(NewEntry { id, mode, stat }))
 }
 
-/// Puts an entry in the place of all entries of its name; tells whether that changes anything.
-fn put(index: &mut gix::index::File, name: &BStr, entry: &NewEntry) -> bool {
+/// Replaces all entries of a name by one entry. Returns whether that changed anything.
+fn set_entry(index: &mut gix::index::File, name: &BStr, entry: &NewEntry) -> bool {
     if let Some(present) = index.entry_mut_by_path_and_stage(name, Stage::Unconflicted) {
         let is_same = present.id == entry.id && present.mode == entry.mode;
         (present.id, present.mode, present.stat) = (entry.id, entry.mode, entry.stat);
         return !is_same;
     }
-    take(index, name);
+    remove_entries(index, name);
     index.dangerously_push_entry(entry.stat, entry.id, Flags::empty(), entry.mode, name);
-    // Entries are found by bisection, so they must be in order before the next question.
+    // Entries are found by bisection, so they must be sorted before the next search.
     index.sort_entries();
     true
 }
 
-/// Takes all entries of a name out, conflicting ones too; tells whether there were any.
-fn take(index: &mut gix::index::File, name: &BStr) -> bool {
+/// Removes all entries of a name, conflicting ones too. Returns whether there were any.
+fn remove_entries(index: &mut gix::index::File, name: &BStr) -> bool {
     let before = index.entries().len();
     index.remove_entries(|_, path, _| path == name);
     index.entries().len() != before

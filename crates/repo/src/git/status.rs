@@ -1,4 +1,4 @@
-//! What Git says of the work tree as a whole.
+//! The status of the whole work tree.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -6,17 +6,17 @@ use std::process::{Command, Stdio};
 use super::Git;
 use crate::{Error, Result};
 
-/// What `git status` says.
+/// The result of `git status`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WorkTreeStatus {
-    /// Whether anything is staged, changed or, where they were asked for, untracked.
+    /// Whether any file is staged, changed or, if requested, untracked.
     pub is_dirty: bool,
-    /// Untracked files, absolute; none unless they were asked for.
+    /// Untracked files, absolute; none unless they were requested.
     pub untracked: Vec<PathBuf>,
 }
 
 impl Git {
-    /// Runs `git status`, which knows about filters, submodules and what else makes a file changed.
+    /// Runs `git status`, which takes filters and submodules into account.
     pub fn work_tree_status(&self, with_untracked: bool) -> Result<WorkTreeStatus> {
         let untracked = if with_untracked { "--untracked-files=all" } else { "--untracked-files=no" };
         let output = Command::new("git")

@@ -1,4 +1,4 @@
-//! What Git's index tracks, whether it is in the workspace or not.
+//! The files in Git's index, whether they are in the workspace or not.
 
 use std::path::{Path, PathBuf};
 
@@ -17,12 +17,12 @@ pub(crate) struct TrackedFile {
     pub(crate) path: PathBuf,
     /// Its content.
     pub(crate) blob: ObjectId,
-    /// Tells that Git leaves it out of the workspace, as in a sparse checkout.
+    /// Whether Git leaves it out of the workspace, as in a sparse checkout.
     pub(crate) is_skipped: bool,
 }
 
 impl Git {
-    /// Tells whether `path`, or anything below it, is in the index.
+    /// Returns whether `path`, or a path below it, is in the index.
     pub fn is_tracked(&self, path: &Path) -> Result<bool> {
         let Some(name) = self.name(path) else { return Ok(false) };
         let repo = self.repo.to_thread_local();
@@ -32,7 +32,7 @@ impl Git {
         Ok(is_below || index.entry_range(name.as_ref()).is_some())
     }
 
-    /// Returns the content of a file as it is in the index; `None` if Git does not track it.
+    /// Returns the content that a file has in the index; `None` if Git does not track it.
     pub(super) fn staged(&self, path: &Path) -> Result<Option<Vec<u8>>> {
         let Some(name) = self.name(path) else { return Ok(None) };
         let repo = self.repo.to_thread_local();
@@ -41,7 +41,7 @@ impl Git {
         self.blob(entry.id, path).map(Some)
     }
 
-    /// Reads a blob; `path` is what it is the content of.
+    /// Reads a blob; `path` is the file's path, for messages.
     pub(crate) fn blob(&self, blob: ObjectId, path: &Path) -> Result<Vec<u8>> {
         let repo = self.repo.to_thread_local();
         let found = repo.find_blob(blob);
@@ -49,8 +49,8 @@ impl Git {
         Ok(found.map_err(failed)?.take_data())
     }
 
-    /// Lists the regular files of the index whose path in the work tree is `wanted`. What a sparse index keeps as one
-    /// entry is looked into.
+    /// Lists the regular files of the index whose path in the work tree is `wanted`. Directories that a sparse index keeps
+    /// as one entry are read too.
     pub(crate) fn tracked_files(&self, wanted: &dyn Fn(&BStr) -> bool) -> Result<Vec<TrackedFile>> {
         let repo = self.repo.to_thread_local();
         let index = repo.index_or_empty().map_err(cannot_read_index)?;
@@ -67,7 +67,7 @@ impl Git {
         Ok(found)
     }
 
-    /// Adds the files of a folder that is not in the workspace.
+    /// Adds the files of a directory that is not in the workspace.
     fn files_of_tree(
         &self,
         repo: &gix::Repository,
@@ -78,7 +78,8 @@ impl Git {
     ) -> Result<()> {
         let mut pending = vec![(BString::from(folder.trim_end_with(|character| character == '/')), tree)];
         while let Some((folder, tree)) = pending.pop() {
-            let cannot = || format!("cannot read `{folder}`, which Git tracks and the workspace lacks");
+            let cannot =
+                || format!("cannot read `{folder}`, which Git tracks and which is not in the workspace");
             let tree = repo.find_tree(tree).map_err(|source| unreadable(repo, cannot(), source))?;
             for entry in tree.iter() {
                 let entry = entry.map_err(|source| unreadable(repo, cannot(), source))?;
@@ -96,7 +97,7 @@ impl Git {
         Ok(())
     }
 
-    /// Returns the absolute path of what Git names so.
+    /// Returns the absolute path of a name of Git.
     fn path(&self, name: &BStr) -> Result<PathBuf> {
         let below =
             gix::path::from_bstr(name).map_err(|_| Error::NotUnicode(PathBuf::from(name.to_string())))?;

@@ -1,8 +1,8 @@
-//! Which paths DVC does not see: `.dvcignore`, and what is never seen.
+//! The paths that DVC ignores: by `.dvcignore`, and by default.
 //!
-//! A `.dvcignore` applies to its folder and below; patterns further down come later, and the last one that
-//! matches decides. Never seen are `.git`, `.hg/` and `.dvc/`, and folders that are DVC repositories of their
-//! own. An ignored folder hides everything in it.
+//! A `.dvcignore` applies to its directory and below; patterns of deeper directories come later, and the last one that
+//! matches decides. Always ignored are `.git`, `.hg/` and `.dvc/`, and directories that are DVC repositories of their
+//! own. Everything in an ignored directory is ignored.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -18,19 +18,19 @@ use crate::paths::private_folder_in;
 /// The name of the files with patterns.
 pub const DVCIGNORE: &str = ".dvcignore";
 
-/// What DVC never sees.
+/// The patterns that DVC ignores by default.
 const DEFAULTS: [&str; 4] = [".hg/", ".git/", ".git", ".dvc/"];
 
-/// The line that decides about a path.
+/// A rule that matches a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IgnoreMatch {
-    /// As DVC prints it: `.dvcignore:1:*.log`.
+    /// The rule in DVC's format: `.dvcignore:1:*.log`.
     pub rule: String,
-    /// Tells whether the rule ignores the path (`false`: a `!` rule brings it back).
+    /// Whether the rule ignores the path (`false`: a `!` rule includes it again).
     pub is_ignored: bool,
 }
 
-/// The ignore rules of a repository. Files are read when their folder is first asked for, and kept.
+/// The ignore rules of a repository. The file of a directory is read when it is first needed, and kept.
 #[derive(Debug)]
 pub struct IgnoreRules {
     root: PathBuf,
@@ -48,13 +48,13 @@ impl IgnoreRules {
         &self.root
     }
 
-    /// Tells whether `path` (absolute) is ignored, itself or through a folder above it. What lies outside of
-    /// the repository is not.
+    /// Returns whether `path` (absolute) is ignored, itself or because a parent is. Paths outside of the repository are not
+    /// ignored.
     pub fn is_ignored(&self, path: &Path, is_dir: bool) -> bool {
         self.check(path, is_dir).last().is_some_and(|found| found.is_ignored)
     }
 
-    /// Returns the rules that match `path` or a folder above it; the last one decides.
+    /// Returns the rules that match `path` or a parent of it; the last one decides.
     pub fn check(&self, path: &Path, is_dir: bool) -> Vec<IgnoreMatch> {
         let (Some(relative), Some(folder)) = (self.relative(path), path.parent()) else { return Vec::new() };
         if relative.is_empty() {
@@ -74,7 +74,7 @@ impl IgnoreRules {
                 rules.find(name, is_dir)
             };
             let is_ignored = decision.as_ref().is_some_and(|decision| decision.is_ignored);
-            // Below the last step, only a rule that ends the matter counts.
+            // For a parent, only a rule that ignores it counts.
             found.extend(decision.filter(|decision| is_last || decision.is_ignored));
             if is_ignored {
                 break;
@@ -83,20 +83,20 @@ impl IgnoreRules {
         found
     }
 
-    /// Says why nothing can be tracked at `path` (absolute), in DVC's words where DVC refuses it; `None` if something
-    /// can be, whether there is anything or not. A folder that is a repository of its own is no reason.
+    /// Returns why no data can be tracked at `path` (absolute), in DVC's words if DVC refuses it; `None` if it can, whether
+    /// the path exists or not. That a directory is a repository of its own is no reason.
     ///
-    /// Deviation: what lies in a `.git` or `.dvc` folder is refused even if a `!` rule brings it back, and however the
-    /// folder is spelled.
+    /// Deviation: haul refuses to track a path in a `.git` or `.dvc` directory, however its name is spelled, and even if a
+    /// `!` rule of `.dvcignore` includes it again.
     pub(crate) fn refusal(&self, path: &Path) -> Option<String> {
         if let Some(rule) = self.hiding_rule(path) {
             return Some(format!("Path '{}' is ignored by {rule}", path.display()));
         }
         let folder = private_folder_in(path.strip_prefix(&self.root).ok()?)?;
-        Some(format!("Path '{}' lies in a `{folder}` folder, where nothing is tracked", path.display()))
+        Some(format!("Path '{}' is in a `{folder}` directory, where nothing is tracked", path.display()))
     }
 
-    /// Returns the rule that hides a path, as DVC prints it.
+    /// Returns the rule that ignores a path, in DVC's format.
     fn hiding_rule(&self, path: &Path) -> Option<String> {
         let relative = self.relative(path).filter(|relative| !relative.is_empty())?;
         let rules = self.rules(path.parent()?);
@@ -108,11 +108,11 @@ impl IgnoreRules {
             return above;
         }
         let (as_file, as_dir) = (rule(&relative, false), rule(&relative, true));
-        // The file system is asked only where it matters: there may be very many outs.
+        // The file system is asked only if it makes a difference, as there may be very many outs.
         if as_file == as_dir || !path.is_dir() { as_file } else { as_dir }
     }
 
-    /// Returns the rules for the entries of one folder: the fast way for a walk.
+    /// Returns the rules for the entries of one directory, which is the fast way for a walk.
     pub fn folder(&self, folder: &Path) -> FolderRules {
         let relative = self.relative(folder);
         let prefix = match &relative {
@@ -139,7 +139,7 @@ impl IgnoreRules {
         folder != self.root && is_repository(folder)
     }
 
-    /// Returns the rules that hold in `folder`, which lies in the repository.
+    /// Returns the rules that apply in `folder`, which is in the repository.
     fn rules(&self, folder: &Path) -> Arc<RuleSet> {
         if let Some(rules) = self.lock().get(folder) {
             return Arc::clone(rules);
@@ -166,7 +166,7 @@ impl IgnoreRules {
     }
 }
 
-/// The rules for the entries of one folder. Cheap to clone.
+/// The rules for the entries of one directory. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct FolderRules {
     inner: Arc<Folder>,
@@ -183,13 +183,13 @@ struct Folder {
 enum Scope {
     /// Not in the repository: nothing is ignored.
     Outside,
-    /// The folder itself is ignored, and so is everything in it.
+    /// The directory itself is ignored, and so is everything in it.
     Ignored,
     Rules(Arc<RuleSet>),
 }
 
 impl FolderRules {
-    /// Tells whether the entry `name` of the folder is ignored.
+    /// Returns whether the entry `name` of the directory is ignored.
     pub fn is_ignored(&self, name: &OsStr, is_dir: bool) -> bool {
         let rules = match &self.inner.scope {
             Scope::Outside => return false,
@@ -204,14 +204,14 @@ impl FolderRules {
     }
 }
 
-/// The rules for the entries of a folder of a commit, whose files are not on the disk. Cheap to clone.
+/// The rules for the entries of a directory of a commit, whose files are not on the disk. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct CommitRules {
     rules: Arc<RuleSet>,
 }
 
 impl CommitRules {
-    /// Starts above the root of the repository, with what DVC never sees.
+    /// Makes the rules above the root of the repository: the default patterns.
     pub(crate) fn new() -> Self {
         Self { rules: Arc::new(RuleSet::default_rules()) }
     }
@@ -225,7 +225,7 @@ impl CommitRules {
         Self { rules: Arc::new(self.rules.with_file(&String::from_utf8_lossy(text), &name, folder)) }
     }
 
-    /// Tells whether `path`, relative to the root, is ignored; the folders above it are not.
+    /// Returns whether `path`, relative to the root, is ignored; its parents must not be.
     pub(crate) fn is_ignored(&self, path: &str, is_dir: bool) -> bool {
         self.rules.find(path, is_dir).is_some_and(|found| found.is_ignored)
     }
@@ -242,7 +242,7 @@ struct Rule {
     shown: String,
 }
 
-/// The rules that hold in a folder, all relative to the root.
+/// The rules that apply in a directory, all relative to the root.
 #[derive(Debug)]
 struct RuleSet {
     rules: Vec<Rule>,
@@ -265,7 +265,7 @@ impl RuleSet {
                 continue;
             }
             let shown = format!("{name}:{}:{line}", number + 1);
-            // DVC compiles a line where it stands before it moves the line to the root.
+            // DVC parses the line itself before it rewrites the line for the root.
             if Pattern::parse(line).is_none() {
                 continue;
             }
@@ -277,10 +277,9 @@ impl RuleSet {
         Self { rules }
     }
 
-    /// Finds the rule that decides about `path`, which is relative to the root.
+    /// Returns the rule that decides about `path`, which is relative to the root.
     ///
-    /// Rules of one kind that follow each other are asked together, and the first of them is named: so does
-    /// DVC, for speed.
+    /// Consecutive rules of one kind are matched together, and the first of them is reported, as in DVC.
     fn find(&self, path: &str, is_dir: bool) -> Option<IgnoreMatch> {
         let mut end = self.rules.len();
         while end > 0 {

@@ -1,15 +1,15 @@
 //! One pattern of a `.dvcignore`.
 //!
-//! The language is that of `.gitignore` as the Python library pathspec understands it, which differs from
-//! Git where a `!` pattern names a folder: it brings back everything below, not just the folder. Source:
+//! The language is that of `.gitignore` in the Python library pathspec, which differs from Git if a `!` pattern names a
+//! directory: it includes everything below the directory again, not just the directory. Source:
 //! <https://dvc.org/doc/user-guide/project-structure/dvcignore-files>.
 
-/// What a line of a `.dvcignore` says.
+/// A line of a `.dvcignore`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pattern {
     /// `false` for a `!` pattern.
     pub(super) is_ignoring: bool,
-    /// Ends with a slash: it does not name files.
+    /// The pattern ends with a slash: it does not match files.
     pub(super) is_dir_only: bool,
     matcher: Matcher,
 }
@@ -17,7 +17,7 @@ pub(super) struct Pattern {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Matcher {
     Everything,
-    /// What pathspec makes of `*/` and `**/`, seen through DVC's way of asking.
+    /// `*/` and `**/`, which match nothing with DVC's use of pathspec.
     Nothing,
     Segments {
         segments: Vec<Segment>,
@@ -27,7 +27,7 @@ enum Matcher {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Segment {
-    /// `**`: any number of folders.
+    /// `**`: any number of directories.
     Folders,
     /// Exactly one name.
     Name(Vec<Token>),
@@ -48,7 +48,7 @@ enum Token {
 }
 
 impl Pattern {
-    /// Reads a line; `None` for comments, blank lines and what pathspec drops.
+    /// Parses a line; `None` for comments, blank lines and lines that pathspec drops.
     pub(super) fn parse(line: &str) -> Option<Self> {
         let line = if line.ends_with("\\ ") { line } else { line.trim_end() };
         if line.is_empty() || line.starts_with('#') || line == "/" {
@@ -87,8 +87,8 @@ impl Pattern {
         Some(Self { is_ignoring, is_dir_only, matcher })
     }
 
-    /// Tells whether the pattern matches `path` or a folder above it. Names are separated by `/`; `is_folder`
-    /// says that the path is asked for as a folder, with a slash at its end.
+    /// Returns whether the pattern matches `path` or a parent of it. Names are separated by `/`; `is_folder` means that the
+    /// path is a directory, which has a slash at its end in pathspec.
     pub(super) fn matches(&self, path: &str, is_folder: bool) -> bool {
         match &self.matcher {
             Matcher::Everything => true,
@@ -103,7 +103,7 @@ impl Pattern {
     }
 }
 
-/// Matches segments against the first names; `accept` is told how many names are left.
+/// Matches segments against the first names; `accept` gets the number of names that are left.
 fn matches_from(segments: &[Segment], names: &[&str], accept: &dyn Fn(usize) -> bool) -> bool {
     fn walk(segments: &[Segment], names: &[&str], taken: usize, accept: &dyn Fn(usize) -> bool) -> bool {
         match segments.split_first() {
@@ -121,7 +121,7 @@ fn matches_from(segments: &[Segment], names: &[&str], accept: &dyn Fn(usize) -> 
 }
 
 fn name_matches(tokens: &[Token], name: &[char]) -> bool {
-    // The last `*` and where it stood: enough, because a later star can always take over.
+    // Only the last `*` and its position are kept: a later star always replaces an earlier one.
     let (mut token, mut position, mut star) = (0, 0, None);
     while position < name.len() {
         match tokens.get(token) {
@@ -158,9 +158,9 @@ impl Token {
     }
 }
 
-/// Reads one segment; `None` if a bracket is never closed or a backslash escapes nothing.
+/// Parses one segment; `None` if a bracket is not closed or a backslash is at the end.
 ///
-/// Deviation: DVC crashes on the backslash; the line is dropped here, as Git does.
+/// Deviation: haul ignores a line of `.dvcignore` that ends with a single backslash, as Git does; DVC crashes on it.
 fn segment(text: &str) -> Option<Segment> {
     if text == "**" {
         return Some(Segment::Folders);
@@ -189,11 +189,11 @@ fn segment(text: &str) -> Option<Segment> {
     Some(Segment::Name(tokens))
 }
 
-/// Reads a bracket expression whose content starts at `start`; returns where it ends.
+/// Parses a bracket expression whose content starts at `start`; also returns where it ends.
 fn set(characters: &[char], start: usize) -> Option<(Token, usize)> {
     let is_negated = matches!(characters.get(start), Some('!' | '^'));
     let first = start + usize::from(is_negated);
-    // A bracket at the very start stands for itself.
+    // A closing bracket at the start is a literal.
     let search = first + usize::from(characters.get(first) == Some(&']'));
     let end = search + characters.get(search..)?.iter().position(|character| *character == ']')?;
     let content = &characters[first..end];
@@ -212,8 +212,8 @@ fn set(characters: &[char], start: usize) -> Option<(Token, usize)> {
     Some((Token::Set { is_negated, ranges }, end + 1))
 }
 
-/// Rewrites a line of a `.dvcignore` in the folder `folder` (below the root, with `/`) into one for the root,
-/// as DVC does when it merges the two.
+/// Rewrites a line of a `.dvcignore` in `folder` (relative to the root, with `/`) into one for the root, as DVC does when
+/// it merges the files.
 pub(super) fn rebase(line: &str, folder: &str) -> String {
     let line = line.trim();
     let (mark, rule) = match line.strip_prefix('!') {
@@ -225,6 +225,6 @@ pub(super) fn rebase(line: &str, folder: &str) -> String {
     let rule = rule.strip_prefix(if is_anchored { "/" } else { "**/" }).unwrap_or(rule);
     let rule = rule.strip_prefix('\\').unwrap_or(rule);
     let depth = if is_anchored { "" } else { "**/" };
-    // A pattern with a slash inside is anchored with or without a slash in front.
+    // A pattern with an inner slash is anchored, with or without a slash in front.
     format!("{mark}{folder}/{depth}{rule}")
 }

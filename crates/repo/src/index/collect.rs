@@ -1,4 +1,4 @@
-//! Reading every metafile of the workspace, or of a commit.
+//! Reads every metafile of the workspace, or of a commit.
 
 use std::collections::{BTreeMap, HashSet};
 use std::io;
@@ -16,15 +16,15 @@ use crate::{Error, Repo, Result};
 /// The name of the file with pipeline stages.
 pub(super) const DVC_YAML: &str = "dvc.yaml";
 
-/// Tells whether DVC reads a file of this name as stages.
+/// Returns whether DVC reads stages from a file of this name.
 pub(crate) fn is_stage_file(name: &str) -> bool {
     name == DVC_YAML || name.strip_suffix(".dvc").is_some()
 }
 
 impl Index {
-    /// Reads every metafile of the workspace, and checks that no two outs claim the same path.
+    /// Reads every metafile of the workspace, and checks that outs do not overlap.
     ///
-    /// Folders that are ignored (`.dvcignore`, Git) or tracked as a whole are not entered, as in DVC.
+    /// Directories that are ignored (`.dvcignore`, Git) or tracked as a whole are not entered, as in DVC.
     ///
     /// # Errors
     ///
@@ -36,8 +36,8 @@ impl Index {
         Ok(index)
     }
 
-    /// Reads every metafile of the workspace, overlapping or not. Stages whose templates cannot be worked out are left
-    /// to the caller.
+    /// Reads every metafile of the workspace; outs may overlap. Stages whose templates cannot be resolved are in the index
+    /// as such.
     pub fn collect_unchecked(repo: &Repo) -> Result<Self> {
         let mut index = Self::default();
         let (files, unseen) = read_all(repo, Unreadable::PassOver)?;
@@ -47,15 +47,15 @@ impl Index {
         match unseen {
             Ok(unseen) => index.unseen = unseen,
             Err(error) => {
-                tracing::warn!(%error, source = error.source_text(), "cannot tell which metafiles Git tracks besides");
+                tracing::warn!(%error, source = error.source_text(), "cannot find out which metafiles Git tracks outside of the workspace");
                 index.has_unknown = true;
             }
         }
         Ok(index)
     }
 
-    /// Reads every metafile of the workspace for a command that deletes what no metafile names: a folder that may not
-    /// be read is an error here, and metafiles that Git tracks count even if they are not in the workspace. Returns what
+    /// Reads every metafile of the workspace for a command that deletes data that no metafile names: a directory that cannot
+    /// be read is an error, and metafiles that Git tracks are included even if they are not in the workspace. Returns what
     /// could be read, and an error for each metafile that could not.
     pub(crate) fn collect_for_deletion(repo: &Repo) -> Result<(Self, Vec<Error>)> {
         let mut index = Self::default();
@@ -75,10 +75,10 @@ impl Index {
     }
 }
 
-/// What to do about a folder, or an index of Git, that cannot be read.
+/// What to do if a directory, or Git's index, cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unreadable {
-    /// As DVC's walk.
+    /// Skip it, as DVC's walk does.
     PassOver,
     Refuse,
 }
@@ -86,12 +86,12 @@ pub(super) enum Unreadable {
 /// The stages of each metafile, or why it cannot be read.
 type MetafilesRead = BTreeMap<PathBuf, Result<ReadStages>>;
 
-/// Reads every metafile of the workspace, and finds those that Git tracks besides.
+/// Reads every metafile of the workspace, and finds other metafiles that Git tracks.
 fn read_all(repo: &Repo, unreadable: Unreadable) -> Result<(MetafilesRead, Result<Vec<Unseen>>)> {
     let mut files = MetafilesRead::new();
     let mut tracked: HashSet<PathBuf> = HashSet::new();
     let mut level = vec![repo.root().to_owned()];
-    // Folder by folder, breadth first: what a metafile tracks is known before that would be entered.
+    // The walk is breadth-first: the metafiles that track a directory are read before that directory would be entered.
     while !level.is_empty() {
         let found: Vec<Folder> =
             level.par_iter().map(|folder| read_folder(repo, folder, unreadable)).collect::<Result<_>>()?;
@@ -114,13 +114,13 @@ fn read_all(repo: &Repo, unreadable: Unreadable) -> Result<(MetafilesRead, Resul
     Ok((files, unseen))
 }
 
-/// What is needed to read metafiles of the workspace.
+/// Returns the context for metafiles of the workspace.
 fn context(repo: &Repo) -> Context<'_> {
     Context { ignore: Some(repo.ignore()), ..context_of_commit(repo, repo) }
 }
 
-/// What is needed to read metafiles of a commit, whose other files `files` reads. As in DVC, rules that are not there
-/// yet or any more refuse no out.
+/// Returns the context for metafiles of a commit, whose other files `files` reads. As in DVC, the ignore rules of the
+/// workspace do not apply to outs of a commit.
 pub(super) fn context_of_commit<'repo>(repo: &'repo Repo, files: &'repo dyn ReadFiles) -> Context<'repo> {
     let parsing = &repo.config().parsing;
     let style = OptionStyle {
@@ -200,7 +200,7 @@ fn read_folder(repo: &Repo, folder: &Path, unreadable: Unreadable) -> Result<Fol
     let mut found = Folder::default();
     let entries = match fs_err::read_dir(folder) {
         Ok(entries) => entries,
-        // DVC's walk passes over what it may not see, and over what has just gone.
+        // DVC's walk skips directories without read permission, and those that were deleted in the meantime.
         Err(error)
             if error.kind() == std::io::ErrorKind::PermissionDenied && unreadable == Unreadable::PassOver =>
         {
@@ -232,7 +232,7 @@ fn read_folder(repo: &Repo, folder: &Path, unreadable: Unreadable) -> Result<Fol
 }
 
 fn without_ignored(repo: &Repo, mut folders: Vec<PathBuf>, unreadable: Unreadable) -> Result<Vec<PathBuf>> {
-    // In order, so that Git's rules are read once for each folder.
+    // The directories are sorted, so that Git's rules are read once for each.
     folders.sort_unstable();
     let mut kept = Vec::with_capacity(folders.len());
     for folder in folders {
@@ -243,16 +243,16 @@ fn without_ignored(repo: &Repo, mut folders: Vec<PathBuf>, unreadable: Unreadabl
     Ok(kept)
 }
 
-/// Says why the metafile `path` would not be read, in DVC's words; `None` if it would be.
+/// Returns why the metafile `path` would not be read, in DVC's words; `None` if it would be.
 pub(crate) fn git_ignored_text(repo: &Repo, path: &Path) -> Result<Option<String>> {
     let is_ignored = is_git_ignored(repo, path, false, Unreadable::PassOver)?;
     Ok(is_ignored.then(|| format!("bad DVC file name '{}' is git-ignored.", repo.display_path(path))))
 }
 
-/// Tells whether Git does not see a path: a rule names it, and it is not tracked.
+/// Returns whether Git ignores a path: a rule matches it, and it is not tracked.
 ///
-/// Deviation: a metafile that Git tracks counts although a later `.gitignore` names its folder, as it does for Git. DVC does
-/// not see it: `status` says that all is up to date, `pull` leaves its data away, and `gc` deletes it.
+/// Deviation: haul reads a metafile that Git tracks even if a `.gitignore` that was added later ignores its directory, as
+/// Git does. DVC does not read it: `status` says that all is up to date, `pull` omits its data, and `gc` deletes it.
 pub(super) fn is_git_ignored(repo: &Repo, path: &Path, is_dir: bool, unreadable: Unreadable) -> Result<bool> {
     let Some(git) = repo.git() else { return Ok(false) };
     if !git.is_ignored(path, is_dir)? {
@@ -260,9 +260,9 @@ pub(super) fn is_git_ignored(repo: &Repo, path: &Path, is_dir: bool, unreadable:
     }
     match git.is_tracked(path) {
         Ok(is_tracked) => Ok(!is_tracked),
-        // What only reads goes on as DVC does, which does not ask the index.
+        // A command that deletes nothing continues as DVC does, which does not read Git's index.
         Err(error) if unreadable == Unreadable::PassOver => {
-            tracing::debug!(%error, "cannot tell whether Git tracks an ignored path");
+            tracing::debug!(%error, "cannot find out whether Git tracks an ignored path");
             Ok(true)
         }
         Err(error) => Err(error),

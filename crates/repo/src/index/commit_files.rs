@@ -1,4 +1,4 @@
-//! The files of parameters that the templates of a commit name.
+//! Reads the parameter files that the templates of a commit name.
 
 use std::cell::RefCell;
 use std::io;
@@ -10,10 +10,10 @@ use crate::Repo;
 use crate::metafile::template::context::{FileContent, ReadFiles};
 use crate::paths::posix;
 
-/// A file that was read for a template, below the root of the repository, and what was there.
+/// A file that was read for a template, relative to the root of the repository, and its object, if it existed.
 pub(super) type Input = (String, Option<ObjectId>);
 
-/// Reads files of one commit, and keeps in mind which.
+/// Reads files of one commit, and records which files were read.
 pub(super) struct CommitFiles<'a> {
     pub(super) repo: &'a Repo,
     pub(super) git: &'a gix::Repository,
@@ -23,12 +23,12 @@ pub(super) struct CommitFiles<'a> {
 }
 
 impl CommitFiles<'_> {
-    /// Returns what is at a path below the root of the repository.
+    /// Returns the entry at a path relative to the root of the repository.
     pub(super) fn find(&self, path: &str) -> Result<Option<gix::object::tree::Entry<'_>>, gix::Error> {
         self.git.find_tree(self.root)?.lookup_entry_by_path(path)
     }
 
-    /// Whether the files are as they were when they were read for another commit.
+    /// Returns whether the files are the same as when they were read for another commit.
     pub(super) fn are_same(&self, inputs: &[Input]) -> Result<bool, gix::Error> {
         for (path, content) in inputs {
             if self.find(path)?.map(|entry| entry.object_id()) != *content {
@@ -42,7 +42,7 @@ impl CommitFiles<'_> {
 impl ReadFiles for CommitFiles<'_> {
     fn read(&self, path: &Path) -> io::Result<Option<FileContent>> {
         let Some(below) = self.repo.relative(path) else {
-            // What lies outside of the repository is in no commit.
+            // A path outside of the repository is not part of a commit.
             return Ok(None);
         };
         let below = posix(below).map_err(io::Error::other)?;

@@ -1,11 +1,10 @@
-//! Reading the metafiles of many commits, none of them twice.
+//! Reads the metafiles of many commits, each different content once.
 //!
-//! Commits share nearly all of their trees. A directory with the same tree, under the same rules of `.dvcignore`, was read
-//! with an earlier commit, and so was a metafile with the same blob; neither is opened again. So a long history costs
-//! what changed in it.
+//! Commits share most of their trees. A directory with the same tree and the same `.dvcignore` rules as in an earlier
+//! commit is not read again, nor is a metafile with the same blob. So the cost of a long history is that of its changes.
 //!
-//! What an unchanged metafile means may change with the configuration beside it: the remote of its outs. So each
-//! configuration has a [`Reading`] of its own.
+//! The meaning of an unchanged metafile depends on the configuration of its commit, which may change the remote of its
+//! outs. So there is a separate [`Reading`] for each configuration.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -24,23 +23,22 @@ use crate::ignore::{CommitRules, DVCIGNORE};
 use crate::root::DVC_DIR;
 use crate::{Error, Repo, Result};
 
-/// What to do about a metafile or a directory of a commit that cannot be read.
+/// What to do if a metafile or a directory of a commit cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Broken {
-    /// The commit cannot be read.
+    /// Fail.
     Refuse,
-    /// The commit cannot be read, unless it is a stage whose templates cannot be worked out: that one is kept in the index
-    /// as such.
+    /// Fail, unless it is a stage whose templates cannot be resolved: that stage is in the index as such.
     RefuseFiles,
-    /// Read the rest of it.
+    /// Read the rest of the commit.
     PassOver,
 }
 
-/// What a commit adds to those that were read before.
+/// What a commit adds to the commits that were read before.
 #[derive(Debug, Default)]
 pub(crate) struct Addition {
     pub(crate) index: Index,
-    /// What could not be read, with [`Broken::PassOver`].
+    /// The errors of what could not be read, with [`Broken::PassOver`].
     pub(crate) failed: Vec<Error>,
 }
 
@@ -50,40 +48,40 @@ pub(crate) struct CommitReader<'repo> {
     git: gix::Repository,
     /// The root of the DVC repository below that of Git, with `/`; empty where they are the same.
     root: Option<String>,
-    /// Rules by the `.dvcignore` files they come from, so that equal ones have one number.
+    /// Each different set of rules once; a set is named by its index.
     rules: Vec<CommitRules>,
     rule_numbers: HashMap<(usize, String, ObjectId), usize>,
     readings: HashMap<Reading, Seen>,
-    /// Metafiles that were parsed, where commits are looked at whole.
+    /// Parsed metafiles, for commits that are read as a whole.
     parsed: HashMap<FileKey, Arc<ReadStages>>,
 }
 
-/// What commits are read for: what was read for another one counts as not read.
+/// What commits are read for. A metafile that was read in one reading counts as not read in another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Reading {
     /// The metafiles alone.
     Metafiles,
     /// The metafiles under the configuration of this number.
     Under(usize),
-    /// The metafiles under configurations that cannot be used.
+    /// The metafiles under invalid configurations.
     UnderNone,
 }
 
-/// What was read.
+/// The directories and metafiles that were read.
 #[derive(Debug, Default)]
 struct Seen {
     folders: HashSet<FolderKey>,
     files: HashSet<FileKey>,
-    /// Metafiles whose templates name other files, and with which content of these they were read.
+    /// Metafiles whose templates name other files, with the content of those files when they were read.
     templated: BTreeMap<String, Vec<(FileKey, Vec<Input>)>>,
 }
 
-/// A directory with its content, and the rules that hold in it.
+/// The path of a directory, its tree, and the rules that apply in it.
 type FolderKey = (String, ObjectId, usize);
-/// A metafile and the lock beside it, with their content.
+/// The path of a metafile, its blob, and that of the lock beside it.
 type FileKey = (String, ObjectId, Option<ObjectId>);
 
-/// What a walk through a commit finds.
+/// The result of a walk through a commit.
 #[derive(Default)]
 struct Walk {
     folders: Vec<FolderKey>,
@@ -109,15 +107,15 @@ impl<'repo> CommitReader<'repo> {
         self.repo
     }
 
-    /// Reads what `revision` has and no commit before it had in the same reading. Where that fails, a commit
-    /// counts as not read: what it shares with a later one is read then.
+    /// Reads what `revision` has that the commits before it, in the same reading, did not have. If that fails, the commit
+    /// counts as not read: what it shares with a later one is read with that one.
     pub(crate) fn addition(
         &mut self,
         revision: &Revision,
         reading: Reading,
         broken: Broken,
     ) -> Result<Addition> {
-        // Taken out and put back: the rest of the reader changes as well.
+        // It is removed while it is in use, because the other fields are borrowed mutably too.
         let mut seen = self.readings.remove(&reading).unwrap_or_default();
         let addition = self.addition_to(&mut seen, revision, broken);
         self.readings.insert(reading, seen);
@@ -145,7 +143,7 @@ impl<'repo> CommitReader<'repo> {
                 }
                 Err(error) => addition.failed.push(error),
             }
-            // Also where it failed: with other content of those files, it may not.
+            // Also after a failure: it may succeed with other content of those files.
             if !inputs.is_empty() {
                 seen.templated.entry(file.0.clone()).or_default().push((file.clone(), inputs));
             }
@@ -162,7 +160,7 @@ impl<'repo> CommitReader<'repo> {
     }
 
     /// Reads everything that `revision` has.
-    pub(crate) fn whole(&mut self, revision: &Revision) -> Result<Index> {
+    pub(crate) fn read_whole(&mut self, revision: &Revision) -> Result<Index> {
         let mut walk = self.walk(revision, None)?;
         if let Some(error) = walk.failed.pop() {
             return Err(error);
@@ -184,7 +182,7 @@ impl<'repo> CommitReader<'repo> {
         Ok(index)
     }
 
-    /// Adds the metafiles whose templates name other files, which may have changed where the metafile has not.
+    /// Adds the metafiles whose templates name other files, as these may have changed when the metafile has not.
     fn add_templated(
         &self,
         seen: &Seen,
@@ -213,7 +211,7 @@ impl<'repo> CommitReader<'repo> {
         Ok(())
     }
 
-    /// Whether a metafile was read before, with the same files that its templates name.
+    /// Returns whether a metafile was read before with the same content of the files that its templates name.
     fn is_known(&self, seen: &Seen, file: &FileKey, root: ObjectId, revision: &Revision) -> Result<bool> {
         let Some(known) = seen.templated.get(&file.0).filter(|_| seen.files.contains(file)) else {
             return Ok(seen.files.contains(file));
@@ -228,7 +226,7 @@ impl<'repo> CommitReader<'repo> {
                 return Ok(true);
             }
         }
-        // Without inputs, it had no templates with this content.
+        // Without inputs, the metafile has no templates that name files.
         Ok(of_file.is_empty())
     }
 
@@ -236,7 +234,7 @@ impl<'repo> CommitReader<'repo> {
         CommitFiles { repo: self.repo, git: &self.git, root, inputs: RefCell::default() }
     }
 
-    /// Walks through the directories of a commit, past those that were read before. Nothing is remembered yet.
+    /// Walks through the directories of a commit, and skips those that were read before. It does not record any as read.
     fn walk(&mut self, revision: &Revision, seen: Option<&HashSet<FolderKey>>) -> Result<Walk> {
         let mut walk = Walk::default();
         let Some(start) = self.root_of(revision)? else { return Ok(walk) };
@@ -263,7 +261,7 @@ impl<'repo> CommitReader<'repo> {
         Ok(walk)
     }
 
-    /// Returns the tree of the DVC repository in a revision; `None` in commits from before it was there.
+    /// Returns the tree of the DVC repository in a revision; `None` if the commit is older than the repository.
     fn root_of(&self, revision: &Revision) -> Result<Option<ObjectId>> {
         let cannot = |source: gix::Error| {
             unreadable(&self.git, format!("cannot read the revision `{}`", revision.name), source)
@@ -287,7 +285,7 @@ impl<'repo> CommitReader<'repo> {
         find().map_err(cannot)
     }
 
-    /// Finds the tree of the DVC repository; `None` in commits from before it was there.
+    /// Returns the tree of the DVC repository; `None` if the commit is older than the repository.
     fn root_tree(&self, tree: ObjectId) -> Result<Option<ObjectId>, gix::Error> {
         let Some(root) = &self.root else { return Ok(None) };
         if root.is_empty() {
@@ -343,7 +341,7 @@ impl<'repo> CommitReader<'repo> {
         Ok(found)
     }
 
-    /// Returns the number of the rules inside `folder`.
+    /// Returns the number of the set of rules that applies inside `folder`.
     fn rules_of(&mut self, outer: usize, folder: &str, blob: ObjectId) -> Result<usize, gix::Error> {
         let key = (outer, folder.to_owned(), blob);
         if let Some(number) = self.rule_numbers.get(&key) {
@@ -355,7 +353,7 @@ impl<'repo> CommitReader<'repo> {
         Ok(self.rules.len() - 1)
     }
 
-    /// Reads a metafile, and returns which other files its templates name.
+    /// Reads a metafile, and also returns the other files that its templates name.
     fn read(&self, file: &FileKey, root: ObjectId) -> (Result<ReadStages>, Vec<Input>) {
         let files = self.commit_files(root);
         let stages = self.read_with(file, &files);

@@ -1,4 +1,4 @@
-//! Outs that get in each other's way.
+//! Checks for outs that overlap.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ pub(super) fn check(index: &Index, repo: &Repo) -> Result<()> {
     let current_dir = repo.current_dir();
     let mut paths: BTreeMap<&Path, usize> = BTreeMap::new();
     let is_local = |out: &&Out| !out.def_path.contains("://");
-    // A link to the folder of another out makes no other file of it.
+    // An out whose path leads through a link into another out overlaps with it.
     let identities: Vec<PathBuf> =
         index.outs.iter().filter(is_local).map(|out| index.identity_of(repo, out)).collect();
     let local = || index.outs.iter().enumerate().filter(|(_, out)| is_local(out)).zip(&identities);

@@ -1,4 +1,4 @@
-//! Metafiles of the workspace that no index has, because an ignore rule names them or a folder above them.
+//! Metafiles of the workspace that are not in the index, because an ignore rule matches them or a parent.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use super::collect::{context_of_commit, is_stage_file, read_file_in};
 use crate::paths::private_folder;
 use crate::{Error, Repo, Result};
 
-/// An out that a metafile names which is not in the index.
+/// An out of a metafile that is not in the index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct IgnoredOut {
     /// The path of the out; absolute.
@@ -18,15 +18,15 @@ pub(crate) struct IgnoredOut {
 }
 
 impl Index {
-    /// Looks for outs that this index of the whole workspace lacks: of metafiles that are ignored, and all that is in
-    /// repositories inside of this one, each of which counts as an out with its `.dvc` folder as the metafile.
+    /// Finds outs that are not in this index of the whole workspace: those of ignored metafiles, and the repositories inside
+    /// this one, each of which counts as an out whose metafile is its `.dvc` directory.
     ///
-    /// It walks through every folder that is no out, ignored or not, so it is for commands that are about to delete
-    /// what no metafile names.
+    /// It walks through every directory that is not an out, ignored or not. It is slow, and is for commands that delete
+    /// data that no metafile names.
     ///
     /// # Errors
     ///
-    /// A directory or metafile that cannot be read: what it names is not known.
+    /// If a directory or metafile cannot be read, as its outs are then not known.
     pub(crate) fn ignored_outs(&self, repo: &Repo) -> Result<Vec<IgnoredOut>> {
         let outs: HashSet<&Path> = self.outs.iter().map(|out| &*out.path).collect();
         let seen: HashSet<&Path> = self.stages.iter().map(|stage| &*stage.metafile).collect();

@@ -1,4 +1,4 @@
-//! The index: every stage and out of the workspace, and which of them a command works on.
+//! The index: every stage and out of the workspace, and the selection of those that a command works on.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -40,23 +40,23 @@ pub struct Stage {
     pub name: Option<String>,
     /// The directory its paths are relative to; absolute.
     pub wdir: PathBuf,
-    /// Tells that the stage has a command (a pipeline stage).
+    /// Whether the stage has a command (a pipeline stage).
     pub has_command: bool,
     /// The command, one text or several, as `dvc.lock` records it.
     pub(crate) command: Vec<String>,
     /// Whether the command is written as a list.
     pub(crate) is_command_list: bool,
-    /// Tells that the command is not the one recorded in `dvc.lock`.
+    /// Whether the command differs from the one recorded in `dvc.lock`.
     pub command_changed: bool,
-    /// Tells that the stage was edited since DVC wrote its checksum (`md5` at the top of a `.dvc` file).
+    /// Whether the stage was edited since DVC wrote its checksum (`md5` at the top of a `.dvc` file).
     pub checksum_changed: bool,
-    /// Tells that the stage is frozen: its dependencies do not count.
+    /// Whether the stage is frozen: its dependencies do not count.
     pub is_frozen: bool,
     /// `always_changed`.
     pub always_changed: bool,
-    /// Tells that the data comes from elsewhere (`import-url`, `import`).
+    /// Whether the data is imported (`import-url`, `import`).
     pub is_import: bool,
-    /// Tells that the data comes from another DVC or Git repository (`import`); never pushed.
+    /// Whether the data is imported from another DVC or Git repository (`import`); such data is never pushed.
     pub is_repo_import: bool,
     /// Its dependencies.
     pub deps: Vec<Dep>,
@@ -67,9 +67,9 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Returns what names the stage on a command line: `a.dvc`, `build`, or `sub/dvc.yaml:build`.
+    /// Returns the target that names the stage on a command line: `a.dvc`, `build`, or `sub/dvc.yaml:build`.
     ///
-    /// `current_dir` is where paths start; a stage of its own `dvc.yaml` needs no path.
+    /// Paths are relative to `current_dir`; a stage of the `dvc.yaml` in it needs no path.
     pub fn addressing(&self, current_dir: &Path) -> String {
         let file = crate::paths::relative(&self.metafile, current_dir);
         match &self.name {
@@ -79,17 +79,17 @@ impl Stage {
         }
     }
 
-    /// Returns the source of an import that is no repository (`import-url`).
+    /// Returns the source of an import from a URL (`import-url`).
     pub fn source(&self) -> Option<&Dependency> {
         self.deps.first().filter(|_| self.is_import && !self.is_repo_import)?.source.as_deref()
     }
 
-    /// Returns the path in another repository that was imported (`import`).
+    /// Returns the source of an import from another repository (`import`).
     pub fn repo_source(&self) -> Option<&RepoDependency> {
         self.deps.first().filter(|_| self.is_repo_import)?.repo.as_deref()
     }
 
-    /// Returns the stage as DVC shows it in messages: `stage: 'a.dvc'`, `stage: 'build'`.
+    /// Returns the stage as DVC's messages show it: `stage: 'a.dvc'`, `stage: 'build'`.
     pub fn shown(&self, current_dir: &Path) -> String {
         format!("stage: '{}'", self.addressing(current_dir))
     }
@@ -104,61 +104,61 @@ pub struct Dep {
     pub path: Option<PathBuf>,
     /// The recorded hash, if it is an MD5.
     pub oid: Option<Oid>,
-    /// Which hash function.
+    /// The hash function.
     pub layout: Layout,
     /// The recorded size in bytes.
     pub size_bytes: Option<u64>,
-    /// What is recorded of the source of an import that is no repository.
+    /// The recorded state of the source of an import from a URL.
     pub source: Option<Box<Dependency>>,
-    /// What is recorded of a path in another repository.
+    /// The recorded state of a path in another repository.
     pub repo: Option<Box<RepoDependency>>,
 }
 
-/// An out: a file or directory DVC tracks.
+/// An out: a file or directory that DVC tracks.
 #[derive(Debug, Clone)]
 pub struct Out {
     /// Its stage in [`Index::stages`].
     pub stage: usize,
-    /// Its place among the outs of its stage.
+    /// Its index among the outs of its stage.
     pub position: usize,
     /// The path as written, relative to the `wdir` of the stage.
     pub def_path: String,
     /// The path, absolute and without `.` and `..`.
     pub path: PathBuf,
-    /// Tells that the path lies outside of the repository; such outs have no data in the cache.
+    /// Whether the path is outside of the repository; such outs have no data in the cache.
     pub is_external: bool,
     /// The recorded hash; `None` if none is recorded yet.
     pub oid: Option<Oid>,
-    /// Which hash function, and where objects lie.
+    /// The hash function, and the layout of the objects.
     pub layout: Layout,
     /// The recorded size in bytes.
     pub size_bytes: Option<u64>,
     /// The recorded number of files of a directory.
     pub n_files: Option<u64>,
-    /// Tells that the file may be executed.
+    /// Whether the file is executable.
     pub is_exec: bool,
-    /// Tells that the data is kept in the cache (`cache`).
+    /// Whether the data is kept in the cache (`cache`).
     pub use_cache: bool,
-    /// Tells that the data may be pushed (`push`).
+    /// Whether the data may be pushed (`push`).
     pub can_push: bool,
-    /// Tells that the data survives a run of its stage (`persist`).
+    /// Whether the data is kept when its stage runs (`persist`).
     pub persist: bool,
     /// The remote this out is bound to.
     pub remote: Option<String>,
-    /// Where the data lies in a remote with versions.
+    /// The version of the data in a cloud-versioned remote.
     pub version: Option<Version>,
-    /// The files of a directory in a remote with versions; they stand in the metafile itself.
+    /// The files of a directory in a cloud-versioned remote, which are recorded in the metafile itself.
     pub files: Option<Vec<VersionedFile>>,
 }
 
 impl Out {
-    /// Returns the manifest of a directory whose files stand in the metafile, with their hashes.
+    /// Returns the manifest of a directory whose files are recorded in the metafile with their hashes.
     pub fn recorded_manifest(&self) -> Option<DirManifest> {
         manifest_of(self.files.as_ref()?)?.ok()
     }
 }
 
-/// Makes the manifest of files; `None` if the hash of one is not known.
+/// Makes the manifest of the files; `None` if the hash of one is not known.
 fn manifest_of(files: &[VersionedFile]) -> Option<std::result::Result<DirManifest, ManifestError>> {
     let entry = |file: &VersionedFile| {
         Some(DirEntry { path: file.path.as_str().into(), digest: *file.oid?.digest() })
@@ -177,7 +177,7 @@ pub struct Version {
     pub version_id: Option<String>,
 }
 
-/// A file of a directory whose versions stand in the metafile.
+/// A file of a directory whose versions are recorded in the metafile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VersionedFile {
     /// The path below the directory.
@@ -186,9 +186,9 @@ pub struct VersionedFile {
     pub oid: Option<Oid>,
     /// Size in bytes.
     pub size_bytes: Option<u64>,
-    /// Tells that the file may be executed.
+    /// Whether the file is executable.
     pub is_exec: bool,
-    /// Where it lies, if it was pushed.
+    /// Its version, if it was pushed.
     pub version: Option<Version>,
 }
 
@@ -199,11 +199,11 @@ pub struct Index {
     pub stages: Vec<Stage>,
     /// The outs of all stages.
     pub outs: Vec<Out>,
-    /// Metafiles that Git tracks and that were not looked at, where everything was to be read.
+    /// Metafiles that Git tracks and that were not read, if the whole workspace was read.
     pub(crate) unseen: Vec<Unseen>,
-    /// Whether there may be more, because the index of Git cannot be read.
+    /// Whether there may be more unseen metafiles, because Git's index cannot be read.
     pub(crate) has_unknown: bool,
-    /// Stages whose templates cannot be worked out.
+    /// Stages whose templates cannot be resolved.
     pub(crate) unresolved: Vec<Unresolved>,
 }
 
@@ -213,9 +213,9 @@ impl Index {
         &self.stages[out.stage]
     }
 
-    /// Returns the one path of an out, however its metafile spells it.
+    /// Returns the identity of an out, however its metafile spells its path.
     pub(crate) fn identity_of(&self, repo: &Repo, out: &Out) -> PathBuf {
-        // No link is followed to find a metafile, so the directory of one needs no look.
+        // Metafiles are found without following links, so the path of a metafile's directory is its identity.
         if out.path.parent() == self.stage_of(out).metafile.parent() {
             return out.path.clone();
         }
@@ -232,13 +232,13 @@ impl Index {
         self.outs[stage.outs.clone()].iter().map(|out| out.path.clone()).collect()
     }
 
-    /// Fails if there is a stage whose templates cannot be worked out.
+    /// Fails if there is a stage whose templates cannot be resolved.
     fn refuse_unresolved(&self) -> Result<()> {
         let stage = self.unresolved.first();
         stage.map_or(Ok(()), |stage| Err(Error::UnresolvedStage(stage.error.clone())))
     }
 
-    /// Adds what one metafile says.
+    /// Adds the stages of one metafile.
     fn extend(&mut self, read: read::ReadStages) {
         self.unresolved.extend(read.unresolved);
         for read::ReadStage { mut stage, outs } in read.stages {

@@ -1,4 +1,4 @@
-//! From the nodes of a metafile to stages and outs.
+//! Reads stages and outs from the nodes of a metafile.
 
 use std::path::{Path, PathBuf};
 
@@ -19,15 +19,15 @@ use crate::metafile::template::{OptionStyle, Resolver, TemplateError, text_of};
 use crate::metafile::yaml::{Kind, Node, Scalar};
 use crate::paths::{normalize, relative};
 
-/// What one metafile says.
+/// The stages of one metafile.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ReadStages {
     pub(super) stages: Vec<ReadStage>,
-    /// Stages whose templates cannot be worked out.
+    /// Stages whose templates cannot be resolved.
     pub(super) unresolved: Vec<Unresolved>,
 }
 
-/// A stage of a `dvc.yaml` whose templates cannot be worked out.
+/// A stage of a `dvc.yaml` whose templates cannot be resolved.
 #[derive(Debug, Clone)]
 pub(crate) struct Unresolved {
     /// The `dvc.yaml`.
@@ -37,23 +37,23 @@ pub(crate) struct Unresolved {
     pub(crate) error: MetafileError,
 }
 
-/// A stage with its outs; the outs are not in an index yet.
+/// A stage with its outs, before they are added to an index.
 #[derive(Debug, Clone)]
 pub(super) struct ReadStage {
     pub(super) stage: Stage,
     pub(super) outs: Vec<Out>,
 }
 
-/// What reading needs to know about the repository.
+/// The parts of the repository that are needed to read a metafile.
 #[derive(Clone, Copy)]
 pub(super) struct Context<'repo> {
     pub(super) root: &'repo Path,
     pub(super) current_dir: &'repo Path,
-    /// Where files of parameters are read.
+    /// Reads parameter files.
     pub(super) files: &'repo dyn ReadFiles,
-    /// How dictionaries become options of a command.
+    /// The format of dictionaries as options of a command.
     pub(super) style: OptionStyle,
-    /// The rules for outs; none for those of a commit, which are never written.
+    /// The ignore rules for outs; none for the outs of a commit, which are never written.
     pub(super) ignore: Option<&'repo IgnoreRules>,
 }
 
@@ -121,7 +121,7 @@ impl Context<'_> {
             path: path.to_owned(),
             line: Some(error.place.0),
             column: Some(error.place.1),
-            hint: Some(format!("it stands in line {} of `{shown}`", error.place.0)),
+            hint: Some(format!("it is on line {} of `{shown}`", error.place.0)),
             message: error.message,
         };
         for resolved in resolver.stages(&root).map_err(failed)? {
@@ -153,7 +153,7 @@ impl Context<'_> {
         let locked_items =
             |key: &str| locked.and_then(|locked| locked.get(key)).map(Node::items).unwrap_or_default();
         let recorded = |key: &str, def_path: &str| {
-            // Of two entries for a path, DVC takes the last.
+            // If a path has two entries, DVC takes the last.
             locked_items(key).iter().rev().find(|item| {
                 item.get("path").and_then(Node::as_str).is_some_and(|path| is_same_path(def_path, path))
             })
@@ -226,8 +226,8 @@ impl Context<'_> {
         Ok(outs)
     }
 
-    /// Makes an out of its flags and of what was recorded, which stand together in a `.dvc` file and apart in
-    /// a pipeline. `path` is the file `recorded` stands in.
+    /// Makes an out from its flags and its recorded state, which are in one entry of a `.dvc` file, and in `dvc.yaml` and
+    /// `dvc.lock` for a pipeline. `path` is the file of `recorded`.
     fn out(
         &self,
         path: &Path,
@@ -302,7 +302,7 @@ impl Context<'_> {
     fn recorded(&self, path: &Path, node: &Node, is_external: bool) -> Result<Recorded, MetafileError> {
         let layout = match node.get("hash").and_then(Node::as_str) {
             Some("md5") => Layout::Current,
-            // Written by DVC 2.
+            // The entry was written by DVC 2.
             None => Layout::Legacy,
             Some(other) => {
                 let message = format!("unsupported hash '{other}'");
@@ -347,9 +347,10 @@ impl Context<'_> {
         };
         match text.parse() {
             Ok(oid) => Ok(Some(oid)),
-            // The hash of something that is not ours to read.
+            // The data of an external out is never read, so any hash is accepted.
             Err(_) if is_external => Ok(None),
-            // Deviation: DVC takes any text of three letters for a hash, and then reports its data as missing.
+            // Deviation: haul refuses a metafile whose `md5` is not 32 hex digits. DVC accepts any text of three letters, and
+            // then reports its data as missing.
             Err(error) => Err(self.invalid(path, node, &error.to_string())),
         }
     }
@@ -364,7 +365,7 @@ impl Context<'_> {
         })
     }
 
-    /// The name of the directory object that lists these files; DVC does not record it beside them.
+    /// Returns the name of the directory manifest of these files, which DVC does not record beside them.
     fn oid_of_files(
         &self,
         path: &Path,
@@ -412,7 +413,7 @@ pub(crate) fn read_for_fuzzing(
     Ok(stages.stages.into_iter().flat_map(|stage| stage.outs).collect())
 }
 
-/// What a metafile records about content.
+/// The recorded state of a content.
 struct Recorded {
     oid: Option<Oid>,
     layout: Layout,
@@ -437,7 +438,7 @@ impl Default for Recorded {
     }
 }
 
-/// A dependency nothing is recorded about.
+/// Returns a dependency without a recorded state.
 fn dep_at(wdir: &Path, def_path: &str) -> Dep {
     let is_local = !def_path.contains("://") && !def_path.is_empty();
     let path = is_local.then(|| normalize(&wdir.join(def_path)));
@@ -456,7 +457,7 @@ fn number(node: &Node, key: &str) -> Option<u64> {
     u64::try_from(node.get(key)?.as_int()?).ok()
 }
 
-/// Reads `version_id` and `etag`, which stand either in the entry or below the name of their remote in `cloud`.
+/// Reads `version_id` and `etag`, which are either in the entry or below the name of their remote in `cloud`.
 fn version(node: &Node) -> Option<Version> {
     let cloud = node.get("cloud").and_then(|cloud| cloud.entries().first());
     let (remote, holder) = match cloud {
@@ -469,7 +470,7 @@ fn version(node: &Node) -> Option<Version> {
     (version.etag.is_some() || version.version_id.is_some()).then_some(version)
 }
 
-/// Tells whether the checksum of a `.dvc` file is not that of its stage; what `add` tracks has none.
+/// Returns whether the checksum of a `.dvc` file differs from that of its stage; the file of an `add` has none.
 fn is_edited(root: &Node, has_checksum: bool) -> bool {
     let recorded = root.get("md5").and_then(Node::as_str).filter(|text| !text.is_empty());
     let expected = has_checksum.then(|| stage_checksum(root));
@@ -481,7 +482,7 @@ fn wdir_of(path: &Path, wdir: Option<&str>) -> PathBuf {
     normalize(&folder.join(wdir.unwrap_or(".")))
 }
 
-/// Returns paths and flags of one entry of `outs:` in a `dvc.yaml`: a text, or a mapping from paths to flags.
+/// Returns the paths and flags of one entry of `outs:` in a `dvc.yaml`: a text, or a mapping from paths to flags.
 fn definitions(item: &Node) -> Vec<(&Node, Option<&Node>)> {
     if item.is_mapping() {
         return item.entries().iter().map(|entry| (&entry.key, Some(&entry.value))).collect();
@@ -499,7 +500,7 @@ fn same(left: &Node, right: &Node) -> bool {
     }
 }
 
-/// Whether an entry of the lock is for this path; DVC leaves slashes at the end out of the lock.
+/// Returns whether an entry of the lock is for this path; DVC omits slashes at the end in the lock.
 fn is_same_path(def_path: &str, recorded: &str) -> bool {
     def_path == recorded || def_path.trim_end_matches('/') == recorded
 }

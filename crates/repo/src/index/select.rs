@@ -1,4 +1,4 @@
-//! From targets to stages and outs.
+//! Selects the stages and outs of targets.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
@@ -10,49 +10,48 @@ use crate::git::Revision;
 use crate::paths::posix;
 use crate::{Error, Repo, Result};
 
-/// Which outs a command works on.
+/// The outs that a command works on.
 #[derive(Debug, Clone, Default)]
 pub struct SelectOptions {
-    /// What the user named, as typed, relative to the working directory; none means everything.
+    /// The targets as the user typed them, relative to the working directory; none means everything.
     pub targets: Vec<String>,
-    /// Take all stages below targets that are directories (`-R`).
+    /// Include all stages below targets that are directories (`-R`).
     pub recursive: bool,
-    /// Take the stages upstream too (`-d`).
+    /// Include the stages upstream (`-d`).
     pub with_deps: bool,
     /// Targets are shell patterns (`--glob`).
     pub glob: bool,
 }
 
-/// One out a command works on.
+/// One out that a command works on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selected {
     /// The out, in [`Index::outs`].
     pub out: usize,
-    /// The file or directory inside the out that was asked for, with `/`; `None` for the whole out.
+    /// The requested file or directory inside the out, with `/`; `None` for the whole out.
     pub within: Option<String>,
 }
 
-/// An index together with what was selected from it.
+/// An index and a selection from it.
 #[derive(Debug, Clone)]
 pub struct Selection {
-    /// What was read: everything, or just the files the targets name.
+    /// The stages and outs that were read: all, or those of the metafiles that the targets name.
     pub index: Index,
-    /// The selected stages, each once for each absolute path inside that was asked for.
+    /// The selected stages, each once for each requested absolute path inside it.
     pub stages: Vec<(usize, Option<PathBuf>)>,
-    /// The selected outs; one that is selected as a whole is not there in parts.
+    /// The selected outs; an out that is selected as a whole has no entries for parts.
     pub outs: Vec<Selected>,
-    /// Directories that were to be taken with all below them and hold no metafile that is read, with a reason.
+    /// Target directories of a recursive selection that contain no metafile that is read, with the reason.
     pub(crate) empty: Vec<(String, &'static str)>,
 }
 
 impl Selection {
-    /// Finds what `options` names. Reads only the metafiles it must, as DVC does: a broken file elsewhere does
-    /// not disturb a command with targets.
+    /// Returns the selection of `options`. Reads only the metafiles that are needed, as DVC does: an invalid metafile
+    /// elsewhere does not stop a command with targets.
     ///
     /// # Errors
     ///
-    /// [`Error::TargetNotFound`] in DVC's words; [`Error::Metafile`]; [`Error::OverlappingOuts`] if all outs had
-    /// to be looked at.
+    /// [`Error::TargetNotFound`] in DVC's words; [`Error::Metafile`]; [`Error::OverlappingOuts`] if all outs had to be read.
     pub fn resolve(repo: &Repo, options: &SelectOptions) -> Result<Self> {
         if options.targets.is_empty() {
             let index = Index::collect_unchecked(repo)?;
@@ -63,8 +62,8 @@ impl Selection {
         Resolver { repo, index: Index::default(), known, empty: Vec::new() }.resolve(options)
     }
 
-    /// Finds the stages of a metafile, or the one of that name in it: what data is called counts for nothing, nor do
-    /// groups.
+    /// Returns the stages of a metafile, or the stage of that name in it. Unlike other targets, it cannot be the path of an
+    /// out or the name of a group.
     ///
     /// # Errors
     ///
@@ -96,9 +95,9 @@ impl Selection {
         Ok(Self::of_stages(resolver.index, stages))
     }
 
-    /// Finds what `options` names in a commit. With targets it is looked at whole; without, only at what it adds to
-    /// those that `reader` has read before in the same reading; stages whose templates cannot be worked out are in its
-    /// index as such.
+    /// Returns the selection of `options` in a commit. With targets, the whole commit is read; without, only what it adds to
+    /// the commits that `reader` has read before in the same reading, and stages whose templates cannot be resolved are in
+    /// the index as such.
     pub(crate) fn resolve_at(
         reader: &mut CommitReader<'_>,
         revision: &Revision,
@@ -108,12 +107,12 @@ impl Selection {
         if options.targets.is_empty() {
             return Ok(Self::everything(reader.addition(revision, reading, Broken::RefuseFiles)?.index));
         }
-        let index = reader.whole(revision)?;
+        let index = reader.read_whole(revision)?;
         let known = Known::Everything;
         Resolver { repo: reader.repo(), index, known, empty: Vec::new() }.resolve(options)
     }
 
-    /// Finds what one target names in an index of everything.
+    /// Returns the selection of one target in an index of everything.
     pub(crate) fn resolve_in(repo: &Repo, index: &Index, target: &str) -> Result<Self> {
         let (index, known) = (index.clone(), Known::Everything);
         let options = SelectOptions { targets: vec![target.to_owned()], ..SelectOptions::default() };
@@ -159,7 +158,7 @@ impl Selection {
     }
 }
 
-/// Which part of an out a path names.
+/// The part of an out that a path names.
 enum Part {
     Whole,
     Below(String),
@@ -174,14 +173,14 @@ fn part(out: &Out, filter: &Path) -> Part {
     below.map_or(Part::Nothing, Part::Below)
 }
 
-/// How much of the repository has been read.
+/// The part of the repository that has been read.
 enum Known {
     /// These metafiles.
     Files(HashSet<PathBuf>),
     Everything,
 }
 
-/// A stage by its metafile and name, which stay when more is read.
+/// The metafile and name of a stage, which stay valid when more metafiles are read.
 type Key = (PathBuf, Option<String>);
 
 struct Resolver<'repo> {
@@ -256,13 +255,13 @@ impl Resolver<'_> {
             }
             let key = key(self.index.stage_of(out));
             let path = if below.as_os_str().is_empty() { out.path.clone() } else { out.path.join(below) };
-            // Deviation: with `-d`, DVC forgets the dependencies of a stage that is named by its out.
+            // Deviation: with `-d`, haul includes the dependencies of a stage that is named by its out; DVC omits them.
             return Ok(vec![(key, Some(path))]);
         }
         let stages = match parsed {
             Target::File { file, name } => self.file(&self.repo.target_path(file), name)?,
             Target::NameOrPath(name) => {
-                // It may be an out of a stage whose outs are not known.
+                // The target may be an out of a stage whose templates cannot be resolved, so that its outs are not known.
                 self.refuse_unresolved(|_| true)?;
                 return Err(self.not_found(target, name));
             }
@@ -270,7 +269,8 @@ impl Resolver<'_> {
         Ok(whole(if options.with_deps { self.upstream(stages)? } else { stages }))
     }
 
-    /// Returns the out that a path lies at or in, and the path in it. A metafile may spell its out through a link, too.
+    /// Returns the out that is at a path or contains it, and the path in it. A metafile may also spell the path of its out
+    /// through a link.
     fn out_at(&self, path: &Path, as_typed: &Path) -> Option<(&Out, PathBuf)> {
         let below = |path: &Path, out: &Path| path.strip_prefix(out).ok().map(Path::to_owned);
         let outs = || self.index.outs.iter();
@@ -300,7 +300,7 @@ impl Resolver<'_> {
         Ok(found)
     }
 
-    /// Returns the stages of that name in the `dvc.yaml` of the working directory; none if there are none.
+    /// Returns the stages of that name in the `dvc.yaml` of the working directory; empty if there are none.
     fn named(&mut self, name: &str) -> Result<Vec<Key>> {
         let path = self.repo.target_path(DVC_YAML);
         let exists = match &self.known {
@@ -318,7 +318,7 @@ impl Resolver<'_> {
         Ok(stages.filter(|stage| has_name(stage, name)).map(key).collect())
     }
 
-    /// Fails if the templates of a stage that is asked for cannot be worked out.
+    /// Fails if the templates of a requested stage cannot be resolved.
     fn refuse_unresolved(&self, is_asked_for: impl Fn(&Unresolved) -> bool) -> Result<()> {
         let stage = self.index.unresolved.iter().find(|stage| is_asked_for(stage));
         stage.map_or(Ok(()), |stage| Err(Error::UnresolvedStage(stage.error.clone())))
@@ -356,7 +356,7 @@ impl Resolver<'_> {
 
     fn read_everything(&mut self) -> Result<()> {
         if matches!(self.known, Known::Files(_)) {
-            // A stage whose templates cannot be worked out stops only those who ask for it.
+            // A stage whose templates cannot be resolved is an error only if it was requested.
             let index = Index::collect_unchecked(self.repo)?;
             super::graph::check(&index, self.repo)?;
             self.index = index;
@@ -365,7 +365,7 @@ impl Resolver<'_> {
         Ok(())
     }
 
-    /// Adds the stages whose outs the stages depend on, and theirs.
+    /// Adds the stages whose outs the stages depend on, and so on.
     fn upstream(&mut self, stages: Vec<Key>) -> Result<Vec<Key>> {
         self.read_everything()?;
         self.refuse_unresolved(|_| true)?;
@@ -407,7 +407,7 @@ impl Resolver<'_> {
     }
 }
 
-/// Says why no metafile below a directory is read, if it is not just that there is none.
+/// Returns why no metafile below a directory is read; an empty text if there is none.
 fn why_nothing_is_read(repo: &Repo, folder: &Path) -> Result<&'static str> {
     let found = repo.ignore().check(folder, true);
     Ok(match found.last().filter(|found| found.is_ignored) {
@@ -428,12 +428,12 @@ fn key(stage: &Stage) -> Key {
     (stage.metafile.clone(), stage.name.clone())
 }
 
-/// Tells whether a stage is called `name`, or is a member of the group called so.
+/// Returns whether the name of a stage, or of its group, is `name`.
 fn has_name(stage: &Stage, name: &str) -> bool {
     stage.name.as_deref().is_some_and(|own| is_called(own, name))
 }
 
-/// Whether `name` asks for a stage or a group that cannot be worked out.
+/// Returns whether `name` means a stage or a group that cannot be resolved.
 fn is_meant(stage: &Unresolved, name: &str) -> bool {
     is_called(&stage.name, name) || is_called(name, &stage.name)
 }

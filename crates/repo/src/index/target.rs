@@ -1,26 +1,26 @@
-//! What a word on the command line may mean, before any file is read.
+//! Parses targets of the command line, before any file is read.
 
 use std::path::{Path, PathBuf};
 
 use super::collect::{DVC_YAML, is_stage_file};
 use crate::{Error, Result};
 
-/// A target taken apart.
+/// A parsed target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Target<'text> {
-    /// A metafile, and the stage in it that is meant: `a.dvc`, `dvc.yaml`, `sub/dvc.yaml:build`.
+    /// A metafile, and the name of a stage in it if given: `a.dvc`, `dvc.yaml`, `sub/dvc.yaml:build`.
     File { file: &'text str, name: Option<&'text str> },
     /// The name of a stage in `dvc.yaml`, or the path of data.
     NameOrPath(&'text str),
 }
 
-/// Takes a target apart as DVC does.
+/// Parses a target as DVC does.
 ///
 /// # Errors
 ///
-/// [`Error::TargetNotFound`] for a `dvc.lock`, naming the `dvc.yaml` that was probably meant.
+/// [`Error::TargetNotFound`] for a `dvc.lock`; it names the `dvc.yaml` that was probably meant.
 pub(super) fn parse(target: &str) -> Result<Target<'_>> {
-    // The name of a generated stage (`each@a:b`) may hold what would otherwise separate file and name.
+    // The name of a generated stage (`each@a:b`) may contain a colon, which otherwise separates file and name.
     let group_end = target.find('@').unwrap_or(target.len());
     let group = &target[..group_end];
     let colon = group.rfind(':').filter(|&colon| !group[colon + 1..].contains(['/', '\\']));
@@ -44,8 +44,8 @@ pub(super) fn parse(target: &str) -> Result<Target<'_>> {
     Ok(Target::File { file, name: (!name.is_empty()).then_some(name) })
 }
 
-/// Expands shell patterns below `folder`: `*`, `?`, `[…]` in a name, and `**` for any folders. Names that
-/// start with a dot match only patterns that do.
+/// Expands shell patterns below `folder`: `*`, `?`, `[…]` in a name, and `**` for any directories. Names that start with
+/// a dot only match patterns that start with a dot.
 ///
 /// # Errors
 ///
@@ -98,7 +98,7 @@ fn expand(base: &Path, path: &Path, segments: &[&str], found: &mut Vec<String>) 
     if !segment.contains(['*', '?', '[']) {
         return expand(base, &path.join(segment), rest, found);
     }
-    // Braces mean nothing to Python's glob.
+    // Braces are literals in Python's glob.
     let pattern = segment.replace('{', "[{]").replace('}', "[}]");
     let Ok(glob) =
         globset::GlobBuilder::new(&pattern).literal_separator(true).backslash_escape(false).build()
@@ -115,7 +115,7 @@ fn expand(base: &Path, path: &Path, segments: &[&str], found: &mut Vec<String>) 
     Ok(())
 }
 
-/// The entries of a folder; none if it cannot be read.
+/// Returns the entries of a directory; none if it cannot be read.
 fn names(folder: &Path) -> Vec<(String, bool)> {
     let entries = fs_err::read_dir(folder).into_iter().flatten().flatten();
     entries.filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.path().is_dir()))).collect()

@@ -1,9 +1,10 @@
-//! Metafiles that Git tracks and that a walk through the workspace does not meet.
+//! Metafiles that Git tracks and that a walk through the workspace does not find.
 //!
-//! A sparse checkout leaves files out, and a folder that became a symbolic link is not entered. Their data is used all the
-//! same: a command that deletes has to count it, and any other has to say that it did not look there.
+//! A sparse checkout leaves files out, and a directory that became a symbolic link is not entered. The data of such
+//! metafiles is still in use: a command that deletes must keep it, and every other command must say that it skipped them.
 //!
-//! Deviation: DVC knows nothing of metafiles that are not in the workspace, and `gc` deletes their data.
+//! Deviation: haul also counts metafiles that Git tracks and that are not in the workspace, as in a sparse checkout. DVC
+//! does not know of them, and `gc` deletes their data.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -17,10 +18,10 @@ use crate::git::TrackedFile;
 use crate::root::DVC_DIR;
 use crate::{Error, Repo, Result};
 
-/// Metafiles named in one sentence.
+/// The maximum number of metafiles that one message names.
 const MAX_NAMED: usize = 3;
 
-/// A metafile that Git tracks and the walk did not meet.
+/// A metafile that Git tracks and the walk did not find.
 #[derive(Debug, Clone)]
 pub(crate) struct Unseen {
     /// Its path, absolute.
@@ -30,20 +31,20 @@ pub(crate) struct Unseen {
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Reason {
-    /// Git left it out of the workspace. With its content, and that of the lock beside it.
+    /// Git left it out of the workspace. Has the blobs of the metafile and of the lock beside it.
     NotCheckedOut(ObjectId, Option<ObjectId>),
-    /// A folder above it is a symbolic link.
+    /// A parent is a symbolic link.
     BehindLink(PathBuf),
-    /// It lies in a directory that DVC tracks.
+    /// It is in a directory that DVC tracks.
     InsideOut(PathBuf),
 }
 
-/// Finds the metafiles that Git tracks and that are not among those that were read. What was deleted from the workspace,
-/// what `.dvcignore` names and what belongs to another repository does not count.
+/// Finds the metafiles that Git tracks and that were not read. Metafiles that were deleted from the workspace, that
+/// `.dvcignore` ignores, or that belong to another repository are left out.
 ///
 /// # Errors
 ///
-/// What Git says of an index that cannot be read.
+/// If Git's index cannot be read.
 pub(super) fn find(
     repo: &Repo,
     is_read: &dyn Fn(&Path) -> bool,
@@ -53,7 +54,7 @@ pub(super) fn find(
     let tracked = git.tracked_files(&is_wanted)?;
     let (roots, files): (Vec<&TrackedFile>, Vec<&TrackedFile>) =
         tracked.iter().partition(|file| file.path.file_name().is_some_and(|name| name == "config"));
-    // The folder of another repository may be left out as well.
+    // The `.dvc` directory of another repository may also be missing in the workspace.
     let others: BTreeSet<&Path> = roots
         .iter()
         .filter_map(|file| file.path.parent()?.parent())
@@ -91,7 +92,7 @@ pub(super) fn find(
     Ok(unseen)
 }
 
-/// Tells whether a path of Git is a metafile, or shows where a repository is.
+/// Returns whether a path of Git is a metafile, or a file that shows the root of a repository.
 fn is_wanted(path: &BStr) -> bool {
     let name = path.rsplit_str("/").next().unwrap_or_default();
     let is_stage_file = name.to_str().is_ok_and(|name| is_stage_file(name) || name == "dvc.lock");
@@ -99,7 +100,7 @@ fn is_wanted(path: &BStr) -> bool {
 }
 
 impl Unseen {
-    /// Reads its stages, from where it is or from Git.
+    /// Reads its stages, from the workspace or from Git.
     pub(super) fn read(&self, repo: &Repo) -> Result<ReadStages> {
         let (Reason::NotCheckedOut(blob, lock), Some(git)) = (&self.reason, repo.git()) else {
             return read_file_in(context_of_commit(repo, repo), &self.metafile);
@@ -112,7 +113,7 @@ impl Unseen {
     }
 }
 
-/// Says what was not looked at, one sentence for each reason.
+/// Returns the warnings about skipped metafiles, one sentence for each reason.
 pub(crate) fn sentences(repo: &Repo, unseen: &[Unseen]) -> Vec<String> {
     let named = |files: &[&Unseen]| {
         let names: Vec<String> = files
@@ -152,11 +153,11 @@ pub(crate) fn sentences(repo: &Repo, unseen: &[Unseen]) -> Vec<String> {
     sentences
 }
 
-/// Returns the paths of the outs of metafiles that were not met.
+/// Returns the paths of the outs of unseen metafiles.
 ///
 /// # Errors
 ///
-/// What hinders one of them from being read.
+/// If one of the metafiles cannot be read.
 pub(crate) fn outs(repo: &Repo, unseen: &[Unseen]) -> Result<Vec<PathBuf>, Error> {
     let mut paths = Vec::new();
     for file in unseen {

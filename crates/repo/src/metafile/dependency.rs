@@ -1,21 +1,21 @@
-//! What a `.dvc` file records of the source of an import.
+//! The recorded state of the source of an import in a `.dvc` file.
 //!
 //! Source: <https://dvc.org/doc/user-guide/project-structure/dvc-files#dependency-entries>.
 
 use super::yaml::{Field, Kind, Node, Scalar, Value, display};
 
-/// The source of an import, as it was when it was recorded.
+/// The source of an import, in its recorded state.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Dependency {
     /// The URL or path as written.
     pub path: String,
-    /// What stands for its content; `None` before it was ever looked at, and where `files` say it.
+    /// The identity of its content; `None` if the source was never read, or if `files` have it.
     pub hash: Option<DependencyHash>,
     /// Size in bytes; for a directory the sum over its files.
     pub size_bytes: Option<u64>,
     /// Number of files of a directory.
     pub n_files: Option<u64>,
-    /// Whether the file may be executed.
+    /// Whether the file is executable.
     pub is_exec: bool,
     /// The version id of a file.
     pub version_id: Option<String>,
@@ -25,7 +25,7 @@ pub struct Dependency {
     pub options: Vec<(String, String)>,
 }
 
-/// What stands for a content.
+/// The identity of a content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DependencyHash {
     /// `md5`: of a local file, or of the list of files of any directory.
@@ -37,7 +37,7 @@ pub enum DependencyHash {
 }
 
 impl DependencyHash {
-    /// Returns the name and the value, as they stand in the file.
+    /// Returns the name and the value in the metafile.
     pub fn member(&self) -> (&'static str, &str) {
         match self {
             Self::Md5(value) => ("md5", value),
@@ -61,14 +61,14 @@ pub struct DependencyFile {
 }
 
 impl Dependency {
-    /// Whether the source is asked for versions.
+    /// Returns whether versions of the source are recorded.
     pub fn is_version_aware(&self) -> bool {
         self.version_id.is_some()
             || self.files.is_some()
             || self.options.iter().any(|(name, value)| name == "version_aware" && value == "true")
     }
 
-    /// Whether it was a directory.
+    /// Returns whether the source was a directory.
     pub fn is_dir(&self) -> bool {
         let has_list =
             matches!(&self.hash, Some(DependencyHash::Md5(md5)) if md5.strip_suffix(".dir").is_some());
@@ -112,7 +112,7 @@ impl Dependency {
         }
     }
 
-    /// The members that tell of the content, those to be taken out included.
+    /// Returns the members that record the content, including those to remove.
     pub(crate) fn state_fields(&self) -> Vec<Field> {
         let int = |number: Option<u64>| number.map(|number| Value::Int(number.into()));
         let has_files = self.files.is_some();
@@ -137,7 +137,7 @@ impl Dependency {
         fields
     }
 
-    /// The entry of a new file, in DVC's order.
+    /// Returns the entry of a new file, in DVC's order.
     pub(crate) fn value(&self) -> Value {
         let mut fields = self.state_fields();
         let files = fields.pop();

@@ -1,13 +1,13 @@
-//! The `.dir` object: which files a tracked directory holds.
+//! The directory manifest (`.dir` object): the list of the files of a tracked directory.
 //!
-//! It is what Python's `json.dumps(entries, sort_keys=True)` writes, and its name is the MD5 of those bytes:
-//! `[{"md5": "…", "relpath": "a/b.txt"}, …]`, sorted by path, ASCII only, no newline at the end.
+//! Its bytes are the output of Python's `json.dumps(entries, sort_keys=True)`, and its name is their MD5:
+//! `[{"md5": "…", "relpath": "a/b.txt"}, …]`, sorted by path, ASCII only, without a newline at the end.
 //!
-//! A manifest comes from a remote, so it is hostile until proven otherwise: [`DirManifest`] can only hold
-//! paths that stay inside the directory and do not contradict each other.
+//! A manifest comes from a remote, so it may be hostile: [`DirManifest`] only contains paths that stay inside the
+//! directory and do not contradict each other.
 //!
-//! Deviation: DVC takes the paths of a `.dir` object as they are, and a `relpath` of `../../x` makes it write outside of
-//! the repository; haul refuses the object. It refuses paths and names, too, that are longer than a file system takes.
+//! Deviation: DVC does not check the paths of a `.dir` object, and a `relpath` of `../../x` makes it write outside of the
+//! repository; haul refuses the object. It also refuses paths and names that are longer than a file system allows.
 //! Tests: `tests/dir_manifest.rs`.
 
 use std::borrow::Cow;
@@ -38,7 +38,7 @@ pub struct DirManifest {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ManifestError {
-    /// Not a JSON list of entries.
+    /// The object is not a JSON list of entries.
     #[error("the directory object is not a JSON list of files: {0}")]
     Malformed(String),
     /// An entry names a path that must not be written.
@@ -54,7 +54,7 @@ pub enum ManifestError {
     Hash {
         /// The path.
         path: String,
-        /// What stands there.
+        /// The value of `md5`.
         hash: String,
     },
 }
@@ -77,9 +77,9 @@ impl DirManifest {
         Ok(Self { entries })
     }
 
-    /// Reads the bytes of a `.dir` object and refuses whatever could be written outside of the directory.
+    /// Parses the bytes of a `.dir` object and refuses paths that could lead outside of the directory.
     ///
-    /// Members of an entry besides `md5` and `relpath` are ignored, as by DVC. Entries need not be sorted.
+    /// Members of an entry other than `md5` and `relpath` are ignored, as in DVC. Entries need not be sorted.
     pub fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
         let RawEntries(entries) =
             serde_json::from_slice(bytes).map_err(|error| ManifestError::Malformed(error.to_string()))?;
@@ -90,7 +90,7 @@ impl DirManifest {
         Self::new(entries)
     }
 
-    /// Returns the bytes DVC writes, whose MD5 is the name of the object.
+    /// Returns the bytes that DVC writes, whose MD5 is the name of the object.
     pub fn to_bytes(&self) -> Vec<u8> {
         let paths_bytes: usize = self.entries.iter().map(|entry| entry.path.len()).sum();
         let mut bytes = Vec::with_capacity(paths_bytes + 64 * self.entries.len() + 2);
@@ -113,12 +113,12 @@ impl DirManifest {
         &self.entries
     }
 
-    /// Gives the files away, in the order of their paths.
+    /// Returns the files as owned entries, in the order of their paths.
     pub fn into_entries(self) -> Vec<DirEntry> {
         self.entries
     }
 
-    /// Returns the entries at or below `path`, a file or folder inside the directory; empty if there is none.
+    /// Returns the entries at or below `path`, a file or directory inside the directory; empty if there is none.
     pub fn below(&self, path: &str) -> &[DirEntry] {
         if let Ok(position) = self.position(path) {
             return &self.entries[position..=position];
@@ -134,12 +134,12 @@ impl DirManifest {
         self.position(path).ok().map(|position| Oid::file(self.entries[position].digest))
     }
 
-    /// Puts `files` in the place of whatever is at or below `path` now: the manifest of a directory of which
-    /// only one file or folder was looked at. Their paths are full paths inside the directory.
+    /// Returns a manifest in which `files` replace the entries at or below `path`, for a directory of which only one file or
+    /// subdirectory was read. Their paths are relative to the manifest's directory.
     ///
     /// # Errors
     ///
-    /// [`ManifestError::Path`] if the result contradicts itself, as when `path` lies below a file.
+    /// [`ManifestError::Path`] if the result contradicts itself, for example if `path` is below a file.
     pub fn replaced(&self, path: &str, files: Vec<DirEntry>) -> Result<Self, ManifestError> {
         let folder = format!("{path}/");
         let kept =
@@ -152,17 +152,17 @@ impl DirManifest {
     }
 }
 
-/// Characters of a path in a message.
+/// The maximum number of characters of a path in a message.
 const MAX_SHOWN: usize = 200;
 
-/// Tells whether no file system takes a name: Linux counts bytes, and macOS and Windows the units of UTF-16.
+/// Returns whether a name is too long for all file systems: Linux counts bytes, macOS and Windows count units of UTF-16.
 fn is_too_long(name: &str) -> bool {
     const MAX_NAME: usize = 255;
     let is_counted_in_bytes = !cfg!(any(windows, target_vendor = "apple"));
     name.len() > MAX_NAME && (is_counted_in_bytes || name.encode_utf16().count() > MAX_NAME)
 }
 
-/// Tells why `path` cannot be the path of a file inside a tracked directory.
+/// Checks that `path` can be the path of a file inside a tracked directory; the error is the reason.
 pub(crate) fn check_path(path: &str) -> Result<(), &'static str> {
     if path.is_empty() {
         return Err("is empty");
@@ -177,7 +177,7 @@ pub(crate) fn check_path(path: &str) -> Result<(), &'static str> {
         return Err("contains a NUL character");
     }
     if cfg!(windows) && path.contains(['\\', ':']) {
-        return Err("contains a character that means something else on Windows");
+        return Err("contains a character that has a special meaning on Windows");
     }
     for component in path.split('/') {
         match component {
@@ -186,8 +186,8 @@ pub(crate) fn check_path(path: &str) -> Result<(), &'static str> {
             ".." => return Err("leaves the directory"),
             _ if is_too_long(component) => return Err("has a component of more than 255 bytes"),
             _ => match private_folder(component) {
-                Some(".git") => return Err("lies inside a `.git` folder"),
-                Some(_) => return Err("lies inside a `.dvc` folder"),
+                Some(".git") => return Err("is inside a `.git` directory"),
+                Some(_) => return Err("is inside a `.dvc` directory"),
                 None => {}
             },
         }
@@ -195,20 +195,20 @@ pub(crate) fn check_path(path: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Refuses a path that stands in `entries` twice, or once as a file and once as a folder.
+/// Refuses a path that occurs twice in `entries`, or once as a file and once as a directory.
 fn check_clashes(entries: &[DirEntry]) -> Result<(), ManifestError> {
     let mut last = "";
     for entry in entries {
         let path = &*entry.path;
         if path == last {
-            return Err(path_error(path, "is there twice"));
+            return Err(path_error(path, "occurs twice"));
         }
-        // Folders shared with the entry before have been looked up already.
+        // The parents that are shared with the previous entry have already been checked.
         let shared = path.bytes().zip(last.bytes()).take_while(|(left, right)| left == right).count();
         for (position, _) in path.match_indices('/').filter(|&(position, _)| position >= shared) {
             let folder = &path[..position];
             if entries.binary_search_by(|other| (*other.path).cmp(folder)).is_ok() {
-                return Err(path_error(folder, "is a file and a folder"));
+                return Err(path_error(folder, "is both a file and a directory"));
             }
         }
         last = path;
@@ -217,7 +217,7 @@ fn check_clashes(entries: &[DirEntry]) -> Result<(), ManifestError> {
 }
 
 fn path_error(path: &str, reason: &'static str) -> ManifestError {
-    // So much of a long path that a person knows it again.
+    // A long path is cut, but enough of it is shown to recognise it.
     let shown: String = path.chars().take(MAX_SHOWN).flat_map(char::escape_debug).collect();
     let rest = if path.chars().nth(MAX_SHOWN).is_some() { "…" } else { "" };
     ManifestError::Path { path: shown + rest, reason }
@@ -244,7 +244,7 @@ pub(crate) fn push_json_text(bytes: &mut Vec<u8>, text: &str) {
     }
 }
 
-/// The entries as they stand in the JSON, or the first one whose hash is not an MD5.
+/// The entries of the JSON, or the first one whose hash is not an MD5.
 struct RawEntries(Result<Vec<DirEntry>, BadHash>);
 
 struct BadHash {

@@ -1,6 +1,6 @@
-//! Writing `.dvc` files and the recorded state in `dvc.lock`.
+//! Writes `.dvc` files and the recorded state in `dvc.lock`.
 //!
-//! A new file has DVC's bytes. In an existing file only the recorded state changes: the user's comments,
+//! A new file has the same bytes as DVC's. In an existing file only the recorded state changes: the user's comments,
 //! order and style stay.
 
 use std::path::{Path, PathBuf};
@@ -15,33 +15,33 @@ use super::yaml::{Field, Node, Value, edit_mapping, holds, put_member, remove_me
 use crate::index::{Version, VersionedFile};
 use crate::{Error, Result};
 
-/// What is recorded about the content of an out.
+/// The recorded state of an out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutState {
     /// The hash.
     pub oid: Oid,
-    /// Which hash function and layout; [`Layout::Legacy`] outs have no `hash:` field.
+    /// The hash function and layout; [`Layout::Legacy`] outs have no `hash:` field.
     pub layout: Layout,
-    /// Size in bytes; for a directory the sum over its paths. Old metafiles may not have it.
+    /// Size in bytes; for a directory the sum over its files. Old metafiles may not have it.
     pub size_bytes: Option<u64>,
     /// Number of files of a directory.
     pub n_files: Option<u64>,
-    /// Tells that a single file may be executed.
+    /// Whether a single file is executable.
     pub is_exec: bool,
-    /// Where a single file lies in a cloud-versioned remote.
+    /// The version of a single file in a cloud-versioned remote.
     pub version: Option<Version>,
-    /// The files of a directory that was pushed to a cloud-versioned remote; they take the place of its hash.
+    /// The files of a directory that was pushed to a cloud-versioned remote; they replace its hash.
     pub files: Option<Vec<VersionedFile>>,
 }
 
 impl OutState {
-    /// Makes the state of content that no cloud-versioned remote knows.
+    /// Makes the state of content that is not on a cloud-versioned remote.
     pub fn new(oid: Oid, layout: Layout) -> Self {
         let (size_bytes, n_files) = (None, None);
         Self { oid, layout, size_bytes, n_files, is_exec: false, version: None, files: None }
     }
 
-    /// The members of an entry in DVC's order, those to be taken out included.
+    /// Returns the members of an entry in DVC's order, including those to remove.
     pub(super) fn fields(&self) -> Vec<Field> {
         let hash = match self.layout {
             Layout::Current => Some("md5".into()),
@@ -66,7 +66,7 @@ impl OutState {
     }
 }
 
-/// The members that tell where content lies: below the name of the remote, or, in old metafiles, beside the hash.
+/// Returns the members that record a version: below the name of the remote, or, in old metafiles, beside the hash.
 fn version_fields(version: Option<&Version>) -> [Field; 3] {
     let text = |text: &Option<String>| text.clone().map(Value::Text);
     let Some(version) = version else { return [("version_id", None), ("etag", None), ("cloud", None)] };
@@ -80,7 +80,7 @@ fn version_fields(version: Option<&Version>) -> [Field; 3] {
     [("version_id", None), ("etag", None), ("cloud", Some(cloud))]
 }
 
-/// An item of `files`, in DVC's order.
+/// Returns an item of `files`, in DVC's order.
 fn file_value(file: &VersionedFile) -> Value {
     let fields = [
         ("relpath", Some(Value::Text(file.path.clone()))),
@@ -92,7 +92,7 @@ fn file_value(file: &VersionedFile) -> Value {
     Value::Mapping(fields.filter_map(|(key, value)| Some((key.to_owned(), value?))).collect())
 }
 
-/// A `.dvc` file, editable without loss of comments, order and style.
+/// A `.dvc` file that can be edited without loss of comments, order and style.
 #[derive(Debug, Clone)]
 pub struct DvcFile {
     file: EditedFile,
@@ -106,7 +106,7 @@ impl DvcFile {
         Ok(Self { file: EditedFile::read(path, MetafileKind::Single)?, new_out: None })
     }
 
-    /// Takes bytes as those of the file at `path`.
+    /// Reads the file at `path` from `bytes`.
     #[cfg(feature = "fuzzing")]
     pub(crate) fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self> {
         Ok(Self { file: EditedFile::from_bytes(path, MetafileKind::Single, bytes)?, new_out: None })
@@ -122,11 +122,11 @@ impl DvcFile {
         &self.file.path
     }
 
-    /// Records the content of the out at `position`. Only changed fields change in the text.
+    /// Records the content of the out at `position`. In the text, only the fields that differ are changed.
     ///
     /// # Errors
     ///
-    /// [`Error::Metafile`] if there is no such out, or it is written in a way that cannot be edited (an alias).
+    /// [`Error::Metafile`] if there is no such out, or its YAML cannot be edited (an alias).
     pub fn set_state(&mut self, position: usize, state: &OutState) -> Result<()> {
         if let Some(out_path) = self.new_out.take() {
             let mut out: Vec<(String, Value)> = state
@@ -144,14 +144,14 @@ impl DvcFile {
         self.renew_checksum()
     }
 
-    /// Makes a copy of the file, not yet written, for another place: its out at `position` gets the path `out_path`,
-    /// its dependencies those of `dep_paths` (by number), all relative to the folder of `path`.
+    /// Returns a copy of the file, not yet written, for another path: its out at `position` gets the path `out_path`, its
+    /// dependencies those of `dep_paths` (by number), all relative to the directory of `path`.
     ///
-    /// Deviation: DVC writes the new file from scratch and loses its comments.
+    /// Deviation: `move` keeps the comments of a `.dvc` file. DVC writes a new file without them.
     ///
     /// # Errors
     ///
-    /// [`Error::Metafile`] if there is no such out, or the file is written in a way that cannot be edited.
+    /// [`Error::Metafile`] if there is no such out, or its YAML cannot be edited.
     pub fn moved(
         &self,
         path: &Path,
@@ -161,7 +161,7 @@ impl DvcFile {
     ) -> Result<Self> {
         let mut file =
             EditedFile { text: self.file.text.clone(), ..EditedFile::new(path, MetafileKind::Single) };
-        file.edit("the folder", |root| Some(root.clone()), &[("wdir", None)])?;
+        file.edit("`wdir`", |root| Some(root.clone()), &[("wdir", None)])?;
         let member = |list: &'static str, at: usize| {
             move |root: &Node| root.get(list).and_then(|list| list.items().get(at)).cloned()
         };
@@ -175,7 +175,7 @@ impl DvcFile {
         Ok(moved)
     }
 
-    /// Gives the out at `position` another path, relative to the `wdir` of the file.
+    /// Sets the path of the out at `position`, relative to the `wdir` of the file.
     pub fn set_path(&mut self, position: usize, out_path: &str) -> Result<()> {
         let out = |root: &Node| root.get("outs").and_then(|outs| outs.items().get(position)).cloned();
         let path = Value::Text(out_path.to_owned());
@@ -183,15 +183,15 @@ impl DvcFile {
         self.renew_checksum()
     }
 
-    /// Marks the stage of the file as frozen, or takes the mark away.
+    /// Marks the stage of the file as frozen, or removes the mark.
     pub fn set_frozen(&mut self, is_frozen: bool) -> Result<()> {
         let mark = is_frozen.then_some(Value::Bool(true));
-        // The second is the name that old versions of DVC gave it.
+        // `locked` is the name of the mark in old versions of DVC.
         self.file.edit("the stage", |root| Some(root.clone()), &[("frozen", mark), ("locked", None)])?;
         self.renew_checksum()
     }
 
-    /// Brings the checksum of an importing stage up to date, which covers what was just recorded.
+    /// Updates the checksum of an importing stage, if it has one, after its recorded state changed.
     fn renew_checksum(&mut self) -> Result<()> {
         let root =
             load(MetafileKind::Single, &self.file.path, &self.file.shown(), self.file.text.as_bytes())?;
@@ -201,7 +201,7 @@ impl DvcFile {
         Ok(())
     }
 
-    /// Makes a file with this text, not yet written, whatever stands at `path`.
+    /// Makes a file with this text, not yet written, whether `path` exists or not.
     pub(super) fn with_text(path: &Path, text: String) -> Self {
         Self { file: EditedFile { text, ..EditedFile::new(path, MetafileKind::Single) }, new_out: None }
     }
@@ -216,7 +216,7 @@ impl DvcFile {
         self.file.edit(what, find, fields)
     }
 
-    /// Writes the checksum of an importing stage, whether there was one or not.
+    /// Sets the checksum of an importing stage, whether it had one or not.
     pub(super) fn set_checksum(&mut self) -> Result<()> {
         let root =
             load(MetafileKind::Single, &self.file.path, &self.file.shown(), self.file.text.as_bytes())?;
@@ -225,12 +225,12 @@ impl DvcFile {
         self.file.edit("the checksum", |root| Some(root.clone()), &[("md5", Some(checksum))])
     }
 
-    /// Returns the text as it is now.
+    /// Returns the current text.
     pub fn text(&self) -> &str {
         &self.file.text
     }
 
-    /// Tells whether there is anything to write.
+    /// Returns whether the text differs from the file on the disk.
     pub fn is_changed(&self) -> bool {
         self.file.is_changed()
     }
@@ -241,7 +241,7 @@ impl DvcFile {
     }
 }
 
-/// A `dvc.lock` file, in which recorded outs can be brought up to date.
+/// A `dvc.lock` file in which recorded outs can be updated.
 #[derive(Debug, Clone)]
 pub struct DvcLock {
     file: EditedFile,
@@ -253,23 +253,23 @@ impl DvcLock {
         Ok(Self { file: EditedFile::read(path, MetafileKind::Lock)? })
     }
 
-    /// Takes bytes as those of the file at `path`.
+    /// Reads the file at `path` from `bytes`.
     #[cfg(feature = "fuzzing")]
     pub(crate) fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self> {
         Ok(Self { file: EditedFile::from_bytes(path, MetafileKind::Lock, bytes)? })
     }
 
-    /// Records the content of an out of a stage, named by its path as written in the file.
+    /// Records the content of an out of a stage; `out_path` is its path as written in the file.
     ///
     /// # Errors
     ///
-    /// [`Error::Metafile`] if the stage or the out was never recorded: the stage must run first.
+    /// [`Error::Metafile`] if the stage or the out is not in the file: the stage must run first.
     pub fn set_state(&mut self, stage: &str, out_path: &str, state: &OutState) -> Result<()> {
         let out = |root: &Node| {
             let outs = root.get("stages")?.get(stage)?.get("outs")?;
             outs.items().iter().find(|out| out.get("path").and_then(Node::as_str) == Some(out_path)).cloned()
         };
-        // Here the hash function comes first.
+        // In a lock the hash function comes first.
         let mut fields = state.fields();
         if let Some(position) = fields.iter().position(|(key, _)| *key == "hash") {
             fields[..=position].rotate_right(1);
@@ -277,7 +277,7 @@ impl DvcLock {
         self.file.edit(&format!("the out '{out_path}' of the stage '{stage}'"), out, &fields)
     }
 
-    /// Opens the file at `path`, or begins a new one.
+    /// Opens the file at `path`, or starts a new one.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         if path.exists() {
             Self::read(path)
@@ -286,23 +286,23 @@ impl DvcLock {
         }
     }
 
-    /// Whether there is no such file yet.
+    /// Returns whether the file does not exist yet.
     pub(crate) fn is_new(&self) -> bool {
         self.file.before.is_none()
     }
 
-    /// Records a stage as a whole.
+    /// Records a whole stage.
     pub(crate) fn set_stage(&mut self, name: &str, stage: &LockedStage) -> Result<()> {
         self.file.put_stage(name, &stage.value())
     }
 
-    /// Forgets a stage. A file without any stage left is deleted.
+    /// Removes a stage. A file without any stage left is deleted.
     pub(crate) fn remove(mut self, stage: &str) -> Result<()> {
         self.file.remove_member("stages", stage)?;
         self.file.write_or_delete()
     }
 
-    /// Returns the text as it is now.
+    /// Returns the current text.
     pub fn text(&self) -> &str {
         &self.file.text
     }
@@ -313,10 +313,10 @@ impl DvcLock {
     }
 }
 
-/// A file of parameters as written, and those of it that a stage depends on.
+/// The path of a parameters file as written, and the parameters of it that a stage depends on.
 pub(crate) type LockedParams = (String, Vec<(String, Value)>);
 
-/// What `dvc.lock` records of a stage; dependencies and outs with their paths as written.
+/// The entry of a stage in `dvc.lock`; dependencies and outs have their paths as written.
 #[derive(Debug)]
 pub(crate) struct LockedStage {
     pub(crate) command: Vec<String>,
@@ -364,7 +364,7 @@ fn locked_item(path: &str, state: &OutState) -> Value {
     Value::Mapping(fields.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect())
 }
 
-/// A metafile with the text it had and the text it shall have.
+/// A metafile with its text on the disk and its new text.
 #[derive(Debug, Clone)]
 pub(super) struct EditedFile {
     path: PathBuf,
@@ -391,7 +391,7 @@ impl EditedFile {
         Ok(Self { before: Some(text.clone()), text, ..file })
     }
 
-    /// Changes members of the mapping that `find` finds, and makes sure that they read back as meant.
+    /// Changes members of the mapping that `find` finds, and checks that they are read back with the new values.
     pub(super) fn edit(
         &mut self,
         what: &str,
@@ -402,7 +402,7 @@ impl EditedFile {
             Ok(load(self.kind, &self.path, &self.shown(), text.as_bytes())?.as_ref().and_then(&find))
         };
         let Some(mapping) = mapping_of(&self.text)? else {
-            return Err(self.error(&format!("{what} is not there")));
+            return Err(self.error(&format!("{what} does not exist")));
         };
         let edited = edit_mapping(&self.text, &mapping, fields)
             .map_err(|reason| self.error(&format!("{what} cannot be changed: {reason}")))?;
@@ -416,20 +416,22 @@ impl EditedFile {
             }
         };
         if !fields.iter().all(is_right) {
-            return Err(self.error(&format!("{what} cannot be changed without harm to its style")));
+            return Err(
+                self.error(&format!("{what} cannot be changed without changing other parts of the file"))
+            );
         }
         self.text = edited;
         Ok(())
     }
 
-    /// Returns the nodes of the text as it is now; `None` for a file that says nothing.
+    /// Returns the nodes of the current text; `None` for an empty file.
     pub(super) fn root(&self) -> Result<Option<Node>> {
         Ok(load(self.kind, &self.path, &self.shown(), self.text.as_bytes())?)
     }
 
-    /// Puts a stage into the mapping of all stages.
+    /// Sets a stage in the mapping of all stages.
     fn put_stage(&mut self, name: &str, stage: &Value) -> Result<()> {
-        // A new file is not one that misses its schema.
+        // A new file is empty, which the schema does not allow.
         let root = if self.text.is_empty() { None } else { self.root()? };
         let edited =
             match root.as_ref().map(|root| (root, root.get("stages").filter(|stages| !stages.is_falsy()))) {
@@ -451,15 +453,15 @@ impl EditedFile {
             .and_then(|root| root.get("stages")?.get(name))
             .is_some_and(|node| holds(node, stage));
         if !is_right {
-            return Err(
-                self.error(&format!("the stage '{name}' cannot be recorded without harm to its style"))
-            );
+            return Err(self.error(&format!(
+                "the stage '{name}' cannot be recorded without changing other parts of the file"
+            )));
         }
         self.text = edited;
         Ok(())
     }
 
-    /// Takes a member out of the mapping `group`; one that is not there is fine.
+    /// Removes a member of the mapping `group`; it is not an error if it does not exist.
     pub(super) fn remove_member(&mut self, group: &str, member: &str) -> Result<()> {
         let root = self.root()?;
         let Some(mapping) = root.as_ref().and_then(|root| root.get(group)) else { return Ok(()) };
@@ -471,18 +473,20 @@ impl EditedFile {
             return Ok(());
         }
         let edited = remove_member(&self.text, mapping, member)
-            .map_err(|reason| self.error(&format!("`{member}` cannot be taken out: {reason}")))?;
+            .map_err(|reason| self.error(&format!("`{member}` cannot be removed: {reason}")))?;
         let is_right = load(self.kind, &self.path, &self.shown(), edited.as_bytes())?.and_then(|root| {
             Some((root.get(group)?.entries().len(), root.get(group)?.get(member).is_none()))
         });
         if is_right != Some((mapping.entries().len() - 1, true)) {
-            return Err(self.error(&format!("`{member}` cannot be taken out without harm to its style")));
+            return Err(
+                self.error(&format!("`{member}` cannot be removed without changing other parts of the file"))
+            );
         }
         self.text = edited;
         Ok(())
     }
 
-    /// Writes the file, if it changed; deletes it if nothing is left in it.
+    /// Writes the file, if it changed; deletes it if it is empty.
     pub(super) fn write_or_delete(&mut self) -> Result<()> {
         if self.text.is_empty() && self.is_changed() {
             return fs_err::remove_file(&self.path).map_err(|error| Error::io("cannot delete a file", error));

@@ -1,4 +1,4 @@
-//! Changing stages of a `dvc.yaml`. Comments, order and style of everything else stay.
+//! Changes stages of a `dvc.yaml`. Comments, order and style of everything else stay.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use super::load::MetafileKind;
 use super::yaml::{Kind, Node, Scalar, Value};
 use crate::{Error, Result};
 
-/// A `dvc.yaml` whose stages can be frozen and taken out.
+/// A `dvc.yaml` whose stages can be frozen and removed.
 #[derive(Debug)]
 pub(crate) struct DvcYaml {
     file: EditedFile,
@@ -19,7 +19,7 @@ impl DvcYaml {
         Ok(Self { file: EditedFile::read(path, MetafileKind::Pipeline)? })
     }
 
-    /// Fails if a stage is not written as it is: it belongs to a group, or there are templates in it.
+    /// Fails if a stage is parametrized: it belongs to a group, or has templates.
     ///
     /// `shown` is the stage as DVC shows it, `action` the verb in DVC's sentence.
     pub(crate) fn refuse_parametrized(&self, stage: &str, shown: &str, action: &str) -> Result<()> {
@@ -32,14 +32,14 @@ impl DvcYaml {
         Err(Error::BadOut(format!("cannot {action} a parametrized {shown}")))
     }
 
-    /// Marks a stage as frozen, or takes the mark away.
+    /// Marks a stage as frozen, or removes the mark.
     pub(crate) fn set_frozen(&mut self, stage: &str, is_frozen: bool) -> Result<()> {
         let definition = |root: &Node| root.get("stages")?.get(stage).cloned();
         let mark = is_frozen.then_some(Value::Bool(true));
         self.file.edit(&format!("the stage '{stage}'"), definition, &[("frozen", mark)])
     }
 
-    /// Takes a stage out. As in DVC, a file without any stage left is deleted, whatever else it holds.
+    /// Removes a stage. As in DVC, a file without any stage left is deleted, whatever else it contains.
     pub(crate) fn remove(mut self, stage: &str) -> Result<()> {
         self.file.remove_member("stages", stage)?;
         self.file.write_or_delete()
@@ -51,7 +51,7 @@ impl DvcYaml {
     }
 }
 
-/// Whether any text in a node holds a template.
+/// Returns whether any text in a node contains a template.
 fn has_template(node: &Node) -> bool {
     match &*node.kind {
         Kind::Scalar(Scalar::Text(text)) => text.contains("${"),

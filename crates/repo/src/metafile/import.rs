@@ -1,4 +1,4 @@
-//! Writing the `.dvc` file of an import.
+//! Writes the `.dvc` file of an import.
 
 use std::path::Path;
 
@@ -9,23 +9,23 @@ use super::stage_checksum::stage_checksum;
 use super::yaml::{Field, Node, Value, write_document};
 use crate::Result;
 
-/// What a new `.dvc` file of an import says.
+/// The content of a new `.dvc` file of an import.
 #[derive(Debug, Clone)]
 pub(crate) struct NewImport<'a> {
-    /// Where the data comes from.
+    /// The source of the data.
     pub(crate) dependency: Value,
     /// The out, relative to the file.
     pub(crate) out_path: &'a str,
-    /// The content of the out, if it was got.
+    /// The content of the out, if it was downloaded.
     pub(crate) state: Option<&'a OutState>,
     /// Whether the out may be pushed.
     pub(crate) can_push: bool,
-    /// Whether the file says that it is as it was written: not before the source was ever looked at.
+    /// Whether the file gets a checksum of its stage, by which DVC detects edits; not before the source was read.
     pub(crate) has_checksum: bool,
 }
 
 impl DvcFile {
-    /// Makes the file of an import, not yet written; what stood at `path` is forgotten.
+    /// Makes the file of an import, not yet written; it replaces an existing file at `path`.
     pub(crate) fn new_import(path: &Path, import: &NewImport<'_>) -> Result<Self> {
         let present = |fields: Vec<Field>| -> Vec<(String, Value)> {
             fields.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
@@ -50,11 +50,11 @@ impl DvcFile {
         Ok(Self::with_text(path, write_document(&members)))
     }
 
-    /// Records a source and what came of it in the file of an import; without a state, that nothing is known of the out.
+    /// Records the source and the out in the file of an import; without a state, the state of the out is removed.
     ///
     /// # Errors
     ///
-    /// [`Error::Metafile`](crate::Error::Metafile) if the file is written in a way that cannot be edited (an alias).
+    /// [`Error::Metafile`](crate::Error::Metafile) if its YAML cannot be edited (an alias).
     pub(crate) fn set_import(&mut self, dependency: &Dependency, state: Option<&OutState>) -> Result<()> {
         let member = |list: &'static str| {
             move |root: &Node| root.get(list).and_then(|list| list.items().first()).cloned()
@@ -64,7 +64,7 @@ impl DvcFile {
         self.set_checksum()
     }
 
-    /// Whether both files import the same into the same place: their checksums are equal.
+    /// Returns whether both files import the same data to the same path: their checksums are equal.
     pub(crate) fn imports_as(&self, other: &Self) -> bool {
         let checksum = |file: &Self| {
             let root = load(MetafileKind::Single, file.path(), "", file.text().as_bytes()).ok().flatten();
@@ -74,7 +74,7 @@ impl DvcFile {
     }
 }
 
-/// The members that tell of the content of an out; all of them are taken out where nothing is known of it.
+/// Returns the members that record the content of an out; without a state, all of them are removed.
 pub(super) fn state_fields(state: Option<&OutState>) -> Vec<Field> {
     let Some(state) = state else {
         let gone = ["md5", "size", "nfiles", "isexec", "version_id", "etag", "cloud", "files"];

@@ -1,4 +1,4 @@
-//! From the text of a metafile to checked nodes, with DVC's words for what is wrong.
+//! Parses and validates a metafile, with DVC's words for errors.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use super::MetafileError;
 use super::schema::{self, Schema};
 use super::yaml::{Node, parse};
 
-/// Which metafile a text is.
+/// The kind of a metafile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MetafileKind {
     /// `NAME.dvc`
@@ -27,7 +27,7 @@ impl MetafileKind {
     }
 }
 
-/// Parses and checks `text`; `None` for a file that says nothing.
+/// Parses and validates `text`; `None` for an empty file.
 ///
 /// `shown` is the path for messages, relative to the working directory.
 pub(crate) fn load(
@@ -48,14 +48,14 @@ pub(crate) fn load(
         let message = format!("'{prefix}{shown}' is invalid{possibly}.\n\n{}", syntax.message);
         let hint = conflict.map(|line| {
             format!(
-                "resolve the conflict that begins in line {line}, or take one side: `git checkout --ours {shown}` or \
+                "resolve the conflict that begins on line {line}, or take one side: `git checkout --ours {shown}` or \
                  `git checkout --theirs {shown}`"
             )
         });
         MetafileError { hint, ..error(Some(syntax.line), Some(syntax.column), message) }
     })?;
     let root = root.filter(|root| !root.is_falsy());
-    // An empty file is an empty mapping to DVC: fine, unless a key is required.
+    // DVC reads an empty file as an empty mapping, which is valid unless a key is required.
     let violations = match &root {
         Some(root) => schema::check(kind.schema(), root),
         None => schema::check_empty(kind.schema()),
@@ -84,7 +84,7 @@ pub(crate) fn load(
     Err(error(line, column, message))
 }
 
-/// Returns the line, counted from 1, where Git left a conflict; DVC knows one by the same marks.
+/// Returns the line, counted from 1, of Git's conflict marks, by which DVC also recognises a conflict.
 fn conflict_line(text: &str) -> Option<usize> {
     let is_mark = |line: &str| {
         line.split_once(' ').is_some_and(|(mark, _)| {
@@ -109,7 +109,7 @@ mod tests {
         assert_eq!(other.hint, None);
     }
 
-    /// DVC's words for files that are wrong, and its silence about those that are not (`fixtures/make.py`).
+    /// Compares the errors for invalid files, and that there are none for valid ones, with DVC's (`fixtures/make.py`).
     #[test]
     fn wrong_file_is_reported_in_the_words_of_dvc() {
         let cases: Vec<serde_json::Value> =
@@ -129,7 +129,7 @@ mod tests {
                     .as_ref()
                     .is_some_and(|message| message.contains(" is invalid.") && !message.contains("duplicate"))
             };
-            // The parsers word syntax errors differently; that there is one, and in which file, is the same.
+            // The parsers word syntax errors differently, but report them for the same files.
             if found != expected && !(is_syntax(&found) && is_syntax(&expected)) {
                 wrong.push(format!("{text:?}\n   found {found:?}\nexpected {expected:?}"));
             }

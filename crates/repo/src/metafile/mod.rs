@@ -19,7 +19,7 @@ pub(crate) mod stage_checksum;
 pub(crate) mod template;
 pub(crate) mod yaml;
 
-/// A metafile that cannot be used.
+/// An invalid metafile.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct MetafileError {
@@ -29,8 +29,8 @@ pub struct MetafileError {
     pub line: Option<usize>,
     /// Column, counted from 1.
     pub column: Option<usize>,
-    /// DVC's sentence, with the place.
+    /// DVC's sentence, with line and column.
     pub message: String,
-    /// What the user can do, if there is more to say than where.
+    /// What the user can do, if known.
     pub hint: Option<String>,
 }

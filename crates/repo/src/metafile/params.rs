@@ -1,4 +1,4 @@
-//! The parameters that a stage of a pipeline depends on, and which of them changed.
+//! The parameters that a stage of a pipeline depends on, and their changes.
 //!
 //! Source: <https://dvc.org/doc/user-guide/project-structure/dvcyaml-files#parameters>.
 
@@ -12,7 +12,7 @@ use super::template::value::{Dict, Value, float_text};
 use super::yaml::{self, Node};
 use crate::paths::normalize;
 
-/// The file that parameters without one stand in.
+/// The file of parameters that are listed without a file.
 const DEFAULT_FILE: &str = "params.yaml";
 
 /// Parameters of one file.
@@ -22,13 +22,13 @@ pub(crate) struct Params {
     pub(crate) def_path: String,
     /// The file, absolute.
     pub(crate) path: PathBuf,
-    /// The names of the parameters, with `.` between levels; none means all of the file.
+    /// The names of the parameters, with `.` between levels; empty means the whole file.
     names: Vec<String>,
-    /// The values that `dvc.lock` has.
+    /// The values in `dvc.lock`.
     recorded: Option<Arc<Dict>>,
 }
 
-/// How a parameter differs.
+/// How a parameter changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ParamChange {
     New,
@@ -36,19 +36,19 @@ pub(crate) enum ParamChange {
     Deleted,
 }
 
-/// How a file of parameters differs.
+/// How a parameters file changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ParamsChange {
-    /// The file is not there.
+    /// The file does not exist.
     FileDeleted,
-    /// Nothing of it is recorded.
+    /// None of its parameters is recorded.
     FileNew,
     /// Single parameters.
     Values(Vec<(String, ParamChange)>),
 }
 
 impl Params {
-    /// Reads the section `params` of a stage, with what the lock has for it.
+    /// Reads the section `params` of a stage, and the recorded values in the lock.
     pub(crate) fn read(section: &Node, locked: Option<&Node>, wdir: &Path) -> Vec<Self> {
         let mut files: Vec<Self> = Vec::new();
         let mut add = |def_path: &str, names: Vec<String>, is_whole: bool| {
@@ -82,11 +82,11 @@ impl Params {
         files
     }
 
-    /// Compares the file with what the lock has; `None` if nothing differs.
+    /// Compares the file with the recorded values; `None` if nothing changed.
     ///
     /// # Errors
     ///
-    /// A sentence of DVC's if the file cannot be read as parameters.
+    /// If the file is not a valid parameters file; the error is DVC's sentence.
     pub(crate) fn change(&self, files: &dyn ReadFiles) -> Result<Option<ParamsChange>, String> {
         if !self.path.exists() {
             return Ok(Some(ParamsChange::FileDeleted));
@@ -114,11 +114,11 @@ impl Params {
         Ok((!changes.is_empty()).then_some(ParamsChange::Values(changes)))
     }
 
-    /// Returns the parameters with their values of now, sorted by name, as they are to be recorded.
+    /// Returns the parameters with their current values, sorted by name, for the lock.
     ///
     /// # Errors
     ///
-    /// A sentence of DVC's if the file is not there, cannot be read as parameters, or lacks some.
+    /// If the file does not exist, is not a valid parameters file, or lacks a parameter; the error is DVC's sentence.
     pub(crate) fn current(&self, files: &dyn ReadFiles) -> Result<Vec<(String, yaml::Value)>, String> {
         let shown = files.shown(&self.path);
         if !self.path.exists() {
@@ -131,7 +131,7 @@ impl Params {
         let mut missing = Vec::new();
         for name in names {
             match self.find(&current, name) {
-                Some(value) => values.push((name.clone(), written(value, name)?)),
+                Some(value) => values.push((name.clone(), lock_value(value, name)?)),
                 None => missing.push(name.as_str()),
             }
         }
@@ -141,12 +141,12 @@ impl Params {
         Err(format!("Parameters '{}' are missing from '{shown}'.", missing.join(", ")))
     }
 
-    /// Returns the parameters that the lock has, sorted by name; `None` if it has none of this file.
+    /// Returns the recorded parameters, sorted by name; `None` if none of this file is recorded.
     pub(crate) fn recorded(&self) -> Result<Option<Vec<(String, yaml::Value)>>, String> {
         let Some(recorded) = &self.recorded else { return Ok(None) };
         let sorted: BTreeMap<&String, &Value> =
             recorded.iter().map(|(name, member)| (name, &member.value)).collect();
-        let values = sorted.into_iter().map(|(name, value)| Ok((name.clone(), written(value, name)?)));
+        let values = sorted.into_iter().map(|(name, value)| Ok((name.clone(), lock_value(value, name)?)));
         values.collect::<Result<_, _>>().map(Some)
     }
 
@@ -164,20 +164,20 @@ impl Params {
 
     fn find<'dict>(&self, current: &'dict Dict, name: &str) -> Option<&'dict Value> {
         if self.names.is_empty() {
-            // The names of a whole file are its own keys, in which a `.` is no level.
+            // The names of a whole file are its own keys, which may contain a `.`.
             return current.get(name).map(|member| &member.value);
         }
         look_up(current, name)
     }
 }
 
-/// Whether parameters of a file stand before those of others, whatever their order.
+/// Returns whether a file is the default one, whose parameters come before those of other files.
 pub(crate) fn is_default_file(def_path: &str) -> bool {
     def_path == DEFAULT_FILE
 }
 
-/// Returns a value as it is written into a lock.
-fn written(value: &Value, name: &str) -> Result<yaml::Value, String> {
+/// Returns the value for the lock.
+fn lock_value(value: &Value, name: &str) -> Result<yaml::Value, String> {
     Ok(match value {
         Value::Null => yaml::Value::Null,
         Value::Bool(value) => yaml::Value::Bool(*value),
@@ -185,10 +185,11 @@ fn written(value: &Value, name: &str) -> Result<yaml::Value, String> {
         Value::Float(value) => yaml::Value::Float(float_text(*value)),
         Value::Text(text) => yaml::Value::Text(text.clone()),
         Value::List(items) | Value::Tuple(items) => {
-            yaml::Value::Sequence(items.iter().map(|item| written(item, name)).collect::<Result<_, _>>()?)
+            yaml::Value::Sequence(items.iter().map(|item| lock_value(item, name)).collect::<Result<_, _>>()?)
         }
         Value::Dict(dict) => {
-            let members = dict.iter().map(|(key, member)| Ok((key.clone(), written(&member.value, name)?)));
+            let members =
+                dict.iter().map(|(key, member)| Ok((key.clone(), lock_value(&member.value, name)?)));
             yaml::Value::Mapping(members.collect::<Result<_, String>>()?)
         }
         Value::Other(kind) => {
@@ -197,7 +198,7 @@ fn written(value: &Value, name: &str) -> Result<yaml::Value, String> {
     })
 }
 
-/// Returns the value at a path of keys and of positions in lists.
+/// Returns the value at a path of keys and of indexes of lists.
 fn look_up<'dict>(dict: &'dict Dict, name: &str) -> Option<&'dict Value> {
     let mut keys = name.split('.');
     let mut value = &dict.get(keys.next()?)?.value;
@@ -211,13 +212,13 @@ fn look_up<'dict>(dict: &'dict Dict, name: &str) -> Option<&'dict Value> {
     Some(value)
 }
 
-/// Whether Python takes two values for equal: numbers by their value, `True` for 1, dictionaries in any order.
+/// Returns whether two values are equal in Python: numbers by their value, `True` equals 1, dictionaries in any order.
 fn is_equal(left: &Value, right: &Value) -> bool {
     if let (Some(left), Some(right)) = (number(left), number(right)) {
         return left.total_cmp(&right).is_eq() || (left - right).abs() == 0.0;
     }
     match (left, right) {
-        // The lock has a tuple as a list.
+        // A tuple is recorded as a list.
         (Value::List(left) | Value::Tuple(left), Value::List(right)) => {
             left.len() == right.len() && left.iter().zip(right).all(|(left, right)| is_equal(left, right))
         }
@@ -233,7 +234,7 @@ fn is_equal(left: &Value, right: &Value) -> bool {
 
 #[expect(
     clippy::cast_precision_loss,
-    reason = "Python compares the two exactly; so large a parameter is none"
+    reason = "Python compares the two exactly, but parameters are not that large"
 )]
 fn number(value: &Value) -> Option<f64> {
     match value {

@@ -4,13 +4,13 @@
 
 use super::yaml::{Node, Value, edit_mapping, holds, parse, write_document, write_item};
 
-/// Returns the text of a `.pre-commit-config.yaml` with DVC's hooks in it; `None` if they are there already.
+/// Returns the text of a `.pre-commit-config.yaml` with DVC's hooks added; `None` if it already has them.
 ///
-/// Comments, order and style of what is there stay.
+/// Comments, order and style of the existing text stay.
 ///
 /// # Errors
 ///
-/// Says why the text cannot be edited.
+/// If the text cannot be edited; the error is the reason.
 pub(crate) fn with_dvc_hooks(text: &str, dvc_version: &str) -> Result<Option<String>, String> {
     let entry = entry(dvc_version);
     let repos = || Value::Sequence(vec![entry.clone()]);
@@ -38,7 +38,7 @@ pub(crate) fn with_dvc_hooks(text: &str, dvc_version: &str) -> Result<Option<Str
     Ok(Some(format!("{before}{line_break}{item}{}", &text[at..])))
 }
 
-/// Returns the entry that DVC writes: its own hooks, in its own version.
+/// Returns the entry that DVC writes: DVC's hooks in the version `dvc_version`.
 fn entry(dvc_version: &str) -> Value {
     let mapping = |members: Vec<(&str, Value)>| {
         Value::Mapping(members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())

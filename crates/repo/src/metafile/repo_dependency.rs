@@ -1,4 +1,4 @@
-//! What a `.dvc` file records of a path in another repository that was imported.
+//! The recorded state of an import from another repository in a `.dvc` file.
 //!
 //! Source: <https://dvc.org/doc/user-guide/project-structure/dvc-files#dependency-entries>.
 
@@ -14,18 +14,18 @@ pub struct RepoDependency {
     pub path: String,
     /// The repository: a URL, or a path.
     pub url: String,
-    /// The revision that was asked for; none means the default branch.
+    /// The requested revision; `None` means the default branch.
     pub rev: Option<String>,
-    /// The commit that was imported; none before it was ever looked at.
+    /// The imported commit; `None` if the repository was never read.
     pub rev_lock: Option<String>,
     /// A config file, or a remote by name or by its options.
     pub config: RepoConfig,
 }
 
-/// What is put over the configuration of the other repository.
+/// Settings that override the configuration of the other repository.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum RepoConfig {
-    /// Nothing.
+    /// No settings.
     #[default]
     Own,
     /// A config file (`config: PATH`).
@@ -53,7 +53,7 @@ impl RepoDependency {
         })
     }
 
-    /// Returns what is put over the configuration of the other repository.
+    /// Returns the settings that override the configuration of the other repository.
     pub(crate) fn overrides(&self) -> ConfigOverrides {
         let none = ConfigOverrides::default();
         match &self.config {
@@ -130,12 +130,11 @@ impl RepoConfig {
 }
 
 impl DvcFile {
-    /// Records which commit of another repository was imported, and what came of it; without a state, that nothing is known of
-    /// the out.
+    /// Records the imported commit of another repository and the out; without a state, the state of the out is removed.
     ///
     /// # Errors
     ///
-    /// [`Error::Metafile`](crate::Error::Metafile) if the file is written in a way that cannot be edited (an alias).
+    /// [`Error::Metafile`](crate::Error::Metafile) if its YAML cannot be edited (an alias).
     pub(crate) fn set_repo_import(
         &mut self,
         dependency: &RepoDependency,

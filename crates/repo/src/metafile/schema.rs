@@ -1,11 +1,11 @@
-//! What DVC allows in its files, and its words for what it does not.
+//! The schemas of DVC's files, and DVC's words for violations.
 //!
-//! The schemas are data; the check follows the library DVC uses (voluptuous): every error of a file is
-//! reported, except that a value with alternatives reports only the alternative that got furthest.
+//! The schemas are data; the check follows voluptuous, the library that DVC uses: every error of a file is reported, but
+//! for a value with alternatives only the errors of the alternative that matched furthest.
 
 use super::yaml::{Entry, Kind, Node, Scalar, display};
 
-/// What a value may be.
+/// The schema of a value.
 #[derive(Debug)]
 pub(super) enum Schema {
     Anything,
@@ -13,9 +13,9 @@ pub(super) enum Schema {
     Int,
     Str,
     Null,
-    /// Exactly this text; the message says what is wrong otherwise.
+    /// Exactly the first text; the second is the message for other values.
     Exactly(&'static str, &'static str),
-    /// A hash: nothing, the empty text, or at least three characters or digits.
+    /// A hash: null, the empty text, or at least three characters or digits.
     Checksum,
     /// Any list (`list`).
     AnyList,
@@ -25,23 +25,23 @@ pub(super) enum Schema {
     ListOf(&'static Self),
     /// A mapping from texts to such values.
     DictOf(&'static Self),
-    /// The same with at most one member.
+    /// A mapping from texts to such values with at most one member.
     AtMostOne(&'static Self),
     /// A mapping with these members.
     Struct(&'static [&'static [Field]]),
-    /// One of these.
+    /// A value that matches one of these.
     Any(&'static [Self]),
-    /// The second for mappings that have one of the keys, the first for everything else.
+    /// The second schema for mappings that have one of the keys, the first for every other value.
     EitherOr(&'static [&'static str], &'static Self, &'static Self),
 }
 
-/// A member of a mapping: its name, whether it must be there, what it may be.
+/// A member of a mapping: its name, whether it is required, and its schema.
 pub(super) type Field = (&'static str, bool, Schema);
 
-/// A step to a value: a key or a position.
+/// A step of the path to a value: a key or an index.
 pub(super) type Step = String;
 
-/// A value that must not be there, or is missing.
+/// A violation of a schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Violation {
     pub(super) message: String,
@@ -236,14 +236,14 @@ pub(super) const DVC_YAML: Schema = Schema::Struct(&[&[
     ("artifacts", false, ARTIFACTS),
 ]]);
 
-/// Returns everything `schema` does not allow in `node`, in DVC's order.
+/// Returns all violations of `schema` in `node`, in DVC's order.
 pub(super) fn check(schema: &Schema, node: &Node) -> Vec<Violation> {
     let mut violations = Vec::new();
     visit(schema, node, &mut Vec::new(), &mut violations);
     violations
 }
 
-/// Returns what is missing in a file that says nothing.
+/// Returns the violations of an empty file.
 pub(super) fn check_empty(schema: &Schema) -> Vec<Violation> {
     let Schema::Struct(groups) = schema else { return Vec::new() };
     let required = groups.iter().flat_map(|group| *group).filter(|field| field.1);
@@ -354,14 +354,14 @@ fn visit(schema: &Schema, node: &Node, path: &mut Vec<Step>, found: &mut Vec<Vio
     }
 }
 
-/// The members of a mapping, those merged into it included, without the `<<` that brought them.
+/// Returns the members of a mapping, including those merged into it, without the `<<` itself.
 fn members(node: &Node) -> impl Iterator<Item = &Entry> {
     node.entries().iter().filter(|entry| entry.key.as_scalar() != Some(&Scalar::Merge))
 }
 
 fn is_checksum(node: &Node) -> bool {
     match &*node.kind {
-        // Python's `True` is an integer, and `str(True)` has four letters.
+        // In Python, `True` is an integer, and `str(True)` has four letters.
         Kind::Scalar(Scalar::Null | Scalar::Bool(_)) => true,
         Kind::Scalar(Scalar::Text(text)) => text.is_empty() || text.chars().count() >= 3,
         Kind::Scalar(Scalar::Int(value)) => value.to_string().len() >= 3,
@@ -373,8 +373,8 @@ fn key_text(key: &Node) -> String {
     key.as_scalar().map_or_else(|| "…".to_owned(), display)
 }
 
-/// Finds the place DVC names for a violation: the collection at the path, or the nearest one around it, no
-/// more than four steps up and never the whole document.
+/// Returns the line and column that DVC reports for a violation: those of the collection at the path, or of the nearest
+/// one that contains it, at most four steps up and never the whole document.
 pub(super) fn locate(root: &Node, path: &[Step]) -> Option<(usize, usize)> {
     (1..=path.len()).rev().take(4).find_map(|length| {
         let node = path[..length].iter().try_fold(root.clone(), |node, step| child(&node, step))?;

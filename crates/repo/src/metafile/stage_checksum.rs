@@ -1,7 +1,7 @@
 //! The checksum of a stage (`md5:` at the top of a `.dvc` file that imports data).
 //!
-//! It is the MD5 of the stage as JSON, without what does not matter, in the form Python's `json.dumps` gives
-//! with sorted keys. DVC compares it to tell whether the stage was edited by hand.
+//! It is the MD5 of the stage as JSON, without some keys, in the format of Python's `json.dumps` with sorted keys. DVC
+//! compares it to detect that the stage was edited by hand.
 
 use std::collections::BTreeMap;
 
@@ -10,14 +10,14 @@ use haul_storage::hash::md5;
 use super::dir_manifest::push_json_text;
 use super::yaml::{Kind, Node, Scalar, display};
 
-/// What does not matter at the top.
+/// Keys that are left out at the top level.
 const TOP: [&str; 3] = ["md5", "meta", "desc"];
 
-/// What does not matter anywhere.
+/// Keys that are left out at every level.
 const ANYWHERE: [&str; 11] =
     ["desc", "type", "labels", "meta", "locked", "frozen", "metric", "persist", "isexec", "size", "nfiles"];
 
-/// Returns the checksum of the stage a `.dvc` file holds, in hex.
+/// Returns the checksum of the stage of a `.dvc` file, in hex.
 pub(crate) fn stage_checksum(root: &Node) -> String {
     let mut json = Vec::new();
     let is_default = |key: &str, value: &Node| key == "wdir" && value.as_str() == Some(".");

@@ -25,7 +25,7 @@ pub(crate) struct CommitTree {
 type GixResult<T> = std::result::Result<T, gix::Error>;
 
 impl CommitTree {
-    /// Opens the tree of the directory `below` the root of Git in a revision; `None` if it is not there.
+    /// Opens the tree of the directory `below` the root of Git in a revision; `None` if it does not exist.
     pub(crate) fn open(git: &Git, revision: &Revision, below: &str) -> Result<Option<Self>> {
         let reader = git.reader();
         let find = || -> GixResult<Option<ObjectId>> {
@@ -42,7 +42,7 @@ impl CommitTree {
         Ok(root.map(|root| Self { git: Mutex::new(reader), name: revision.name.clone(), root }))
     }
 
-    /// Returns the content of a file, whether DVC sees it or not; `None` if there is none.
+    /// Returns the content of a file, even if DVC ignores it; `None` if it does not exist.
     pub(crate) fn read_hidden(&self, path: &str) -> Result<Option<Vec<u8>>> {
         self.ask(|git| match self.find(git, path)? {
             Some((kind, blob)) if is_file(kind) => Ok(Some(git.find_blob(blob)?.take_data())),
@@ -50,7 +50,7 @@ impl CommitTree {
         })
     }
 
-    /// Asks Git, and words what fails.
+    /// Calls `question` with Git's repository, and words its error.
     fn ask<T>(&self, question: impl FnOnce(&gix::Repository) -> GixResult<T>) -> Result<T> {
         let git = self.git.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         question(&git)
@@ -66,7 +66,7 @@ impl CommitTree {
         Ok(entry.map(|entry| (entry.mode().kind(), entry.object_id())))
     }
 
-    /// Returns the rules for what lies in a directory; `None` if they hide it.
+    /// Returns the rules for the entries of a directory; `None` if the directory is ignored.
     fn rules(&self, git: &gix::Repository, directory: &str) -> GixResult<Option<CommitRules>> {
         let mut rules = CommitRules::new();
         let ends = directory.match_indices('/').map(|(end, _)| end).chain([directory.len()]);
@@ -106,9 +106,9 @@ impl Tree for CommitTree {
             let mut found = Vec::new();
             for listed in git.find_tree(tree)?.iter() {
                 let listed = listed?;
-                // What is written by DVC cannot express names that are not UTF-8.
+                // DVC's files cannot express names that are not UTF-8.
                 let Ok(name) = std::str::from_utf8(listed.filename()) else { continue };
-                // Git does not check what it fetches: such a name would lead out of its directory.
+                // Git does not check the names of fetched trees: such a name would lead out of its directory.
                 if matches!(name, "" | "." | "..") || name.contains('/') {
                     continue;
                 }
@@ -140,7 +140,7 @@ fn is_file(kind: EntryKind) -> bool {
     matches!(kind, EntryKind::Blob | EntryKind::BlobExecutable | EntryKind::Link)
 }
 
-/// Describes an object of Git; `None` for a submodule, of which a commit has nothing.
+/// Returns the entry of an object of Git; `None` for a submodule, whose files are not in the commit.
 fn entry(
     git: &gix::Repository,
     name: &str,

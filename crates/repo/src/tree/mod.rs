@@ -1,7 +1,7 @@
 //! The files of a repository, in the workspace or in a commit, as one tree.
 //!
-//! Paths are relative to the root of the DVC repository, with `/` between names; the root itself is the empty path. What
-//! `.dvcignore` names, and what DVC never sees, is not in a tree.
+//! Paths are relative to the root of the DVC repository, with `/` between names; the root itself is the empty path. A tree
+//! does not have the paths that DVC ignores, by `.dvcignore` or by default.
 
 mod commit;
 mod workspace;
@@ -19,21 +19,21 @@ pub(crate) struct TreeEntry {
     /// Its name; for the root, the empty name.
     pub(crate) name: String,
     pub(crate) is_dir: bool,
-    /// Whether it is a symbolic link, which may lead in a circle.
+    /// Whether it is a symbolic link, which may form a cycle.
     pub(crate) is_link: bool,
-    /// Whether the file may be executed.
+    /// Whether the file is executable.
     pub(crate) is_exec: bool,
-    /// The size in bytes that the file system, or Git for its own object, gives; of directories too.
+    /// The size in bytes that the file system, or Git for its object, reports; also for directories.
     pub(crate) size_bytes: u64,
 }
 
-/// What can be read of a repository, wherever it is.
+/// The readable files of a repository.
 pub(crate) trait Tree: Send + Sync {
-    /// Returns what is at a path; `None` if there is nothing, or nothing that DVC sees.
+    /// Returns the entry at a path; `None` if there is none, or DVC ignores it.
     fn stat(&self, path: &str) -> Result<Option<TreeEntry>>;
 
-    /// Returns what DVC sees in a directory, sorted by name; nothing for a path that is no directory. Directories that are
-    /// DVC repositories of their own are left out.
+    /// Returns the entries of a directory that DVC does not ignore, sorted by name; empty for a path that is not a directory.
+    /// Directories that are DVC repositories of their own are left out.
     fn list(&self, directory: &str) -> Result<Vec<TreeEntry>>;
 
     /// Writes the content of a file to `sink`.

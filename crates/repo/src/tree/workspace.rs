@@ -10,7 +10,7 @@ use super::{Tree, TreeEntry};
 use crate::root::DVC_DIR;
 use crate::{Error, IgnoreRules, Result};
 
-/// The files of a workspace. A symbolic link is what it leads to, and a walk does not enter it, as in DVC.
+/// The files of a workspace. As in DVC, the entry of a symbolic link is that of its target, and a walk does not enter it.
 pub(crate) struct WorkspaceTree {
     pub(crate) ignore: Arc<IgnoreRules>,
 }
@@ -53,7 +53,7 @@ impl Tree for WorkspaceTree {
             let listed = listed.map_err(|error| Error::io("cannot read the workspace", error))?;
             let (name, path) = (listed.file_name(), listed.path());
             let Ok(metadata) = fs_err::metadata(&path).or_else(|_| fs_err::symlink_metadata(&path)) else {
-                // It has just gone.
+                // It was deleted in the meantime.
                 continue;
             };
             if !rules.is_ignored(&name, metadata.is_dir()) {

@@ -1,4 +1,4 @@
-//! The variables that are in force for a stage: `params.yaml`, `vars` of the file and of the stage, and the `item` and
+//! The variables of a stage: `params.yaml`, `vars` of the file and of the stage, and the `item` and
 //! `key` of a group.
 //!
 //! Source: <https://dvc.org/doc/user-guide/project-structure/dvcyaml-files#templating>.
@@ -14,12 +14,12 @@ use super::value::{Dict, Member, Value};
 use crate::metafile::yaml::Node;
 use crate::paths::normalize;
 
-/// Where the files that templates name are read: the working tree or a commit.
+/// Reads the files that templates name, from the workspace or a commit.
 pub(crate) trait ReadFiles {
-    /// Reads a file by its absolute path; `None` if there is nothing.
+    /// Reads a file by its absolute path; `None` if it does not exist.
     fn read(&self, path: &Path) -> std::io::Result<Option<FileContent>>;
 
-    /// Returns a path as messages show it.
+    /// Returns a path for messages.
     fn shown(&self, path: &Path) -> String;
 }
 
@@ -35,7 +35,7 @@ pub(crate) enum FileContent {
 pub(crate) enum VariableError {
     /// A sentence that follows its place on the same line.
     Sentence(String),
-    /// A sentence that stands on a line of its own, as DVC shows errors of syntax and of conflicting definitions.
+    /// A sentence on a line of its own, as DVC shows errors of syntax and of conflicting definitions.
     Apart(String),
     /// A file or a key is named twice; shown as [`VariableError::Apart`].
     LoadedTwice(String),
@@ -43,27 +43,27 @@ pub(crate) enum VariableError {
     File(String),
 }
 
-/// Splits what stands between the braces of an expression into keys.
+/// Splits the text between the braces of an expression into keys.
 pub(super) fn keys(inner: &str) -> Result<Vec<&str>, VariableError> {
     expression::keys(inner).map_err(|problem| VariableError::Apart(format!("${{{inner}}}: {problem}")))
 }
 
-/// The variables that are in force.
+/// The variables of a stage.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Context {
     members: Arc<Dict>,
-    /// Files that were loaded, and which keys of them; `None` for all.
+    /// Files that were loaded, with the loaded keys; `None` for all keys.
     imports: HashMap<PathBuf, Option<Vec<String>>>,
     /// The variables of a group, which no `vars` may define.
     group: Vec<(&'static str, Value)>,
-    /// How much was made of the templates of the file so far, in bytes.
+    /// The size of the text that the templates of the file produced so far, in bytes.
     made_bytes: Arc<AtomicUsize>,
 }
 
-/// Most that the templates of a file may make, in bytes.
+/// The maximum size of the text that the templates of a file may produce, in bytes.
 ///
-/// Deviation: a few lines that stand for more text or more stages than any pipeline has are refused; DVC works until it
-/// runs out of memory.
+/// Deviation: haul refuses a `dvc.yaml` whose templates expand to more than 64 MiB, which is more than any pipeline has;
+/// DVC expands them until it runs out of memory.
 const MAX_MADE_BYTES: usize = 64 << 20;
 
 impl Context {
@@ -77,11 +77,11 @@ impl Context {
         }
     }
 
-    /// Counts what is about to be made.
+    /// Counts text before it is produced.
     ///
     /// # Errors
     ///
-    /// The templates of the file make too much.
+    /// If the templates of the file produce too much text.
     pub(super) fn make(&self, n_bytes: usize) -> Result<(), VariableError> {
         let before = self.made_bytes.fetch_add(n_bytes, Ordering::Relaxed);
         if before.saturating_add(n_bytes) <= MAX_MADE_BYTES {
@@ -91,7 +91,7 @@ impl Context {
         Err(VariableError::Sentence(message))
     }
 
-    /// Loads `params.yaml`, if it is there.
+    /// Loads `params.yaml`, if it exists.
     pub(crate) fn load_default(&mut self, files: &dyn ReadFiles, wdir: &Path) -> Result<(), VariableError> {
         let path = wdir.join("params.yaml");
         match files.read(&path) {
@@ -174,7 +174,7 @@ impl Context {
     pub(crate) fn select(&self, inner: &str) -> Result<&Value, VariableError> {
         let keys = keys(inner)?;
         let not_found = || {
-            // DVC parses the expressions of a group only once, and shows them as they are.
+            // DVC parses the expressions of a group only once, and shows their unchanged text.
             let name = if self.group.is_empty() { keys.join(".") } else { inner.to_owned() };
             VariableError::Sentence(format!("Could not find '{name}'"))
         };
@@ -196,7 +196,7 @@ impl Context {
     }
 }
 
-/// Returns the position that a key names in a list: Python's integers, which count from the end where negative.
+/// Returns the index that a key names in a list: as in Python, negative numbers count from the end.
 fn position(key: &str, length: usize) -> Option<usize> {
     let digits = key.strip_prefix(['+', '-']).unwrap_or(key);
     let number: usize = digits.replace('_', "").parse().ok()?;

@@ -1,4 +1,4 @@
-//! `${…}` in a text: where expressions stand, and which key each one names.
+//! Expressions `${…}` in a text: their positions, and the keys that they name.
 
 use std::ops::Range;
 
@@ -7,11 +7,11 @@ use std::ops::Range;
 pub(crate) struct Expression<'text> {
     /// The bytes from `${` to `}`.
     pub(crate) span: Range<usize>,
-    /// What stands between the braces.
+    /// The text between the braces.
     pub(crate) inner: &'text str,
 }
 
-/// Finds the expressions of a text. `\${` escapes one, and an expression ends on its line.
+/// Finds the expressions of a text. `\${` escapes one, and an expression cannot span lines.
 pub(crate) fn find(text: &str) -> Vec<Expression<'_>> {
     let mut found = Vec::new();
     let mut from = 0;
@@ -31,28 +31,27 @@ pub(crate) fn find(text: &str) -> Vec<Expression<'_>> {
     found
 }
 
-/// Whether a text holds an expression.
+/// Returns whether a text contains an expression.
 pub(crate) fn is_template(text: &str) -> bool {
     !find(text).is_empty()
 }
 
-/// Replaces escaped openings by plain ones.
+/// Replaces each `\${` by `${`.
 pub(crate) fn unescape(text: &str) -> String {
     text.replace("\\${", "${")
 }
 
-/// Splits what stands between the braces into the keys it names: `a.b[0]` into `a`, `b`, `0`. Blanks around a key do
-/// not count, but are kept for messages.
+/// Splits the text between the braces into keys: `a.b[0]` into `a`, `b`, `0`. Blanks around a key are ignored.
 ///
 /// # Errors
 ///
-/// What is wrong with it, for a message.
+/// If the text is not valid; the error is the reason for a message.
 pub(crate) fn keys(inner: &str) -> Result<Vec<&str>, String> {
     let mut keys = Vec::new();
     let (first, mut rest) = word(inner)?;
     keys.push(first);
     loop {
-        // Blanks may stand behind a bracket; elsewhere they belong to a name.
+        // Blanks may follow a bracket; elsewhere they belong to a name.
         rest = rest.trim_start();
         if rest.is_empty() {
             break;

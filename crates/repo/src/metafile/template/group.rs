@@ -10,12 +10,13 @@ use super::value::{Dict, Member, Value};
 use super::{ResolvedStage, Resolver, TemplateError};
 use crate::metafile::yaml::{Kind, Node};
 
-/// Most stages that a `matrix` may make.
+/// The maximum number of stages of a `matrix`.
 ///
-/// Deviation: a matrix of more stages than any pipeline has is refused; DVC works until it runs out of memory.
+/// Deviation: haul refuses a `matrix` of more than 100000 stages, which is more than any pipeline has; DVC expands it
+/// until it runs out of memory.
 const MAX_MEMBERS: usize = 100_000;
 
-/// The variables that a member of a group brings.
+/// The variables of a member of a group.
 type Variables = Vec<(&'static str, Value)>;
 
 /// Returns the stages of a group, in order.
@@ -48,7 +49,7 @@ pub(super) fn members(
 /// A value that a group iterates over.
 struct Item {
     value: Value,
-    /// The value comes from a variable. DVC then names the member as Python prints it: `True`, not `true`.
+    /// Whether the value comes from a variable. DVC then names the member as Python prints the value: `True`, not `true`.
     is_variable: bool,
 }
 
@@ -58,7 +59,7 @@ impl Item {
     }
 }
 
-/// What a group iterates over.
+/// The values that a group iterates over.
 enum Items {
     List(Vec<Item>),
     Dict(Vec<(String, Item)>),
@@ -67,7 +68,7 @@ enum Items {
 
 fn items(node: &Node, context: &Context) -> Result<Items, (VariableError, Node)> {
     let source: Arc<str> = "".into();
-    // A template that is all there is stands for the variable itself.
+    // If the whole text is one template, the value is that of the variable, of any type.
     let is_template = |node: &Node| node.as_str().is_some_and(super::expression::is_template);
     let item = |node: &Node| {
         let filled = substitute(node, context, Purpose::Group)?;
@@ -119,7 +120,7 @@ fn of_foreach(
             }
         }
         Items::List(items) => {
-            // Values name their members, unless one of them is a list or a dictionary: then positions do.
+            // Members are named by their values, unless one value is a list or a dictionary: then by their indexes.
             let by_position = items.iter().any(|item| item.value.is_composite());
             for (position, item) in items.into_iter().enumerate() {
                 let key = if by_position { position.to_string() } else { item.name() };
@@ -201,7 +202,7 @@ fn of_matrix(
         }
         let key = fragments.join("-");
         members.insert(key.clone(), vec![("key", Value::Text(key)), ("item", Value::Dict(item))]);
-        // The last axis turns fastest.
+        // The last axis changes fastest.
         let turned = axes.iter().zip(&mut chosen).rev().find_map(|((_, values), position)| {
             *position += 1;
             if *position < values.len() {

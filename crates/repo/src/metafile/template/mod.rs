@@ -1,14 +1,14 @@
-//! Templates of `dvc.yaml`, worked out as DVC does: `${…}`, `vars`, parameters files, `foreach` and `matrix`.
+//! Resolves the templates of `dvc.yaml` as DVC does: `${…}`, `vars`, parameters files, `foreach` and `matrix`.
 //!
-//! Nothing is guessed: a stage whose templates cannot be worked out is an error that names file, line and key.
+//! A stage whose templates cannot be resolved is an error that names file, line and key.
 //!
 //! | Question | Module |
 //! |---|---|
-//! | Where does an expression stand, and what does it name? | [`expression`] |
-//! | Which variables are in force? | [`context`] |
-//! | What do files of parameters say? | [`params`], [`python`] |
+//! | Where are expressions, and which variables do they name? | [`expression`] |
+//! | Which variables does a stage have? | [`context`] |
+//! | Which parameters are in a parameters file? | [`params`], [`python`] |
 //! | Which stages does a group have? | [`group`] |
-//! | What does a stage say once its templates are filled in? | [`substitute`] |
+//! | What is a stage after its templates are filled in? | [`substitute`] |
 //!
 //! Source: <https://dvc.org/doc/user-guide/project-structure/dvcyaml-files#templating>.
 
@@ -28,10 +28,10 @@ use context::{Context, ReadFiles, VariableError};
 pub(crate) use value::OptionStyle;
 use value::Value;
 
-/// A template that cannot be worked out.
+/// A template that cannot be resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TemplateError {
-    /// In DVC's words.
+    /// The reason, in DVC's words.
     pub(crate) message: String,
     /// Line and column in the `dvc.yaml`, counted from 1.
     pub(crate) place: (usize, usize),
@@ -42,20 +42,20 @@ pub(crate) struct TemplateError {
 pub(crate) struct ResolvedStage {
     /// `build`, or `build@key` for a member of a group.
     pub(crate) name: String,
-    /// The definition. Nodes stand where their templates do.
+    /// The definition. A node has the position of its template.
     pub(crate) definition: Result<Node, TemplateError>,
 }
 
-/// Works out the stages of a `dvc.yaml`.
+/// Resolves the stages of a `dvc.yaml`.
 #[derive(Clone, Copy)]
 pub(crate) struct Resolver<'a> {
-    /// Where files of parameters are read.
+    /// Reads parameters files.
     pub(crate) files: &'a dyn ReadFiles,
-    /// The folder of the `dvc.yaml`, absolute.
+    /// The directory of the `dvc.yaml`, absolute.
     pub(crate) folder: &'a Path,
-    /// The `dvc.yaml` as messages show it.
+    /// The path of the `dvc.yaml` for messages.
     pub(crate) shown: &'a str,
-    /// How dictionaries become options of a command.
+    /// The format of dictionaries as options of a command.
     pub(crate) style: OptionStyle,
 }
 
@@ -64,8 +64,8 @@ impl Resolver<'_> {
     ///
     /// # Errors
     ///
-    /// The variables of the whole file cannot be loaded, so that no stage can be worked out. The error of a single
-    /// stage stands in its place.
+    /// If the variables of the whole file cannot be loaded, so that no stage can be resolved. The error of a single stage
+    /// is in its [`ResolvedStage`].
     pub(crate) fn stages(&self, root: &Node) -> Result<Vec<ResolvedStage>, TemplateError> {
         let Some(stages) = root.get("stages") else { return Ok(Vec::new()) };
         let vars = root.get("vars");
@@ -162,7 +162,7 @@ impl Resolver<'_> {
             .map_err(|(error, at)| self.error(place, error, &at))
     }
 
-    /// Refuses templates where DVC allows none.
+    /// Refuses templates in a section where DVC does not allow them.
     fn refuse_templates(&self, node: &Node, section: &str) -> Result<(), TemplateError> {
         if !has_expression(node) {
             return Ok(());
@@ -171,7 +171,7 @@ impl Resolver<'_> {
         Err(self.error(&format!("'{section}'"), VariableError::Sentence(message), node))
     }
 
-    /// Words an error as DVC does. `place` is the part of the file that cannot be worked out, `node` where it stands.
+    /// Makes an error in DVC's words. `place` names the part of the file that cannot be resolved, `node` is its position.
     fn error(&self, place: &str, error: VariableError, node: &Node) -> TemplateError {
         let preamble = format!("failed to parse {place} in '{}':", self.shown);
         let message = match error {
@@ -185,12 +185,12 @@ impl Resolver<'_> {
     }
 }
 
-/// Whether a node has a template in it, or an escaped one: whether filling it in may change it.
+/// Returns whether a node contains a template or an escaped one, so that filling it in may change the node.
 fn has_template(node: &Node) -> bool {
     has_text(node, |text| text.contains("${"))
 }
 
-/// Whether a node has an expression in it.
+/// Returns whether a node contains an expression.
 fn has_expression(node: &Node) -> bool {
     has_text(node, expression::is_template)
 }
@@ -206,7 +206,7 @@ fn has_text(node: &Node, is_wanted: fn(&str) -> bool) -> bool {
     }
 }
 
-/// Returns the first expression that cannot be parsed, and where it stands.
+/// Returns the first expression that cannot be parsed, and its node.
 fn first_problem(node: &Node) -> Option<(VariableError, &Node)> {
     match &*node.kind {
         Kind::Scalar(Scalar::Text(text)) => expression::find(text)

@@ -1,4 +1,4 @@
-//! Files of parameters: YAML, JSON, TOML and Python, told apart by their suffix as DVC does.
+//! Reads parameters files: YAML, JSON, TOML and Python, distinguished by their suffix as in DVC.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,16 +10,16 @@ use super::python;
 use super::value::{Dict, Member, Value};
 use crate::metafile::yaml;
 
-/// Why a file of parameters cannot be used.
+/// Why a parameters file cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ParamsError {
-    /// It is not there, or holds something else than a dictionary.
+    /// It does not exist, or does not contain a dictionary; DVC's sentence.
     Sentence(String),
     /// It cannot be read or parsed.
     Unreadable(String),
 }
 
-/// Reads a file of parameters by its absolute path.
+/// Reads a parameters file by its absolute path.
 pub(crate) fn load(files: &dyn ReadFiles, path: &Path) -> Result<Dict, ParamsError> {
     let shown = files.shown(path);
     let unreadable =
@@ -74,7 +74,7 @@ pub(crate) fn load(files: &dyn ReadFiles, path: &Path) -> Result<Dict, ParamsErr
     }
 }
 
-/// Reads JSON in the order of the file, which `serde_json`'s own values forget.
+/// Reads JSON in the order of the file, which `serde_json`'s own values do not keep.
 struct JsonValue<'source>(&'source Arc<str>);
 
 impl<'de> DeserializeSeed<'de> for JsonValue<'_> {

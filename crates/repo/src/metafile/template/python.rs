@@ -1,9 +1,10 @@
 //! Parameters in a Python file: the literals that its module, its classes and their `__init__` assign.
 //!
-//! DVC parses the file with Python and takes what `ast.literal_eval` takes. Here the file is cut into logical lines, and
-//! those that assign a literal to a name count.
+//! DVC parses the file with Python and takes values that `ast.literal_eval` accepts. Here the file is split into logical
+//! lines, and those that assign a literal to a name are parameters.
 //!
-//! Deviation: a file that is not valid Python elsewhere is an error of DVC; here the lines that can be read count.
+//! Deviation: haul takes the parameters that it can read from a Python file even if other lines of it are not valid
+//! Python; DVC reports an error for the whole file.
 //!
 //! Source: <https://dvc.org/doc/command-reference/params>, and Python's language reference for literals.
 
@@ -18,8 +19,8 @@ pub(crate) fn assignments(text: &str, source: &Arc<str>) -> Dict {
     block(&lines, &mut position, Names::Plain, source, 0)
 }
 
-/// What is nested deeper is passed over, so that no file can exhaust the stack. Python takes 100 levels of blocks, and 200
-/// of brackets.
+/// The maximum nesting depth; what is nested deeper is skipped, so that no file can exhaust the stack. Python allows 100
+/// levels of blocks, and 200 of brackets.
 const MAX_DEPTH: usize = 100;
 
 /// A statement with its indentation.
@@ -29,12 +30,12 @@ struct Line {
     text: String,
 }
 
-/// Which targets of assignments count in a block.
+/// Which assignments of a block are parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Names {
-    /// `name = …`, and `self.name = …` as DVC has it.
+    /// `name = …`, and `self.name = …`, as in DVC.
     Plain,
-    /// `self.name = …` alone.
+    /// Only `self.name = …`.
     OfSelf,
 }
 
@@ -47,7 +48,7 @@ fn block(lines: &[Line], position: &mut usize, names: Names, source: &Arc<str>, 
         }
         *position += 1;
         if line.indent > indent {
-            // The body of a statement that is passed over.
+            // The line is in the body of a statement that is skipped.
             continue;
         }
         let begins_block = depth < MAX_DEPTH && lines.get(*position).is_some_and(|next| next.indent > indent);
@@ -98,7 +99,7 @@ fn assignment(line: &str, names: Names, source: &Arc<str>) -> Option<(String, Va
     reader.text.is_empty().then(|| (name.to_owned(), value))
 }
 
-/// Finds the `=` behind an annotation, outside of its brackets and texts.
+/// Finds the `=` after an annotation, outside of its brackets and texts.
 fn equals_sign(text: &str) -> Option<usize> {
     let mut depth = 0_u32;
     let mut quote = None;
@@ -115,8 +116,8 @@ fn equals_sign(text: &str) -> Option<usize> {
     None
 }
 
-/// Cuts a file into statements: comments and blank lines are dropped, open brackets and backslashes join lines, and
-/// `;` divides them.
+/// Splits a file into statements: comments and blank lines are dropped, open brackets and backslashes join lines, and
+/// `;` separates statements.
 fn logical_lines(text: &str) -> Vec<Line> {
     let mut lines = Vec::new();
     let mut rest = text.trim_start_matches('\u{feff}');
@@ -182,7 +183,7 @@ fn logical_line(text: &str) -> (Vec<String>, &str) {
     (statements.into_iter().map(|text| text.trim().to_owned()).collect(), rest)
 }
 
-/// Returns the length of a text with its quotes, in bytes; up to the end of the file if they are not closed.
+/// Returns the length of a text with its quotes, in bytes; a text that is not closed extends to the end of the file.
 fn text_length(text: &str) -> usize {
     let quote = &text[..1];
     let triple = quote.repeat(3);
@@ -206,7 +207,7 @@ fn text_length(text: &str) -> usize {
 /// Reads literals, as `ast.literal_eval` does.
 struct Reader<'text> {
     text: &'text str,
-    /// Brackets around what is read.
+    /// The number of open brackets.
     depth: usize,
     source: &'text Arc<str>,
 }
@@ -240,7 +241,7 @@ impl Reader<'_> {
             '(' => {
                 self.eat('(');
                 let (mut items, has_comma) = self.items(')')?;
-                // A value in brackets is no tuple; and a template can do nothing with one.
+                // A single value in brackets without a comma is not a tuple.
                 if items.len() == 1 && !has_comma { items.pop() } else { Some(Value::Tuple(items)) }
             }
             '{' => {
@@ -297,7 +298,7 @@ impl Reader<'_> {
         self.text.len() - prefix.len() <= 2 && prefix.starts_with(['"', '\''])
     }
 
-    /// Reads texts that stand side by side, which Python joins.
+    /// Reads adjacent texts, which Python joins.
     fn texts(&mut self) -> Option<Value> {
         let mut joined = String::new();
         let mut is_bytes = false;
@@ -339,7 +340,7 @@ impl Reader<'_> {
     }
 }
 
-/// Whether a sign behind this text belongs to the same number.
+/// Returns whether a sign after this text belongs to the same number.
 fn is_exponent(number: &str) -> bool {
     let digits = number.trim_start_matches(['+', '-']);
     digits.starts_with(|first: char| first.is_ascii_digit() || first == '.')
@@ -373,7 +374,7 @@ fn number(word: &str) -> Option<Value> {
     }
 }
 
-/// Adds a text with its escapes replaced; `None` where Python refuses one.
+/// Appends a text with its escapes replaced; `None` if Python refuses an escape.
 fn unescape(text: &str, into: &mut String) -> Option<()> {
     let mut rest = text;
     while let Some(at) = rest.find('\\') {
@@ -409,7 +410,7 @@ fn unescape(text: &str, into: &mut String) -> Option<()> {
                 into.push(code(digits, 8, 0)?);
                 length = digits;
             }
-            // Python keeps what is no escape.
+            // Python keeps the backslash of an unknown escape.
             other => {
                 into.push('\\');
                 into.push(other);

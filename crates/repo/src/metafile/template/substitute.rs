@@ -1,4 +1,4 @@
-//! Filling in the templates of a node.
+//! Fills in the templates of a node.
 
 use std::sync::Arc;
 
@@ -7,18 +7,19 @@ use super::expression::{self, Expression};
 use super::value::{OptionStyle, Value, to_options};
 use crate::metafile::yaml::{Entry, Kind, Node, Scalar};
 
-/// What a node is filled in for, which decides whether lists and dictionaries may stand in it.
+/// The use of a node, which determines whether its templates may be lists and dictionaries.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Purpose<'a> {
-    /// The value of this key of a stage: scalars alone, but for dictionaries in a command.
+    /// The value of this key of a stage: only scalars, and in a command also dictionaries.
     Stage { key: &'a str, style: OptionStyle },
-    /// What a group iterates over: dictionaries too, and lists if the template is all there is.
+    /// The values that a group iterates over: also dictionaries, and lists if the whole text is one template.
     ///
-    /// Deviation: a list inside a text is an error; DVC puts it there as Python prints it.
+    /// Deviation: a template inside a longer text of `foreach` or `matrix` must not be a list; DVC inserts the list as Python
+    /// prints it.
     Group,
 }
 
-/// Returns the node with its templates filled in; or what is wrong, and with which node.
+/// Returns the node with its templates filled in, or the error and its node.
 pub(crate) fn substitute(
     node: &Node,
     context: &Context,
@@ -42,7 +43,7 @@ pub(crate) fn substitute(
             for entry in entries {
                 let key = substitute(&entry.key, context, purpose)?;
                 let value = substitute(&entry.value, context, purpose)?;
-                // As in a dictionary of Python, the last one counts, at the place of the first.
+                // As in a dictionary of Python, the last value counts, at the position of the first.
                 let same = key
                     .as_str()
                     .and_then(|key| filled.iter_mut().find(|entry| entry.key.as_str() == Some(key)));
@@ -102,7 +103,7 @@ fn fill(
     Ok(Value::Text(expression::unescape(&filled)).to_node(node))
 }
 
-/// Checks that a value may stand where the template does. `is_alone` if the template is all there is.
+/// Checks that a value may replace the template. `is_alone`: the whole text is the template.
 fn check(value: &Value, purpose: Purpose<'_>, is_alone: bool) -> Result<(), VariableError> {
     let may_be_composite = match (value, purpose) {
         (Value::Other(_), _) => false,

@@ -1,4 +1,4 @@
-//! Templates beside DVC's resolver: `fixtures/templates.json` is what DVC made of random files (`templates.py`).
+//! Compares templates with DVC's resolver: `fixtures/templates.json` has DVC's results for random files (`templates.py`).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ impl ReadFiles for Files {
     }
 }
 
-/// Returns a node as `templates.py` writes what DVC resolved.
+/// Returns a node in the format in which `templates.py` writes DVC's results.
 fn plain(node: &Node) -> Json {
     match &*node.kind {
         Kind::Scalar(Scalar::Null) => Json::Null,
@@ -62,8 +62,8 @@ fn answer(files: &Files) -> Json {
     }
 }
 
-/// Returns an error without what differs on purpose: the name of the Python class, the drawing under an expression
-/// that cannot be parsed, a source that DVC has lost, and errors of Python itself.
+/// Removes the parts of an error that differ on purpose: the name of the Python class, the drawing under an expression
+/// that cannot be parsed, a source that DVC does not know any more, and errors of Python itself.
 fn without_wording(answer: &mut Json) {
     match answer {
         Json::Object(object) if object.len() == 1 && object.contains_key("error") => {
@@ -147,7 +147,7 @@ fn templates_that_stand_for_too_much_are_refused() {
         (matrix, "'stages.m.matrix'", "it makes more than 100000 stages"),
         (axis, "'stages.m.matrix'", too_much),
         (plain, "'stages.m.cmd'", too_much),
-        // Once there is too much, the rest fails as well.
+        // After the limit is reached, the following stages fail as well.
         (foreach, "stage 'm@999'", too_much),
     ];
     for (text, place, problem) in cases {

@@ -1,4 +1,4 @@
-//! The values that templates are filled with, and how they read as text.
+//! The values of templates, and their text.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -23,8 +23,8 @@ pub(crate) enum Value {
     Other(&'static str),
 }
 
-/// A dictionary in the order of its file. Only keys that are texts can be named in a template; others are left out,
-/// as in DVC.
+/// A dictionary in the order of its file. Only keys that are texts can be named in a template; others are left out, as
+/// in DVC.
 pub(crate) type Dict = IndexMap<String, Member>;
 
 /// A member of a dictionary, and the file or section that defines it.
@@ -41,14 +41,14 @@ impl PartialEq for Member {
 }
 
 impl Member {
-    /// Makes the member that a file or section defines.
+    /// Makes a member that the file or section `source` defines.
     pub(crate) fn new(value: Value, source: &Arc<str>) -> Self {
         Self { value, source: Arc::clone(source) }
     }
 }
 
 impl Value {
-    /// Returns about how much memory a copy takes.
+    /// Returns the approximate memory of a copy, in bytes.
     pub(crate) fn n_bytes(&self) -> usize {
         let inner = match self {
             Self::Text(text) => text.len(),
@@ -84,7 +84,7 @@ impl Value {
         }
     }
 
-    /// Returns the value as a YAML node that stands where `place` does.
+    /// Returns the value as a YAML node at the position of `place`.
     pub(crate) fn to_node(&self, place: &Node) -> Node {
         let kind = match self {
             Self::Null => Kind::Scalar(Scalar::Null),
@@ -107,7 +107,7 @@ impl Value {
         Node { kind: Arc::new(kind), ..place.clone() }
     }
 
-    /// Returns the name of the type, as Python has it in DVC's messages.
+    /// Returns Python's name of the type, for DVC's messages.
     pub(crate) fn type_name(&self) -> &'static str {
         match self {
             Self::Null => "NoneType",
@@ -122,7 +122,7 @@ impl Value {
         }
     }
 
-    /// Whether Python takes the value for false.
+    /// Returns whether the value is false in Python.
     pub(crate) fn is_falsy(&self) -> bool {
         match self {
             Self::Null | Self::Bool(false) | Self::Int(0) => true,
@@ -134,12 +134,12 @@ impl Value {
         }
     }
 
-    /// Whether the value is a list or a dictionary.
+    /// Returns whether the value is a list or a dictionary.
     pub(crate) fn is_composite(&self) -> bool {
         matches!(self, Self::List(_) | Self::Dict(_))
     }
 
-    /// Returns a scalar as it reads inside a text: `true`, `1e-05`, `None`.
+    /// Returns the text of a scalar inside a text: `true`, `1e-05`, `None`.
     ///
     /// Lists and dictionaries have no such text; see [`to_options`] for dictionaries in commands.
     pub(crate) fn to_text(&self) -> String {
@@ -163,24 +163,24 @@ impl Value {
     }
 }
 
-/// How dictionaries become options of a command: the section `parsing` of DVC's configuration.
+/// The format of dictionaries as options of a command: the section `parsing` of DVC's configuration.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct OptionStyle {
-    /// `parsing.bool = boolean_optional`: a false value becomes `--no-NAME`; else it is left out.
+    /// `parsing.bool = boolean_optional`: a false value becomes `--no-NAME`; otherwise it is left out.
     pub(crate) negates_booleans: bool,
-    /// `parsing.list = append`: each item has the option's name before it; else only the first has.
+    /// `parsing.list = append`: the option's name is before each item; otherwise only before the first.
     pub(crate) repeats_lists: bool,
 }
 
-/// Returns a dictionary as options of a command: `--lr 0.1 --layers 1 2`. An error names the member whose value has
-/// no such form.
+/// Returns a dictionary as options of a command: `--lr 0.1 --layers 1 2`. The error is the name of a member whose value
+/// cannot be an option.
 pub(crate) fn to_options(dict: &Dict, style: OptionStyle) -> Result<String, String> {
     let mut options = String::new();
     for (name, value) in flatten(dict) {
         match value {
             Value::Bool(true) => write!(options, "--{name} "),
             Value::Bool(false) if style.negates_booleans => write!(options, "--no-{name} "),
-            // There is no dictionary among them.
+            // `flatten` leaves no dictionary.
             Value::Bool(false) | Value::Dict(_) => Ok(()),
             Value::Text(text) => write!(options, "--{name} {} ", quote(text)),
             Value::List(items) => {
@@ -212,7 +212,7 @@ fn flatten(dict: &Dict) -> Vec<(String, &Value)> {
     let mut flat = Vec::new();
     for (key, member) in dict {
         match &member.value {
-            // An empty one vanishes.
+            // An empty dictionary has no members and so no options.
             Value::Dict(inner) => {
                 flat.extend(flatten(inner).into_iter().map(|(name, value)| (format!("{key}.{name}"), value)));
             }
@@ -222,7 +222,7 @@ fn flatten(dict: &Dict) -> Vec<(String, &Value)> {
     flat
 }
 
-/// Quotes a text for a POSIX shell, as Python's `shlex.quote`.
+/// Quotes a text for a POSIX shell, as Python's `shlex.quote` does.
 fn quote(text: &str) -> String {
     let is_safe = |character: char| character.is_ascii_alphanumeric() || "_@%+=:,./-".contains(character);
     if !text.is_empty() && text.chars().all(is_safe) {
@@ -232,7 +232,7 @@ fn quote(text: &str) -> String {
     }
 }
 
-/// Parses a float as YAML writes it.
+/// Parses a float in YAML's format.
 fn parse_float(text: &str) -> Option<f64> {
     let text = text.replace('_', "").to_ascii_lowercase();
     match text.trim_start_matches(['+', '-']) {

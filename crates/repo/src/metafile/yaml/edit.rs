@@ -1,10 +1,10 @@
-//! Changing members of a mapping in the text itself.
+//! Changes members of a mapping in the text itself.
 //!
-//! Only the bytes that must change do: comments, order, quotes and style of everything else stay. A new
-//! member goes behind the last one of its mapping.
+//! Only the bytes of the changed members change: comments, order, quotes and style of everything else stay. A new member
+//! is added after the last one of its mapping.
 //!
-//! Deviation: ruamel.yaml, which DVC uses, writes the whole file anew. It drops quotes that are not needed,
-//! indents by two, and puts a new member behind the comments that follow its mapping.
+//! Deviation: haul changes only the affected members of a metafile. ruamel.yaml, which DVC uses, writes the whole file
+//! again: it drops unneeded quotes, indents by two, and adds a new member after the comments that follow its mapping.
 
 use std::ops::Range;
 
@@ -12,22 +12,22 @@ use super::emit::{Value, write_behind_key, write_flow, write_item, write_member,
 use super::node::{Entry, Kind, Node, Scalar};
 use super::scalar::Place;
 
-/// A member to set, or to take out.
+/// A member to set, or to remove.
 pub(crate) type Field = (&'static str, Option<Value>);
 
-/// What is put in the place of which bytes.
+/// Replacements: the range of bytes, and the new text.
 type Edits = Vec<(Range<usize>, String)>;
 
-/// The member that names an item of a sequence, so that items are found again: that of `files`.
+/// The member that identifies an item of a sequence, for the sequence `files`.
 const ITEM_NAME: &str = "relpath";
 
-/// Returns `text` with the members of `mapping` set or taken out.
+/// Returns `text` with the members of `mapping` set or removed.
 ///
 /// A mapping in a mapping, and a sequence of named items, are changed member by member and item by item.
 ///
 /// # Errors
 ///
-/// Says why this mapping cannot be edited in place.
+/// If this mapping cannot be edited in place; the error is the reason.
 pub(crate) fn edit_mapping(text: &str, mapping: &Node, fields: &[Field]) -> Result<String, &'static str> {
     let fields: Vec<_> = fields.iter().map(|(key, value)| (*key, value.as_ref())).collect();
     let mut edits = Edits::new();
@@ -39,19 +39,19 @@ pub(crate) fn edit_mapping(text: &str, mapping: &Node, fields: &[Field]) -> Resu
 ///
 /// # Errors
 ///
-/// Says why this mapping cannot be edited in place.
+/// If this mapping cannot be edited in place; the error is the reason.
 pub(crate) fn remove_member(text: &str, mapping: &Node, key: &str) -> Result<String, &'static str> {
     let mut edits = Edits::new();
     change_mapping(text, mapping, &[(key, None)], &mut edits)?;
     apply(text, edits)
 }
 
-/// Returns `text` with a member of `mapping` that has this value, in the place of the one that has its name, or behind
-/// all others.
+/// Returns `text` with a member of `mapping` set to this value: it replaces the one of that name, or is added after all
+/// others.
 ///
 /// # Errors
 ///
-/// Says why this mapping cannot be edited in place.
+/// If this mapping cannot be edited in place; the error is the reason.
 pub(crate) fn put_member(
     text: &str,
     mapping: &Node,
@@ -67,7 +67,7 @@ pub(crate) fn put_member(
 }
 
 fn apply(text: &str, mut edits: Edits) -> Result<String, &'static str> {
-    // The sort is stable: what is added at one place stays in its order.
+    // The sort is stable: texts that are inserted at one position keep their order.
     edits.sort_by_key(|(range, _)| (range.start, range.end));
     if edits.windows(2).any(|pair| pair[0].0.end > pair[1].0.start) {
         return Err("its members overlap");
@@ -79,7 +79,7 @@ fn apply(text: &str, mut edits: Edits) -> Result<String, &'static str> {
     Ok(edited)
 }
 
-/// Tells whether a node holds this value, members of mappings in any order.
+/// Returns whether a node has this value, with the members of mappings in any order.
 pub(crate) fn holds(node: &Node, value: &Value) -> bool {
     match (&*node.kind, value) {
         (Kind::Scalar(Scalar::Bool(old)), Value::Bool(new)) => old == new,
@@ -125,13 +125,13 @@ fn change_mapping(
     }
     if !added.is_empty() {
         let last = (0..own.len()).rev().find(|position| !removed.contains(position));
-        // When all members go, the place of the last one is as good as any.
+        // If all members are removed, the new ones are added at the position of the last.
         edits.push(append(text, mapping, last.or(own.len().checked_sub(1)).map(|last| own[last]), &added)?);
     }
     removed.sort_unstable();
     let mut end = 0;
     for position in &removed {
-        // Behind a dash, the next member that stays moves up; those between go with the first one.
+        // After a dash, the next member that stays moves up to the dash; the members in between are removed with the first.
         let n_run = removed.iter().skip_while(|other| *other < position).zip(*position..);
         let n_run = n_run.take_while(|(other, next)| *other == next).count();
         let range = removal(text, mapping, &own, *position, position + n_run);
@@ -175,7 +175,7 @@ fn change_value(
     Ok(())
 }
 
-/// Makes the members of a mapping those of `new`, and no others.
+/// Sets the members of a mapping to those of `new`, and removes all others.
 fn change_members(
     text: &str,
     mapping: &Node,
@@ -189,8 +189,8 @@ fn change_members(
     change_mapping(text, mapping, &fields, edits)
 }
 
-/// Makes the items of a block sequence those of `new`; `false` if they cannot be told apart by their names, or stand
-/// in another order.
+/// Sets the items of a block sequence to those of `new`; `false` if their names do not identify them, or their order
+/// differs.
 fn change_items(text: &str, sequence: &Node, new: &[Value], edits: &mut Edits) -> Result<bool, &'static str> {
     let old = sequence.items();
     let old_names: Option<Vec<&str>> = old.iter().map(|item| item.get(ITEM_NAME)?.as_str()).collect();
@@ -260,14 +260,14 @@ fn replace_scalar(
     if text[..span.start].ends_with(':') {
         written.insert(0, ' ');
     }
-    // The line break behind a block scalar belongs to it.
+    // The line break after a block scalar belongs to it.
     if text[span.clone()].ends_with('\n') {
         written.push('\n');
     }
     Ok((span, written))
 }
 
-/// Puts a value in the place of one of another kind.
+/// Replaces a value by one of another kind.
 fn replace(
     text: &str,
     mapping: &Node,
@@ -335,7 +335,7 @@ fn line_break(text: &str) -> &'static str {
     if text.contains("\r\n") { "\r\n" } else { "\n" }
 }
 
-/// Returns the place behind the line that `position` is in or just behind of.
+/// Returns the position after the line that contains `position`, or that ends just before it.
 fn line_end(text: &str, position: usize) -> usize {
     if text[..position].ends_with('\n') {
         return position;
@@ -343,7 +343,7 @@ fn line_end(text: &str, position: usize) -> usize {
     position + text[position..].find('\n').map_or(text.len() - position, |offset| offset + 1)
 }
 
-/// Returns what to cut out to be rid of a member; `kept` is the next one that stays.
+/// Returns the range to delete to remove a member; `kept` is the next member that stays.
 fn removal(text: &str, mapping: &Node, own: &[&Entry], position: usize, kept: usize) -> Range<usize> {
     let entry = own[position];
     let end = entry.value.span.end.max(entry.key.span.end);

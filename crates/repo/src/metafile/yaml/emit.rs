@@ -1,16 +1,16 @@
-//! Writing values as ruamel.yaml writes them into a new file: block style, sequences at the column of their
-//! key, mappings indented by two.
+//! Writes values as ruamel.yaml writes them into a new file: block style, sequences at the column of their key, mappings
+//! indented by two.
 
 use super::scalar::{Place, is_simple_key, write_text};
 
 /// A value to write.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Value {
-    /// Nothing behind the key, as DVC writes it.
+    /// Null, which DVC writes as nothing after the key.
     Null,
     Bool(bool),
     Int(i128),
-    /// A float, as it is written.
+    /// The text of a float.
     Float(String),
     Text(String),
     Sequence(Vec<Self>),
@@ -31,7 +31,7 @@ pub(crate) fn write_document(entries: &[(String, Value)]) -> String {
     out
 }
 
-/// Writes a scalar that stands behind a key or a dash, without the blank in front of it.
+/// Writes a scalar after a key or a dash, without the blank in front of it.
 pub(crate) fn write_scalar(value: &Value, place: Place) -> Option<String> {
     match value {
         Value::Bool(value) => Some(value.to_string()),
@@ -57,7 +57,7 @@ pub(crate) fn write_member(key: &str, value: &Value, indent: usize) -> String {
     out.split_off(indent)
 }
 
-/// Writes what stands behind the colon of a key at `indent`; `column` is where the cursor stands.
+/// Writes the value after the colon of a key at `indent`; `column` is the position of the cursor.
 pub(crate) fn write_behind_key(value: &Value, indent: usize, column: usize) -> String {
     let mut out = " ".repeat(column);
     write_value(&mut out, value, indent);
@@ -90,7 +90,7 @@ pub(crate) fn write_flow(value: &Value) -> String {
     }
 }
 
-/// Writes the members of a mapping; the cursor stands at `indent`, where the first key goes.
+/// Writes the members of a mapping; the cursor is at `indent`, where the first key starts.
 fn write_entries(out: &mut String, entries: &[(String, Value)], indent: usize) {
     for (position, (key, value)) in entries.iter().enumerate() {
         if position > 0 {
@@ -110,7 +110,7 @@ fn write_entries(out: &mut String, entries: &[(String, Value)], indent: usize) {
     }
 }
 
-/// Writes what stands behind the colon of a key at `indent`.
+/// Writes the value after the colon of a key at `indent`.
 fn write_value(out: &mut String, value: &Value, indent: usize) {
     match value {
         Value::Mapping(entries) if !entries.is_empty() => {
@@ -125,7 +125,7 @@ fn write_value(out: &mut String, value: &Value, indent: usize) {
     }
 }
 
-/// Writes the items of a sequence; the cursor stands at `indent`, where the first dash goes.
+/// Writes the items of a sequence; the cursor is at `indent`, where the first dash is written.
 fn write_items(out: &mut String, items: &[Value], indent: usize) {
     for (position, item) in items.iter().enumerate() {
         if position > 0 {
@@ -146,7 +146,7 @@ fn write_items(out: &mut String, items: &[Value], indent: usize) {
     }
 }
 
-/// Writes what fits behind a key or a dash.
+/// Writes a value that fits on the line of its key or dash.
 fn write_flat(out: &mut String, value: &Value, indent: usize) {
     if *value == Value::Null {
         return;
@@ -189,7 +189,7 @@ mod tests {
             ];
             let written =
                 write_document(&[("outs".to_owned(), Value::Sequence(vec![Value::Mapping(out.into())]))]);
-            // Where DVC's own text reads back as another text, haul writes one that does not.
+            // If DVC's output is read back as another text, haul writes a different output, which is read back correctly.
             let root = parse(case["text"].as_str().unwrap()).unwrap().unwrap();
             let read = root.get("outs").and_then(|outs| outs.items()[0].get("path")).and_then(Node::as_str);
             let is_lossy = read != Some(text);
@@ -209,7 +209,7 @@ mod tests {
     fn text_written_is_read_back() {
         let cases: Vec<Json> =
             serde_json::from_str(include_str!("../../../tests/fixtures/scalars.json")).unwrap();
-        // The parser follows YAML 1.1 in taking NEL and its like for line breaks; ruamel.yaml writes them as they are.
+        // The parser follows YAML 1.1, in which NEL and similar characters are line breaks; ruamel.yaml writes them unescaped.
         for case in cases
             .iter()
             .filter(|case| !case["text"].as_str().unwrap().contains(['\u{85}', '\u{2028}', '\u{2029}']))
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn nested_values_are_written_as_by_dvc() {
-        // What `dumps_yaml` of DVC 3.67.1 prints for the same values.
+        // The output of `dumps_yaml` of DVC 3.67.1 for the same values.
         let nested = Value::Sequence(vec![
             Value::Sequence(vec![Value::Int(1), Value::Sequence(vec![])]),
             Value::Mapping(vec![

@@ -1,10 +1,10 @@
-//! YAML as DVC reads and writes it: parsed with the place of every node, edited without touching what is not
-//! meant, and written as ruamel.yaml writes it.
+//! YAML as DVC reads and writes it: parsed with the position of every node, edited in place, and written as ruamel.yaml
+//! writes it.
 //!
-//! `saphyr-parser` does the parsing. It forgets comments, so edits are made in the text itself at the places
-//! it reports. The lossless tree of `yaml-edit` 0.3 makes the same edits on our fixtures (it puts a new member
-//! behind comments that follow the mapping); it would be a second YAML parser beside this one, and the quotes
-//! and folds of ruamel.yaml would still be ours to write.
+//! `saphyr-parser` does the parsing. It drops comments, so edits are made in the text itself at the positions that it
+//! reports. The lossless tree of `yaml-edit` 0.3 could make the same edits on our fixtures (except that it adds a new
+//! member after comments that follow the mapping), but it would be a second YAML parser, and the quotes and folds of
+//! ruamel.yaml would still have to be written here.
 
 mod edit;
 mod emit;

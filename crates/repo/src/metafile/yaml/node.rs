@@ -1,24 +1,24 @@
-//! The nodes of a YAML document, with their places in the text.
+//! The nodes of a YAML document, with their positions in the text.
 
 use std::ops::Range;
 use std::sync::Arc;
 
-/// What a scalar means.
+/// The value of a scalar.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Scalar {
     Null,
     Bool(bool),
     Int(i128),
-    /// A float, as written.
+    /// The text of a float.
     Float(String),
     Text(String),
     /// The key `<<`.
     Merge,
-    /// Something DVC's files never hold: a time stamp, a huge number, a value with a tag of its own.
+    /// A value that DVC's files never contain: a time stamp, a huge number, a value with a custom tag.
     Other,
 }
 
-/// What a node holds.
+/// The content of a node.
 #[derive(Debug, Clone)]
 pub(crate) enum Kind {
     Scalar(Scalar),
@@ -31,7 +31,7 @@ pub(crate) enum Kind {
 pub(crate) struct Entry {
     pub(crate) key: Node,
     pub(crate) value: Node,
-    /// Tells that the member came in through `<<`: it stands elsewhere in the text.
+    /// Whether the member was merged in by `<<`: its position is elsewhere in the text.
     pub(crate) is_merged: bool,
 }
 
@@ -39,21 +39,21 @@ pub(crate) struct Entry {
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
     pub(crate) kind: Arc<Kind>,
-    /// The bytes of the node in the text, from its first character (behind anchor and tag) to its last. A
-    /// block collection ends where its last member ends.
+    /// The bytes of the node in the text, from its first character (after anchor and tag) to its last. A block collection
+    /// ends where its last member ends.
     pub(crate) span: Range<usize>,
     /// The line, counted from 1.
     pub(crate) line: usize,
     /// The column, counted from 1.
     pub(crate) column: usize,
-    /// Tells that a collection is written in braces or brackets, or a scalar in quotes.
+    /// Whether a collection is written in braces or brackets, or a scalar in quotes.
     pub(crate) is_flow: bool,
-    /// Tells that the node is an alias, or carries an anchor or a tag.
+    /// Whether the node is an alias, or has an anchor or a tag.
     pub(crate) is_decorated: bool,
 }
 
 impl Node {
-    /// Returns the members of a mapping; of anything else, none.
+    /// Returns the members of a mapping; empty for other nodes.
     pub(crate) fn entries(&self) -> &[Entry] {
         match &*self.kind {
             Kind::Mapping(entries) => entries,
@@ -61,7 +61,7 @@ impl Node {
         }
     }
 
-    /// Returns the items of a sequence; of anything else, none.
+    /// Returns the items of a sequence; empty for other nodes.
     pub(crate) fn items(&self) -> &[Self] {
         match &*self.kind {
             Kind::Sequence(items) => items,
@@ -107,7 +107,7 @@ impl Node {
         }
     }
 
-    /// Returns an integer; a boolean is one too, as in Python.
+    /// Returns an integer; as in Python, a boolean is one too.
     pub(crate) fn as_int(&self) -> Option<i128> {
         match self.as_scalar() {
             Some(Scalar::Int(value)) => Some(*value),
@@ -116,7 +116,7 @@ impl Node {
         }
     }
 
-    /// Tells whether Python would take the value for false: DVC reads such a document as an empty one.
+    /// Returns whether the value is false in Python: DVC reads such a document as an empty one.
     pub(crate) fn is_falsy(&self) -> bool {
         match &*self.kind {
             Kind::Scalar(Scalar::Null | Scalar::Bool(false) | Scalar::Int(0)) => true,

@@ -1,4 +1,4 @@
-//! From text to nodes.
+//! Parses text into nodes.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -10,18 +10,19 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Span, StrInput, Tag};
 use super::node::{Entry, Kind, Node, Scalar};
 use super::resolve::resolve;
 
-/// Deeper documents are refused, so that none can exhaust the stack. DVC's own files are five levels deep.
+/// The maximum nesting depth; deeper documents are refused, so that none can exhaust the stack. DVC's own files have five
+/// levels.
 const MAX_DEPTH: usize = 128;
 
-/// So many bytes of text, and so many times the text, may aliases stand for. Aliases of aliases share their content here, but
-/// not in what is made of a document: seven lines would make a million outs.
+/// The aliases of a document may expand to this many bytes, or to a multiple of its text. Aliases of aliases share their
+/// content here, but the stages made from a document do not: seven lines could expand to a million outs.
 const MAX_ALIASED_BYTES: usize = 100_000;
 const MAX_ALIASED_FACTOR: usize = 8;
 
-/// What is wrong with a text that is no YAML document DVC would read.
+/// A text that is not a valid YAML document for DVC.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Syntax {
-    /// In the form of DVC: one or two sentences with their places.
+    /// DVC's message: one or two sentences with their positions.
     pub(crate) message: String,
     /// The line, counted from 1.
     pub(crate) line: usize,
@@ -29,7 +30,7 @@ pub(crate) struct Syntax {
     pub(crate) column: usize,
 }
 
-/// Reads the one document of `text`; `None` if there is nothing but comments.
+/// Parses the single document of `text`; `None` if there are only comments.
 pub(crate) fn parse(text: &str) -> Result<Option<Node>, Syntax> {
     let mut reader = Reader {
         parser: Parser::new_from_str(text),
@@ -60,9 +61,9 @@ struct Reader<'text> {
     parser: Parser<'text, StrInput<'text>>,
     offsets: Offsets,
     text: &'text str,
-    /// Each with the bytes that an alias of it stands for.
+    /// The anchors, each with the number of bytes that an alias of it expands to.
     anchors: HashMap<usize, (Node, usize)>,
-    /// The bytes that the aliases so far stand for.
+    /// The number of bytes that the aliases so far expand to.
     aliased_bytes: usize,
 }
 
@@ -159,7 +160,7 @@ impl<'text> Reader<'text> {
 
     fn entries(&mut self, mapping: &Node, depth: usize) -> Result<(Vec<Entry>, Span), Syntax> {
         let mut entries: Vec<Entry> = Vec::new();
-        // Where each key stands: a file of many keys must not be looked through for each of them.
+        // The positions of the keys, so that finding a duplicate does not take a search through all keys.
         let mut places: HashMap<Option<Scalar>, usize> = HashMap::new();
         let mut merges = Vec::new();
         let end = loop {
@@ -171,7 +172,7 @@ impl<'text> Reader<'text> {
             let (event, span) = self.next()?;
             let mut value = self.node(event, span, depth + 1)?;
             if value.span.is_empty() && !value.is_decorated {
-                // The parser puts a missing value in front of the colon.
+                // The parser reports the position of a missing value before the colon.
                 let behind = &self.text[key.span.end..];
                 let blanks = behind.len() - behind.trim_start_matches([' ', '\t']).len();
                 if behind[blanks..].starts_with(':') {
@@ -199,7 +200,7 @@ impl<'text> Reader<'text> {
         Ok((entries, end))
     }
 
-    /// Sets where a collection ends: behind its bracket, or where its last member ends.
+    /// Sets the end of a collection: after its bracket, or at the end of its last member.
     fn close(&self, node: &mut Node, end: &Span, last: Option<usize>) {
         node.span.end = if node.is_flow {
             self.offsets.range(end).start + 1
@@ -236,7 +237,7 @@ impl<'text> Reader<'text> {
         }
     }
 
-    /// Takes blanks and comments behind the closing quote out of the place of a quoted scalar.
+    /// Removes blanks and comments after the closing quote from the range of a quoted scalar.
     fn end_at_quote(&self, span: &mut Range<usize>) {
         let slice = self.text[span.clone()].as_bytes();
         let mut position = 1;
@@ -251,7 +252,7 @@ impl<'text> Reader<'text> {
         span.end = span.start + (position + 1).min(slice.len());
     }
 
-    /// Takes blanks at the end out of the place of a plain scalar.
+    /// Removes blanks at the end from the range of a plain scalar.
     fn trim(&self, span: &mut Range<usize>) {
         let trimmed = self.text[span.clone()].trim_end_matches([' ', '\t', '\n', '\r']);
         span.end = span.start + trimmed.len();
@@ -262,7 +263,7 @@ fn scalar(value: Cow<'_, str>, style: ScalarStyle, tag: Option<&Tag>) -> Scalar 
     match tag {
         Some(tag) if tag.is_yaml_core_schema() && tag.suffix == "str" => Scalar::Text(value.into_owned()),
         Some(tag) if tag.is_yaml_core_schema() => resolve(&value),
-        // `!` alone means: not to be resolved.
+        // The tag `!` alone means that the scalar is a text.
         Some(tag) if tag.handle.is_empty() && tag.suffix == "!" => Scalar::Text(value.into_owned()),
         Some(_) => Scalar::Other,
         None if style == ScalarStyle::Plain => resolve(&value),
@@ -280,7 +281,7 @@ fn known_tag(tag: Option<&Tag>, allowed: &[&str], span: Span) -> Result<(), Synt
     }
 }
 
-/// In the words of ruamel.yaml.
+/// Makes the error for a duplicate key, in the words of ruamel.yaml.
 fn duplicate(mapping: &Node, scalar: &Scalar, key: &Node, value: &Node, first: &Node) -> Syntax {
     let name = display(scalar);
     let shown = |node: &Node| node.as_scalar().map_or_else(|| "…".to_owned(), display);
@@ -303,7 +304,7 @@ fn duplicate(mapping: &Node, scalar: &Scalar, key: &Node, value: &Node, first: &
     }
 }
 
-/// Shows a scalar as Python's `str` does.
+/// Returns the text of a scalar as Python's `str` does.
 pub(crate) fn display(scalar: &Scalar) -> String {
     match scalar {
         Scalar::Null => "None".to_owned(),
@@ -330,11 +331,11 @@ fn capitalize(text: &str) -> String {
     characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }
 
-/// From the parser's count of characters to bytes.
+/// Converts the parser's positions, which count characters, to bytes.
 enum Offsets {
-    /// In ASCII, they are the same.
+    /// The text is ASCII, so that both are the same.
     Ascii { len: usize },
-    /// The byte at which each character starts, and the end.
+    /// The byte position of each character, and of the end.
     Table(Vec<usize>),
 }
 
@@ -363,7 +364,7 @@ impl Offsets {
 mod tests {
     use super::*;
 
-    /// Writes a node with the text at its place.
+    /// Returns the shape of a node with the text in its range.
     fn shape(node: &Node, text: &str) -> String {
         let slice = &text[node.span.clone()];
         match &*node.kind {
@@ -428,7 +429,7 @@ mod tests {
         assert!(
             parse(&bomb).unwrap_err().message.starts_with("Found too many aliases of large values, in line")
         );
-        // What an honest file has: a stage that a thousand others take over.
+        // A legitimate file: a mapping that a thousand stages merge.
         let mut honest = String::from("base: &base {a: 1, b: 2, c: [3, 4], d: {e: f}}\n");
         for stage in 0..1000 {
             honest = format!("{honest}stage{stage}:\n  <<: *base\n  a: {stage}\n");

@@ -1,8 +1,8 @@
-//! What a plain scalar means, by the rules of ruamel.yaml for YAML 1.2.
+//! Resolves plain scalars to values, by the rules of ruamel.yaml for YAML 1.2.
 
 use super::node::Scalar;
 
-/// Gives a plain scalar its type.
+/// Returns the value of a plain scalar.
 pub(crate) fn resolve(text: &str) -> Scalar {
     let first = text.bytes().next();
     match first {
@@ -17,14 +17,14 @@ pub(crate) fn resolve(text: &str) -> Scalar {
     }
 }
 
-/// Tells whether a text would be read as something else than a text if it were written plain.
+/// Returns whether a text that is written plain would not be read back as a text.
 pub(crate) fn is_ambiguous(text: &str) -> bool {
     !matches!(resolve(text), Scalar::Text(_))
 }
 
 fn number(text: &str) -> Scalar {
     if is_float(text) {
-        // An integer without a dot or exponent is no float by these rules.
+        // By these rules, a float has a dot or an exponent.
         return Scalar::Float(text.to_owned());
     }
     if is_int(text) {
@@ -81,7 +81,7 @@ fn is_float(text: &str) -> bool {
         None => (number, None),
     };
     match mantissa.split_once('.') {
-        // `.5`: behind it, an exponent needs a sign.
+        // After a number such as `.5`, an exponent needs a sign.
         Some(("", fraction)) => {
             !fraction.is_empty()
                 && is_digits(fraction)

@@ -1,23 +1,23 @@
-//! Writing scalars as ruamel.yaml does: which quotes, which escapes, where long texts are folded.
+//! Writes scalars as ruamel.yaml does: the same quotes, escapes and folds of long texts.
 //!
-//! The rules are those of its emitter with default settings: YAML 1.2, lines of 80 columns, Unicode as is.
+//! The rules are those of its emitter with default settings: YAML 1.2, lines of 80 columns, Unicode unescaped.
 //! Everything is counted in code points, as Python counts. Fixture: `tests/fixtures/scalars.json`.
 
 use super::resolve::is_ambiguous;
 
-/// Where lines are folded.
+/// The column at which lines are folded.
 const WIDTH: usize = 80;
 
-/// Where a scalar stands.
+/// The position of a scalar.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place {
     /// The column of its first character, counted from 0.
     pub(crate) column: usize,
-    /// How far continuation lines are indented.
+    /// The indentation of continuation lines.
     pub(crate) indent: usize,
-    /// In braces or brackets.
+    /// Whether it is in braces or brackets.
     pub(crate) is_flow: bool,
-    /// A key in front of a colon: it is never folded.
+    /// Whether it is a key before a colon, which is never folded.
     pub(crate) is_key: bool,
 }
 
@@ -26,15 +26,15 @@ pub(crate) fn write_text(text: &str, place: Place) -> String {
     let traits = Traits::of(text);
     let mut writer = Writer { out: String::new(), column: place.column, place };
     let characters: Vec<char> = text.chars().collect();
-    // A text that may be plain has one line.
+    // Only a text of one line may be plain.
     let allow_plain = if place.is_flow { traits.allow_flow_plain } else { traits.allow_block_plain };
     if allow_plain && !is_ambiguous(text) {
         writer.plain(&characters);
         if !writer.out.contains("  \n") {
             return writer.out;
         }
-        // Deviation: ruamel.yaml folds a plain text behind two blanks, of which the reader gives back one: the
-        // file DVC writes for such a path names another path.
+        // Deviation: haul does not fold a plain YAML text after two blanks. ruamel.yaml does, and one of the blanks is lost
+        // when the file is read, so that a metafile that DVC writes for such a path names another path.
         writer = Writer { out: String::new(), column: place.column, place };
     }
     if text.contains(['\'', '\n']) || !traits.allow_single_quoted || (place.is_key && traits.is_multiline) {
@@ -45,7 +45,7 @@ pub(crate) fn write_text(text: &str, place: Place) -> String {
     writer.out
 }
 
-/// Tells whether a key can be written in front of a colon on one line.
+/// Returns whether a key can be written before a colon on one line.
 pub(crate) fn is_simple_key(text: &str) -> bool {
     text.chars().count() < 128 && !text.contains(is_break)
 }
@@ -58,7 +58,7 @@ fn is_white(character: char) -> bool {
     is_break(character) || matches!(character, '\0' | ' ' | '\t' | '\r')
 }
 
-/// What a text allows.
+/// The styles in which a text can be written.
 struct Traits {
     is_multiline: bool,
     allow_flow_plain: bool,
@@ -171,7 +171,7 @@ impl Writer {
                     start = end;
                 }
             } else if character.is_none_or(|character| character == ' ') {
-                // A word that does not fit gets a line of its own; the blank before it is there already.
+                // A word that does not fit starts a new line; the line break replaces the blank before it.
                 if end - start + self.column > WIDTH && self.column > self.place.indent {
                     self.new_line();
                 }
@@ -239,10 +239,10 @@ impl Writer {
                 }
             }
             let may_fold = end > 0 && end + 1 < text.len() && (character == Some(' ') || start >= end);
-            // Behind an escape, `start` is one ahead of `end`.
+            // After an escape, `start` is one greater than `end`.
             if may_fold && self.column + end > WIDTH + start && !self.place.is_key {
-                // Deviation: ruamel.yaml folds between two characters too where the first one is escaped, and
-                // the reader makes a blank of it that the text does not have.
+                // Deviation: haul does not fold a YAML text between an escaped character and the next one. ruamel.yaml
+                // does, and the line break is read back as a blank that the text does not have.
                 let is_blank_next = text.get(start.max(end)) == Some(&' ');
                 let is_escaped = !is_blank_next || fold_needs_backslash(text, start, end);
                 if start < end {
@@ -257,7 +257,7 @@ impl Writer {
                     if is_escaped {
                         self.put(&['\\']);
                     } else {
-                        // The reader makes a blank of the line break.
+                        // The line break is read back as this blank.
                         start += 1;
                     }
                 }
@@ -267,7 +267,7 @@ impl Writer {
     }
 }
 
-/// Tells whether a line break at `end` would be read as a blank that is not meant, or swallow one that is.
+/// Returns whether a line break at `end` would add a blank to the text, or remove one from it, when it is read back.
 fn fold_needs_backslash(text: &[char], start: usize, end: usize) -> bool {
     let Some(space) = text[end..].iter().position(|&character| character == ' ').map(|offset| end + offset)
     else {
