@@ -83,6 +83,7 @@ impl Interrupt {
                 while let Some(stop) = signals.next().await {
                     interrupt.stop.store(stop as u8, Ordering::SeqCst);
                     if interrupt.is_requested() {
+                        printer.abandon_bars();
                         leave_at_once(stop.status());
                     }
                     interrupt.token.cancel();

@@ -5,8 +5,9 @@
 use std::io::{self, BufRead, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use indicatif::MultiProgress;
+use indicatif::{MultiProgress, ProgressDrawTarget};
 use serde::Serialize;
 
 use super::choice::{ColourChoice, ProgressChoice};
@@ -14,6 +15,9 @@ use super::json;
 use super::message::{Colour, Message, OutputFormat, Page};
 use super::stream::{Stream, Ui};
 use crate::command_error::CommandError;
+
+/// How long the end of the program waits for a terminal.
+const ABANDON_PATIENCE: Duration = Duration::from_millis(200);
 
 /// How much is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -221,6 +225,20 @@ impl Printer {
     /// Registers the bars on the terminal, or takes them away.
     pub(super) fn set_bars(&self, bars: Option<MultiProgress>) {
         *lock(&self.bars) = bars;
+    }
+
+    /// Takes the bars off the terminal for good, unless it does not take that at once.
+    pub(crate) fn abandon_bars(&self) {
+        let Some(bars) = lock(&self.bars).take() else { return };
+        let (done, is_done) = std::sync::mpsc::channel();
+        let clear = move || {
+            bars.clear().ok();
+            bars.set_draw_target(ProgressDrawTarget::hidden());
+            done.send(()).ok();
+        };
+        // Without a thread, or in time, the lines stay where they are.
+        std::thread::Builder::new().spawn(clear).ok();
+        is_done.recv_timeout(ABANDON_PATIENCE).ok();
     }
 
     /// Writes a line of progress to stderr, where there are no bars.

@@ -1,6 +1,8 @@
-//! Progress of long work: bars on a terminal, now and then a line in continuous integration.
+//! Progress of long work: bars on a terminal, now and then a line elsewhere.
 
-use std::fmt::Write as _;
+mod pace;
+mod snapshot;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,6 +11,10 @@ use std::time::{Duration, Instant};
 
 use haul_storage::progress::{Event, Observer, Phase};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use pace::Meter;
+use snapshot::Snapshot;
+pub(crate) use snapshot::human_bytes;
 
 use super::choice::ProgressChoice;
 use super::printer::{Printer, Verbosity};
@@ -20,6 +26,8 @@ const REDRAW: Duration = Duration::from_millis(100);
 const FIRST_LINE: Duration = Duration::from_secs(1);
 const LINE_EVERY: Duration = Duration::from_secs(30);
 const MAX_DRAWS_PER_SECOND: u8 = 30;
+/// Where the terminal does not tell.
+const DEFAULT_COLUMNS: usize = 80;
 
 const PHASES: [(Phase, &str); 9] = [
     (Phase::Collecting, "Collecting"),
@@ -67,6 +75,7 @@ struct Counters {
     n_unsized: AtomicU64,
     n_finished: AtomicU64,
     moved_bytes: AtomicU64,
+    lost_bytes: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -129,7 +138,7 @@ impl Observer for Progress {
                 self.counters(phase).moved_bytes.fetch_add(n_bytes, Ordering::Relaxed);
             }
             Event::BytesLost { phase, n_bytes } => {
-                self.counters(phase).moved_bytes.fetch_sub(n_bytes, Ordering::Relaxed);
+                self.counters(phase).lost_bytes.fetch_add(n_bytes, Ordering::Relaxed);
             }
             Event::Finished { phase, n_objects } => {
                 self.counters(phase).n_finished.fetch_add(n_objects, Ordering::Relaxed);
@@ -142,8 +151,49 @@ impl Observer for Progress {
 
 impl Progress {
     fn counters(&self, phase: Phase) -> &Counters {
+        self.shared.of(phase)
+    }
+}
+
+impl Shared {
+    fn of(&self, phase: Phase) -> &Counters {
         let index = PHASES.iter().position(|(known, _)| *known == phase).unwrap_or(0);
-        &self.shared.counters[index]
+        &self.counters[index]
+    }
+
+    /// Returns the state of every phase.
+    fn snapshots(&self) -> [Snapshot; PHASES.len()] {
+        PHASES.map(|(phase, _)| {
+            let is_over = |earlier: Phase| {
+                let counters = self.of(earlier);
+                let n_finished = counters.n_finished.load(Ordering::Relaxed);
+                n_finished >= counters.n_planned.load(Ordering::Relaxed)
+            };
+            let is_final = match phase {
+                // Each directory that is found may have others in it.
+                Phase::Collecting => false,
+                Phase::Uploading => is_over(Phase::Querying),
+                Phase::Downloading => is_over(Phase::Looking),
+                _ => true,
+            };
+            Snapshot { is_final, ..self.of(phase).snapshot() }
+        })
+    }
+}
+
+impl Counters {
+    fn snapshot(&self) -> Snapshot {
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        // What is taken back was counted before; read in this order, there is never more of it.
+        let lost_bytes = load(&self.lost_bytes);
+        Snapshot {
+            n_planned: load(&self.n_planned),
+            planned_bytes: load(&self.planned_bytes),
+            n_unsized: load(&self.n_unsized),
+            n_finished: load(&self.n_finished),
+            moved_bytes: load(&self.moved_bytes).saturating_sub(lost_bytes),
+            is_final: false,
+        }
     }
 }
 
@@ -177,25 +227,18 @@ fn spawn_display(sink: Sink, printer: &Arc<Printer>, shared: &Arc<Shared>) -> Op
 fn draw_bars(printer: &Printer, shared: &Shared, keep_going: impl Fn() -> bool) {
     let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(MAX_DRAWS_PER_SECOND));
     printer.set_bars(Some(bars.clone()));
-    // Whatever does not fit is cut off: a line that wraps could not be drawn over. 80 columns show it all.
-    let style = ProgressStyle::with_template("{prefix:>12} {bar:9} {wide_msg}")
-        .expect("the template is well-formed")
-        .progress_chars("=> ");
+    let style = ProgressStyle::with_template("{msg}").expect("the template is well-formed");
     let mut meters: [Option<(Meter, ProgressBar)>; PHASES.len()] = Default::default();
     loop {
-        for (index, counters) in shared.counters.iter().enumerate() {
-            let snapshot = Snapshot::take(counters);
+        let columns = columns();
+        for (index, snapshot) in shared.snapshots().into_iter().enumerate() {
             if snapshot.is_empty() {
                 continue;
             }
-            let (meter, bar) = meters[index].get_or_insert_with(|| {
-                let bar = ProgressBar::hidden().with_style(style.clone()).with_prefix(PHASES[index].1);
-                (Meter::start(snapshot), bar)
-            });
-            let (position, length) = snapshot.position();
-            bar.set_length(length);
-            bar.set_position(position);
-            bar.set_message(snapshot.describe(meter.update(snapshot)));
+            let (meter, bar) = meters[index]
+                .get_or_insert_with(|| (Meter::default(), ProgressBar::hidden().with_style(style.clone())));
+            let pace = meter.update(Instant::now(), snapshot);
+            bar.set_message(snapshot.line(PHASES[index].1, pace, columns));
             // A bar is shown only when it has something to show.
             if bar.is_hidden() {
                 bars.add(bar.clone());
@@ -213,18 +256,23 @@ fn draw_bars(printer: &Printer, shared: &Shared, keep_going: impl Fn() -> bool) 
     bars.clear().ok();
 }
 
+/// Returns how many columns the terminal has now: windows change their size.
+fn columns() -> usize {
+    let size = rustix::termios::tcgetwinsize(std::io::stderr());
+    size.ok().map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0).unwrap_or(DEFAULT_COLUMNS)
+}
+
 fn draw_lines(printer: &Printer, shared: &Shared, keep_going: impl Fn() -> bool) {
-    let mut meters: [Option<Meter>; PHASES.len()] = Default::default();
+    let mut meters: [Meter; PHASES.len()] = Default::default();
     let mut last = [Snapshot::default(); PHASES.len()];
     loop {
-        for (index, counters) in shared.counters.iter().enumerate() {
-            let snapshot = Snapshot::take(counters);
-            if snapshot == last[index] {
+        for (index, snapshot) in shared.snapshots().into_iter().enumerate() {
+            let pace = meters[index].update(Instant::now(), snapshot);
+            if snapshot == last[index] || snapshot.is_empty() {
                 continue;
             }
             last[index] = snapshot;
-            let rate = meters[index].get_or_insert_with(|| Meter::start(snapshot)).update(snapshot);
-            printer.progress_line(&format!("{}: {}", PHASES[index].1, snapshot.describe(rate)));
+            printer.progress_line(&format!("{}: {}", PHASES[index].1, snapshot.describe(pace)));
         }
         if !keep_going() {
             return;
@@ -232,149 +280,9 @@ fn draw_lines(printer: &Printer, shared: &Shared, keep_going: impl Fn() -> bool)
     }
 }
 
-/// The counters at one moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Snapshot {
-    n_planned: u64,
-    planned_bytes: u64,
-    n_finished: u64,
-    moved_bytes: u64,
-}
-
-impl Snapshot {
-    fn take(counters: &Counters) -> Self {
-        Self {
-            n_planned: counters.n_planned.load(Ordering::Relaxed),
-            planned_bytes: counters.planned_bytes.load(Ordering::Relaxed),
-            n_finished: counters.n_finished.load(Ordering::Relaxed),
-            moved_bytes: counters.moved_bytes.load(Ordering::Relaxed),
-        }
-    }
-
-    fn is_empty(self) -> bool {
-        self == Self::default()
-    }
-
-    /// Returns position and length of a bar: in bytes where sizes are known, else in objects.
-    fn position(self) -> (u64, u64) {
-        if self.planned_bytes > 0 {
-            (self.moved_bytes.min(self.planned_bytes), self.planned_bytes)
-        } else {
-            (self.n_finished, self.n_planned.max(self.n_finished))
-        }
-    }
-
-    fn describe(self, bytes_per_second: f64) -> String {
-        let mut text = self.n_finished.to_string();
-        if self.n_planned > 0 {
-            write!(text, "/{}", self.n_planned).expect("writing to a string cannot fail");
-        }
-        text.push_str(if self.n_planned.max(self.n_finished) == 1 { " object" } else { " objects" });
-        if self.moved_bytes > 0 {
-            text.push_str(", ");
-            text.push_str(&human_bytes(self.moved_bytes));
-            if self.planned_bytes > 0 {
-                text.push('/');
-                text.push_str(&human_bytes(self.planned_bytes));
-            }
-        }
-        if bytes_per_second >= 1.0 {
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "for display; not negative"
-            )]
-            let rate = bytes_per_second as u64;
-            write!(text, ", {}/s", human_bytes(rate)).expect("writing to a string cannot fail");
-            if self.planned_bytes > self.moved_bytes {
-                let left = (self.planned_bytes - self.moved_bytes) / rate.max(1);
-                write!(text, ", {} left", human_duration(left)).expect("writing to a string cannot fail");
-            }
-        }
-        text
-    }
-}
-
-/// A smoothed rate.
-#[derive(Debug)]
-struct Meter {
-    last: Instant,
-    last_bytes: u64,
-    bytes_per_second: Option<f64>,
-}
-
-impl Meter {
-    fn start(snapshot: Snapshot) -> Self {
-        Self { last: Instant::now(), last_bytes: snapshot.moved_bytes, bytes_per_second: None }
-    }
-
-    fn update(&mut self, snapshot: Snapshot) -> f64 {
-        let elapsed = self.last.elapsed().as_secs_f64();
-        if elapsed >= 0.05 {
-            #[expect(clippy::cast_precision_loss, reason = "for display")]
-            let rate = snapshot.moved_bytes.saturating_sub(self.last_bytes) as f64 / elapsed;
-            // About ten seconds of memory, whatever the interval.
-            let weight = 1.0 - (-elapsed / 4.0).exp();
-            self.bytes_per_second = Some(match self.bytes_per_second {
-                Some(previous) => previous + weight * (rate - previous),
-                None => rate,
-            });
-            self.last = Instant::now();
-            self.last_bytes = snapshot.moved_bytes;
-        }
-        self.bytes_per_second.unwrap_or(0.0)
-    }
-}
-
-/// Formats an amount of bytes with three digits: `1.21 GiB`.
-pub(crate) fn human_bytes(n_bytes: u64) -> String {
-    const UNITS: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
-    let mut unit = 0;
-    #[expect(clippy::cast_precision_loss, reason = "for display")]
-    let mut amount = n_bytes as f64;
-    // 999.5 KiB would be printed as `1000 KiB`.
-    while amount >= 999.5 && unit + 1 < UNITS.len() {
-        amount /= 1024.0;
-        unit += 1;
-    }
-    let digits = if unit == 0 || amount >= 99.95 { 0 } else { usize::from(amount < 9.995) + 1 };
-    format!("{amount:.digits$} {}", UNITS[unit])
-}
-
-fn human_duration(seconds: u64) -> String {
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn human_bytes_keeps_three_digits() {
-        for (n_bytes, text) in [
-            (0, "0 B"),
-            (999, "999 B"),
-            (1000, "0.98 KiB"),
-            (10_240, "10.0 KiB"),
-            (123_456, "121 KiB"),
-            (1_300_000_000, "1.21 GiB"),
-        ] {
-            assert_eq!(human_bytes(n_bytes), text);
-        }
-    }
-
-    #[test]
-    fn snapshot_describes_what_is_known() {
-        let mut snapshot = Snapshot { n_finished: 3, ..Snapshot::default() };
-        assert_eq!(snapshot.describe(0.0), "3 objects");
-        snapshot = Snapshot { n_planned: 10, planned_bytes: 10 << 20, n_finished: 3, moved_bytes: 3 << 20 };
-        assert_eq!(
-            snapshot.describe(f64::from(1 << 20)),
-            "3/10 objects, 3.00 MiB/10.0 MiB, 1.00 MiB/s, 0:07 left"
-        );
-        assert_eq!(snapshot.position(), (3 << 20, 10 << 20));
-    }
 
     #[test]
     fn progress_goes_where_it_can_be_read() {
@@ -413,11 +321,5 @@ mod tests {
         }
         assert_eq!(captured.stderr(), "Collecting: 7 objects\n");
         progress.finish();
-    }
-
-    #[test]
-    fn duration_has_hours_only_if_needed() {
-        assert_eq!(human_duration(59), "0:59");
-        assert_eq!(human_duration(3_725), "1:02:05");
     }
 }
