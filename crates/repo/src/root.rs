@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use haul_config::atomic::sweep;
 use haul_config::{Config, ConfigPaths, ConfigStack, Env};
-use haul_storage::{CancellationToken, PromptMfa};
+use haul_storage::{CancellationToken, Contact};
 
 use crate::git::{Git, gitignore};
 use crate::identity::physical;
@@ -34,7 +34,7 @@ pub struct Repo {
     config: Config,
     git: OnceLock<Option<Git>>,
     ignore: OnceLock<Arc<IgnoreRules>>,
-    mfa_prompt: Option<Arc<dyn PromptMfa>>,
+    contact: Contact,
     cancel: CancellationToken,
     waits_for_disk: bool,
 }
@@ -89,16 +89,16 @@ impl Repo {
             config,
             git: OnceLock::new(),
             ignore: OnceLock::new(),
-            mfa_prompt: None,
+            contact: Contact::default(),
             cancel: CancellationToken::new(),
             root,
         })
     }
 
-    /// Sets how to ask the user for the codes of MFA devices when remotes are opened.
+    /// Lets remotes ask a person, and tell a person what they wait for.
     #[must_use]
-    pub fn with_mfa_prompt(mut self, prompt: Arc<dyn PromptMfa>) -> Self {
-        self.mfa_prompt = Some(prompt);
+    pub fn with_contact(mut self, contact: Contact) -> Self {
+        self.contact = contact;
         self
     }
 
@@ -109,9 +109,9 @@ impl Repo {
         self
     }
 
-    /// Returns how to ask the user for the codes of MFA devices.
-    pub(crate) fn mfa_prompt(&self) -> Option<Arc<dyn PromptMfa>> {
-        self.mfa_prompt.clone()
+    /// Returns how remotes reach the person who waits for them.
+    pub(crate) fn contact(&self) -> &Contact {
+        &self.contact
     }
 
     /// Returns the directory that contains `.dvc`; absolute and normal.

@@ -44,6 +44,7 @@ mod http;
 mod layout;
 mod oid;
 mod open;
+mod patience;
 mod probe;
 pub mod progress;
 mod remote;
@@ -67,6 +68,7 @@ pub use http::HttpStore;
 pub use layout::Layout;
 pub use oid::{InvalidOid, Md5Digest, Oid, OidKind};
 pub use open::{S3Connection, connect_s3, open_remote, open_remote_with, open_versioned_remote};
+pub use patience::{Contact, Wait, WaitEnd, WaitListener};
 pub use probe::{WriteProbe, probe_listing, probe_reading, probe_writing};
 pub use remote::{Presence, RemoteObject, RemoteOdb, Removal};
 #[cfg(feature = "fuzzing")]

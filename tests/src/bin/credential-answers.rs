@@ -89,7 +89,7 @@ async fn resolve(case: &Case, http: &Arc<Playback>) -> Result<Result<Value, Valu
     if let Some(code) = &case.mfa_code {
         chain = chain.with_mfa_prompt(Arc::new(FixedCode(Secret::from(code.as_str()))));
     }
-    let connection = match haul_storage::connect_s3(&remote, s3, &env, None) {
+    let connection = match haul_storage::connect_s3(&remote, s3, &env, &haul_storage::Contact::default()) {
         Ok(connection) => connection,
         Err(error) => return Ok(Err(refusal_of_settings(&error))),
     };

@@ -45,6 +45,6 @@ fn answer(case: &Case) -> Result<Value> {
     let stack = ConfigStack::load(&ConfigPaths::new(&env, Some(&dvc_dir)), &env)?;
     let remote = stack.config()?.remote(Some("r"))?;
     let RemoteKind::S3(s3) = &remote.kind else { anyhow::bail!("not an S3 remote") };
-    let store = haul_storage::connect_s3(&remote, s3, &env, None)?.store;
+    let store = haul_storage::connect_s3(&remote, s3, &env, &haul_storage::Contact::default())?.store;
     Ok(json!({ "url": store.url(&case.key)?, "region": store.region(), "service": "s3" }))
 }

@@ -41,7 +41,6 @@ const LAYERS: &[(&str, &[&str], &str)] = &[
 /// Crates that only some packages may depend on directly.
 const WRAPPED: &[(&str, &[&str], &str)] = &[
     ("clap", &["haul"], "only the command line parses arguments"),
-    ("indicatif", &["haul"], "only the command line draws"),
     ("object_store", &["haul-storage"], "only storage knows how bytes are stored"),
     ("reqwest", &["haul-storage", "haul-tests"], "there is one HTTP stack, and it is storage's"),
     ("gix", &["haul-repo", "haul-tests"], "only repo knows Git"),

@@ -5,19 +5,19 @@ use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
-use haul_auth::{AwsSettings, CredentialRequest, Error as AuthError, PromptMfa};
+use haul_auth::{AwsSettings, CredentialRequest, Error as AuthError};
 use haul_config::{ConfigPaths, ConfigStack, Edited, Env, Notice, RemoteKind};
 use haul_repo::root::find_root;
 use haul_repo::{LockWait, Repo};
-use haul_storage::CancellationToken;
 use haul_storage::progress::Observer;
+use haul_storage::{CancellationToken, Contact};
 
 use crate::args::GlobalArgs;
 use crate::command_error::CommandError;
 use crate::exit::ExitStatus;
 use crate::interrupt::Interrupt;
 use crate::mfa::TerminalPrompt;
-use crate::ui::{OutputFormat, Printer, Progress};
+use crate::ui::{OutputFormat, Printer, Progress, WaitLine};
 
 /// The surroundings of a command.
 #[derive(Debug, Clone)]
@@ -70,7 +70,7 @@ impl Context {
     /// Opens the repository around the working directory.
     pub(crate) fn open_repo(&self) -> Result<Repo, CommandError> {
         let repo = Repo::discover(&self.env)?;
-        Ok(repo.with_mfa_prompt(self.mfa_prompt()).with_cancellation(self.cancellation()))
+        Ok(repo.with_contact(self.contact()).with_cancellation(self.cancellation()))
     }
 
     /// Returns how long to wait for the lock of the repository.
@@ -88,9 +88,12 @@ impl Context {
         self.interrupt.status()
     }
 
-    /// Returns who asks for the codes of MFA devices.
-    pub(crate) fn mfa_prompt(&self) -> Arc<dyn PromptMfa> {
-        Arc::new(TerminalPrompt::new(&self.printer))
+    /// Returns how remotes reach the person who waits for them.
+    pub(crate) fn contact(&self) -> Contact {
+        Contact {
+            mfa_prompt: Some(Arc::new(TerminalPrompt::new(&self.printer))),
+            wait_listener: Some(Arc::new(WaitLine::new(&self.printer))),
+        }
     }
 
     /// Reads a line that a person types; Ctrl-C ends the wait for it.

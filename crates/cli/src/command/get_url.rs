@@ -40,8 +40,7 @@ impl GetUrlArgs {
             jobs: self.jobs.filter(|jobs| *jobs > 0),
             cancel: context.cancellation(),
         };
-        let surroundings =
-            Surroundings { config: &config, env: context.env(), prompt: Some(context.mfa_prompt()) };
+        let surroundings = Surroundings { config: &config, env: context.env(), contact: context.contact() };
         context
             .observe_async(async |observer| ops::get_url(&surroundings, &options, observer).await)
             .map_err(|error| Verb::GET_URL.error(error).while_trying(&operation))?;

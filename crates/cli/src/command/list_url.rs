@@ -45,8 +45,7 @@ impl ListUrlArgs {
             level: self.level,
             cancel: context.cancellation(),
         };
-        let surroundings =
-            Surroundings { config: &config, env: context.env(), prompt: Some(context.mfa_prompt()) };
+        let surroundings = Surroundings { config: &config, env: context.env(), contact: context.contact() };
         let root = context.observe_async(async |_| ops::list_url(&surroundings, &options).await).map_err(
             |error| match error {
                 haul_repo::Error::Config(error) => CommandError::from(error),

@@ -7,11 +7,13 @@ mod printer;
 mod progress;
 mod stream;
 pub(crate) mod table;
+mod wait;
 
 pub(crate) use choice::{ColourChoice, ProgressChoice};
 pub(crate) use message::{Colour, Message, OutputFormat, Page};
 pub(crate) use printer::{Printer, Verbosity};
 pub(crate) use progress::{Progress, human_bytes};
+pub(crate) use wait::WaitLine;
 
 /// What stands for a secret.
 pub(crate) const MASK: &str = "********";

@@ -4,15 +4,15 @@
 
 use std::io::{self, BufRead, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressDrawTarget};
 use serde::Serialize;
 
 use super::choice::{ColourChoice, ProgressChoice};
 use super::json;
 use super::message::{Colour, Message, OutputFormat, Page};
+use super::progress::Bars;
 use super::stream::{Stream, Ui};
 use crate::command_error::CommandError;
 
@@ -37,7 +37,7 @@ pub(crate) struct Printer {
     stderr: Mutex<Stream>,
     stdin: Mutex<Box<dyn BufRead + Send>>,
     /// Progress bars to be moved out of the way of whatever is written.
-    bars: Mutex<Option<MultiProgress>>,
+    bars: Mutex<Option<Arc<Bars>>>,
     verbosity: Verbosity,
     progress: ProgressChoice,
     colours: ColourChoice,
@@ -223,7 +223,7 @@ impl Printer {
     }
 
     /// Registers the bars on the terminal, or takes them away.
-    pub(super) fn set_bars(&self, bars: Option<MultiProgress>) {
+    pub(super) fn set_bars(&self, bars: Option<Arc<Bars>>) {
         *lock(&self.bars) = bars;
     }
 
@@ -232,8 +232,7 @@ impl Printer {
         let Some(bars) = lock(&self.bars).take() else { return };
         let (done, is_done) = std::sync::mpsc::channel();
         let clear = move || {
-            bars.clear().ok();
-            bars.set_draw_target(ProgressDrawTarget::hidden());
+            bars.end();
             done.send(()).ok();
         };
         // Without a thread, or in time, the lines stay where they are.

@@ -199,7 +199,7 @@ async fn not_in_remote(
     for (name, outs) in by_remote {
         let remote = session.repo.config().remote(name)?;
         let jobs = remote.jobs.as_ref().map_or(64, |jobs| jobs.value.get());
-        let store = open_remote_with(&remote, session.repo.env(), session.repo.mfa_prompt())?;
+        let store = open_remote_with(&remote, session.repo.env(), session.repo.contact())?;
         let odb = RemoteOdb::new(store);
         let mut asked = Vec::new();
         for out in outs {

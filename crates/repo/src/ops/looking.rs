@@ -125,7 +125,7 @@ fn cached(cache: &Cache, out: &Out) -> Result<Option<DirManifest>> {
 
 fn open(repo: &Repo, name: Option<&str>) -> Result<RemoteOdb> {
     let remote = repo.config().remote(name)?;
-    Ok(RemoteOdb::new(open_remote_with(&remote, repo.env(), repo.mfa_prompt())?))
+    Ok(RemoteOdb::new(open_remote_with(&remote, repo.env(), repo.contact())?))
 }
 
 async fn fetched(remote: &RemoteOdb, out: &Out) -> Result<DirManifest, String> {

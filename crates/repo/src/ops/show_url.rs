@@ -27,7 +27,7 @@ pub async fn show_url(options: &GetOptions, env: &Env) -> Result<String> {
     let entry = tree.stat(&place.path)?.and_then(|entry| entry.object);
     let repo = place.project.repo();
     let remote = repo.config().remote(out.remote.as_deref())?;
-    let store = open_remote_with(&remote, repo.env(), repo.mfa_prompt())?;
+    let store = open_remote_with(&remote, repo.env(), repo.contact())?;
     let location = store.location().trim_end_matches('/').to_owned();
     if remote.is_cloud_versioned() {
         let version = match &out.files {

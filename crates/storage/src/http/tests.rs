@@ -52,7 +52,7 @@ fn store(url: &str, options: &[(&str, &str)]) -> Arc<dyn RemoteStore> {
 
 fn source(url: &str) -> Arc<dyn Source> {
     let (remote, env) = remote(url, &[]);
-    open_source(&remote, &SourceVersion::AsWritten, &env, None).unwrap()
+    open_source(&remote, &SourceVersion::AsWritten, &env, &crate::Contact::default()).unwrap()
 }
 
 #[tokio::test]

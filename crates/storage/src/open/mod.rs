@@ -4,12 +4,14 @@ mod resolve;
 
 use std::sync::Arc;
 
-use haul_auth::{AwsSettings, CredentialChain, CredentialRequest, PromptMfa, ProvideCredentials};
+use haul_auth::{AwsSettings, CredentialChain, CredentialRequest, ProvideCredentials};
 use haul_config::{Env, Remote, RemoteKind, S3Remote, mask_urls};
 
 use crate::s3::{Http, HttpSettings, ProxySettings, S3Options, S3Store, ServerTrust};
 use crate::versions::VersionedStore;
-use crate::{CacheOptions, Durability, Error, ErrorKind, FolderStore, HttpStore, RemoteStore, Result};
+use crate::{
+    CacheOptions, Contact, Durability, Error, ErrorKind, FolderStore, HttpStore, RemoteStore, Result,
+};
 
 /// Opens a remote of the configuration. Nothing is sent before the first call of the store.
 ///
@@ -17,7 +19,7 @@ use crate::{CacheOptions, Durability, Error, ErrorKind, FolderStore, HttpStore, 
 /// [`ErrorKind::Config`] for settings that cannot be used, [`ErrorKind::Unsupported`] for a kind of storage, or a
 /// way to use it, that haul does not know.
 pub fn open_remote(remote: &Remote, env: &Env) -> Result<Arc<dyn RemoteStore>> {
-    open_remote_with(remote, env, None)
+    open_remote_with(remote, env, &Contact::default())
 }
 
 /// Opens a cloud-versioned remote of the configuration (`version_aware`). Nothing is sent before the first call of the
@@ -28,10 +30,10 @@ pub fn open_remote(remote: &Remote, env: &Env) -> Result<Arc<dyn RemoteStore>> {
 pub fn open_versioned_remote(
     remote: &Remote,
     env: &Env,
-    prompt: Option<Arc<dyn PromptMfa>>,
+    contact: &Contact,
 ) -> Result<Arc<dyn VersionedStore>> {
     if let RemoteKind::S3(s3) = &remote.kind {
-        return Ok(Arc::new(connect_s3(remote, s3, env, prompt)?.store));
+        return Ok(Arc::new(connect_s3(remote, s3, env, contact)?.store));
     }
     let url = mask_urls(&remote.url.value);
     let message = format!("remote `{}` is `version_aware`, and `{url}` keeps no versions", remote.name);
@@ -39,19 +41,15 @@ pub fn open_versioned_remote(
     Err(Error::new(ErrorKind::Config, message).with_hint(hint))
 }
 
-/// Opens a remote as [`open_remote`] does; `prompt` is asked for the codes of MFA devices.
-pub fn open_remote_with(
-    remote: &Remote,
-    env: &Env,
-    prompt: Option<Arc<dyn PromptMfa>>,
-) -> Result<Arc<dyn RemoteStore>> {
+/// Opens a remote as [`open_remote`] does; `contact` is asked and told what concerns a person.
+pub fn open_remote_with(remote: &Remote, env: &Env, contact: &Contact) -> Result<Arc<dyn RemoteStore>> {
     if remote.is_cloud_versioned() {
         let message =
             format!("remote `{}` is cloud-versioned: nothing on it is named by its hash", remote.name);
         return Err(Error::new(ErrorKind::Unsupported, message));
     }
     match &remote.kind {
-        RemoteKind::S3(s3) => Ok(Arc::new(connect_s3(remote, s3, env, prompt)?.store)),
+        RemoteKind::S3(s3) => Ok(Arc::new(connect_s3(remote, s3, env, contact)?.store)),
         RemoteKind::Local(local) => {
             // A value that means nothing was refused when the repository was opened.
             let waits = env.waits_for_disk().unwrap_or(true);
@@ -86,12 +84,7 @@ pub struct S3Connection {
 }
 
 /// Connects to an S3 remote. Nothing is sent, and no credentials are looked for, before the first call of the store.
-pub fn connect_s3(
-    remote: &Remote,
-    s3: &S3Remote,
-    env: &Env,
-    prompt: Option<Arc<dyn PromptMfa>>,
-) -> Result<S3Connection> {
+pub fn connect_s3(remote: &Remote, s3: &S3Remote, env: &Env, contact: &Contact) -> Result<S3Connection> {
     let request = CredentialRequest::from(s3);
     let settings = AwsSettings::load(&request, env).map_err(|error| {
         let message = format!("cannot use the AWS settings for remote `{}`", remote.name);
@@ -111,8 +104,8 @@ pub fn connect_s3(
         connect_timeout: options.connect_timeout.value,
     });
     let mut chain = CredentialChain::new(request, env.clone(), Arc::new(for_credentials));
-    if let Some(prompt) = prompt {
-        chain = chain.with_mfa_prompt(prompt);
+    if let Some(prompt) = &contact.mfa_prompt {
+        chain = chain.with_mfa_prompt(Arc::clone(prompt));
     }
     let credentials = Arc::new(chain);
     let http = Http::new(HttpSettings {
@@ -123,6 +116,9 @@ pub fn connect_s3(
     });
     let provider: Arc<dyn ProvideCredentials> = Arc::<CredentialChain>::clone(&credentials);
     let store = S3Store::new(options.clone(), provider, &http)?;
+    if let Some(listener) = &contact.wait_listener {
+        store.tell_of_waits(Arc::clone(listener));
+    }
     Ok(S3Connection { store, options, credentials, settings })
 }
 
@@ -141,7 +137,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (remote, env) = configure(folder.path(), dvc_config, aws_config);
         let RemoteKind::S3(s3) = &remote.kind else { panic!("not an S3 remote") };
-        let connection = connect_s3(&remote, s3, &env, None);
+        let connection = connect_s3(&remote, s3, &env, &Contact::default());
         (folder, connection)
     }
 
@@ -262,14 +258,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (remote, env) = configure(folder.path(), "url = s3://data/p\nversion_aware = true\n", "");
         assert_eq!(open_remote(&remote, &env).unwrap_err().kind(), ErrorKind::Unsupported);
-        assert_eq!(open_versioned_remote(&remote, &env, None).unwrap().location(), "s3://data/p");
+        assert_eq!(
+            open_versioned_remote(&remote, &env, &Contact::default()).unwrap().location(),
+            "s3://data/p"
+        );
     }
 
     #[test]
     fn folder_cannot_be_cloud_versioned() {
         let folder = tempfile::tempdir().unwrap();
         let (remote, env) = configure(folder.path(), "url = ../elsewhere\nversion_aware = true\n", "");
-        let error = open_versioned_remote(&remote, &env, None).unwrap_err();
+        let error = open_versioned_remote(&remote, &env, &Contact::default()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
         assert!(error.hint().unwrap().contains("haul remote modify --unset r version_aware"));
     }

@@ -21,8 +21,10 @@ use crate::s3::request::options::{Checksums, PayloadSigning, S3Options};
 use crate::s3::request::payload::{Payload, PayloadDigests};
 use crate::s3::transport::exchange::{Reply, Request, Transport, TransportError, TransportErrorKind};
 use crate::s3::transport::retry::{Attempts, Health, Next};
-use crate::{Error, ErrorKind, Result, TroubleListener};
+use crate::{Error, ErrorKind, Result, TroubleListener, Wait, WaitEnd, WaitListener};
 
+/// Trouble that passes sooner is not worth a word.
+const TELL_AFTER: Duration = Duration::from_secs(5);
 /// No server explains an error in more bytes.
 const MAX_ERROR_BYTES: usize = 64 << 10;
 /// A thousand keys of a kilobyte each, three bytes per encoded one, and room around them.
@@ -110,6 +112,7 @@ pub(crate) struct Client {
     signed_with: Mutex<Option<Arc<Credentials>>>,
     /// Those who want to hear of attempts that the server cannot keep up with.
     listeners: Mutex<Vec<Weak<dyn TroubleListener>>>,
+    wait_listener: OnceLock<Arc<dyn WaitListener>>,
 }
 
 impl Client {
@@ -136,6 +139,7 @@ impl Client {
             has_explained: AtomicBool::new(false),
             signed_with: Mutex::default(),
             listeners: Mutex::default(),
+            wait_listener: OnceLock::new(),
         })
     }
 
@@ -162,7 +166,8 @@ impl Client {
         };
         loop {
             let mut used = None;
-            let failure = match self.attempt(call, &digests, &mut used).await {
+            let number = attempts.count() + 1;
+            let failure = match self.attempt(call, &digests, &mut used, number).await {
                 Ok(answer) => {
                     self.note_success();
                     return Ok(answer);
@@ -198,7 +203,7 @@ impl Client {
         let next = attempts.next(&failure, &self.health);
         tracing::debug!(op = %call.op, key = call.key, attempt = attempts.count(), ?failure, ?next, "attempt failed");
         match next {
-            Next::Wait(delay) => tokio::time::sleep(delay).await,
+            Next::Wait(delay) => self.wait(delay, &failure, attempts).await,
             Next::RefreshCredentials => match used {
                 Some(used) => self.credentials.invalidate(used),
                 None => return Err(failure),
@@ -227,11 +232,55 @@ impl Client {
         Ok(())
     }
 
+    /// Waits before the next attempt, and tells of it when the trouble has lasted long enough to be worth a word.
+    async fn wait(&self, delay: Duration, failure: &Failure, attempts: &Attempts<'_>) {
+        let before = TELL_AFTER.saturating_sub(attempts.in_trouble_for());
+        if delay < before {
+            return tokio::time::sleep(delay).await;
+        }
+        tokio::time::sleep(before).await;
+        if let Some(listener) = self.wait_listener.get()
+            && let Some(end) = attempts.end()
+            && self.health.may_tell(TELL_AFTER)
+        {
+            listener.on_wait(&Wait {
+                server: self.endpoint().origin(),
+                reason: failure.in_words(),
+                attempt: attempts.count(),
+                end,
+            });
+        }
+        tokio::time::sleep(delay - before).await;
+    }
+
+    /// Waits for the reply, and tells if the server is silent for long. A body that is on its way is no silence.
+    async fn reply(&self, request: Request, number: u32) -> Result<Reply, TransportError> {
+        let is_short = request.payload.as_small().is_some();
+        let exchange = self.transport.send(request, self.options.read_timeout.value);
+        let Some(listener) = self.wait_listener.get().filter(|_| is_short) else { return exchange.await };
+        tokio::pin!(exchange);
+        match tokio::time::timeout(TELL_AFTER, &mut exchange).await {
+            Ok(reply) => reply,
+            Err(_) => {
+                if self.health.may_tell(TELL_AFTER) {
+                    listener.on_wait(&Wait {
+                        server: self.endpoint().origin(),
+                        reason: format!("has not answered for {} s", TELL_AFTER.as_secs()),
+                        attempt: number,
+                        end: WaitEnd::Attempts(self.options.retry.most_timeouts()),
+                    });
+                }
+                exchange.await
+            }
+        }
+    }
+
     async fn attempt(
         &self,
         call: &Call<'_>,
         digests: &PayloadDigests,
         used: &mut Option<Arc<Credentials>>,
+        number: u32,
     ) -> Result<Answer, Failure> {
         let endpoint = self.endpoint();
         let target = match call.key {
@@ -272,7 +321,7 @@ impl Client {
         let (payload, tally) = call.payload.for_attempt();
         let request = Request { method: call.method.clone(), url, headers, payload };
         tracing::trace!(op = %call.op, method = %request.method, url = request.url, "request");
-        let reply = self.transport.send(request, self.options.read_timeout.value).await?;
+        let reply = self.reply(request, number).await?;
         if self.first_skew.get().is_none()
             && let Some(date) = date_of(&reply.headers)
         {
@@ -316,7 +365,7 @@ impl Client {
         let mut probe = Call { query: call.query.clone(), ..Call::new(Op::Get, Method::GET, call.key) };
         probe.headers = call.headers.clone();
         probe.headers.insert(http::header::RANGE, HeaderValue::from_static("bytes=0-0"));
-        match Box::pin(self.attempt(&probe, &PayloadDigests::default(), &mut None)).await {
+        match Box::pin(self.attempt(&probe, &PayloadDigests::default(), &mut None, 1)).await {
             Err(Failure::Server(explained))
                 if explained.reply.code.is_some() || explained.reply.message.is_some() =>
             {
@@ -388,6 +437,11 @@ impl Client {
     /// Has a listener told of every attempt that meets an overloaded server.
     pub(crate) fn tell_of_trouble(&self, listener: Weak<dyn TroubleListener>) {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(listener);
+    }
+
+    /// Tells `listener` of servers that keep calls waiting; the first one that is set stays.
+    pub(crate) fn tell_of_waits(&self, listener: Arc<dyn WaitListener>) {
+        drop(self.wait_listener.set(listener));
     }
 
     /// Takes note of a failure: fewer requests at once may help.

@@ -1,16 +1,14 @@
 //! A key of a bucket, or all keys below it, as a source.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
-use haul_auth::PromptMfa;
 use haul_config::{Env, Remote, S3Remote};
 
 use super::{Source, SourceEntry, SourceKind, SourceVersion};
 use crate::s3::S3Store;
 use crate::versions::VersionedStore as _;
 use crate::{
-    Download, Error, ErrorKind, ListFrom, Md5Digest, ObjectInfo, RemoteStore as _, Result, connect_s3,
+    Contact, Download, Error, ErrorKind, ListFrom, Md5Digest, ObjectInfo, RemoteStore as _, Result,
+    connect_s3,
 };
 
 /// Appended to a prefix, it sorts after all keys with that prefix.
@@ -35,10 +33,10 @@ impl BucketSource {
         s3: &S3Remote,
         version: &SourceVersion,
         env: &Env,
-        prompt: Option<Arc<dyn PromptMfa>>,
+        contact: &Contact,
     ) -> Result<Self> {
         let whole = S3Remote { prefix: String::new(), ..s3.clone() };
-        let store = connect_s3(remote, &whole, env, prompt)?.store;
+        let store = connect_s3(remote, &whole, env, contact)?.store;
         let query = remote.url.value.split_once('?').map(|(_, query)| query).unwrap_or_default();
         let mut pairs = url::form_urlencoded::parse(query.as_bytes());
         let written =

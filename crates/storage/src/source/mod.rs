@@ -16,7 +16,6 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use haul_auth::PromptMfa;
 use haul_config::{Env, Remote, RemoteKind};
 
 pub use save::save;
@@ -24,7 +23,7 @@ pub use take_in::{TakenIn, take_in};
 #[cfg(test)]
 pub(crate) use web::checksum_of_head;
 
-use crate::{Download, Error, ErrorKind, Md5Digest, Result};
+use crate::{Contact, Download, Error, ErrorKind, Md5Digest, Result};
 
 /// The kind of a source; it determines how a content is identified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,12 +131,12 @@ pub fn open_source(
     remote: &Remote,
     version: &SourceVersion,
     env: &Env,
-    prompt: Option<Arc<dyn PromptMfa>>,
+    contact: &Contact,
 ) -> Result<Arc<dyn Source>> {
     match &remote.kind {
         RemoteKind::Local(local) => Ok(Arc::new(local::LocalSource::new(&env.absolute(&local.path)))),
         RemoteKind::Http(options) => Ok(Arc::new(web::WebSource::new(remote, options, env)?)),
-        RemoteKind::S3(s3) => Ok(Arc::new(bucket::BucketSource::new(remote, s3, version, env, prompt)?)),
+        RemoteKind::S3(s3) => Ok(Arc::new(bucket::BucketSource::new(remote, s3, version, env, contact)?)),
         _ => {
             let url = haul_config::mask_urls(&remote.url.value);
             let message = format!("haul does not support the storage of `{url}`");

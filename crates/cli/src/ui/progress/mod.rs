@@ -1,5 +1,6 @@
 //! Progress of long work: bars on a terminal, now and then a line elsewhere.
 
+mod bars;
 mod pace;
 mod snapshot;
 
@@ -10,11 +11,11 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use haul_storage::progress::{Event, Observer, Phase};
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+pub(super) use bars::Bars;
 use pace::Meter;
 use snapshot::Snapshot;
-pub(crate) use snapshot::human_bytes;
+pub(crate) use snapshot::{human_bytes, human_duration};
 
 use super::choice::ProgressChoice;
 use super::printer::{Printer, Verbosity};
@@ -25,9 +26,9 @@ const REDRAW: Duration = Duration::from_millis(100);
 /// Where lines stay, the first one says that something goes on at all.
 const FIRST_LINE: Duration = Duration::from_secs(1);
 const LINE_EVERY: Duration = Duration::from_secs(30);
-const MAX_DRAWS_PER_SECOND: u8 = 30;
 /// Where the terminal does not tell.
 const DEFAULT_COLUMNS: usize = 80;
+const DEFAULT_ROWS: usize = 24;
 
 const PHASES: [(Phase, &str); 9] = [
     (Phase::Collecting, "Collecting"),
@@ -225,41 +226,36 @@ fn spawn_display(sink: Sink, printer: &Arc<Printer>, shared: &Arc<Shared>) -> Op
 }
 
 fn draw_bars(printer: &Printer, shared: &Shared, keep_going: impl Fn() -> bool) {
-    let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(MAX_DRAWS_PER_SECOND));
-    printer.set_bars(Some(bars.clone()));
-    let style = ProgressStyle::with_template("{msg}").expect("the template is well-formed");
-    let mut meters: [Option<(Meter, ProgressBar)>; PHASES.len()] = Default::default();
+    let bars = Arc::new(Bars::new(std::io::stderr()));
+    printer.set_bars(Some(Arc::clone(&bars)));
+    let mut meters: [Meter; PHASES.len()] = Default::default();
     loop {
-        let columns = columns();
+        let (columns, rows) = window();
+        let mut lines = Vec::new();
         for (index, snapshot) in shared.snapshots().into_iter().enumerate() {
-            if snapshot.is_empty() {
-                continue;
+            if !snapshot.is_empty() {
+                let pace = meters[index].update(Instant::now(), snapshot);
+                lines.push(snapshot.line(PHASES[index].1, pace, columns));
             }
-            let (meter, bar) = meters[index]
-                .get_or_insert_with(|| (Meter::default(), ProgressBar::hidden().with_style(style.clone())));
-            let pace = meter.update(Instant::now(), snapshot);
-            bar.set_message(snapshot.line(PHASES[index].1, pace, columns));
-            // A bar is shown only when it has something to show.
-            if bar.is_hidden() {
-                bars.add(bar.clone());
-            }
-            bar.tick();
         }
+        // What goes on now is at the end.
+        lines.drain(..lines.len().saturating_sub(rows.saturating_sub(1)));
+        bars.show(lines);
         if !keep_going() {
             break;
         }
     }
     printer.set_bars(None);
-    for (_, bar) in meters.iter().flatten() {
-        bar.finish_and_clear();
-    }
-    bars.clear().ok();
+    bars.end();
 }
 
-/// Returns how many columns the terminal has now: windows change their size.
-fn columns() -> usize {
-    let size = rustix::termios::tcgetwinsize(std::io::stderr());
-    size.ok().map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0).unwrap_or(DEFAULT_COLUMNS)
+/// Returns the columns and rows that the terminal has now: windows change their size.
+fn window() -> (usize, usize) {
+    let known = |size: u16, default| if size == 0 { default } else { usize::from(size) };
+    match rustix::termios::tcgetwinsize(std::io::stderr()) {
+        Ok(size) => (known(size.ws_col, DEFAULT_COLUMNS), known(size.ws_row, DEFAULT_ROWS)),
+        Err(_) => (DEFAULT_COLUMNS, DEFAULT_ROWS),
+    }
 }
 
 fn draw_lines(printer: &Printer, shared: &Shared, keep_going: impl Fn() -> bool) {

@@ -9,8 +9,8 @@ use super::pace::{Pace, fraction};
 const BAR: usize = 9;
 /// The longest name of a phase.
 const NAME: usize = 15;
-/// Columns that stay free: a terminal shows a Ctrl-C there, and a line that wraps could not be drawn over.
-const SPARE_COLUMNS: usize = 3;
+/// Columns that stay free: a line that wraps could not be drawn over.
+const SPARE_COLUMNS: usize = 1;
 
 /// The counters at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -141,7 +141,8 @@ fn in_unit(n_bytes: u64, unit: usize) -> String {
     format!("{amount:.digits$}")
 }
 
-fn human_duration(duration: Duration) -> String {
+/// Formats a time: `1:27`, `1:02:05`.
+pub(crate) fn human_duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
     if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
@@ -213,10 +214,11 @@ mod tests {
         let (snapshot, pace) = busy();
         let line = |columns| snapshot.line("Downloading", pace, columns);
         assert_eq!(
-            line(120),
+            line(80),
             "    Downloading ==>       300/1000 objects, 87.0/261 MiB, 2.00 MiB/s, 1:27 left"
         );
-        assert_eq!(line(80), "    Downloading ==>       300/1000 objects, 87.0/261 MiB, 1:27 left");
+        assert_eq!(line(120), line(80));
+        assert_eq!(line(79), "    Downloading ==>       300/1000 objects, 87.0/261 MiB, 1:27 left");
         assert_eq!(line(40), "Downloading 87.0/261 MiB");
         let asking = Snapshot { planned_bytes: 0, moved_bytes: 0, ..snapshot };
         let line = |columns| asking.line("Checking remote", Pace::default(), columns);
@@ -228,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn line_never_cuts_a_word_and_leaves_room_for_a_key() {
+    fn line_never_cuts_a_word_and_never_wraps() {
         let large = Snapshot {
             n_planned: 1_000_000,
             n_finished: 999_999,

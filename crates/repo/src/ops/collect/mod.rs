@@ -487,7 +487,7 @@ impl<'a> Collector<'a> {
                 self.collected.failed.push(Failure { subject: remote.name, path: None, error });
                 return Ok(());
             }
-            let store = open_versioned_remote(&remote, repo.env(), repo.mfa_prompt())?;
+            let store = open_versioned_remote(&remote, repo.env(), repo.contact())?;
             let batch = VersionedBatch { remote: remote.name, store, jobs, check, outs: versioned };
             self.collected.versioned.push(batch);
             return Ok(());
@@ -498,7 +498,7 @@ impl<'a> Collector<'a> {
         items.dedup_by(|left, right| {
             (left.oid, left.layout, &left.within) == (right.oid, right.layout, &right.within)
         });
-        let store = open_remote_with(&remote, repo.env(), repo.mfa_prompt())?;
+        let store = open_remote_with(&remote, repo.env(), repo.contact())?;
         let batch = Batch { remote: remote.name, odb: RemoteOdb::new(store), jobs, check, items };
         self.collected.batches.push(batch);
         Ok(())

@@ -46,7 +46,7 @@ impl<'a> Remotes<'a> {
         }
         let repo = &self.projects[project].repo;
         let remote = repo.config().remote(name)?;
-        let odb = RemoteOdb::new(open_remote_with(&remote, repo.env(), repo.mfa_prompt())?);
+        let odb = RemoteOdb::new(open_remote_with(&remote, repo.env(), repo.contact())?);
         let remote = OpenRemote { jobs: jobs(self.options, &remote, odb.store().limits()), odb };
         open.insert(key, remote.clone());
         Ok(remote)

@@ -63,7 +63,7 @@ pub(super) async fn plan(
     let ever = ever_recorded(repo, used, options)?;
     for name in names {
         let remote = repo.config().remote(Some(name))?;
-        let store = open_versioned_remote(&remote, repo.env(), repo.mfa_prompt())?;
+        let store = open_versioned_remote(&remote, repo.env(), repo.contact())?;
         let names = repo.config().remote_names();
         planned.push(plan_remote((&remote.name, &names), store.as_ref(), &ever, used, options).await?);
         let jobs = jobs(options, &remote, store.limits());

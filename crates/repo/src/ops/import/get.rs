@@ -52,7 +52,7 @@ pub(in crate::ops) async fn send(
     let repo = session.repo;
     let remote = repo.config().remote(remote)?;
     remote.check_uploads()?;
-    let odb = RemoteOdb::new(open_remote_with(&remote, repo.env(), repo.mfa_prompt())?);
+    let odb = RemoteOdb::new(open_remote_with(&remote, repo.env(), repo.contact())?);
     let folder = tempfile::Builder::new()
         .prefix("to-remote-")
         .tempdir_in(made(session.memo.dir().to_owned())?)

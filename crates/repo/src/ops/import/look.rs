@@ -57,7 +57,7 @@ impl Opened {
             options.push(("version_aware".to_owned(), "true".to_owned()));
         }
         let remote = repo.config().external(url, &options)?;
-        let source = open_source(&remote, version, repo.env(), repo.mfa_prompt())?;
+        let source = open_source(&remote, version, repo.env(), repo.contact())?;
         Ok(Self { source, jobs: remote.jobs.map(|jobs| jobs.value.get()) })
     }
 

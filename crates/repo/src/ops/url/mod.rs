@@ -6,29 +6,29 @@ mod list;
 use std::sync::Arc;
 
 use haul_config::{Config, Env, Remote};
-use haul_storage::PromptMfa;
+use haul_storage::Contact;
 use haul_storage::source::{Source, SourceEntry, SourceVersion, open_source};
 
 pub use self::get::{GetUrlOptions, get_url};
 pub use self::list::{ListUrlOptions, ListedNode, list_url};
 use crate::{Error, Result};
 
-/// What is known outside of a repository: the configuration of the directory, and who asks for codes.
+/// What is known outside of a repository: the configuration of the directory, and how a person is reached.
 #[derive(Debug, Clone)]
 pub struct Surroundings<'a> {
     /// The merged configuration; remotes of `remote://` URLs are in it.
     pub config: &'a Config,
     /// The environment.
     pub env: &'a Env,
-    /// Who is asked for the codes of MFA devices.
-    pub prompt: Option<Arc<dyn PromptMfa>>,
+    /// How remotes reach the person who waits for them.
+    pub contact: Contact,
 }
 
 impl Surroundings<'_> {
     /// Opens a URL, or a path, with options for it alone.
     fn open(&self, url: &str, options: &[(String, String)]) -> Result<(Remote, Arc<dyn Source>)> {
         let remote = self.config.external(url, options)?;
-        let source = open_source(&remote, &SourceVersion::AsWritten, self.env, self.prompt.clone())?;
+        let source = open_source(&remote, &SourceVersion::AsWritten, self.env, &self.contact)?;
         Ok((remote, source))
     }
 }

@@ -107,7 +107,7 @@ pub async fn update(repo: &Repo, options: &UpdateOptions, observer: &dyn Observe
         }
         let store = match stores_by_remote.entry(remote.name.clone()) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => new.insert(open_versioned_remote(&remote, repo.env(), repo.mfa_prompt())?),
+            Entry::Vacant(new) => new.insert(open_versioned_remote(&remote, repo.env(), repo.contact())?),
         };
         let jobs = options.jobs.or(remote.jobs.as_ref().map(|jobs| jobs.value.get()));
         let jobs = store.limits().jobs(jobs, LOOK_UPS);

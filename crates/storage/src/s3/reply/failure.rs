@@ -151,6 +151,26 @@ impl Failure {
         }
     }
 
+    /// Says what the server does, as the rest of a sentence that starts with it.
+    pub(crate) fn in_words(&self) -> String {
+        match self {
+            Self::Server(ServerFailure { reply, .. }) => {
+                let code = reply.code.as_ref().map(|code| format!(" {code}")).unwrap_or_default();
+                let message = reply.message.as_ref().map(|text| format!(": {}", text.trim_end_matches('.')));
+                format!("answers with {}{code}{}", reply.status, message.unwrap_or_default())
+            }
+            Self::Transport(error) => match error.kind {
+                TransportErrorKind::ReadTimeout => String::from("does not answer"),
+                TransportErrorKind::ConnectTimeout | TransportErrorKind::Unreachable => {
+                    String::from("cannot be reached")
+                }
+                TransportErrorKind::UnknownHost => String::from("is not known by its name"),
+                _ => format!("breaks off: {error}"),
+            },
+            Self::Malformed(_) | Self::WebPage(_) | Self::Local(_) => String::from("gives no usable reply"),
+        }
+    }
+
     /// Tells whether fewer requests at once may help: the server, or what stands before it, does not keep up.
     pub(crate) fn is_overload(&self) -> bool {
         match self {

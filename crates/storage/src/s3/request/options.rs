@@ -306,6 +306,14 @@ pub struct RetryOptions {
     pub max_delay: Duration,
 }
 
+impl RetryOptions {
+    /// Returns how many times a silent server is asked.
+    pub(crate) fn most_timeouts(&self) -> u32 {
+        let limits = [self.max_attempts, self.implied_attempts].into_iter().flatten();
+        limits.fold(self.max_timeouts, u32::min)
+    }
+}
+
 impl Default for RetryOptions {
     fn default() -> Self {
         Self {

@@ -33,7 +33,7 @@ use crate::s3::transport::exchange::Transport;
 use crate::s3::transport::http_client::{Http, HttpTransport};
 use crate::{
     Body, Download, Error, ErrorKind, ListFrom, ListPage, Md5Digest, ObjectInfo, OpenUpload, RemoteStore,
-    Result, StoreLimits, TroubleListener, Uploaded, UploadedPart,
+    Result, StoreLimits, TroubleListener, Uploaded, UploadedPart, WaitListener,
 };
 use download::{Wanted, open};
 use list::{ListRequest, list_page};
@@ -82,6 +82,11 @@ impl S3Store {
             if options.prefix.is_empty() { String::new() } else { format!("{}/", options.prefix) };
         let client = Arc::new(Client::new(options, transport, credentials, clock)?);
         Ok(Self { client, location, key_prefix, etags: Arc::default() })
+    }
+
+    /// Tells `listener` of servers that keep calls waiting; the first one that is set stays.
+    pub(crate) fn tell_of_waits(&self, listener: Arc<dyn WaitListener>) {
+        self.client.tell_of_waits(listener);
     }
 
     /// Returns the server that requests go to, as `https://minio.example.org:9000`.

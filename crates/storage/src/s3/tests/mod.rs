@@ -1,10 +1,11 @@
-//! The client against servers that are made up: without sockets ([`calls`], [`downloads`]) and with ([`sockets`]).
+//! The client against servers that are made up: without sockets ([`calls`], [`downloads`], [`waits`]) and with ([`sockets`]).
 
 mod as_object_store;
 mod calls;
 mod downloads;
 mod replies;
 mod sockets;
+mod waits;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

@@ -12,6 +12,7 @@ use rand::RngExt;
 use tokio::time::Instant;
 
 use super::exchange::TransportErrorKind;
+use crate::WaitEnd;
 use crate::s3::reply::failure::{Failure, FailureClass};
 use crate::s3::request::options::RetryOptions;
 
@@ -30,6 +31,10 @@ pub(crate) struct Attempts<'a> {
     n_timeouts: u32,
     n_region_changes: u32,
     n_damaged: u32,
+    /// When the first attempt failed.
+    first_failure: Option<Instant>,
+    /// How the waits end, by the last failure.
+    end: Option<(Instant, WaitEnd)>,
     has_refreshed: bool,
     has_set_clock: bool,
     /// How many calls of the store had succeeded when this one started.
@@ -55,6 +60,8 @@ impl<'a> Attempts<'a> {
             n_timeouts: 0,
             n_region_changes: 0,
             n_damaged: 0,
+            first_failure: None,
+            end: None,
             has_refreshed: false,
             has_set_clock: false,
             n_successes,
@@ -71,9 +78,28 @@ impl<'a> Attempts<'a> {
         self.start.elapsed()
     }
 
+    /// Returns for how long attempts have been failing.
+    pub(crate) fn in_trouble_for(&self) -> Duration {
+        self.first_failure.map_or(Duration::ZERO, |moment| moment.elapsed())
+    }
+
+    /// Returns how the waits for the server end; `None` before the first one.
+    pub(crate) fn end(&self) -> Option<WaitEnd> {
+        match self.end? {
+            (since, WaitEnd::After(left)) => Some(WaitEnd::After(left.saturating_sub(since.elapsed()))),
+            (_, end @ WaitEnd::Attempts(_)) => Some(end),
+        }
+    }
+
     /// Decides what follows the failure of an attempt.
     pub(crate) fn next(&mut self, failure: &Failure, health: &Health) -> Next {
         self.n_failed += 1;
+        let is_timeout = matches!(
+            failure.transport_kind(),
+            Some(TransportErrorKind::ReadTimeout | TransportErrorKind::ConnectTimeout)
+        );
+        // A timeout was trouble from its start.
+        self.first_failure.get_or_insert(if is_timeout { self.start } else { Instant::now() });
         match failure.class() {
             FailureClass::Expired if !self.has_refreshed => {
                 self.has_refreshed = true;
@@ -94,7 +120,8 @@ impl<'a> Attempts<'a> {
         }
         // A user who chooses a mode does not ask to be refused in the first second of SlowDown.
         let implied = self.options.implied_attempts.filter(|_| !failure.is_throttling());
-        if self.options.max_attempts.or(implied).is_some_and(|most| self.n_failed >= most) {
+        let most = self.options.max_attempts.or(implied);
+        if most.is_some_and(|most| self.n_failed >= most) {
             return Next::GiveUp;
         }
         let mut budget = self.options.budget;
@@ -121,6 +148,12 @@ impl<'a> Attempts<'a> {
         if left.is_zero() || asked.is_some_and(|asked| asked > left) {
             return Next::GiveUp;
         }
+        let end = match most {
+            Some(most) => WaitEnd::Attempts(most),
+            None if budget == Duration::MAX => WaitEnd::Attempts(self.options.max_timeouts),
+            None => WaitEnd::After(left),
+        };
+        self.end = Some((Instant::now(), end));
         // Wakes spread over time: many calls fail at the same moment.
         let doubled = self.options.base_delay.saturating_mul(1 << (self.n_failed - 1).min(16));
         let jitter = doubled.min(self.options.max_delay).mul_f64(rand::rng().random::<f64>());
@@ -139,6 +172,9 @@ struct HealthState {
     has_answered: bool,
     n_successes: u64,
     given_up_at: Option<Instant>,
+    last_success: Option<Instant>,
+    /// Whether a word was said about the trouble that goes on.
+    has_told: bool,
 }
 
 impl Health {
@@ -153,6 +189,8 @@ impl Health {
         state.has_answered = true;
         state.n_successes += 1;
         state.given_up_at = None;
+        state.last_success = Some(Instant::now());
+        state.has_told = false;
     }
 
     pub(crate) fn n_successes(&self) -> u64 {
@@ -162,6 +200,14 @@ impl Health {
     /// Notes that a call gave the server up: calls that start soon fail at once, instead of one timeout after another.
     pub(crate) fn note_given_up(&self) {
         self.lock().given_up_at = Some(Instant::now());
+    }
+
+    /// Tells whether a word is due about trouble that lasts for longer than `patience`: if no call succeeded meanwhile,
+    /// and nothing was said yet.
+    pub(crate) fn may_tell(&self, patience: Duration) -> bool {
+        let mut state = self.lock();
+        let goes_on = state.last_success.is_some_and(|moment| moment.elapsed() < patience);
+        !goes_on && !std::mem::replace(&mut state.has_told, true)
     }
 
     pub(crate) fn has_answered(&self) -> bool {

@@ -122,7 +122,7 @@ impl CheckArgs {
             prefix: if is_versioned { "" } else { "files/md5/" },
         };
         if let RemoteKind::S3(s3) = &remote.kind {
-            let connection = connect_s3(&remote, s3, context.env(), Some(context.mfa_prompt()))?;
+            let connection = connect_s3(&remote, s3, context.env(), &context.contact())?;
             context.observe_async(async |_| {
                 findings.ask_s3(&connection, question).await;
                 Ok(())
