@@ -13,8 +13,8 @@ use object_store::{GetOptions, GetRange, ObjectMeta, ObjectStore, ObjectStoreExt
 
 use crate::store::BodyContent;
 use crate::{
-    Body, Download, Error, ErrorKind, ListFrom, ListPage, Md5Digest, ObjectInfo, RemoteStore, Result,
-    StoreLimits, Uploaded, UploadedPart, hash,
+    Body, DeleteStore, Download, Error, ErrorKind, ListFrom, ListPage, ListStore, Md5Digest, ObjectInfo,
+    ReadStore, RemoteStore, Result, StoreLimits, Uploaded, UploadedPart, WriteStore, hash,
 };
 
 /// The maximum number of objects of a page, as in S3.
@@ -67,10 +67,32 @@ impl<T: ObjectStore + MultipartStore + Display> ObjectStoreAdapter<T> {
     }
 }
 
-#[async_trait]
 impl<T: ObjectStore + MultipartStore + Display + Debug> RemoteStore for ObjectStoreAdapter<T> {
+    fn as_list(&self) -> Option<&dyn ListStore> {
+        Some(self)
+    }
+
+    fn as_write(&self) -> Option<&dyn WriteStore> {
+        Some(self)
+    }
+
+    fn as_delete(&self) -> Option<&dyn DeleteStore> {
+        Some(self)
+    }
+
+    fn as_multipart(&self) -> Option<&dyn crate::MultipartStore> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl<T: ObjectStore + MultipartStore + Display + Debug> ReadStore for ObjectStoreAdapter<T> {
     fn location(&self) -> &str {
         &self.location
+    }
+
+    fn kind(&self) -> &'static str {
+        "a store of `object_store`"
     }
 
     fn limits(&self) -> StoreLimits {
@@ -83,28 +105,6 @@ impl<T: ObjectStore + MultipartStore + Display + Debug> RemoteStore for ObjectSt
             etag_is_md5: false,
             has_customer_key: false,
         }
-    }
-
-    async fn list_page(&self, prefix: &str, from: &ListFrom) -> Result<ListPage> {
-        let folder = prefix.rfind('/').map(|end| self.path(&prefix[..end])).transpose()?;
-        let mut listing = match from {
-            ListFrom::Start => self.store.list(folder.as_ref()),
-            ListFrom::AfterKey(key) | ListFrom::Token(key) => {
-                self.store.list_with_offset(folder.as_ref(), &self.path(key)?)
-            }
-        };
-        let mut objects = Vec::new();
-        while let Some(meta) = listing.try_next().await.map_err(|error| self.error("list", prefix, error))? {
-            if meta.location.as_ref().starts_with(prefix) {
-                objects.push(info(&meta));
-            }
-        }
-        objects.sort_unstable_by(|one, other| one.key.cmp(&other.key));
-        let is_truncated = objects.len() > PAGE_OBJECTS;
-        objects.truncate(PAGE_OBJECTS);
-        let next =
-            objects.last().filter(|_| is_truncated).map(|object| ListFrom::AfterKey(object.key.clone()));
-        Ok(ListPage { objects, is_truncated, next })
     }
 
     async fn head(&self, key: &str) -> Result<Option<ObjectInfo>> {
@@ -131,7 +131,35 @@ impl<T: ObjectStore + MultipartStore + Display + Debug> RemoteStore for ObjectSt
         let stream = got.into_stream().map_err(move |error| this.error("get", &key, error)).boxed();
         Ok(Download { size_bytes, etag, stream })
     }
+}
 
+#[async_trait]
+impl<T: ObjectStore + MultipartStore + Display + Debug> ListStore for ObjectStoreAdapter<T> {
+    async fn list_page(&self, prefix: &str, from: &ListFrom) -> Result<ListPage> {
+        let folder = prefix.rfind('/').map(|end| self.path(&prefix[..end])).transpose()?;
+        let mut listing = match from {
+            ListFrom::Start => self.store.list(folder.as_ref()),
+            ListFrom::AfterKey(key) | ListFrom::Token(key) => {
+                self.store.list_with_offset(folder.as_ref(), &self.path(key)?)
+            }
+        };
+        let mut objects = Vec::new();
+        while let Some(meta) = listing.try_next().await.map_err(|error| self.error("list", prefix, error))? {
+            if meta.location.as_ref().starts_with(prefix) {
+                objects.push(info(&meta));
+            }
+        }
+        objects.sort_unstable_by(|one, other| one.key.cmp(&other.key));
+        let is_truncated = objects.len() > PAGE_OBJECTS;
+        objects.truncate(PAGE_OBJECTS);
+        let next =
+            objects.last().filter(|_| is_truncated).map(|object| ListFrom::AfterKey(object.key.clone()));
+        Ok(ListPage { objects, is_truncated, next })
+    }
+}
+
+#[async_trait]
+impl<T: ObjectStore + MultipartStore + Display + Debug> WriteStore for ObjectStoreAdapter<T> {
     async fn put(&self, key: &str, body: &Body, md5: Option<&Md5Digest>) -> Result<Uploaded> {
         let bytes = read(body).await?;
         if md5.is_some_and(|md5| *md5 != hash::md5(&bytes)) {
@@ -142,7 +170,24 @@ impl<T: ObjectStore + MultipartStore + Display + Debug> RemoteStore for ObjectSt
         let put = put.map_err(|error| self.error("put", key, error))?;
         Ok(Uploaded { etag: put.e_tag.as_deref().map(unquoted), version_id: put.version })
     }
+}
 
+#[async_trait]
+impl<T: ObjectStore + MultipartStore + Display + Debug> DeleteStore for ObjectStoreAdapter<T> {
+    async fn delete(&self, keys: &[String]) -> Result<Vec<(String, Error)>> {
+        let mut failed = Vec::new();
+        for key in keys {
+            match self.store.delete(&self.path(key)?).await {
+                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => failed.push((key.clone(), self.error("delete", key, error))),
+            }
+        }
+        Ok(failed)
+    }
+}
+
+#[async_trait]
+impl<T: ObjectStore + MultipartStore + Display + Debug> crate::MultipartStore for ObjectStoreAdapter<T> {
     async fn create_multipart(&self, key: &str) -> Result<String> {
         let created = MultipartStore::create_multipart(&*self.store, &self.path(key)?).await;
         created.map_err(|error| self.error("start the upload of", key, error))
@@ -197,17 +242,6 @@ impl<T: ObjectStore + MultipartStore + Display + Debug> RemoteStore for ObjectSt
             }
             Err(error) => Err(self.error("abort the upload of", key, error)),
         }
-    }
-
-    async fn delete(&self, keys: &[String]) -> Result<Vec<(String, Error)>> {
-        let mut failed = Vec::new();
-        for key in keys {
-            match self.store.delete(&self.path(key)?).await {
-                Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
-                Err(error) => failed.push((key.clone(), self.error("delete", key, error))),
-            }
-        }
-        Ok(failed)
     }
 }
 

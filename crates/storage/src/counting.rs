@@ -9,8 +9,9 @@ use futures::StreamExt as _;
 
 use crate::transfer::RequestCounts;
 use crate::{
-    Body, Download, Error, ListFrom, ListPage, Md5Digest, ObjectInfo, OpenUpload, RemoteStore, Result,
-    StoreLimits, TroubleListener, Uploaded, UploadedPart,
+    Body, DeleteStore, Download, Error, ListFrom, ListPage, ListStore, Md5Digest, MultipartStore, ObjectInfo,
+    OpenUpload, ReadStore, RemoteStore, Result, StoreLimits, TroubleListener, Uploaded, UploadedPart,
+    WriteStore,
 };
 
 /// Passes calls on to another store, and counts the calls and the bytes of bodies. A call counts once, however often
@@ -61,11 +62,37 @@ impl CountingStore {
     }
 }
 
+impl RemoteStore for CountingStore {
+    fn as_list(&self) -> Option<&dyn ListStore> {
+        self.inner.as_list()?;
+        Some(self)
+    }
+
+    fn as_write(&self) -> Option<&dyn WriteStore> {
+        self.inner.as_write()?;
+        Some(self)
+    }
+
+    fn as_delete(&self) -> Option<&dyn DeleteStore> {
+        self.inner.as_delete()?;
+        Some(self)
+    }
+
+    fn as_multipart(&self) -> Option<&dyn MultipartStore> {
+        self.inner.as_multipart()?;
+        Some(self)
+    }
+}
+
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl RemoteStore for CountingStore {
+impl ReadStore for CountingStore {
     fn location(&self) -> &str {
         self.inner.location()
+    }
+
+    fn kind(&self) -> &'static str {
+        self.inner.kind()
     }
 
     fn limits(&self) -> StoreLimits {
@@ -74,11 +101,6 @@ impl RemoteStore for CountingStore {
 
     fn tell_of_trouble(&self, listener: Weak<dyn TroubleListener>) {
         self.inner.tell_of_trouble(listener);
-    }
-
-    async fn list_page(&self, prefix: &str, from: &ListFrom) -> Result<ListPage> {
-        self.counts.list.fetch_add(1, Relaxed);
-        self.inner.list_page(prefix, from).await
     }
 
     async fn head(&self, key: &str) -> Result<Option<ObjectInfo>> {
@@ -106,21 +128,47 @@ impl RemoteStore for CountingStore {
         download.stream = download.stream.inspect(count).boxed();
         Ok(download)
     }
+}
 
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl ListStore for CountingStore {
+    async fn list_page(&self, prefix: &str, from: &ListFrom) -> Result<ListPage> {
+        self.counts.list.fetch_add(1, Relaxed);
+        self.inner.lister()?.list_page(prefix, from).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl WriteStore for CountingStore {
     async fn put(&self, key: &str, body: &Body, md5: Option<&Md5Digest>) -> Result<Uploaded> {
         self.counts.put.fetch_add(1, Relaxed);
-        let uploaded = self.inner.put(key, body, md5).await?;
+        let uploaded = self.inner.writer()?.put(key, body, md5).await?;
         self.counts.sent_bytes.fetch_add(body.len_bytes(), Relaxed);
         Ok(uploaded)
     }
 
     async fn sync(&self) -> Result<()> {
-        self.inner.sync().await
+        self.inner.writer()?.sync().await
     }
+}
 
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl DeleteStore for CountingStore {
+    async fn delete(&self, keys: &[String]) -> Result<Vec<(String, Error)>> {
+        self.counts.delete.fetch_add(1, Relaxed);
+        self.inner.deleter()?.delete(keys).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl MultipartStore for CountingStore {
     async fn create_multipart(&self, key: &str) -> Result<String> {
         self.counts.multipart.fetch_add(1, Relaxed);
-        self.inner.create_multipart(key).await
+        self.inner.multipart()?.create_multipart(key).await
     }
 
     async fn put_part(
@@ -132,14 +180,14 @@ impl RemoteStore for CountingStore {
         md5: &Md5Digest,
     ) -> Result<UploadedPart> {
         self.counts.multipart.fetch_add(1, Relaxed);
-        let part = self.inner.put_part(key, upload_id, number, body, md5).await?;
+        let part = self.inner.multipart()?.put_part(key, upload_id, number, body, md5).await?;
         self.counts.sent_bytes.fetch_add(body.len_bytes(), Relaxed);
         Ok(part)
     }
 
     async fn list_parts(&self, key: &str, upload_id: &str) -> Result<Option<Vec<UploadedPart>>> {
         self.counts.multipart.fetch_add(1, Relaxed);
-        self.inner.list_parts(key, upload_id).await
+        self.inner.multipart()?.list_parts(key, upload_id).await
     }
 
     async fn complete_multipart(
@@ -149,21 +197,16 @@ impl RemoteStore for CountingStore {
         parts: &[UploadedPart],
     ) -> Result<Uploaded> {
         self.counts.multipart.fetch_add(1, Relaxed);
-        self.inner.complete_multipart(key, upload_id, parts).await
+        self.inner.multipart()?.complete_multipart(key, upload_id, parts).await
     }
 
     async fn abort_multipart(&self, key: &str, upload_id: &str) -> Result<()> {
         self.counts.multipart.fetch_add(1, Relaxed);
-        self.inner.abort_multipart(key, upload_id).await
+        self.inner.multipart()?.abort_multipart(key, upload_id).await
     }
 
     async fn list_uploads(&self) -> Result<Vec<OpenUpload>> {
         self.counts.multipart.fetch_add(1, Relaxed);
-        self.inner.list_uploads().await
-    }
-
-    async fn delete(&self, keys: &[String]) -> Result<Vec<(String, Error)>> {
-        self.counts.delete.fetch_add(1, Relaxed);
-        self.inner.delete(keys).await
+        self.inner.multipart()?.list_uploads().await
     }
 }

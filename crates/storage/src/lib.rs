@@ -74,8 +74,8 @@ pub use remote::{Presence, RemoteObject, RemoteOdb, Removal};
 #[cfg(feature = "fuzzing")]
 pub use s3::fuzzing;
 pub use store::{
-    Body, BodyContent, Download, ListFrom, ListPage, ObjectInfo, OpenUpload, RemoteStore, StoreLimits,
-    TroubleListener, Uploaded, UploadedPart,
+    Body, BodyContent, DeleteStore, Download, ListFrom, ListPage, ListStore, MultipartStore, ObjectInfo,
+    OpenUpload, ReadStore, RemoteStore, StoreLimits, TroubleListener, Uploaded, UploadedPart, WriteStore,
 };
 pub use tokio_util::sync::CancellationToken;
 

@@ -24,7 +24,7 @@ pub struct WriteProbe {
 
 /// Lists the first objects below `prefix`.
 pub async fn probe_listing(store: &dyn RemoteStore, prefix: &str) -> Result<ListPage> {
-    store.list_page(prefix, &ListFrom::Start).await
+    store.lister()?.list_page(prefix, &ListFrom::Start).await
 }
 
 /// Reads one byte of `object`, or asks for an object that does not exist. Changes nothing.
@@ -47,12 +47,13 @@ pub async fn probe_writing(store: &dyn RemoteStore) -> WriteProbe {
     let key = format!("haul-check-{:016x}", rand::rng().random::<u64>());
     let content = Bytes::from(format!("written by haul remote check: {key}\n"));
     let digest = crate::hash::md5(&content);
-    let wrote = store.put(&key, &Body::bytes(content.clone()), Some(&digest)).await.map(drop);
+    let body = Body::bytes(content.clone());
+    let wrote = async { store.writer()?.put(&key, &body, Some(&digest)).await.map(drop) }.await;
     if wrote.is_err() {
         return WriteProbe { key, wrote, read: None, deleted: None };
     }
     let read = read_back(store, &key, &content).await;
-    let deleted = match store.delete(std::slice::from_ref(&key)).await {
+    let deleted = match async { store.deleter()?.delete(std::slice::from_ref(&key)).await }.await {
         Ok(failures) => failures.into_iter().next().map_or(Ok(()), |(_, error)| Err(error)),
         Err(error) => Err(error),
     };

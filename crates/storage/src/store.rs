@@ -1,9 +1,22 @@
 //! The operations that the transfer engine needs from an object store.
 //!
-//! The traits of `object_store` cannot express "the page after this key", "send this part of that file",
-//! "this is the MD5 of the body" or "delete these, and report which failed". [`RemoteStore`] can; it is
-//! implemented by [`S3Store`](crate::s3::S3Store) and, for every store of `object_store`, by
-//! [`ObjectStoreAdapter`](crate::ObjectStoreAdapter).
+//! A store says what it can do: every [`RemoteStore`] reads ([`ReadStore`]), and is a [`ListStore`], a [`WriteStore`], a
+//! [`DeleteStore`], a [`MultipartStore`] as far as it goes. [`S3Store`](crate::s3::S3Store) is all of them.
+//! [`ObjectStoreAdapter`](crate::ObjectStoreAdapter) makes them out of any store of `object_store`.
+//!
+//! # What the traits of `object_store` cannot say
+//!
+//! | the engine asks for | `object_store` 0.14 has |
+//! |---|---|
+//! | the page after a key, in the order of keys ([`ListStore::list_page`]) | a stream in no promised order; pages (`PaginatedListStore`) of S3, GCS and Azure only |
+//! | a body out of a part of a file, read again for every attempt ([`Body`]) | `PutPayload`: all bytes in memory |
+//! | the MD5 of a body, checked on arrival ([`WriteStore::put`]) | nothing |
+//! | the parts that an earlier run has sent ([`MultipartStore::list_parts`]) | nothing: an upload cannot be continued |
+//! | uploads that were neither completed nor aborted ([`MultipartStore::list_uploads`]) | nothing |
+//! | whether all of the bucket is missing, or the object ([`ReadStore::confirm`]) | `NotFound` for both |
+//! | the requests that a server throttled ([`ReadStore::tell_of_trouble`]) | nothing |
+//! | the reply of a server to a failure: code, request id ([`Error::reply`]) | text |
+//! | versions of an object ([`VersionedStore`](crate::versions::VersionedStore)) | reading one; no listing, no delete |
 
 use std::fmt::Debug;
 use std::ops::Range;
@@ -15,7 +28,7 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 
 use crate::progress::BytesListener;
-use crate::{Md5Digest, Result, hash};
+use crate::{Error, ErrorKind, Md5Digest, Result, hash};
 
 /// The metadata of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -211,6 +224,17 @@ pub struct StoreLimits {
 }
 
 impl StoreLimits {
+    /// The limits of a store to which objects go whole, as a directory or a web server.
+    pub(crate) const WHOLE: Self = Self {
+        multipart_threshold_bytes: u64::MAX,
+        part_size_bytes: u64::MAX,
+        max_parts: 1,
+        max_concurrency: None,
+        max_queue: None,
+        etag_is_md5: false,
+        has_customer_key: false,
+    };
+
     /// Returns the number of concurrent requests: `wanted` by the user, else the store's, else `default`.
     pub fn jobs(&self, wanted: Option<usize>, default: usize) -> usize {
         wanted.filter(|jobs| *jobs > 0).or(self.max_concurrency).unwrap_or(default).max(1)
@@ -223,14 +247,76 @@ pub trait TroubleListener: Debug + Send + Sync {
     fn on_trouble(&self);
 }
 
-/// A store of objects below a prefix. Keys are relative to that prefix and raw: no encoding, no leading `/`.
+/// A store of objects below a prefix, and what can be done with it beyond reading.
 ///
-/// Every call does its own retries within its own time budget; an error is final for this call.
-/// Dropping a future cancels the request.
+/// Keys are relative to that prefix and raw: no encoding, no leading `/`. Every call does its own retries within its own
+/// time budget; an error is final for this call. Dropping a future cancels the request.
+pub trait RemoteStore: ReadStore {
+    /// Returns the store as one that lists, if it does.
+    fn as_list(&self) -> Option<&dyn ListStore> {
+        None
+    }
+
+    /// Returns the store as one that can be written, if it can.
+    fn as_write(&self) -> Option<&dyn WriteStore> {
+        None
+    }
+
+    /// Returns the store as one that deletes, if it does.
+    fn as_delete(&self) -> Option<&dyn DeleteStore> {
+        None
+    }
+
+    /// Returns the store as one that takes objects in parts, if it does.
+    fn as_multipart(&self) -> Option<&dyn MultipartStore> {
+        None
+    }
+
+    /// Returns the store as one that lists.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] if it has no listings.
+    fn lister(&self) -> Result<&dyn ListStore> {
+        self.as_list().ok_or_else(|| lacks(self.kind(), self.location(), "listings"))
+    }
+
+    /// Returns the store as one that can be written.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] if it is only read.
+    fn writer(&self) -> Result<&dyn WriteStore> {
+        self.as_write().ok_or_else(|| lacks(self.kind(), self.location(), "way to write an object"))
+    }
+
+    /// Returns the store as one that deletes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] if what is there stays.
+    fn deleter(&self) -> Result<&dyn DeleteStore> {
+        self.as_delete().ok_or_else(|| lacks(self.kind(), self.location(), "way to delete an object"))
+    }
+
+    /// Returns the store as one that takes objects in parts.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] if an object goes there whole.
+    fn multipart(&self) -> Result<&dyn MultipartStore> {
+        self.as_multipart().ok_or_else(|| lacks(self.kind(), self.location(), "multipart uploads"))
+    }
+}
+
+fn lacks(kind: &str, location: &str, what: &str) -> Error {
+    Error::new(ErrorKind::Unsupported, format!("`{location}` is {kind} and has no {what}"))
+}
+
+/// Reading objects.
 #[async_trait]
-pub trait RemoteStore: Debug + Send + Sync + 'static {
+pub trait ReadStore: Debug + Send + Sync + 'static {
     /// Returns the store's name for messages, such as `s3://bucket/prefix` or a directory.
     fn location(&self) -> &str;
+
+    /// Returns what the store is, for messages: `a bucket`, `a directory`.
+    fn kind(&self) -> &'static str;
 
     /// Returns the limits and properties of the store.
     fn limits(&self) -> StoreLimits;
@@ -239,9 +325,6 @@ pub trait RemoteStore: Debug + Send + Sync + 'static {
     ///
     /// A store that repeats no requests ignores it.
     fn tell_of_trouble(&self, _listener: Weak<dyn TroubleListener>) {}
-
-    /// Returns one page of the objects whose keys start with `prefix`, which need not end at a `/`.
-    async fn list_page(&self, prefix: &str, from: &ListFrom) -> Result<ListPage>;
 
     /// Returns the metadata of one object; `None` if it does not exist.
     ///
@@ -258,7 +341,18 @@ pub trait RemoteStore: Debug + Send + Sync + 'static {
 
     /// Opens an object, or a range of its bytes. With `if_match` it is an error if the entity tag is another.
     async fn get(&self, key: &str, range: Option<Range<u64>>, if_match: Option<&str>) -> Result<Download>;
+}
 
+/// Listing objects. A web server has no listings.
+#[async_trait]
+pub trait ListStore: ReadStore {
+    /// Returns one page of the objects whose keys start with `prefix`, which need not end at a `/`.
+    async fn list_page(&self, prefix: &str, from: &ListFrom) -> Result<ListPage>;
+}
+
+/// Writing whole objects.
+#[async_trait]
+pub trait WriteStore: ReadStore {
     /// Writes an object in one request. `md5` is the digest of the body, which the store checks.
     async fn put(&self, key: &str, body: &Body, md5: Option<&Md5Digest>) -> Result<Uploaded>;
 
@@ -267,7 +361,18 @@ pub trait RemoteStore: Debug + Send + Sync + 'static {
     async fn sync(&self) -> Result<()> {
         Ok(())
     }
+}
 
+/// Deleting objects.
+#[async_trait]
+pub trait DeleteStore: ReadStore {
+    /// Deletes objects, with several requests if needed, and returns those that could not be deleted, with the reason.
+    async fn delete(&self, keys: &[String]) -> Result<Vec<(String, Error)>>;
+}
+
+/// Writing objects in parts: each can be sent again, and a later run can send the rest.
+#[async_trait]
+pub trait MultipartStore: WriteStore {
     /// Starts a multipart upload and returns its id.
     async fn create_multipart(&self, key: &str) -> Result<String>;
 
@@ -304,7 +409,4 @@ pub trait RemoteStore: Debug + Send + Sync + 'static {
     async fn list_uploads(&self) -> Result<Vec<OpenUpload>> {
         Ok(Vec::new())
     }
-
-    /// Deletes objects, with several requests if needed, and returns those that could not be deleted, with the reason.
-    async fn delete(&self, keys: &[String]) -> Result<Vec<(String, crate::Error)>>;
 }

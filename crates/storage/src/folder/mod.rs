@@ -20,8 +20,8 @@ use crate::cache::{CacheOptions, Durability};
 use crate::hash::Md5Hasher;
 use crate::store::BodyContent;
 use crate::{
-    Body, Download, Error, ErrorKind, ListFrom, ListPage, Md5Digest, ObjectInfo, RemoteStore, Result,
-    StoreLimits, Uploaded, UploadedPart,
+    Body, DeleteStore, Download, Error, ErrorKind, ListFrom, ListPage, ListStore, Md5Digest, ObjectInfo,
+    ReadStore, RemoteStore, Result, StoreLimits, Uploaded, WriteStore,
 };
 
 type Unsynced = Option<Arc<Mutex<FileSystems>>>;
@@ -50,7 +50,7 @@ impl FolderStore {
     }
 
     /// Names the store in the directory `root`, shared as `options` say. With [`Durability::Sync`],
-    /// [`sync`](RemoteStore::sync) waits for the disk: one wait for each small file would be most of the time of a push.
+    /// [`sync`](WriteStore::sync) waits for the disk: one wait for each small file would be most of the time of a push.
     pub fn with_options(root: impl Into<PathBuf>, options: CacheOptions) -> Self {
         let root = root.into();
         let location = root.display().to_string().into();
@@ -78,44 +78,34 @@ impl FolderStore {
     fn waiting(&self) -> Unsynced {
         (self.options.durability == Durability::Sync).then(|| Arc::clone(&self.unsynced))
     }
+}
 
-    fn unsupported(&self) -> Error {
-        Error::new(
-            ErrorKind::Unsupported,
-            format!("`{}` is a directory and has no multipart uploads", self.location),
-        )
+impl RemoteStore for FolderStore {
+    fn as_list(&self) -> Option<&dyn ListStore> {
+        Some(self)
+    }
+
+    fn as_write(&self) -> Option<&dyn WriteStore> {
+        Some(self)
+    }
+
+    fn as_delete(&self) -> Option<&dyn DeleteStore> {
+        Some(self)
     }
 }
 
 #[async_trait]
-impl RemoteStore for FolderStore {
+impl ReadStore for FolderStore {
     fn location(&self) -> &str {
         &self.location
     }
 
-    fn limits(&self) -> StoreLimits {
-        StoreLimits {
-            multipart_threshold_bytes: u64::MAX,
-            part_size_bytes: u64::MAX,
-            max_parts: 1,
-            max_concurrency: None,
-            max_queue: None,
-            etag_is_md5: false,
-            has_customer_key: false,
-        }
+    fn kind(&self) -> &'static str {
+        "a directory"
     }
 
-    async fn list_page(&self, prefix: &str, from: &ListFrom) -> Result<ListPage> {
-        let (root, prefix) = (Arc::clone(&self.root), prefix.to_owned());
-        let after = match from {
-            ListFrom::Start => String::new(),
-            ListFrom::AfterKey(key) | ListFrom::Token(key) => key.clone(),
-        };
-        let unsynced = self.waiting();
-        blocking(move || {
-            listing::page(&root, &prefix, &after, &mut |path, metadata| take_note(&unsynced, path, metadata))
-        })
-        .await
+    fn limits(&self) -> StoreLimits {
+        StoreLimits::WHOLE
     }
 
     async fn head(&self, key: &str) -> Result<Option<ObjectInfo>> {
@@ -156,7 +146,26 @@ impl RemoteStore for FolderStore {
         });
         Ok(Download { size_bytes: Some(size_bytes), etag: None, stream: stream.boxed() })
     }
+}
 
+#[async_trait]
+impl ListStore for FolderStore {
+    async fn list_page(&self, prefix: &str, from: &ListFrom) -> Result<ListPage> {
+        let (root, prefix) = (Arc::clone(&self.root), prefix.to_owned());
+        let after = match from {
+            ListFrom::Start => String::new(),
+            ListFrom::AfterKey(key) | ListFrom::Token(key) => key.clone(),
+        };
+        let unsynced = self.waiting();
+        blocking(move || {
+            listing::page(&root, &prefix, &after, &mut |path, metadata| take_note(&unsynced, path, metadata))
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl WriteStore for FolderStore {
     async fn put(&self, key: &str, body: &Body, md5: Option<&Md5Digest>) -> Result<Uploaded> {
         let path = self.path(key)?;
         let (body, md5, unsynced) = (body.clone(), md5.copied(), self.waiting());
@@ -182,39 +191,10 @@ impl RemoteStore for FolderStore {
         })
         .await
     }
+}
 
-    async fn create_multipart(&self, _key: &str) -> Result<String> {
-        Err(self.unsupported())
-    }
-
-    async fn put_part(
-        &self,
-        _key: &str,
-        _upload_id: &str,
-        _number: u32,
-        _body: &Body,
-        _md5: &Md5Digest,
-    ) -> Result<UploadedPart> {
-        Err(self.unsupported())
-    }
-
-    async fn list_parts(&self, _key: &str, _upload_id: &str) -> Result<Option<Vec<UploadedPart>>> {
-        Ok(None)
-    }
-
-    async fn complete_multipart(
-        &self,
-        _key: &str,
-        _upload_id: &str,
-        _parts: &[UploadedPart],
-    ) -> Result<Uploaded> {
-        Err(self.unsupported())
-    }
-
-    async fn abort_multipart(&self, _key: &str, _upload_id: &str) -> Result<()> {
-        Ok(())
-    }
-
+#[async_trait]
+impl DeleteStore for FolderStore {
     async fn delete(&self, keys: &[String]) -> Result<Vec<(String, Error)>> {
         let paths: Vec<_> = keys.iter().map(|key| (key.clone(), self.path(key))).collect();
         blocking(move || {

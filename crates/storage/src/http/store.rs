@@ -10,8 +10,7 @@ use url::Url;
 
 use super::{WebClient, display};
 use crate::{
-    Body, Download, Error, ErrorKind, ListFrom, ListPage, Md5Digest, ObjectInfo, RemoteStore, Result,
-    StoreLimits, Uploaded, UploadedPart,
+    Body, Download, Md5Digest, ObjectInfo, ReadStore, RemoteStore, Result, StoreLimits, Uploaded, WriteStore,
 };
 
 /// What stands for itself in the path of a URL.
@@ -45,32 +44,26 @@ impl HttpStore {
         url.set_path(&path);
         url
     }
+}
 
-    fn unsupported(&self, what: &str) -> Error {
-        Error::new(ErrorKind::Unsupported, format!("`{}` is a web server and has no {what}", self.location))
+impl RemoteStore for HttpStore {
+    fn as_write(&self) -> Option<&dyn WriteStore> {
+        Some(self)
     }
 }
 
 #[async_trait]
-impl RemoteStore for HttpStore {
+impl ReadStore for HttpStore {
     fn location(&self) -> &str {
         &self.location
     }
 
-    fn limits(&self) -> StoreLimits {
-        StoreLimits {
-            multipart_threshold_bytes: u64::MAX,
-            part_size_bytes: u64::MAX,
-            max_parts: 1,
-            max_concurrency: None,
-            max_queue: None,
-            etag_is_md5: false,
-            has_customer_key: false,
-        }
+    fn kind(&self) -> &'static str {
+        "a web server"
     }
 
-    async fn list_page(&self, _prefix: &str, _from: &ListFrom) -> Result<ListPage> {
-        Err(self.unsupported("listings"))
+    fn limits(&self) -> StoreLimits {
+        StoreLimits::WHOLE
     }
 
     async fn head(&self, key: &str) -> Result<Option<ObjectInfo>> {
@@ -87,45 +80,12 @@ impl RemoteStore for HttpStore {
     async fn get(&self, key: &str, range: Option<Range<u64>>, _if_match: Option<&str>) -> Result<Download> {
         self.client.open(&self.url(key), range).await
     }
+}
 
+#[async_trait]
+impl WriteStore for HttpStore {
     async fn put(&self, key: &str, body: &Body, _md5: Option<&Md5Digest>) -> Result<Uploaded> {
         self.client.write(&self.url(key), body).await?;
         Ok(Uploaded::default())
-    }
-
-    async fn create_multipart(&self, _key: &str) -> Result<String> {
-        Err(self.unsupported("multipart uploads"))
-    }
-
-    async fn put_part(
-        &self,
-        _key: &str,
-        _upload_id: &str,
-        _number: u32,
-        _body: &Body,
-        _md5: &Md5Digest,
-    ) -> Result<UploadedPart> {
-        Err(self.unsupported("multipart uploads"))
-    }
-
-    async fn list_parts(&self, _key: &str, _upload_id: &str) -> Result<Option<Vec<UploadedPart>>> {
-        Ok(None)
-    }
-
-    async fn complete_multipart(
-        &self,
-        _key: &str,
-        _upload_id: &str,
-        _parts: &[UploadedPart],
-    ) -> Result<Uploaded> {
-        Err(self.unsupported("multipart uploads"))
-    }
-
-    async fn abort_multipart(&self, _key: &str, _upload_id: &str) -> Result<()> {
-        Ok(())
-    }
-
-    async fn delete(&self, keys: &[String]) -> Result<Vec<(String, Error)>> {
-        Ok(keys.iter().map(|key| (key.clone(), self.unsupported("way to delete an object"))).collect())
     }
 }

@@ -136,8 +136,24 @@ async fn body_that_is_cut_is_an_error() {
 async fn refused_upload_says_what_to_change() {
     let (address, _) = serve(|_| reply("405 Method Not Allowed", "", "")).await;
     let store = store(&format!("http://{address}"), &[("method", "put")]);
-    let error = store.put("k", &Body::bytes("x"), None).await.unwrap_err();
+    let error = store.writer().unwrap().put("k", &Body::bytes("x"), None).await.unwrap_err();
     assert!(error.hint().unwrap().contains("method"), "{:?}", error.hint());
+}
+
+#[test]
+fn web_server_says_what_it_lacks() {
+    let store = store("http://localhost:1/data", &[]);
+    let lacks = [
+        store.lister().map(drop).unwrap_err(),
+        store.deleter().map(drop).unwrap_err(),
+        store.multipart().map(drop).unwrap_err(),
+    ];
+    let whats = ["listings", "way to delete an object", "multipart uploads"];
+    for (error, what) in lacks.iter().zip(whats) {
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert_eq!(error.to_string(), format!("`http://localhost:1/data` is a web server and has no {what}"));
+    }
+    assert!(store.writer().is_ok());
 }
 
 #[tokio::test]

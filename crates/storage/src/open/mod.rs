@@ -130,6 +130,7 @@ mod tests {
     use haul_config::{ConfigPaths, ConfigStack};
 
     use super::*;
+    use crate::ReadStore as _;
     use crate::s3::{AddressingStyle, Checksums, ListApi, PayloadSigning, ReplyChecksums};
 
     /// Opens the remote `r` of a repository with the given config, in an environment with the given AWS config.

@@ -3,7 +3,7 @@
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::RemoteOdb;
-use crate::{CancellationToken, Error, ErrorKind, Layout, ListFrom, ListPage, Oid, RemoteStore as _, Result};
+use crate::{CancellationToken, Error, ErrorKind, Layout, ListFrom, ListPage, ListStore as _, Oid, Result};
 
 /// An object that a listing found.
 #[derive(Debug, Clone, PartialEq, Eq)]

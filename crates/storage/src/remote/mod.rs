@@ -15,7 +15,7 @@ pub use removal::Removal;
 
 use crate::hash::{self, is_named};
 use crate::transfer::RequestCounts;
-use crate::{CountingStore, Error, ErrorKind, Layout, Oid, RemoteStore, Result};
+use crate::{CountingStore, Error, ErrorKind, Layout, Oid, ReadStore as _, RemoteStore, Result};
 
 /// How often an object is downloaded before it counts as damaged.
 const ATTEMPTS: u32 = 3;

@@ -14,8 +14,8 @@ use tokio::sync::mpsc::Sender;
 
 use super::{Presence, judge};
 use crate::{
-    CountingStore, Error, ErrorKind, Layout, ListFrom, ListPage, Md5Digest, ObjectInfo, Oid, RemoteStore,
-    Result,
+    CountingStore, Error, ErrorKind, Layout, ListFrom, ListPage, ListStore as _, Md5Digest, ObjectInfo, Oid,
+    ReadStore as _, Result,
 };
 
 /// Up to this many names are asked for one by one: a listing may take as many requests, and its replies are larger.

@@ -6,7 +6,7 @@ use futures::{StreamExt as _, stream};
 
 use super::RemoteOdb;
 use crate::progress::{Event, Observer, Phase};
-use crate::{CancellationToken, Error, Layout, Oid, RemoteStore as _};
+use crate::{CancellationToken, DeleteStore as _, Error, Layout, Oid};
 
 /// The number of objects that one call deletes: the maximum of S3.
 const OBJECTS_PER_CALL: usize = 1000;

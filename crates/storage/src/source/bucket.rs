@@ -7,8 +7,8 @@ use super::{Source, SourceEntry, SourceKind, SourceVersion};
 use crate::s3::S3Store;
 use crate::versions::VersionedStore as _;
 use crate::{
-    Contact, Download, Error, ErrorKind, ListFrom, Md5Digest, ObjectInfo, RemoteStore as _, Result,
-    connect_s3,
+    Contact, Download, Error, ErrorKind, ListFrom, ListStore as _, Md5Digest, ObjectInfo, ReadStore as _,
+    Result, connect_s3,
 };
 
 /// Appended to a prefix, it sorts after all keys with that prefix.

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use super::{Source, SourceEntry, SourceKind};
 use crate::cache::presence::is_absence;
 use crate::transfer::context::blocking;
-use crate::{Download, Error, ErrorKind, FolderStore, RemoteStore, Result};
+use crate::{Download, Error, ErrorKind, FolderStore, ReadStore as _, Result};
 
 /// The maximum depth of directories: links can make a tree endless.
 const MAX_DEPTH: usize = 256;

@@ -9,8 +9,9 @@ use bytes::Bytes;
 use futures::{StreamExt as _, stream};
 
 use crate::{
-    Body, Download, Error, ErrorKind, ListFrom, ListPage, Md5Digest, ObjectInfo, OpenUpload, RemoteStore,
-    Result, StoreLimits, TroubleListener, Uploaded, UploadedPart,
+    Body, DeleteStore, Download, Error, ErrorKind, ListFrom, ListPage, ListStore, Md5Digest, MultipartStore,
+    ObjectInfo, OpenUpload, ReadStore, RemoteStore, Result, StoreLimits, TroubleListener, Uploaded,
+    UploadedPart, WriteStore,
 };
 
 /// A call of [`RemoteStore`].
@@ -176,11 +177,37 @@ fn spoil_upload(uploaded: Uploaded, fault: Option<Fault>) -> Uploaded {
     }
 }
 
+impl RemoteStore for FaultStore {
+    fn as_list(&self) -> Option<&dyn ListStore> {
+        self.inner.as_list()?;
+        Some(self)
+    }
+
+    fn as_write(&self) -> Option<&dyn WriteStore> {
+        self.inner.as_write()?;
+        Some(self)
+    }
+
+    fn as_delete(&self) -> Option<&dyn DeleteStore> {
+        self.inner.as_delete()?;
+        Some(self)
+    }
+
+    fn as_multipart(&self) -> Option<&dyn MultipartStore> {
+        self.inner.as_multipart()?;
+        Some(self)
+    }
+}
+
 #[async_trait]
 #[deny(clippy::missing_trait_methods)]
-impl RemoteStore for FaultStore {
+impl ReadStore for FaultStore {
     fn location(&self) -> &str {
         self.inner.location()
+    }
+
+    fn kind(&self) -> &'static str {
+        self.inner.kind()
     }
 
     fn limits(&self) -> StoreLimits {
@@ -189,10 +216,6 @@ impl RemoteStore for FaultStore {
 
     fn tell_of_trouble(&self, listener: Weak<dyn TroubleListener>) {
         self.inner.tell_of_trouble(listener);
-    }
-
-    async fn list_page(&self, prefix: &str, from: &ListFrom) -> Result<ListPage> {
-        self.call(Operation::List, self.inner.list_page(prefix, from)).await
     }
 
     async fn head(&self, key: &str) -> Result<Option<ObjectInfo>> {
@@ -210,18 +233,43 @@ impl RemoteStore for FaultStore {
             None => download,
         })
     }
+}
 
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl ListStore for FaultStore {
+    async fn list_page(&self, prefix: &str, from: &ListFrom) -> Result<ListPage> {
+        self.call(Operation::List, self.inner.lister()?.list_page(prefix, from)).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl WriteStore for FaultStore {
     async fn put(&self, key: &str, body: &Body, md5: Option<&Md5Digest>) -> Result<Uploaded> {
-        let (uploaded, fault) = self.call_with(Operation::Put, self.inner.put(key, body, md5)).await?;
+        let (uploaded, fault) =
+            self.call_with(Operation::Put, self.inner.writer()?.put(key, body, md5)).await?;
         Ok(spoil_upload(uploaded, fault))
     }
 
     async fn sync(&self) -> Result<()> {
-        self.inner.sync().await
+        self.inner.writer()?.sync().await
     }
+}
 
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl DeleteStore for FaultStore {
+    async fn delete(&self, keys: &[String]) -> Result<Vec<(String, Error)>> {
+        self.call(Operation::Delete, self.inner.deleter()?.delete(keys)).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl MultipartStore for FaultStore {
     async fn create_multipart(&self, key: &str) -> Result<String> {
-        self.call(Operation::CreateMultipart, self.inner.create_multipart(key)).await
+        self.call(Operation::CreateMultipart, self.inner.multipart()?.create_multipart(key)).await
     }
 
     async fn put_part(
@@ -232,11 +280,12 @@ impl RemoteStore for FaultStore {
         body: &Body,
         md5: &Md5Digest,
     ) -> Result<UploadedPart> {
-        self.call(Operation::PutPart, self.inner.put_part(key, upload_id, number, body, md5)).await
+        self.call(Operation::PutPart, self.inner.multipart()?.put_part(key, upload_id, number, body, md5))
+            .await
     }
 
     async fn list_parts(&self, key: &str, upload_id: &str) -> Result<Option<Vec<UploadedPart>>> {
-        self.call(Operation::ListParts, self.inner.list_parts(key, upload_id)).await
+        self.call(Operation::ListParts, self.inner.multipart()?.list_parts(key, upload_id)).await
     }
 
     async fn complete_multipart(
@@ -245,20 +294,16 @@ impl RemoteStore for FaultStore {
         upload_id: &str,
         parts: &[UploadedPart],
     ) -> Result<Uploaded> {
-        let complete = self.inner.complete_multipart(key, upload_id, parts);
+        let complete = self.inner.multipart()?.complete_multipart(key, upload_id, parts);
         let (uploaded, fault) = self.call_with(Operation::CompleteMultipart, complete).await?;
         Ok(spoil_upload(uploaded, fault))
     }
 
     async fn abort_multipart(&self, key: &str, upload_id: &str) -> Result<()> {
-        self.call(Operation::AbortMultipart, self.inner.abort_multipart(key, upload_id)).await
+        self.call(Operation::AbortMultipart, self.inner.multipart()?.abort_multipart(key, upload_id)).await
     }
 
     async fn list_uploads(&self) -> Result<Vec<OpenUpload>> {
-        self.call(Operation::ListUploads, self.inner.list_uploads()).await
-    }
-
-    async fn delete(&self, keys: &[String]) -> Result<Vec<(String, Error)>> {
-        self.call(Operation::Delete, self.inner.delete(keys)).await
+        self.call(Operation::ListUploads, self.inner.multipart()?.list_uploads()).await
     }
 }

@@ -11,8 +11,8 @@ use futures::{StreamExt as _, stream};
 
 use crate::store::BodyContent;
 use crate::{
-    Body, Download, Error, ErrorKind, ListFrom, ListPage, Md5Digest, ObjectInfo, RemoteStore, Result,
-    StoreLimits, Uploaded, UploadedPart, hash,
+    Body, DeleteStore, Download, Error, ErrorKind, ListFrom, ListPage, ListStore, Md5Digest, MultipartStore,
+    ObjectInfo, ReadStore, RemoteStore, Result, StoreLimits, Uploaded, UploadedPart, WriteStore, hash,
 };
 
 /// The size in bytes of a chunk of a download.
@@ -148,34 +148,36 @@ fn read(body: &Body) -> Result<Bytes> {
     }
 }
 
-#[async_trait]
 impl RemoteStore for MemoryStore {
+    fn as_list(&self) -> Option<&dyn ListStore> {
+        Some(self)
+    }
+
+    fn as_write(&self) -> Option<&dyn WriteStore> {
+        Some(self)
+    }
+
+    fn as_delete(&self) -> Option<&dyn DeleteStore> {
+        Some(self)
+    }
+
+    fn as_multipart(&self) -> Option<&dyn MultipartStore> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl ReadStore for MemoryStore {
     fn location(&self) -> &'static str {
         "memory"
     }
 
-    fn limits(&self) -> StoreLimits {
-        StoreLimits { etag_is_md5: self.limits.etag_is_md5 && !self.state().has_told, ..self.limits }
+    fn kind(&self) -> &'static str {
+        "a store in memory"
     }
 
-    async fn list_page(&self, prefix: &str, from: &ListFrom) -> Result<ListPage> {
-        let state = self.state();
-        if state.is_listing_denied {
-            return Err(error(ErrorKind::Denied, "list", prefix));
-        }
-        let after = match from {
-            ListFrom::AfterKey(key) | ListFrom::Token(key) if key.as_str() >= prefix => {
-                Bound::Excluded(key.as_str())
-            }
-            _ => Bound::Included(prefix),
-        };
-        let range = (after, Bound::Unbounded);
-        let mut keys = state.objects.range::<str, _>(range).take_while(|(key, _)| key.starts_with(prefix));
-        let objects: Vec<_> =
-            keys.by_ref().take(self.page_objects).map(|(key, object)| info(key, object)).collect();
-        let is_truncated = keys.next().is_some();
-        let next = objects.last().filter(|_| is_truncated).map(|object| ListFrom::Token(object.key.clone()));
-        Ok(ListPage { objects, is_truncated, next })
+    fn limits(&self) -> StoreLimits {
+        StoreLimits { etag_is_md5: self.limits.etag_is_md5 && !self.state().has_told, ..self.limits }
     }
 
     async fn head(&self, key: &str) -> Result<Option<ObjectInfo>> {
@@ -205,7 +207,33 @@ impl RemoteStore for MemoryStore {
             stream: stream::iter(chunks).boxed(),
         })
     }
+}
 
+#[async_trait]
+impl ListStore for MemoryStore {
+    async fn list_page(&self, prefix: &str, from: &ListFrom) -> Result<ListPage> {
+        let state = self.state();
+        if state.is_listing_denied {
+            return Err(error(ErrorKind::Denied, "list", prefix));
+        }
+        let after = match from {
+            ListFrom::AfterKey(key) | ListFrom::Token(key) if key.as_str() >= prefix => {
+                Bound::Excluded(key.as_str())
+            }
+            _ => Bound::Included(prefix),
+        };
+        let range = (after, Bound::Unbounded);
+        let mut keys = state.objects.range::<str, _>(range).take_while(|(key, _)| key.starts_with(prefix));
+        let objects: Vec<_> =
+            keys.by_ref().take(self.page_objects).map(|(key, object)| info(key, object)).collect();
+        let is_truncated = keys.next().is_some();
+        let next = objects.last().filter(|_| is_truncated).map(|object| ListFrom::Token(object.key.clone()));
+        Ok(ListPage { objects, is_truncated, next })
+    }
+}
+
+#[async_trait]
+impl WriteStore for MemoryStore {
     async fn put(&self, key: &str, body: &Body, md5: Option<&Md5Digest>) -> Result<Uploaded> {
         let bytes = read(body)?;
         let digest = hash::md5(&bytes);
@@ -218,7 +246,21 @@ impl RemoteStore for MemoryStore {
         state.objects.insert(key.to_owned(), Object { bytes, etag: etag.clone() });
         Ok(Uploaded { etag: Some(etag), version_id: None })
     }
+}
 
+#[async_trait]
+impl DeleteStore for MemoryStore {
+    async fn delete(&self, keys: &[String]) -> Result<Vec<(String, Error)>> {
+        let mut state = self.state();
+        for key in keys {
+            state.objects.remove(key);
+        }
+        Ok(Vec::new())
+    }
+}
+
+#[async_trait]
+impl MultipartStore for MemoryStore {
     async fn create_multipart(&self, key: &str) -> Result<String> {
         let mut state = self.state();
         state.next_upload += 1;
@@ -291,13 +333,5 @@ impl RemoteStore for MemoryStore {
     async fn abort_multipart(&self, _key: &str, upload_id: &str) -> Result<()> {
         self.state().uploads.remove(upload_id);
         Ok(())
-    }
-
-    async fn delete(&self, keys: &[String]) -> Result<Vec<(String, Error)>> {
-        let mut state = self.state();
-        for key in keys {
-            state.objects.remove(key);
-        }
-        Ok(Vec::new())
     }
 }

@@ -6,7 +6,7 @@ use super::context::{Context, blocking};
 use super::plan::Plan;
 use super::{CompareReport, ObjectGroup, ObjectState, TransferOptions};
 use crate::progress::{Event, Observer, Phase};
-use crate::{Cache, Error, ErrorKind, ListFrom, Presence, RemoteOdb, RemoteStore as _, Result};
+use crate::{Cache, Error, ErrorKind, ListFrom, ListStore as _, Presence, RemoteOdb, Result};
 
 /// Asks cache and remote at the same time for all objects.
 pub(super) async fn run(

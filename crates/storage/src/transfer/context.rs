@@ -13,7 +13,7 @@ use crate::cache::committer::{Committer, Unfinished};
 use crate::cache::pending::PendingFile;
 use crate::hash::shared::SharedLanes;
 use crate::progress::{BytesListener, Event, Observer, Phase, Tally};
-use crate::{Cache, CountingStore, Error, ErrorKind, Layout, Oid, RemoteStore as _, Result, StoreLimits};
+use crate::{Cache, CountingStore, Error, ErrorKind, Layout, Oid, ReadStore as _, Result, StoreLimits};
 
 /// Objects up to this size are held in memory whole; larger ones are streamed.
 pub(crate) const SMALL_BYTES: u64 = 256 << 10;

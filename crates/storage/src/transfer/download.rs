@@ -12,7 +12,7 @@ use crate::cache::pending::PendingFile;
 use crate::hash::shared::BUFFER_BYTES;
 use crate::progress::Tally;
 use crate::remote::wrong_bytes;
-use crate::{Download, Error, ErrorKind, Layout, Oid, RemoteStore as _, Result};
+use crate::{Download, Error, ErrorKind, Layout, Oid, ReadStore as _, Result};
 
 /// How often an object is got before its damage is believed.
 pub(super) const ATTEMPTS: u32 = 3;

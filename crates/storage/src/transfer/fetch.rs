@@ -19,7 +19,7 @@ use crate::cache::committer::Unfinished;
 use crate::hash::{is_named, md5_many};
 use crate::progress::{BytesListener as _, Event, Observer, Phase};
 use crate::remote::wrong_bytes;
-use crate::{Cache, Error, ErrorKind, Layout, Oid, Presence, RemoteOdb, RemoteStore as _, Result};
+use crate::{Cache, Error, ErrorKind, Layout, Oid, Presence, ReadStore as _, RemoteOdb, Result};
 
 /// Objects that are looked for in the cache at a time.
 const CHECK_OBJECTS: usize = 1024;

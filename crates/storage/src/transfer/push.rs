@@ -20,7 +20,7 @@ use super::{
 use crate::hash::{is_named, md5_many};
 use crate::progress::{Event, Observer, Phase};
 use crate::remote::{Answer, Found, Query, judge};
-use crate::{Cache, Error, ErrorKind, Layout, Oid, Presence, RemoteOdb, RemoteStore as _, Result};
+use crate::{Cache, Error, ErrorKind, Layout, Oid, Presence, RemoteOdb, Result, WriteStore as _};
 
 /// Objects that are looked at and read from the cache at a time.
 const LOAD_OBJECTS: usize = 48;

@@ -16,7 +16,7 @@ use super::download::wrong_length;
 use crate::cache::pending::PendingFile;
 use crate::hash::shared::{BUFFER_BYTES, LaneHasher, SharedLanes};
 use crate::progress::Tally;
-use crate::{Download, Error, Layout, Oid, RemoteStore as _, Result};
+use crate::{Download, Error, Layout, Oid, ReadStore as _, Result};
 
 /// Ranges of one object under way at once.
 const MAX_PARTS_AT_ONCE: usize = 8;

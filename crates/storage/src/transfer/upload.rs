@@ -16,7 +16,8 @@ use super::whole::{WholeCheck, md5_if_intact};
 use crate::progress::Tally;
 use crate::store::{BodyContent, etags_of_parts};
 use crate::{
-    Body, Error, ErrorKind, Layout, Md5Digest, Oid, RemoteStore as _, Result, Uploaded, UploadedPart,
+    Body, Error, ErrorKind, Layout, Md5Digest, MultipartStore as _, Oid, ReadStore as _, Result, Uploaded,
+    UploadedPart, WriteStore as _,
 };
 
 /// How often an object or a part is sent before it is believed that it cannot arrive whole.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use async_trait::async_trait;
 
-use crate::{Download, Error, RemoteStore, Result};
+use crate::{DeleteStore, Download, Error, MultipartStore, RemoteStore, Result};
 
 /// One version of an object, or a delete marker.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,9 +57,9 @@ pub enum Versioning {
 
 /// A store whose objects have versions. Keys are those of [`RemoteStore`].
 ///
-/// [`RemoteStore::put`] and [`RemoteStore::complete_multipart`] return the id of the version they made.
+/// [`WriteStore::put`](crate::WriteStore::put) and [`MultipartStore::complete_multipart`] return the id of the version they made.
 #[async_trait]
-pub trait VersionedStore: RemoteStore {
+pub trait VersionedStore: RemoteStore + DeleteStore + MultipartStore {
     /// Returns whether the bucket keeps versions. Requires the right `s3:GetBucketVersioning`.
     async fn versioning(&self) -> Result<Versioning>;
 

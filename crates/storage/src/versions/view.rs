@@ -8,8 +8,8 @@ use async_trait::async_trait;
 
 use super::VersionedStore;
 use crate::{
-    Body, Download, Error, ErrorKind, Layout, ListFrom, ListPage, Md5Digest, ObjectInfo, Oid, RemoteStore,
-    Result, StoreLimits, TroubleListener, Uploaded, UploadedPart,
+    Download, Error, ErrorKind, Layout, ObjectInfo, Oid, ReadStore, RemoteStore, Result, StoreLimits,
+    TroubleListener,
 };
 
 /// A version of an object that a metafile records.
@@ -51,18 +51,18 @@ impl RecordedVersions {
     fn recorded(&self, key: &str) -> &[RecordedVersion] {
         self.versions.get(key).map(Vec::as_slice).unwrap_or_default()
     }
-
-    fn read_only(&self, key: &str) -> Error {
-        let message =
-            format!("`{key}` is a view of recorded versions in `{}`, which is read-only", self.location());
-        Error::new(ErrorKind::Unsupported, message)
-    }
 }
 
+impl RemoteStore for RecordedVersions {}
+
 #[async_trait]
-impl RemoteStore for RecordedVersions {
+impl ReadStore for RecordedVersions {
     fn location(&self) -> &str {
         self.store.location()
+    }
+
+    fn kind(&self) -> &'static str {
+        "a view of recorded versions"
     }
 
     fn limits(&self) -> StoreLimits {
@@ -71,11 +71,6 @@ impl RemoteStore for RecordedVersions {
 
     fn tell_of_trouble(&self, listener: Weak<dyn TroubleListener>) {
         self.store.tell_of_trouble(listener);
-    }
-
-    /// Refused, so that the caller uses [`head`](Self::head).
-    async fn list_page(&self, prefix: &str, _from: &ListFrom) -> Result<ListPage> {
-        Err(self.read_only(prefix))
     }
 
     async fn head(&self, key: &str) -> Result<Option<ObjectInfo>> {
@@ -107,45 +102,5 @@ impl RemoteStore for RecordedVersions {
         Err(not_found.unwrap_or_else(|| {
             Error::new(ErrorKind::NotFound, format!("no version is recorded for `{key}`"))
         }))
-    }
-
-    async fn put(&self, key: &str, _body: &Body, _md5: Option<&Md5Digest>) -> Result<Uploaded> {
-        Err(self.read_only(key))
-    }
-
-    async fn create_multipart(&self, key: &str) -> Result<String> {
-        Err(self.read_only(key))
-    }
-
-    async fn put_part(
-        &self,
-        key: &str,
-        _upload_id: &str,
-        _number: u32,
-        _body: &Body,
-        _md5: &Md5Digest,
-    ) -> Result<UploadedPart> {
-        Err(self.read_only(key))
-    }
-
-    async fn list_parts(&self, key: &str, _upload_id: &str) -> Result<Option<Vec<UploadedPart>>> {
-        Err(self.read_only(key))
-    }
-
-    async fn complete_multipart(
-        &self,
-        key: &str,
-        _upload_id: &str,
-        _parts: &[UploadedPart],
-    ) -> Result<Uploaded> {
-        Err(self.read_only(key))
-    }
-
-    async fn abort_multipart(&self, key: &str, _upload_id: &str) -> Result<()> {
-        Err(self.read_only(key))
-    }
-
-    async fn delete(&self, keys: &[String]) -> Result<Vec<(String, Error)>> {
-        Ok(keys.iter().map(|key| (key.clone(), self.read_only(key))).collect())
     }
 }

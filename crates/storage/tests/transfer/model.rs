@@ -18,7 +18,7 @@ use haul_storage::ErrorKind;
 use haul_storage::progress::NoObserver;
 use haul_storage::testing::{Fault, MemoryStore, Operation};
 use haul_storage::transfer::{ObjectGroup, RangeOptions};
-use haul_storage::{Layout, Oid, RemoteStore, StoreLimits};
+use haul_storage::{Layout, Oid, ReadStore, StoreLimits};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -186,7 +186,7 @@ fn clients(thresholds: Thresholds) -> [Setup; 2] {
     let limits = StoreLimits {
         multipart_threshold_bytes: thresholds.multipart_threshold_bytes,
         part_size_bytes: thresholds.part_size_bytes,
-        ..RemoteStore::limits(&memory)
+        ..ReadStore::limits(&memory)
     };
     let first = Setup::with(memory.with_limits(limits));
     let second = first.another_client();

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use haul_storage::testing::{Fault, MemoryStore, Operation};
 use haul_storage::transfer::{DirTrust, DownloadCheck, ObjectState, RemoteCheck, TransferMode};
-use haul_storage::{ErrorKind, Layout, Oid, RemoteStore, StoreLimits, hash};
+use haul_storage::{ErrorKind, Layout, Oid, ReadStore, StoreLimits, hash};
 
 use crate::setup::{Setup, check_remote, dir_oid, files, key, member, oid_of};
 
@@ -142,7 +142,7 @@ async fn damaged_remote_object_is_sent_again() {
 
 #[tokio::test]
 async fn remote_object_of_wrong_size_without_md5_is_sent_again() {
-    let mut limits = haul_storage::RemoteStore::limits(&MemoryStore::new());
+    let mut limits = haul_storage::ReadStore::limits(&MemoryStore::new());
     limits.etag_is_md5 = false;
     let setup = Setup::with(MemoryStore::new().with_limits(limits));
     let group = setup.add_directory("data", &files(10, 10));
@@ -262,7 +262,7 @@ async fn cancelled_push_stops_and_the_next_one_goes_on() {
 async fn queue_of_a_push_is_as_long_as_the_store_says() {
     for (max_queue, at_most) in [(Some(2), 1 + 2), (None, 100)] {
         let memory = MemoryStore::new();
-        let limits = StoreLimits { max_queue, ..RemoteStore::limits(&memory) };
+        let limits = StoreLimits { max_queue, ..ReadStore::limits(&memory) };
         let mut setup = Setup::with(memory.with_limits(limits));
         setup.options.jobs = Some(1);
         let groups = [setup.add_directory("data", &files(100, 92))];
@@ -361,7 +361,7 @@ async fn part_that_arrives_changed_is_sent_again_and_given_up_in_the_end() {
 
 #[tokio::test]
 async fn push_that_verifies_sends_what_the_remote_has_wrong() {
-    let mut limits = haul_storage::RemoteStore::limits(&MemoryStore::new());
+    let mut limits = haul_storage::ReadStore::limits(&MemoryStore::new());
     limits.etag_is_md5 = false;
     let mut setup = Setup::with(MemoryStore::new().with_limits(limits));
     let group = setup.add_directory("data", &files(10, 10));

@@ -49,7 +49,7 @@ async fn upload_that_the_server_forgot_starts_over() {
     setup.faults.fail(Operation::PutPart, Fault::Error(ErrorKind::Throttled), 3, 1);
     assert!(!setup.push(&groups).await.is_complete());
     let id = format!("{}#1", key(&groups[0].members[0].oid));
-    haul_storage::RemoteStore::abort_multipart(&setup.memory, "", &id).await.unwrap();
+    haul_storage::MultipartStore::abort_multipart(&setup.memory, "", &id).await.unwrap();
     let report = setup.push(&groups).await;
     assert!(report.is_complete());
     assert_eq!(report.requests.sent_bytes, 640 << 10);

@@ -9,7 +9,7 @@ use haul_storage::progress::NoObserver;
 use haul_storage::testing::{FaultStore, MemoryStore};
 use haul_storage::transfer::{self, CompareReport, Member, ObjectGroup, TransferOptions, TransferReport};
 use haul_storage::{
-    Cache, CacheOptions, Durability, Layout, Oid, OidKind, RemoteOdb, RemoteStore, Result, StoreLimits, hash,
+    Cache, CacheOptions, Durability, Layout, Oid, OidKind, ReadStore, RemoteOdb, Result, StoreLimits, hash,
 };
 
 /// A cache and a remote.
@@ -33,7 +33,7 @@ impl Setup {
         let limits = StoreLimits {
             multipart_threshold_bytes: 16 << 20,
             part_size_bytes: 16 << 20,
-            ..RemoteStore::limits(&memory)
+            ..ReadStore::limits(&memory)
         };
         Self::with(memory.with_limits(limits))
     }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use haul_storage::progress::{Event, Observer, Phase};
-use haul_storage::{CancellationToken, ErrorKind, OidKind, RemoteOdb, RemoteStore as _, open_remote_with};
+use haul_storage::{CancellationToken, ErrorKind, OidKind, ReadStore as _, RemoteOdb, open_remote_with};
 
 use super::GcOptions;
 use super::plan::jobs;

@@ -11,7 +11,8 @@ use std::time::SystemTime;
 use futures::StreamExt as _;
 use haul_storage::progress::{Event, Observer, Phase};
 use haul_storage::{
-    CancellationToken, Error as StorageError, ErrorKind, Layout, OpenUpload, RemoteStore as _,
+    CancellationToken, Error as StorageError, ErrorKind, Layout, MultipartStore as _, OpenUpload,
+    RemoteStore as _,
 };
 
 use super::GcOptions;
@@ -60,7 +61,12 @@ pub(super) async fn plan(
 ) -> Result<std::result::Result<PlannedUploads, String>> {
     check(&options.cancel)?;
     let location = remote.odb.location().to_owned();
-    let uploads = match remote.odb.store().list_uploads().await {
+    let uploads = match remote.odb.store().as_multipart() {
+        Some(store) => store.list_uploads().await,
+        // Objects go there whole: nothing of them is left behind.
+        None => Ok(Vec::new()),
+    };
+    let uploads = match uploads {
         Ok(uploads) => uploads,
         Err(error) if error.kind() == ErrorKind::Interrupted => return Err(error.into()),
         Err(error) if error.is_transient() && options.older_than.is_some() => return Err(error.into()),

@@ -6,7 +6,7 @@
 
 use super::S3Store;
 use crate::s3::request::op::Op;
-use crate::{Error, ErrorKind, ListFrom, RemoteStore as _, Result};
+use crate::{Error, ErrorKind, ListFrom, ListStore as _, ReadStore as _, Result};
 
 impl S3Store {
     /// Tells whether a HEAD may have failed because of the customer key.

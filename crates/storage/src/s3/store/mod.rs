@@ -32,8 +32,9 @@ use crate::s3::request::payload::Payload;
 use crate::s3::transport::exchange::Transport;
 use crate::s3::transport::http_client::{Http, HttpTransport};
 use crate::{
-    Body, Download, Error, ErrorKind, ListFrom, ListPage, Md5Digest, ObjectInfo, OpenUpload, RemoteStore,
-    Result, StoreLimits, TroubleListener, Uploaded, UploadedPart, WaitListener,
+    Body, DeleteStore, Download, Error, ErrorKind, ListFrom, ListPage, ListStore, Md5Digest, MultipartStore,
+    ObjectInfo, OpenUpload, ReadStore, RemoteStore, Result, StoreLimits, TroubleListener, Uploaded,
+    UploadedPart, WaitListener, WriteStore,
 };
 use download::{Wanted, open};
 use list::{ListRequest, list_page};
@@ -161,10 +162,32 @@ impl S3Store {
     }
 }
 
-#[async_trait]
 impl RemoteStore for S3Store {
+    fn as_list(&self) -> Option<&dyn ListStore> {
+        Some(self)
+    }
+
+    fn as_write(&self) -> Option<&dyn WriteStore> {
+        Some(self)
+    }
+
+    fn as_delete(&self) -> Option<&dyn DeleteStore> {
+        Some(self)
+    }
+
+    fn as_multipart(&self) -> Option<&dyn MultipartStore> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl ReadStore for S3Store {
     fn location(&self) -> &str {
         &self.location
+    }
+
+    fn kind(&self) -> &'static str {
+        "a bucket"
     }
 
     fn limits(&self) -> StoreLimits {
@@ -184,33 +207,6 @@ impl RemoteStore for S3Store {
 
     fn tell_of_trouble(&self, listener: Weak<dyn TroubleListener>) {
         self.client.tell_of_trouble(listener);
-    }
-
-    async fn list_page(&self, prefix: &str, from: &ListFrom) -> Result<ListPage> {
-        let prefix = self.full_key(prefix);
-        let from = match from {
-            ListFrom::AfterKey(key) => ListFrom::AfterKey(self.full_key(key)),
-            other => other.clone(),
-        };
-        // A place before the first key or behind the last; some servers refuse markers outside the prefix.
-        let from = match from {
-            ListFrom::AfterKey(key) if !key.starts_with(&prefix) && key > prefix => {
-                return Ok(ListPage::default());
-            }
-            ListFrom::AfterKey(key) if !key.starts_with(&prefix) => ListFrom::Start,
-            other => other,
-        };
-        let request = ListRequest { prefix: &prefix, ..ListRequest::default() };
-        let page = list_page(&self.client, &request, &from).await?;
-        let objects = page.reply.objects.into_iter().filter_map(|object| {
-            Some(ObjectInfo {
-                key: self.below_prefix(&object.key)?.to_owned(),
-                size_bytes: object.size_bytes,
-                etag: object.etag,
-                last_modified: object.last_modified,
-            })
-        });
-        Ok(ListPage { objects: objects.collect(), is_truncated: page.next.is_some(), next: page.next })
     }
 
     async fn head(&self, key: &str) -> Result<Option<ObjectInfo>> {
@@ -274,7 +270,40 @@ impl RemoteStore for S3Store {
         let opened = open(&self.client, &self.full_key(key), Query::default(), &wanted, headers).await?;
         Ok(Download { size_bytes: opened.size_bytes, etag: opened.etag, stream: opened.stream })
     }
+}
 
+#[async_trait]
+impl ListStore for S3Store {
+    async fn list_page(&self, prefix: &str, from: &ListFrom) -> Result<ListPage> {
+        let prefix = self.full_key(prefix);
+        let from = match from {
+            ListFrom::AfterKey(key) => ListFrom::AfterKey(self.full_key(key)),
+            other => other.clone(),
+        };
+        // A place before the first key or behind the last; some servers refuse markers outside the prefix.
+        let from = match from {
+            ListFrom::AfterKey(key) if !key.starts_with(&prefix) && key > prefix => {
+                return Ok(ListPage::default());
+            }
+            ListFrom::AfterKey(key) if !key.starts_with(&prefix) => ListFrom::Start,
+            other => other,
+        };
+        let request = ListRequest { prefix: &prefix, ..ListRequest::default() };
+        let page = list_page(&self.client, &request, &from).await?;
+        let objects = page.reply.objects.into_iter().filter_map(|object| {
+            Some(ObjectInfo {
+                key: self.below_prefix(&object.key)?.to_owned(),
+                size_bytes: object.size_bytes,
+                etag: object.etag,
+                last_modified: object.last_modified,
+            })
+        });
+        Ok(ListPage { objects: objects.collect(), is_truncated: page.next.is_some(), next: page.next })
+    }
+}
+
+#[async_trait]
+impl WriteStore for S3Store {
     async fn put(&self, key: &str, body: &Body, md5: Option<&Md5Digest>) -> Result<Uploaded> {
         let key = self.full_key(key);
         let stored = self.client.put_object(&key, Payload::new(body), md5, HeaderMap::new()).await?;
@@ -284,7 +313,19 @@ impl RemoteStore for S3Store {
         }
         Ok(uploaded)
     }
+}
 
+#[async_trait]
+impl DeleteStore for S3Store {
+    async fn delete(&self, keys: &[String]) -> Result<Vec<(String, Error)>> {
+        let named: Vec<_> = keys.iter().map(|key| (self.full_key(key), None)).collect();
+        let failed = self.client.delete_objects(&named).await?;
+        Ok(failed.into_iter().map(|(index, error)| (keys[index].clone(), error)).collect())
+    }
+}
+
+#[async_trait]
+impl MultipartStore for S3Store {
     async fn create_multipart(&self, key: &str) -> Result<String> {
         Ok(self.learn(self.client.create_upload(&self.full_key(key), HeaderMap::new()).await?))
     }
@@ -336,11 +377,5 @@ impl RemoteStore for S3Store {
             Some(OpenUpload { key: self.below_prefix(&upload.key)?.to_owned(), ..upload })
         });
         Ok(uploads.collect())
-    }
-
-    async fn delete(&self, keys: &[String]) -> Result<Vec<(String, Error)>> {
-        let named: Vec<_> = keys.iter().map(|key| (self.full_key(key), None)).collect();
-        let failed = self.client.delete_objects(&named).await?;
-        Ok(failed.into_iter().map(|(index, error)| (keys[index].clone(), error)).collect())
     }
 }

@@ -27,7 +27,7 @@ use super::ops::parse_http_date;
 use crate::s3::reply::documents::Listed;
 use crate::s3::request::endpoint::Query;
 use crate::s3::request::payload::Payload;
-use crate::{Body, Error, ErrorKind, ListFrom, RemoteStore, UploadedPart};
+use crate::{Body, Error, ErrorKind, ListFrom, ReadStore as _, UploadedPart};
 
 const STORE: &str = "S3";
 
@@ -468,7 +468,7 @@ impl MultipartStore for S3Store {
         let bytes = Bytes::from(data);
         let md5 = crate::hash::md5(&bytes);
         let body = Body::bytes(bytes);
-        let part = RemoteStore::put_part(self, path.as_ref(), id, number, &body, &md5).await;
+        let part = crate::MultipartStore::put_part(self, path.as_ref(), id, number, &body, &md5).await;
         let part = part.map_err(|error| convert(path.as_ref(), error))?;
         // Size and checksum travel with the tag: the completion names them.
         let crc32 = part.crc32.as_deref().unwrap_or(NO_CHECKSUM);

@@ -14,7 +14,7 @@ use crate::s3::reply::xml::MalformedXml;
 use crate::s3::request::endpoint::Query;
 use crate::s3::request::op::Op;
 use crate::versions::{ObjectVersion, VersionCursor, VersionPage, VersionedStore, Versioning};
-use crate::{Download, Error, ErrorKind, Result};
+use crate::{Download, Error, ErrorKind, ReadStore as _, Result};
 
 /// The id of versions in a bucket that kept none when they were written.
 const NULL_VERSION: &str = "null";
@@ -112,12 +112,6 @@ impl VersionedStore for S3Store {
     async fn delete_versions(&self, versions: &[(String, String)]) -> Result<Vec<(usize, Error)>> {
         let named: Vec<_> = versions.iter().map(|(key, id)| (self.full_key(key), Some(id.clone()))).collect();
         self.client.delete_objects(&named).await
-    }
-}
-
-impl S3Store {
-    fn location(&self) -> &str {
-        crate::RemoteStore::location(self)
     }
 }
 

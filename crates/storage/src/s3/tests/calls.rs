@@ -1,6 +1,9 @@
 use super::*;
 use crate::s3::request::options::{AddressingStyle, Checksums, CustomerKey, ListApi};
-use crate::{Body, ErrorKind, ListFrom, RemoteStore, UploadedPart};
+use crate::{
+    Body, DeleteStore as _, ErrorKind, ListFrom, ListStore as _, MultipartStore as _, ReadStore as _,
+    UploadedPart, WriteStore as _,
+};
 
 const SLOW_DOWN: &str = "<Error><Code>SlowDown</Code><Message>calm down</Message></Error>";
 

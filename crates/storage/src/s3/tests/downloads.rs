@@ -1,6 +1,6 @@
 use super::*;
 use crate::s3::ReplyChecksums;
-use crate::{ErrorKind, RemoteStore, Result};
+use crate::{ErrorKind, ReadStore as _, Result};
 
 async fn read(store: &S3Store, range: Option<std::ops::Range<u64>>) -> Result<String> {
     let mut stream = store.get("k", range, None).await?.stream;

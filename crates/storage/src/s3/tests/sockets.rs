@@ -7,7 +7,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 use crate::s3::{Http, HttpSettings};
-use crate::{Body, ErrorKind, ListFrom, RemoteStore};
+use crate::{Body, ErrorKind, ListFrom, ListStore as _, ReadStore as _, WriteStore as _};
 
 /// A server that treats every connection as `serve` says.
 async fn serve<F, W>(serve: F) -> (SocketAddr, Arc<AtomicUsize>)

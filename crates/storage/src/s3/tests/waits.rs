@@ -1,7 +1,7 @@
 use tokio::time::Instant;
 
 use super::*;
-use crate::{RemoteStore, Wait, WaitEnd, WaitListener};
+use crate::{ReadStore as _, Wait, WaitEnd, WaitListener};
 
 /// Keeps what it hears, and when.
 #[derive(Debug)]
