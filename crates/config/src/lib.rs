@@ -58,7 +58,8 @@ pub use mask::mask_urls;
 pub use origin::{Level, Located, Origin};
 pub use paths::ConfigPaths;
 pub use remote::{
-    HttpAuth, HttpRemote, LocalRemote, Remote, RemoteKind, S3Remote, ServerSideEncryption, SslVerify,
+    EndpointProblem, HttpAuth, HttpRemote, LocalRemote, Remote, RemoteKind, S3Remote, ServerSideEncryption,
+    SslVerify, is_host_label, is_region, parse_endpoint,
 };
 pub use schema::{CacheConfig, Config, CoreConfig, LinkType, ParsingConfig};
 pub use secret::Secret;

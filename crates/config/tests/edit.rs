@@ -360,6 +360,22 @@ fn contradictions_are_refused_and_incomplete_sets_noticed() {
 
 #[cfg(unix)]
 #[test]
+fn a_region_with_capital_letters_is_doubted_where_aws_is_meant() {
+    let doubts = |config: &str, region: &str| {
+        let fixture = Fixture::new(config);
+        let key = KeyPath::remote("a", "region");
+        fixture.stack().set(Level::Repo, &key, region).unwrap().notices
+    };
+    let notices = doubts("['remote \"a\"']\n    url = s3://bucket\n", "EU-WEST-1");
+    let [Notice::Doubtful { message, hint }] = notices.as_slice() else { panic!("{notices:?}") };
+    assert_eq!(message, "`EU-WEST-1` is not a region of AWS");
+    assert_eq!(hint, "type `haul remote modify a region eu-west-1`");
+    assert!(doubts("['remote \"a\"']\n    url = s3://bucket\n", "eu-west-1").is_empty());
+    let other = "['remote \"a\"']\n    url = s3://bucket\n    endpointurl = https://minio.example.org\n";
+    assert!(doubts(other, "EU-WEST-1").is_empty(), "another server may have it");
+}
+
+#[test]
 fn the_mode_and_the_symlink_of_the_file_stay() {
     use std::os::unix::fs::PermissionsExt as _;
     let fixture = Fixture::new("");

@@ -4,14 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::rules::{self, Options};
-use super::{
-    HttpAuth, HttpRemote, LocalRemote, Remote, RemoteKind, S3Remote, ServerSideEncryption, SslVerify,
-};
+use super::rules::{self, Options, S3Values};
+use super::{HttpAuth, HttpRemote, LocalRemote, Remote, RemoteKind, S3Remote, SslVerify};
 use crate::ini::Value;
 use crate::schema::url::UrlParts;
 use crate::schema::validate;
-use crate::schema::values::{boolean, integer, link_types};
+use crate::schema::values::{boolean, link_types};
 use crate::schema::{positive, remote_not_found};
 use crate::stack::resolve;
 use crate::stack::tree::{Leaf, Node, Table};
@@ -23,27 +21,25 @@ const MAX_REFERENCES: usize = 16;
 /// Builds a remote, checking what the schema can't see.
 pub(crate) fn build(tree: &Table, name: &str, env: &Env) -> Result<Remote> {
     let mut table = dereference(tree, name)?;
-    let upload_problem = rules::check(&Options { name, table: &table, setting: None }).into_iter().next();
+    let mut reading = rules::read(&Options { name, table: &table, setting: None });
+    let upload_problem = take_first(&mut reading.errors);
     if upload_problem.is_some() {
         // Deviation: DVC refuses every command for `acl` beside a grant and for `sse_kms_key_id` beside
         // `sse_customer_key`; what concerns uploads alone is no reason not to read.
         for option in rules::UPLOAD_ONLY {
             table.remove(option);
         }
-        let reading = Options { name, table: &table, setting: None };
-        if let Some(error) = rules::check(&reading).into_iter().next() {
+        reading = rules::read(&Options { name, table: &table, setting: None });
+        if let Some(error) = take_first(&mut reading.errors) {
             return Err(error);
         }
     }
     let options = Options { name, table: &table, setting: None };
     let url = options.text("url").ok_or_else(|| remote_not_found(tree, name))?;
-    let parts = UrlParts::parse(&url.value).unwrap_or_else(|| UrlParts {
-        scheme: String::new(),
-        authority: String::new(),
-        rest: url.value.clone(),
-    });
+    // What Python does not take for a URL is a path.
+    let parts = reading.url.unwrap_or_else(|| UrlParts::of_path(&url.value));
     let kind = match parts.kind() {
-        "s3" => RemoteKind::S3(Box::new(s3(&options, &parts, env))),
+        "s3" => RemoteKind::S3(Box::new(s3(&options, reading.s3, env))),
         "" => RemoteKind::Local(local(&options, &parts)),
         "http" | "https" => RemoteKind::Http(Box::new(http(&options, env))),
         scheme => RemoteKind::Unsupported { scheme: scheme.to_owned() },
@@ -61,6 +57,11 @@ pub(crate) fn build(tree: &Table, name: &str, env: &Env) -> Result<Remote> {
         kind,
         upload_problem: upload_problem.map(Arc::new),
     })
+}
+
+/// Takes the first of the errors: one at a time is shown.
+fn take_first(errors: &mut Vec<Error>) -> Option<Error> {
+    (!errors.is_empty()).then(|| errors.swap_remove(0))
 }
 
 /// Builds a remote of a URL that no file gives a name, with options for it alone.
@@ -163,61 +164,36 @@ fn http(options: &Options<'_>, env: &Env) -> HttpRemote {
     }
 }
 
-fn s3(options: &Options<'_>, parts: &UrlParts, env: &Env) -> S3Remote {
-    let (bucket, prefix) = bucket_and_prefix(parts);
+fn s3(options: &Options<'_>, values: S3Values, env: &Env) -> S3Remote {
     let path = |option| options.text(option).map(|text| text.map(PathBuf::from));
     let secret = |option| options.text(option).map(|text| text.map(Secret::new));
-    let seconds = |option| {
-        let leaf = options.leaf(option)?;
-        let seconds = integer(&leaf.value).and_then(|seconds| u64::try_from(seconds).ok())?;
-        Some(Located::new(Duration::from_secs(seconds), leaf.origin.clone()))
-    };
     S3Remote {
-        bucket,
-        prefix,
+        bucket: values.bucket,
+        prefix: values.prefix,
         region: options.text("region"),
         profile: options.text("profile"),
         credentialpath: path("credentialpath"),
         configpath: path("configpath"),
-        endpointurl: options.text("endpointurl").and_then(|url| {
-            let parsed = rules::endpoint(&url.value).ok()?;
-            Some(Located::new(parsed, url.origin))
-        }),
+        endpointurl: values.endpointurl,
         access_key_id: options.text("access_key_id"),
         secret_access_key: secret("secret_access_key"),
         session_token: secret("session_token"),
         use_ssl: options.boolean("use_ssl"),
         ssl_verify: options.leaf("ssl_verify").map(|leaf| ssl_verify(leaf.located(), env)),
         allow_anonymous_login: options.boolean("allow_anonymous_login"),
-        sse: options.text("sse").and_then(|text| {
-            let sse = ServerSideEncryption::from_name(&text.value)?;
-            Some(Located::new(sse, text.origin))
-        }),
+        sse: values.sse,
         sse_kms_key_id: options.text("sse_kms_key_id"),
         sse_customer_algorithm: options.text("sse_customer_algorithm"),
-        sse_customer_key: options.text("sse_customer_key").and_then(|text| {
-            let key = rules::customer_key(&text.value)?;
-            Some(Located::new(key, text.origin))
-        }),
+        sse_customer_key: values.sse_customer_key,
         acl: options.text("acl"),
         grant_read: options.text("grant_read"),
         grant_read_acp: options.text("grant_read_acp"),
         grant_write_acp: options.text("grant_write_acp"),
         grant_full_control: options.text("grant_full_control"),
-        read_timeout: seconds("read_timeout"),
-        connect_timeout: seconds("connect_timeout"),
+        read_timeout: values.read_timeout,
+        connect_timeout: values.connect_timeout,
         listobjects: options.boolean("listobjects"),
     }
-}
-
-/// Splits the path of an S3 URL: no query, no trailing slashes, nothing decoded.
-///
-/// What stands before `@` in the bucket's place is dropped, as DVC drops it.
-pub(super) fn bucket_and_prefix(parts: &UrlParts) -> (String, String) {
-    let bucket = parts.authority.rsplit_once('@').map_or(parts.authority.as_str(), |(_, bucket)| bucket);
-    let path = parts.rest.split('?').next().unwrap_or_default();
-    let path = path.strip_prefix('/').unwrap_or(path).trim_end_matches('/');
-    (bucket.to_owned(), path.to_owned())
 }
 
 /// Reads `true`, `false` or a path.

@@ -2,6 +2,7 @@
 
 mod build;
 pub(crate) mod rules;
+mod server;
 pub(crate) mod written;
 
 use std::num::NonZeroUsize;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use url::Url;
 
 pub(crate) use build::{build, dereference, external};
+pub use server::{EndpointProblem, is_host_label, is_region, parse_endpoint};
 
 use crate::schema::LinkType;
 use crate::{Error, Located, Origin, Secret};

@@ -1,13 +1,14 @@
-//! What the options of an S3 remote must not contradict, lack or look like.
+//! What the options of a remote say, and what they must not contradict, lack or look like.
+
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use url::Url;
 
 use super::ServerSideEncryption;
-use super::build::bucket_and_prefix;
+use super::server::{EndpointProblem, is_region, parse_endpoint};
 use crate::error::level_flag;
-use crate::mask::has_user_info;
 use crate::schema::url::UrlParts;
 use crate::schema::values::{boolean, integer};
 use crate::stack::tree::{Leaf, Table};
@@ -110,9 +111,33 @@ impl<'a> Options<'a> {
     }
 }
 
-/// Finds everything that is wrong: contradictions first, then malformed values, then what is missing.
-pub(crate) fn check(options: &Options<'_>) -> Vec<Error> {
-    let mut errors = Vec::new();
+/// What the options of an S3 remote say, as far as they are well formed.
+#[derive(Debug, Default)]
+pub(crate) struct S3Values {
+    pub(super) bucket: String,
+    pub(super) prefix: String,
+    pub(super) endpointurl: Option<Located<Url>>,
+    pub(super) sse: Option<Located<ServerSideEncryption>>,
+    pub(super) sse_customer_key: Option<Located<Secret<[u8; 32]>>>,
+    pub(super) read_timeout: Option<Located<Duration>>,
+    pub(super) connect_timeout: Option<Located<Duration>>,
+}
+
+/// What the options of a remote say, and everything that is wrong with them.
+#[derive(Debug, Default)]
+pub(crate) struct Reading {
+    /// Contradictions first, then malformed values, then what is missing.
+    pub(crate) errors: Vec<Error>,
+    /// The URL in its parts.
+    pub(super) url: Option<UrlParts>,
+    /// What an S3 remote has.
+    pub(super) s3: S3Values,
+}
+
+/// Reads the options that are more than text, and finds everything that is wrong.
+pub(crate) fn read(options: &Options<'_>) -> Reading {
+    let mut reading = Reading::default();
+    let errors = &mut reading.errors;
     if let (Some(worktree), Some(version_aware)) =
         (options.boolean("worktree"), options.boolean("version_aware"))
         && worktree.value
@@ -121,20 +146,20 @@ pub(crate) fn check(options: &Options<'_>) -> Vec<Error> {
         let message = "worktree remotes require version_aware cloud".to_owned();
         errors.push(options.contradiction(message, "worktree", "version_aware"));
     }
-    let Some(written) = options.leaf("url").and_then(|url| url.raw.as_text()) else { return errors };
+    let Some(written) = options.leaf("url").and_then(|url| url.raw.as_text()) else { return reading };
     // `s3:/bucket` is a relative path to DVC, which is never meant.
     let is_s3 = written.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("s3:"));
-    let url = options.text("url").and_then(|url| UrlParts::parse(&url.value));
-    let Some(url) = url else { return errors };
+    reading.url = options.text("url").and_then(|url| UrlParts::parse(&url.value));
+    let Some(url) = &reading.url else { return reading };
     if is_s3 && url.kind().is_empty() {
         let hint = format!("type `haul remote modify {} url s3://<bucket>/<path>`", options.name);
         errors.push(options.malformed("url", "names no bucket", hint));
     }
     if url.kind() != "s3" {
-        return errors;
+        return reading;
     }
-    contradictions(options, &mut errors);
-    let (bucket, prefix) = bucket_and_prefix(&url);
+    contradictions(options, errors);
+    let (bucket, prefix) = bucket_and_prefix(url);
     if let Some(problem) = bucket_problem(&bucket) {
         let hint = format!("type `haul remote modify {} url s3://<bucket>/<path>`", options.name);
         errors.push(options.malformed("url", &problem, hint));
@@ -162,9 +187,10 @@ pub(crate) fn check(options: &Options<'_>) -> Vec<Error> {
             hint,
         ));
     }
-    malformed(options, &mut errors);
-    incomplete(options, &bucket, &mut errors);
-    errors
+    let values = malformed(options, errors);
+    incomplete(options, &bucket, errors);
+    reading.s3 = S3Values { bucket, prefix, ..values };
+    reading
 }
 
 fn contradictions(options: &Options<'_>, errors: &mut Vec<Error>) {
@@ -199,14 +225,19 @@ fn contradictions(options: &Options<'_>, errors: &mut Vec<Error>) {
     }
 }
 
-fn malformed(options: &Options<'_>, errors: &mut Vec<Error>) {
-    if let Some(sse) = options.text("sse")
-        && ServerSideEncryption::from_name(&sse.value).is_none()
-    {
-        let known = ["AES256", "aws:kms", "aws:kms:dsse"];
-        let value = keys::nearest(&sse.value, known).unwrap_or("AES256");
-        let problem = format!("is `{}`, but must be `AES256`, `aws:kms` or `aws:kms:dsse`", sse.value);
-        errors.push(options.malformed("sse", &problem, format!("type {}", options.set("sse", "sse", value))));
+/// Reads what is more than text, and finds what does not look as it should.
+fn malformed(options: &Options<'_>, errors: &mut Vec<Error>) -> S3Values {
+    let mut values = S3Values::default();
+    if let Some(sse) = options.text("sse") {
+        if let Some(known) = ServerSideEncryption::from_name(&sse.value) {
+            values.sse = Some(Located::new(known, sse.origin));
+        } else {
+            let known = ["AES256", "aws:kms", "aws:kms:dsse"];
+            let value = keys::nearest(&sse.value, known).unwrap_or("AES256");
+            let problem = format!("is `{}`, but must be `AES256`, `aws:kms` or `aws:kms:dsse`", sse.value);
+            let hint = format!("type {}", options.set("sse", "sse", value));
+            errors.push(options.malformed("sse", &problem, hint));
+        }
     }
     let algorithm = "sse_customer_algorithm";
     if let Some(value) = options.text(algorithm).filter(|algorithm| algorithm.value != "AES256") {
@@ -217,27 +248,19 @@ fn malformed(options: &Options<'_>, errors: &mut Vec<Error>) {
             format!("type {}", options.set(algorithm, algorithm, "AES256")),
         ));
     }
-    if let Some(key) = options.text("sse_customer_key")
-        && customer_key(&key.value).is_none()
-    {
-        let hint = format!(
-            "`openssl rand -base64 32` makes one; type {}",
-            options.set("sse_customer_key", "sse_customer_key", "<key>")
-        );
-        errors.push(options.malformed("sse_customer_key", "is not 32 bytes in base64", hint));
-    }
-    for option in ["read_timeout", "connect_timeout"] {
-        if let Some(leaf) = options.leaf(option)
-            && integer(&leaf.value).is_some_and(|seconds| seconds < 1)
-        {
-            let problem = format!("is `{}`, but must be at least 1 second", leaf.value);
-            errors.push(options.malformed(
-                option,
-                &problem,
-                format!("type {}", options.set(option, option, "60")),
-            ));
+    if let Some(key) = options.text("sse_customer_key") {
+        if let Some(bytes) = customer_key(&key.value) {
+            values.sse_customer_key = Some(Located::new(bytes, key.origin));
+        } else {
+            let hint = format!(
+                "`openssl rand -base64 32` makes one; type {}",
+                options.set("sse_customer_key", "sse_customer_key", "<key>")
+            );
+            errors.push(options.malformed("sse_customer_key", "is not 32 bytes in base64", hint));
         }
     }
+    values.read_timeout = seconds(options, "read_timeout", errors);
+    values.connect_timeout = seconds(options, "connect_timeout", errors);
     if let Some(region) = options.text("region").filter(|region| !is_region(&region.value)) {
         let problem = format!("is `{}`, but must be letters, digits and `-` only", region.value);
         let likely = region.value.trim().replace([' ', '_'], "-").to_lowercase();
@@ -248,17 +271,20 @@ fn malformed(options: &Options<'_>, errors: &mut Vec<Error>) {
             format!("type {}", options.set("region", "region", &likely)),
         ));
     }
-    if let Some(url) = options.text("endpointurl")
-        && let Err(problem) = endpoint(&url.value)
-    {
-        let example = if url.value.contains("://") || url.value.contains('@') {
-            "https://<host>".to_owned()
-        } else {
-            format!("https://{}", url.value)
-        };
-        let keys = if url.value.contains('@') { options.keys_apart() } else { String::new() };
-        let hint = format!("type {}{keys}", options.set("endpointurl", "endpointurl", &example));
-        errors.push(options.malformed("endpointurl", &problem, hint));
+    if let Some(url) = options.text("endpointurl") {
+        match parse_endpoint(&url.value) {
+            Ok(parsed) => values.endpointurl = Some(Located::new(parsed, url.origin)),
+            Err(problem) => {
+                let example = if url.value.contains("://") || url.value.contains('@') {
+                    "https://<host>".to_owned()
+                } else {
+                    format!("https://{}", url.value)
+                };
+                let keys = if url.value.contains('@') { options.keys_apart() } else { String::new() };
+                let hint = format!("type {}{keys}", options.set("endpointurl", "endpointurl", &example));
+                errors.push(options.malformed("endpointurl", &endpoint_problem(&url.value, &problem), hint));
+            }
+        }
     }
     for grant in GRANTS {
         if let Some(value) = options.text(grant)
@@ -280,6 +306,32 @@ fn malformed(options: &Options<'_>, errors: &mut Vec<Error>) {
             errors.push(options.malformed(option, "holds characters that can't be sent in a header", hint));
         }
     }
+    values
+}
+
+/// Reads a time limit; the schema has seen to it that it is a whole number.
+fn seconds(options: &Options<'_>, option: &str, errors: &mut Vec<Error>) -> Option<Located<Duration>> {
+    let leaf = options.leaf(option)?;
+    let seconds = integer(&leaf.value)?;
+    match u64::try_from(seconds) {
+        Ok(seconds @ 1..) => Some(Located::new(Duration::from_secs(seconds), leaf.origin.clone())),
+        _ => {
+            let problem = format!("is `{}`, but must be at least 1 second", leaf.value);
+            let hint = format!("type {}", options.set(option, option, "60"));
+            errors.push(options.malformed(option, &problem, hint));
+            None
+        }
+    }
+}
+
+/// Splits the path of an S3 URL: no query, no trailing slashes, nothing decoded.
+///
+/// What stands before `@` in the bucket's place is dropped, as DVC drops it.
+fn bucket_and_prefix(parts: &UrlParts) -> (String, String) {
+    let bucket = parts.authority.rsplit_once('@').map_or(parts.authority.as_str(), |(_, bucket)| bucket);
+    let path = parts.rest.split('?').next().unwrap_or_default();
+    let path = path.strip_prefix('/').unwrap_or(path).trim_end_matches('/');
+    (bucket.to_owned(), path.to_owned())
 }
 
 fn incomplete(options: &Options<'_>, bucket: &str, errors: &mut Vec<Error>) {
@@ -307,41 +359,25 @@ fn incomplete(options: &Options<'_>, bucket: &str, errors: &mut Vec<Error>) {
 }
 
 /// Decodes a customer key.
-pub(super) fn customer_key(text: &str) -> Option<Secret<[u8; 32]>> {
+fn customer_key(text: &str) -> Option<Secret<[u8; 32]>> {
     let mut decoded = STANDARD.decode(text.trim()).ok()?;
     let key = <[u8; 32]>::try_from(decoded.as_slice()).ok().map(Secret::new);
     zeroize::Zeroize::zeroize(&mut decoded);
     key
 }
 
-/// Reads the URL of a server, or says what is wrong with it.
-pub(super) fn endpoint(text: &str) -> Result<Url, String> {
-    let has_scheme = ["http://", "https://"]
-        .iter()
-        .any(|scheme| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)));
-    if !has_scheme {
-        return Err(format!("is `{}`, but must start with `http://` or `https://`", mask_urls(text)));
+/// Says what is wrong with the URL of a server.
+fn endpoint_problem(text: &str, problem: &EndpointProblem) -> String {
+    match problem {
+        EndpointProblem::NoScheme | EndpointProblem::Scheme(_) => {
+            format!("is `{}`, but must start with `http://` or `https://`", mask_urls(text))
+        }
+        EndpointProblem::UserInfo => {
+            "holds a user name or password, which whoever sees the URL would see".to_owned()
+        }
+        EndpointProblem::Malformed(why) => format!("is no valid URL: {why}"),
+        EndpointProblem::QueryOrFragment => "must have neither `?` nor `#`".to_owned(),
     }
-    // Before all else: what can't be parsed may hold a password, too.
-    if has_user_info(text) {
-        return Err("holds a user name or password, which whoever sees the URL would see".to_owned());
-    }
-    let url = Url::parse(text).map_err(|error| format!("is no valid URL: {error}"))?;
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err("must have neither `?` nor `#`".to_owned());
-    }
-    Ok(url)
-}
-
-/// Tells whether a text can be the name of a region; botocore refuses the same.
-///
-/// Source: `validate_region_name` in `botocore/utils.py`.
-fn is_region(text: &str) -> bool {
-    text.len() <= 63
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-        && !text.bytes().all(|byte| byte.is_ascii_digit())
-        && !text.starts_with('-')
-        && !text.ends_with('-')
 }
 
 /// Says what is wrong with the name of a bucket.

@@ -66,6 +66,7 @@ pub(crate) fn check(options: &Options<'_>, env: &Env) -> Result<Vec<Notice>, Err
         Some("url") => capitals(options, &url.value),
         Some("session_token") => token(options),
         Some("acl") => acl(options),
+        Some("region") => region(options),
         Some("ssl_verify") => certificates(options, env),
         Some(option @ ("credentialpath" | "configpath")) => no_file(options, option),
         Some(option) => empty(options, option),
@@ -132,6 +133,19 @@ fn token(options: &Options<'_>) -> Option<Notice> {
     }
     let message = "`session_token` belongs to an `access_key_id` and does nothing without one".to_owned();
     let hint = format!("type {}", options.set("session_token", "access_key_id", "<key id>"));
+    Some(Notice::Doubtful { message, hint })
+}
+
+/// AWS has no region with capital letters, and commands refuse one there; another server may have it, and environment or
+/// profile may name that server.
+fn region(options: &Options<'_>) -> Option<Notice> {
+    let region = options.text("region")?.value;
+    let small = region.to_ascii_lowercase();
+    if small == region || options.text("endpointurl").is_some() {
+        return None;
+    }
+    let message = format!("`{region}` is not a region of AWS");
+    let hint = format!("type {}", options.set("region", "region", &small));
     Some(Notice::Doubtful { message, hint })
 }
 

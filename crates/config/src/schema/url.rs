@@ -36,6 +36,11 @@ impl UrlParts {
         is_valid.then(|| Self { scheme, authority: authority.to_owned(), rest: rest.to_owned() })
     }
 
+    /// Takes a text for a path, whatever it looks like.
+    pub(crate) fn of_path(text: &str) -> Self {
+        Self { scheme: String::new(), authority: String::new(), rest: text.to_owned() }
+    }
+
     /// Returns what decides about the options a remote can have: the scheme; a path has none.
     pub(crate) fn kind(&self) -> &str {
         if self.authority.is_empty() { "" } else { &self.scheme }

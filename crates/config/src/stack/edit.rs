@@ -274,7 +274,7 @@ fn notices(merged: &Table, key: &KeyPath, env: &Env) -> Result<Vec<Notice>> {
     let full_key = key.to_string();
     let mut notices = Vec::new();
     let options = rules::Options { name, table: &table, setting: Some(&key.option) };
-    for error in rules::check(&options) {
+    for error in rules::read(&options).errors {
         let concerns_it = |places: &[Place]| places.iter().any(|place| place.key == full_key);
         match error {
             Error::Invalid { ref places, .. } if concerns_it(places) => return Err(error),

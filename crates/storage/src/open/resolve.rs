@@ -48,7 +48,7 @@ impl S3Options {
             read_timeout: s3.read_timeout.clone().unwrap_or(defaults.read_timeout),
             list_api: if is_on(&s3.listobjects) { ListApi::V1 } else { ListApi::V2 },
             object: object_settings(s3),
-            customer_key: customer_key(s3)?,
+            customer_key: customer_key(s3),
             payload_signing: match block.payload_signing_enabled.as_ref().map(|signing| signing.value) {
                 Some(true) => PayloadSigning::Always,
                 Some(false) => PayloadSigning::Never,
@@ -144,10 +144,10 @@ fn object_settings(s3: &S3Remote) -> ObjectSettings {
     }
 }
 
-fn customer_key(s3: &S3Remote) -> Result<Option<CustomerKey>> {
-    let Some(key) = &s3.sse_customer_key else { return Ok(None) };
+fn customer_key(s3: &S3Remote) -> Option<CustomerKey> {
+    let key = s3.sse_customer_key.as_ref()?;
     let algorithm = s3.sse_customer_algorithm.as_ref().map_or("AES256", |algorithm| &algorithm.value);
-    CustomerKey::new(algorithm, key.value.expose()).map(Some)
+    Some(CustomerKey::new(algorithm, key.value.expose()))
 }
 
 fn value_or(value: Option<&Located<u64>>, default: u64) -> u64 {

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use haul_config::is_region;
 use http::HeaderMap;
 use http::header::{DATE, RETRY_AFTER};
 
@@ -9,7 +10,6 @@ use super::documents::{ErrorReply, shown};
 use super::error_body::first_words;
 use super::web_page::WebPage;
 use super::xml::MalformedXml;
-use crate::s3::request::endpoint::is_region;
 use crate::s3::transport::exchange::{TransportError, TransportErrorKind};
 use crate::{Error, ServerReply};
 

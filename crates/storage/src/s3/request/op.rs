@@ -227,7 +227,7 @@ mod tests {
         let mut options = S3Options::new("b");
         options.object.acl = Some("private".into());
         options.object.sse = Some("AES256".into());
-        options.customer_key = Some(CustomerKey::new("AES256", &[7; 32]).unwrap());
+        options.customer_key = Some(CustomerKey::new("AES256", &[7; 32]));
         let mut headers = HeaderMap::new();
         OpHeaders::new(&options).unwrap().apply(op, &mut headers);
         headers
@@ -255,7 +255,7 @@ mod tests {
     #[test]
     fn customer_key_is_sensitive_and_bad_values_are_named() {
         let mut options = S3Options::new("b");
-        options.customer_key = Some(CustomerKey::new("AES256", &[7; 32]).unwrap());
+        options.customer_key = Some(CustomerKey::new("AES256", &[7; 32]));
         let headers = OpHeaders::new(&options).unwrap();
         assert!(headers.customer_key[&CUSTOMER_KEY[1]].is_sensitive());
         options.object.acl = Some("a\nb".into());

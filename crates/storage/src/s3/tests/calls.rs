@@ -16,7 +16,7 @@ async fn every_amazon_header_is_signed() {
     let mut options = options();
     options.object.acl = Some("private".into());
     options.object.grant_read = Some("id=a, id=b".into());
-    options.customer_key = Some(CustomerKey::new("AES256", &[7; 32]).unwrap());
+    options.customer_key = Some(CustomerKey::new("AES256", &[7; 32]));
     options.checksums = Checksums::WhenSupported;
     let (server, store) = store(options);
     server.push(reply(200, "").with("etag", "\"tag\""));
@@ -208,7 +208,7 @@ async fn head_that_fails_with_a_customer_key_is_held_against_a_listing() {
     let there = "<Contents><Key>p/k</Key><Size>1</Size></Contents>";
     let longer = "<Contents><Key>p/kk</Key><Size>1</Size></Contents>";
     let mut with_key = options();
-    with_key.customer_key = Some(CustomerKey::new("AES256", &[7; 32]).unwrap());
+    with_key.customer_key = Some(CustomerKey::new("AES256", &[7; 32]));
     for status in [400, 403] {
         let (server, store) = store(with_key.clone());
         // The second one is the question what the first one means.

@@ -1,5 +1,6 @@
 //! Servers that the user named by their URL.
 
+use haul_config::{EndpointProblem, parse_endpoint};
 use url::{Host, Url};
 
 use super::name::{is_host_label, is_host_start};
@@ -102,28 +103,26 @@ fn is_accelerate(url: &Url) -> bool {
 }
 
 fn parse(text: &str) -> Result<Url, Problem> {
-    // `localhost:9000` parses as a URL with the scheme `localhost`.
-    if !text.contains("://") {
-        let host = text.rsplit_once('@').map_or(text, |(_, host)| host);
-        return Err((
-            "has no scheme".into(),
-            format!("write `haul remote modify NAME endpointurl http://{host}`, or `https://{host}` for TLS"),
-        ));
-    }
-    let url = Url::parse(text).map_err(|error| (format!("is not a URL: {error}"), how()))?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err((format!("has the scheme `{}`, expected `http` or `https`", url.scheme()), how()));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err((
-            "holds a user name or password".into(),
-            "credentials go into `haul remote modify --local NAME access_key_id …`".into(),
-        ));
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(("has a query or fragment".into(), how()));
-    }
-    Ok(url)
+    parse_endpoint(text).map_err(|problem| match problem {
+        EndpointProblem::NoScheme => {
+            let host = text.rsplit_once('@').map_or(text, |(_, host)| host);
+            let hint = format!(
+                "write `haul remote modify NAME endpointurl http://{host}`, or `https://{host}` for TLS"
+            );
+            ("has no scheme".to_owned(), hint)
+        }
+        EndpointProblem::Scheme(scheme) => {
+            (format!("has the scheme `{scheme}`, expected `http` or `https`"), how())
+        }
+        EndpointProblem::UserInfo => {
+            let hint = "credentials go into `haul remote modify --local NAME access_key_id …`";
+            ("holds a user name or password".to_owned(), hint.to_owned())
+        }
+        EndpointProblem::QueryOrFragment => ("has a query or fragment".to_owned(), how()),
+        EndpointProblem::Malformed(why) => (format!("is not a URL: {why}"), how()),
+        // The enum may grow.
+        _ => ("is not a URL".to_owned(), how()),
+    })
 }
 
 fn how() -> String {

@@ -11,11 +11,10 @@ mod name;
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use haul_config::mask_urls;
+use haul_config::{is_region, mask_urls};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use self::aws::AwsEndpoint;
-pub(crate) use self::name::is_region;
 use super::options::{AddressingStyle, S3Options, from_origin};
 use crate::{Error, ErrorKind, Result};
 

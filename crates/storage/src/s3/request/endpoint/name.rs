@@ -1,11 +1,6 @@
 //! Which names can be parts of a host.
 
-/// Whether a text can be a region, which is part of a host name on AWS, and of every signature.
-///
-/// Source: `validate_region_name` in `botocore/utils.py`.
-pub(crate) fn is_region(text: &str) -> bool {
-    is_label(text) && !text.bytes().all(|byte| byte.is_ascii_digit())
-}
+use haul_config::is_host_label as is_label;
 
 /// Whether the bucket's name can be the first label of a host name.
 ///
@@ -21,11 +16,4 @@ pub(super) fn is_host_start(bucket: &str) -> bool {
         && bucket.split('.').all(is_label)
         && !bucket.bytes().any(|byte| byte.is_ascii_uppercase())
         && bucket.parse::<std::net::Ipv4Addr>().is_err()
-}
-
-fn is_label(text: &str) -> bool {
-    (1..=63).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-        && !text.starts_with('-')
-        && !text.ends_with('-')
 }
