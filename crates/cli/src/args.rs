@@ -41,6 +41,11 @@ pub(crate) struct GlobalArgs {
     /// Print log lines on stderr; twice for more
     #[arg(short, long, global = true, action = ArgAction::Count, display_order = 901, help_heading = GLOBAL)]
     verbose: u8,
+    /// Print one JSON document on stdout, also when the command fails
+    ///
+    /// Its shapes are described in docs/json.md. `status`, `diff`, `list` and `data status` print what DVC prints.
+    #[arg(long, global = true, display_order = 899, help_heading = GLOBAL)]
+    pub(crate) json: bool,
     /// How to show progress on stderr: auto, plain (lines) or none
     ///
     /// With `auto`, there are bars on a terminal, and a line every 30 seconds elsewhere.

@@ -12,8 +12,8 @@ use crate::command_error::CommandError;
 /// What to print for a command line that clap did not accept.
 #[derive(Debug)]
 pub(crate) struct Usage {
-    /// Help for stdout, if any.
-    pub(crate) help: Option<String>,
+    /// Help for stdout.
+    pub(crate) help: String,
     /// The error for stderr; `None` if help is what was asked for.
     pub(crate) error: Option<CommandError>,
 }
@@ -28,14 +28,30 @@ pub(crate) fn explain(error: &clap::Error, args: &[OsString], columns: Option<us
     let misplaced = misplaced(error, &root, args);
     let (command, is_root) = innermost(&mut root, args);
     if error.kind() == ErrorKind::DisplayHelp {
-        return Usage { help: Some(error.render().to_string()), error: None };
+        return Usage { help: error.render().to_string(), error: None };
     }
     let message = describe(error, command, is_root);
     let mut explained = CommandError::usage(message);
     if let Some(suggestion) = misplaced.or_else(|| suggestion(error)) {
         explained = explained.with_hint(suggestion);
     }
-    Usage { help: Some(command.render_help().to_string()), error: Some(explained) }
+    Usage { help: command.render_help().to_string(), error: Some(explained) }
+}
+
+/// Whether `args` ask for JSON, also where they make no sense otherwise.
+pub(crate) fn asks_for_json(args: &[OsString]) -> bool {
+    // Long flags may be cut short; `--js` is the shortest one that is not `--jobs`.
+    let words = args.iter().skip(1).map_while(|word| word.to_str().filter(|word| *word != "--"));
+    words.into_iter().any(|word| word.len() >= "--js".len() && "--json".starts_with(word))
+}
+
+/// Returns the name of the command that `args` name, as `remote add`; `None` if they name none.
+pub(crate) fn command_name(args: &[OsString]) -> Option<String> {
+    let mut root = Cli::command();
+    root.build();
+    let (command, is_root) = innermost(&mut root, args);
+    let name = command.get_bin_name().unwrap_or_default();
+    (!is_root).then(|| name.strip_prefix("haul ").unwrap_or(name).to_owned())
 }
 
 /// Returns the help of the command that `args` name.

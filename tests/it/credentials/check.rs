@@ -49,13 +49,13 @@ fn check_tells_who_where_and_what_is_allowed_and_changes_nothing() {
     let output = repo.haul(["remote", "check", "--json"]).success();
     let json: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
     assert_eq!(json["is_reachable"], true);
-    let lines = json["lines"].as_array().unwrap();
+    let lines = json["findings"].as_array().unwrap();
     let line = |what: &str| lines.iter().find(|line| line["what"] == what).unwrap();
     assert_eq!(line("listing")["state"], "ok");
     assert_eq!(line("writing")["state"], "info");
-    assert_eq!(line("region")["origin"], "environment variable AWS_DEFAULT_REGION");
-    assert!(line("endpoint")["origin"].as_str().unwrap().contains(".dvc/config"));
-    let used = json["trace"].as_array().unwrap().iter().find(|entry| entry["answer"] == "used").unwrap();
+    assert_eq!(line("region")["origin"]["variable"], "AWS_DEFAULT_REGION");
+    assert!(line("endpoint")["origin"]["path"].as_str().unwrap().contains(".dvc/config"));
+    let used = json["sources"].as_array().unwrap().iter().find(|entry| entry["answer"] == "used").unwrap();
     assert_eq!(used["source"], "environment");
 }
 

@@ -117,23 +117,21 @@ fn gc_that_is_not_confirmed_deletes_nothing() {
 }
 
 #[test]
-fn gc_as_json_has_the_plan_and_the_outcome() {
+fn gc_as_json_has_the_plan_and_the_outcome_in_one_document() {
     let (server, environment) = stage();
     let repo = environment.repository_at("repo", &server.endpoint());
     store(&repo, "file", "one");
     store(&repo, "file", "three");
     let output = repo.haul(["gc", "-w", "-c", "-f", "--json"]).success();
-    let lines: Vec<serde_json::Value> =
-        output.stdout.lines().map(|line| serde_json::from_str(line).expect("it is JSON")).collect();
-    let [plan, outcome] = &lines[..] else { panic!("two objects:\n{output}") };
-    let cache = &plan["plan"]["places"][0];
+    let json: serde_json::Value = serde_json::from_str(&output.stdout).expect("it is one document");
+    let cache = &json["plan"]["places"][0];
     assert_eq!(
-        (&cache["objects"], &cache["unused"], &cache["unused_bytes"]),
+        (&cache["n_objects"], &cache["n_unused"], &cache["unused_bytes"]),
         (&2.into(), &1.into(), &3.into())
     );
     assert!(cache["oldest"].as_str().is_some_and(|time| time.ends_with('Z')), "{cache}");
-    assert_eq!(plan["plan"]["places"][2]["remote"], "origin");
-    assert_eq!(outcome["places"][2]["removed"], 1);
+    assert_eq!(json["plan"]["places"][2]["remote"], "origin");
+    assert_eq!(json["outcome"]["places"][2]["n_removed"], 1);
 }
 
 #[test]

@@ -65,6 +65,7 @@ fn pages(project: &Project, findings: &mut Vec<String>) -> Result<Vec<(&'static 
     variables::check(project, &environment, findings)?;
     let deviations = deviations::page(project, &configuration, findings)?;
     Ok(vec![
+        ("json.md", with_note(&print("json")?)),
         ("cli.md", with_note(&print("markdown")?)),
         ("configuration.md", configuration),
         ("environment.md", environment),

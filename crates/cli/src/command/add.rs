@@ -3,6 +3,7 @@
 use clap::Args;
 use haul_repo::git::shell_quoted;
 use haul_repo::ops::{self, AddFromOptions, AddOptions, AddReport, ImportDepth};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::git_hint::git_hint;
@@ -37,9 +38,6 @@ pub(crate) struct AddArgs {
     /// Leave the files as they are, instead of linking them from the cache
     #[arg(long)]
     no_relink: bool,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
     /// Files and folders
     #[arg(required = true)]
     targets: Vec<String>,
@@ -47,7 +45,6 @@ pub(crate) struct AddArgs {
 
 impl AddArgs {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
-        let format = context.format(self.json);
         self.check()?;
         let repo = context.open_repo()?;
         if self.to_remote || self.out.is_some() {
@@ -71,7 +68,7 @@ impl AddArgs {
             context.printer().remark(&link_failure_text(&report, &repo));
         }
         let hint = git_hint(&repo, &report.files_to_track);
-        context.printer().show(&Outcome::new(&report, &repo, hint), format)?;
+        context.printer().show(Outcome::new(&report, &repo, hint))?;
         fail(Verb::ADD, report.failed)
     }
 
@@ -118,47 +115,49 @@ impl AddArgs {
     }
 }
 
-#[derive(Debug, Serialize)]
-struct Outcome {
+/// What was added.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Outcome {
+    /// The targets that were added.
     added: Vec<AddedLine>,
-    failed: Vec<FailedLine>,
+    /// Files that Git should know: `.dvc` files and `.gitignore`s that were written.
+    files_to_track: Vec<String>,
     #[serde(skip)]
     git_hint: String,
 }
 
-#[derive(Debug, Serialize)]
+/// A target that was added.
+#[derive(Debug, Serialize, JsonSchema)]
 struct AddedLine {
+    /// The target as typed.
     target: String,
-    metafile: String,
-    md5: String,
-    size: Option<u64>,
-    nfiles: u64,
-    stored: u64,
-    changed: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct FailedLine {
-    target: String,
-    error: String,
+    /// The `.dvc` file that tracks it.
+    path: String,
+    /// The hash that is recorded now.
+    oid: String,
+    /// Size in bytes; null after a part of a directory was replaced.
+    total_bytes: Option<u64>,
+    /// Number of files.
+    n_files: u64,
+    /// Number of objects that were new to the cache.
+    n_stored: u64,
+    /// Whether the `.dvc` file changed.
+    is_changed: bool,
 }
 
 impl Outcome {
     fn new(report: &AddReport, repo: &haul_repo::Repo, git_hint: String) -> Self {
         let added = report.added.iter().map(|added| AddedLine {
             target: added.target.clone(),
-            metafile: repo.display_path(&added.metafile),
-            md5: added.oid.to_string(),
-            size: added.size_bytes,
-            nfiles: added.n_files,
-            stored: added.n_stored,
-            changed: added.is_changed,
+            path: repo.display_path(&added.metafile),
+            oid: added.oid.to_string(),
+            total_bytes: added.size_bytes,
+            n_files: added.n_files,
+            n_stored: added.n_stored,
+            is_changed: added.is_changed,
         });
-        let failed = report
-            .failed
-            .iter()
-            .map(|failure| FailedLine { target: failure.subject.clone(), error: failure.error.to_string() });
-        Self { added: added.collect(), failed: failed.collect(), git_hint }
+        let files_to_track = report.files_to_track.iter().map(|path| repo.display_path(path));
+        Self { added: added.collect(), files_to_track: files_to_track.collect(), git_hint }
     }
 }
 

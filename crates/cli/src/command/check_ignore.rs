@@ -2,6 +2,8 @@
 
 use clap::Args;
 use haul_repo::Repo;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::{CommandResult, Context};
 use crate::command_error::CommandError;
@@ -30,17 +32,18 @@ impl CheckIgnoreArgs {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
         let repo = context.open_repo()?;
         self.check(context)?;
-        let mut is_any_ignored = false;
+        let (mut is_any_ignored, mut checked) = (false, Checked::default());
         if self.stdin {
             while let Some(path) = context.printer().read_line()?.filter(|line| !line.is_empty()) {
-                is_any_ignored |= self.show(context, &repo, &path)?;
+                is_any_ignored |= self.show(context, &repo, &path, &mut checked)?;
                 // A program that writes path by path wants answers path by path.
                 context.printer().flush()?;
             }
         }
         for path in &self.targets {
-            is_any_ignored |= self.show(context, &repo, path)?;
+            is_any_ignored |= self.show(context, &repo, path, &mut checked)?;
         }
+        context.printer().record(checked);
         Ok(if is_any_ignored { ExitStatus::Success } else { ExitStatus::Failure })
     }
 
@@ -61,12 +64,23 @@ impl CheckIgnoreArgs {
         Err(CommandError::unexpected(message))
     }
 
-    /// Shows what is known of one path; tells whether a pattern matches it.
-    fn show(&self, context: &Context, repo: &Repo, target: &str) -> Result<bool, CommandError> {
+    /// Shows what is known of one path, and returns whether a pattern matches it.
+    fn show(
+        &self,
+        context: &Context,
+        repo: &Repo,
+        target: &str,
+        checked: &mut Checked,
+    ) -> Result<bool, CommandError> {
         let path = repo.absolute(target);
         let is_outside = repo.relative(&path).is_none();
         let matches = if is_outside { Vec::new() } else { repo.ignore().check(&path, path.is_dir()) };
         let is_ignored = matches.last().is_some_and(|rule| rule.is_ignored);
+        checked.paths.push(CheckedPath {
+            path: target.to_owned(),
+            is_ignored,
+            rules: matches.iter().map(|rule| rule.rule.to_string()).collect(),
+        });
         if !self.details {
             if is_ignored {
                 context.printer().line(target)?;
@@ -82,4 +96,22 @@ impl CheckIgnoreArgs {
         }
         Ok(!matches.is_empty())
     }
+}
+
+/// What is known of the paths.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+pub(super) struct Checked {
+    /// The paths, in the order in which they were asked for.
+    paths: Vec<CheckedPath>,
+}
+
+/// A path beside the patterns.
+#[derive(Debug, Serialize, JsonSchema)]
+struct CheckedPath {
+    /// The path as typed.
+    path: String,
+    /// Whether it is ignored.
+    is_ignored: bool,
+    /// The patterns that match, with file and line; the last one decides.
+    rules: Vec<String>,
 }

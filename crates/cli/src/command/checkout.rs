@@ -3,6 +3,7 @@
 use clap::Args;
 use haul_repo::ops::{self, CheckoutOptions, CheckoutReport};
 use haul_repo::{Error, Repo};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::select::SelectArgs;
@@ -26,16 +27,13 @@ pub(crate) struct CheckoutArgs {
     /// Do not fail because of data that the cache lacks
     #[arg(long)]
     allow_missing: bool,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
     select: SelectArgs,
 }
 
 impl CheckoutArgs {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
-        let format = context.format(self.json);
+        let format = context.format();
         let repo = context.open_repo()?;
         let options = CheckoutOptions {
             select: self.select.into_options(false),
@@ -56,7 +54,7 @@ impl CheckoutArgs {
             let summary = summary(&changes.stats.parts());
             context.printer().line(if summary.is_empty() { "No changes." } else { &summary })?;
         } else {
-            context.printer().show(&changes, format)?;
+            context.printer().show(changes)?;
         }
         check(&report, Verb::CHECKOUT, "get the missing data from a remote: haul pull")?;
         if self.relink && format == OutputFormat::Text {
@@ -109,27 +107,37 @@ fn suggest_git(error: Error, repo: &Repo) -> CommandError {
 }
 
 /// What changed in the workspace.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub(super) struct Changes {
+    /// Tracked files and directories that changed.
     modified: Vec<String>,
+    /// Those that are new.
     added: Vec<String>,
+    /// Those that are gone.
     deleted: Vec<String>,
+    /// Numbers of files.
     pub(super) stats: ChangeStats,
+    /// Tracked files and directories that could not be written whole.
     failed: Vec<String>,
+    /// Files of them whose objects the cache lacks.
     missing: Vec<String>,
 }
 
-#[derive(Debug, Default, Clone, Copy, Serialize)]
+/// Numbers of files in the workspace that changed.
+#[derive(Debug, Default, Clone, Copy, Serialize, JsonSchema)]
 pub(super) struct ChangeStats {
-    modified: u64,
-    added: u64,
-    deleted: u64,
+    /// Number of files that changed.
+    n_modified: u64,
+    /// Number of files that are new.
+    n_added: u64,
+    /// Number of files that are gone.
+    n_deleted: u64,
 }
 
 impl ChangeStats {
     /// Returns the numbers with DVC's words for them, in DVC's order.
     pub(super) fn parts(self) -> [(u64, &'static str); 3] {
-        [(self.modified, "modified"), (self.added, "added"), (self.deleted, "deleted")]
+        [(self.n_modified, "modified"), (self.n_added, "added"), (self.n_deleted, "deleted")]
     }
 }
 
@@ -147,9 +155,9 @@ impl Changes {
             added: paths(&report.added),
             deleted: paths(&report.deleted),
             stats: ChangeStats {
-                modified: report.stats.n_modified,
-                added: report.stats.n_added,
-                deleted: report.stats.n_deleted,
+                n_modified: report.stats.n_modified,
+                n_added: report.stats.n_added,
+                n_deleted: report.stats.n_deleted,
             },
             failed: report.failed.iter().map(|out| out.display.clone()).collect(),
             missing: report.failed.iter().flat_map(|out| out.missing.clone()).collect(),

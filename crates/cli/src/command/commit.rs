@@ -3,6 +3,8 @@
 use clap::Args;
 use haul_repo::ops::{self, CommitOptions};
 use haul_repo::{Repo, SelectOptions};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::confirm::ask_on_terminal;
 use super::select::SelectArgs;
@@ -41,19 +43,47 @@ impl CommitArgs {
             cancel: context.cancellation(),
             select: SelectOptions { targets: Vec::new(), ..select },
         };
-        if select.targets.is_empty() {
-            return commit(context, &repo, &options, "failed to commit");
-        }
-        for target in select.targets {
-            let operation = format!("failed to commit {target}");
-            let select = SelectOptions { targets: vec![target], ..options.select.clone() };
-            commit(context, &repo, &CommitOptions { select, ..options.clone() }, &operation)?;
-        }
-        Ok(ExitStatus::Success)
+        let mut committed = Committed::default();
+        let result = commit_all(context, &repo, &options, select.targets, &mut committed);
+        context.printer().record(committed);
+        result
     }
 }
 
-fn commit(context: &Context, repo: &Repo, options: &CommitOptions, operation: &str) -> CommandResult {
+/// What was committed.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+pub(super) struct Committed {
+    /// The stages and `.dvc` files, as DVC addresses them.
+    committed: Vec<String>,
+    /// Number of objects that were new to the cache.
+    n_stored: u64,
+}
+
+fn commit_all(
+    context: &Context,
+    repo: &Repo,
+    options: &CommitOptions,
+    targets: Vec<String>,
+    committed: &mut Committed,
+) -> CommandResult {
+    if targets.is_empty() {
+        return commit(context, repo, options, "failed to commit", committed);
+    }
+    for target in targets {
+        let operation = format!("failed to commit {target}");
+        let select = SelectOptions { targets: vec![target], ..options.select.clone() };
+        commit(context, repo, &CommitOptions { select, ..options.clone() }, &operation, committed)?;
+    }
+    Ok(ExitStatus::Success)
+}
+
+fn commit(
+    context: &Context,
+    repo: &Repo,
+    options: &CommitOptions,
+    operation: &str,
+    committed: &mut Committed,
+) -> CommandResult {
     let confirm = |question: &str| ask_on_terminal(context, question);
     let report = context
         .observe(|observer| ops::commit(repo, options, &confirm, observer))
@@ -64,5 +94,7 @@ fn commit(context: &Context, repo: &Repo, options: &CommitOptions, operation: &s
     for warning in &report.warnings {
         context.printer().warning(warning);
     }
+    committed.committed.extend(report.committed);
+    committed.n_stored += report.n_stored;
     fail(Verb::COMMIT, report.failed).map_err(|error| error.while_trying(operation))
 }

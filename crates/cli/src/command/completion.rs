@@ -2,10 +2,13 @@
 
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::{CommandResult, Context};
 use crate::args::Cli;
 use crate::exit::ExitStatus;
+use crate::ui::OutputFormat;
 
 /// Print a script that completes commands and flags in a shell
 ///
@@ -21,7 +24,20 @@ impl CompletionArgs {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut Cli::command(), "haul", &mut script);
-        context.printer().out_always(&String::from_utf8_lossy(&script))?;
+        let script = String::from_utf8_lossy(&script).into_owned();
+        if context.format() == OutputFormat::Text {
+            context.printer().out_always(&script)?;
+        }
+        context.printer().record(Script { shell: self.shell.to_string(), script });
         Ok(ExitStatus::Success)
     }
+}
+
+/// A script for a shell.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Script {
+    /// The shell.
+    shell: String,
+    /// The text of the script.
+    script: String,
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use haul_config::{ConfigStack, KeyPath, Level, Listed, SectionName, mask_urls};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::level::LevelArgs;
@@ -11,7 +12,7 @@ use super::root::relative_path;
 use super::{CommandResult, Context};
 use crate::command_error::CommandError;
 use crate::exit::ExitStatus;
-use crate::ui::{MASK, Message, OutputFormat, Page};
+use crate::ui::{MASK, Message, OriginLine, Page};
 
 /// Get or set options
 #[derive(Debug, Args)]
@@ -27,9 +28,6 @@ pub(crate) struct ConfigArgs {
     /// Name the file each value stands in
     #[arg(long)]
     show_origin: bool,
-    /// Print JSON (with --list)
-    #[arg(long, requires = "list")]
-    json: bool,
     /// Option, as section.option or remote.name.option
     #[arg(value_parser = KeyPath::parse)]
     name: Option<KeyPath>,
@@ -55,7 +53,13 @@ impl ConfigArgs {
             Some(value) => stack.set(self.level.to_write(), name, value)?,
             None => {
                 // The bare value, be it a secret: a user who names a secret wants it, as scripts do.
-                if let Some(found) = stack.get(name, self.level.asked())? {
+                let found = stack.get(name, self.level.asked())?;
+                context.printer().record(OptionValue {
+                    name: name.to_string(),
+                    value: found.as_ref().map(|found| found.value.to_string()),
+                    origin: found.as_ref().map(|found| (&found.origin).into()),
+                });
+                if let Some(found) = found {
                     let file =
                         if self.show_origin { file_prefix(&found.origin, &stack) } else { String::new() };
                     context.printer().line(format_args!("{file}{}", found.value))?;
@@ -78,29 +82,42 @@ impl ConfigArgs {
         }
         let stack = context.config_stack()?;
         let lines = stack.list(self.level.asked())?;
-        let lines = lines.into_iter().map(|listed| OptionLine::new(listed, &stack)).collect();
-        let list = OptionList { lines, show_origin: self.show_origin };
-        context.printer().show(&list, OutputFormat::from_flag(self.json))?;
+        let options = lines.into_iter().map(|listed| OptionLine::new(listed, &stack)).collect();
+        context.printer().show(OptionList { options, show_origin: self.show_origin })?;
         Ok(ExitStatus::Success)
     }
 }
 
-#[derive(Debug, Serialize)]
+/// The value of an option.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct OptionValue {
+    /// The option, as `section.option` or `remote.name.option`.
+    name: String,
+    /// Its value, also of a secret, as it was asked for by name; null if it is not set.
+    value: Option<String>,
+    /// Where it is set.
+    origin: Option<OriginLine>,
+}
+
+/// An option that is set.
+#[derive(Debug, Serialize, JsonSchema)]
 struct OptionLine {
-    key: String,
+    /// The option, as `section.option` or `remote.name.option`.
+    name: String,
+    /// Its value; secrets are masked.
     value: String,
+    /// Where it is set.
+    origin: OriginLine,
+    /// Whether another level sets it, too, and wins.
+    is_overridden: bool,
+    #[serde(skip)]
     file: String,
-    line: Option<usize>,
-    overridden: bool,
 }
 
 impl OptionLine {
     fn new(listed: Listed, stack: &ConfigStack) -> Self {
-        let line = match &listed.value.origin {
-            haul_config::Origin::File { line, .. } => Some(*line),
-            _ => None,
-        };
         Self {
+            origin: (&listed.value.origin).into(),
             file: file_prefix(&listed.value.origin, stack).trim_end().to_owned(),
             // Deviation: DVC prints secrets into every terminal log and bug report; haul shows only values of options that
             // it knows to be harmless.
@@ -109,32 +126,28 @@ impl OptionLine {
             } else {
                 String::from(MASK)
             },
-            key: listed.key,
-            line,
-            overridden: listed.overridden,
+            name: listed.key,
+            is_overridden: listed.overridden,
         }
     }
 }
 
-#[derive(Debug)]
-struct OptionList {
-    lines: Vec<OptionLine>,
+/// All options that are set.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct OptionList {
+    /// The options, level by level.
+    options: Vec<OptionLine>,
+    #[serde(skip)]
     show_origin: bool,
-}
-
-impl Serialize for OptionList {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.lines.serialize(serializer)
-    }
 }
 
 impl Message for OptionList {
     fn text(&self, page: &mut Page) {
-        for OptionLine { key, value, file, .. } in &self.lines {
+        for OptionLine { name, value, file, .. } in &self.options {
             if self.show_origin {
-                page.line(format_args!("{file}\t{key}={value}"));
+                page.line(format_args!("{file}\t{name}={value}"));
             } else {
-                page.line(format_args!("{key}={value}"));
+                page.line(format_args!("{name}={value}"));
             }
         }
     }

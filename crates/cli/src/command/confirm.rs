@@ -5,20 +5,8 @@ use crate::command_error::CommandError;
 use crate::ui::OutputFormat;
 
 /// Asks as DVC does; the end of the input is a no.
-pub(super) fn confirm(
-    context: &Context,
-    statement: &str,
-    format: OutputFormat,
-) -> Result<bool, CommandError> {
-    let printer = context.printer();
-    let ask = |text: &str| match format {
-        OutputFormat::Text => printer.out_always(text).and_then(|()| printer.flush()),
-        // The output is for a program, the question for a person.
-        OutputFormat::Json => {
-            printer.remark(text);
-            Ok(())
-        }
-    };
+pub(super) fn confirm(context: &Context, statement: &str) -> Result<bool, CommandError> {
+    let ask = |text: &str| ask(context, text);
     loop {
         ask(&format!("{statement} [y/n]: "))?;
         match context.answer()?.map(|line| line.trim().to_lowercase()).as_deref() {
@@ -31,6 +19,19 @@ pub(super) fn confirm(
     }
 }
 
+/// Writes a question.
+fn ask(context: &Context, text: &str) -> Result<(), CommandError> {
+    let printer = context.printer();
+    match context.format() {
+        OutputFormat::Text => printer.out_always(text).and_then(|()| printer.flush()),
+        // The output is for a program, the question for a person.
+        OutputFormat::Json => {
+            printer.remark(text);
+            Ok(())
+        }
+    }
+}
+
 /// Asks a person in front of a terminal, as DVC does; without one, and for whatever cannot be read, the answer is no.
 pub(super) fn ask_on_terminal(context: &Context, statement: &str) -> bool {
     let printer = context.printer();
@@ -38,7 +39,7 @@ pub(super) fn ask_on_terminal(context: &Context, statement: &str) -> bool {
         return false;
     }
     loop {
-        let asked = printer.out_always(&format!("{statement} [y/n] ")).and_then(|()| printer.flush());
+        let asked = ask(context, &format!("{statement} [y/n] "));
         let answer = asked.and_then(|()| context.answer());
         match answer.ok().flatten().map(|line| line.to_lowercase()).as_deref() {
             Some("y" | "yes") => return true,

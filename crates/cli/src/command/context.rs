@@ -1,6 +1,6 @@
 //! What every command works with.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
@@ -11,6 +11,8 @@ use haul_repo::root::find_root;
 use haul_repo::{LockWait, Repo};
 use haul_storage::progress::Observer;
 use haul_storage::{CancellationToken, Contact};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::args::GlobalArgs;
 use crate::command_error::CommandError;
@@ -60,11 +62,9 @@ impl Context {
         self.is_called_dvc
     }
 
-    /// Returns the form of the output that a `--json` flag asks for, and remembers it for errors.
-    pub(crate) fn format(&self, json: bool) -> OutputFormat {
-        let format = OutputFormat::from_flag(json);
-        self.printer.set_format(format);
-        format
+    /// Returns the form of the output.
+    pub(crate) fn format(&self) -> OutputFormat {
+        self.printer.format()
     }
 
     /// Opens the repository around the working directory.
@@ -190,6 +190,7 @@ impl Context {
                 _ => {}
             }
         }
+        printer.record(Edit { paths: shown_paths(&edited.files) });
     }
 
     /// Says that the AWS files do not have the profile that a remote was just given. They may get it later, so it is no
@@ -213,4 +214,16 @@ impl Context {
     pub(crate) fn display_path(&self, path: &Path) -> String {
         path.strip_prefix(self.env.current_dir()).unwrap_or(path).display().to_string()
     }
+}
+
+/// What a change of the configuration wrote.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Edit {
+    /// The configuration files that were written.
+    paths: Vec<String>,
+}
+
+/// Returns paths as JSON has them.
+pub(super) fn shown_paths(paths: &[PathBuf]) -> Vec<String> {
+    paths.iter().map(|path| path.display().to_string()).collect()
 }

@@ -23,9 +23,6 @@ pub(crate) struct DiffArgs {
     /// Compare only these tracked files and directories
     #[arg(long, value_name = "paths", num_args = 0..)]
     targets: Vec<String>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
     /// Show the hash of each entry
     #[arg(long)]
     show_hash: bool,
@@ -39,7 +36,6 @@ pub(crate) struct DiffArgs {
 
 impl DiffArgs {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
-        let format = context.format(self.json);
         let repo = context.open_repo()?;
         let hides_missing = self.hide_missing || self.b_rev.is_some();
         let options = DiffOptions {
@@ -58,7 +54,7 @@ impl DiffArgs {
             })?;
         let failed = std::mem::take(&mut report.failed);
         let message = Difference { report, hides_missing, show_hash: self.show_hash, markdown: self.md };
-        context.printer().show(&message, format)?;
+        context.printer().show(message)?;
         fail(Verb::LIST, failed)?;
         Ok(ExitStatus::Success)
     }
@@ -105,6 +101,8 @@ impl Difference {
 }
 
 impl Message for Difference {
+    const IS_DVC_SHAPE: bool = true;
+
     fn text(&self, page: &mut Page) {
         if self.markdown {
             return self.markdown(page);

@@ -3,12 +3,15 @@
 use clap::Args;
 use haul_config::mask_urls;
 use haul_repo::ops::{ListOptions, disk_usage};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::external::LocationArgs;
 use super::{CommandResult, Context};
 use crate::command_error::Verb;
 use crate::exit::ExitStatus;
 use crate::ui::table::{size, table};
+use crate::ui::{Message, Page};
 
 /// Show how much space the data of a repository takes
 #[derive(Debug, Args)]
@@ -41,11 +44,33 @@ impl DiskUsageArgs {
                     .while_trying(&format!("failed to look into '{}'", mask_urls(&self.url))),
                 error => Verb::DU.error(error),
             })?;
-        let rows: Vec<_> =
-            sizes.into_iter().map(|(path, bytes)| vec![Some(size(bytes)), Some(path)]).collect();
-        for line in table(&rows, false) {
-            context.printer().line(line)?;
-        }
+        let entries = sizes.into_iter().map(|(path, total_bytes)| SizedPath { path, total_bytes });
+        context.printer().show(Sizes { entries: entries.collect() })?;
         Ok(ExitStatus::Success)
+    }
+}
+
+/// What takes how much space.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Sizes {
+    /// The paths; the last one is the whole.
+    entries: Vec<SizedPath>,
+}
+
+/// A path and what is below it.
+#[derive(Debug, Serialize, JsonSchema)]
+struct SizedPath {
+    /// The path in the repository.
+    path: String,
+    /// Size in bytes.
+    total_bytes: u64,
+}
+
+impl Message for Sizes {
+    fn text(&self, page: &mut Page) {
+        let row = |entry: &SizedPath| vec![Some(size(entry.total_bytes)), Some(entry.path.clone())];
+        for line in table(&self.entries.iter().map(row).collect::<Vec<_>>(), false) {
+            page.line(line);
+        }
     }
 }

@@ -5,6 +5,8 @@ use std::path::Path;
 use clap::Args;
 use haul_repo::Repo;
 use haul_repo::ops::{self, FreezeOptions, FreezeReport};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::{CommandResult, Context};
 use crate::command_error::Verb;
@@ -63,11 +65,34 @@ fn run(
                 .line(format_args!("Modifying stage '{name}' in '{}'", repo.display_path(file)))?;
         }
     }
+    let stages = report
+        .stages
+        .iter()
+        .map(|stage| StageLine { path: repo.display_path(&stage.metafile), name: stage.name.clone() });
+    context.printer().record(Frozen { stages: stages.collect() });
     let mut errors: Vec<_> = report
         .failed
         .into_iter()
-        .map(|failure| Verb::FREEZE.error(failure.error).while_trying(&trying(&failure.subject)))
+        .map(|failure| {
+            Verb::FREEZE.error(failure.error).while_trying(&trying(&failure.subject)).about(failure.subject)
+        })
         .collect();
     let Some(last) = errors.pop() else { return Ok(ExitStatus::Success) };
-    Err(errors.into_iter().fold(last, |made, error| made.with_detail(error.text())))
+    Err(errors.into_iter().fold(last, |made, error| made.with_detail(error)))
+}
+
+/// What was frozen, or unfrozen.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Frozen {
+    /// The stages, in the order of the command.
+    stages: Vec<StageLine>,
+}
+
+/// A stage or a `.dvc` file.
+#[derive(Debug, Serialize, JsonSchema)]
+struct StageLine {
+    /// The `.dvc` file or `dvc.yaml`.
+    path: String,
+    /// The name of the stage in a `dvc.yaml`.
+    name: Option<String>,
 }

@@ -1,11 +1,14 @@
 //! `haul util`: files made from the command tree, for packagers.
 
 use clap::{Args, CommandFactory, Subcommand};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::{CommandResult, Context};
 use crate::args::Cli;
 use crate::command_error::CommandError;
 use crate::exit::ExitStatus;
+use crate::ui::OutputFormat;
 
 /// Print the manual page or the reference of all commands
 #[derive(Debug, Args)]
@@ -24,6 +27,15 @@ enum UtilCommand {
     Options,
     /// Print the reference of all environment variables as Markdown
     Environment,
+    /// Print the description of all JSON documents as Markdown
+    Json,
+}
+
+/// A page.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Generated {
+    /// The text of the page.
+    text: String,
 }
 
 /// Ends the help of flags that are refused.
@@ -42,8 +54,12 @@ impl UtilArgs {
             UtilCommand::Markdown => reference(),
             UtilCommand::Options => haul_config::keys::reference(),
             UtilCommand::Environment => haul_config::variables::reference(),
+            UtilCommand::Json => super::documents::page(),
         };
-        context.printer().out_always(&text)?;
+        if context.format() == OutputFormat::Text {
+            context.printer().out_always(&text)?;
+        }
+        context.printer().record(Generated { text });
         Ok(ExitStatus::Success)
     }
 }

@@ -3,11 +3,14 @@
 use clap::Args;
 use haul_config::mask_urls;
 use haul_repo::ops::{GetOptions, get, show_url};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::external::LocationArgs;
 use super::{CommandResult, Context};
 use crate::command_error::Verb;
 use crate::exit::ExitStatus;
+use crate::ui::OutputFormat;
 
 /// Download a file or directory of a repository, tracked by DVC or by Git
 #[derive(Debug, Args)]
@@ -53,19 +56,38 @@ impl GetArgs {
                     error => Verb::DU.error(error),
                 },
             )?;
-            context.printer().out_always(&format!("{url}\n"))?;
+            if context.format() == OutputFormat::Text {
+                context.printer().out_always(&format!("{url}\n"))?;
+            }
+            context.printer().record(Got { path: None, url: Some(url) });
             return Ok(ExitStatus::Success);
         }
         let operation = format!("failed to get '{}' from '{}'", options.path, mask_urls(&self.url));
-        context.observe_async(async |observer| get(&options, context.env(), observer).await).map_err(
-            |error| match error {
+        let path = context
+            .observe_async(async |observer| get(&options, context.env(), observer).await)
+            .map_err(|error| match error {
                 // What DVC meets in the file system of the repository, it does not catch.
                 error @ haul_repo::Error::TargetNotFound { .. } => {
                     Verb::DU.error(error).while_trying(&operation)
                 }
                 error => Verb::LIST.error(error).while_trying(&operation),
-            },
-        )?;
+            })?;
+        context.printer().record(Got::at(&path));
         Ok(ExitStatus::Success)
+    }
+}
+
+/// What was got.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Got {
+    /// Where the data is now; null with `--show-url`.
+    path: Option<String>,
+    /// Where the data is on the remote; only with `--show-url`.
+    url: Option<String>,
+}
+
+impl Got {
+    pub(super) fn at(path: &std::path::Path) -> Self {
+        Self { path: Some(path.display().to_string()), url: None }
     }
 }

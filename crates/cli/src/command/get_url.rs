@@ -4,6 +4,7 @@ use clap::Args;
 use haul_repo::ops::{self, GetUrlOptions, Surroundings};
 
 use super::fs_config::FsConfigArgs;
+use super::get::Got;
 use super::{CommandResult, Context};
 use crate::command_error::{CommandError, Verb};
 use crate::exit::ExitStatus;
@@ -41,9 +42,10 @@ impl GetUrlArgs {
             cancel: context.cancellation(),
         };
         let surroundings = Surroundings { config: &config, env: context.env(), contact: context.contact() };
-        context
+        let path = context
             .observe_async(async |observer| ops::get_url(&surroundings, &options, observer).await)
             .map_err(|error| Verb::GET_URL.error(error).while_trying(&operation))?;
+        context.printer().record(Got::at(&path));
         Ok(ExitStatus::Success)
     }
 }

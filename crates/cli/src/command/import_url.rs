@@ -2,6 +2,8 @@
 
 use clap::Args;
 use haul_repo::ops::{ImportDepth, ImportReport, ImportUrl, ImportUrlOptions};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::fs_config::FsConfigArgs;
 use super::git_hint::git_hint;
@@ -89,11 +91,23 @@ impl ImportUrlArgs {
     }
 }
 
+/// What was imported.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Imported {
+    /// Files that Git should know: the `.dvc` file and `.gitignore`s that were written.
+    files_to_track: Vec<String>,
+    /// What changed in the workspace.
+    checkout: checkout::Changes,
+}
+
 /// Says what came of an import, and which files Git should know.
 pub(super) fn finish(context: &Context, repo: &haul_repo::Repo, report: &ImportReport) -> CommandResult {
     for warning in report.warnings.iter().chain(&report.checkout.warnings) {
         context.printer().warning(warning);
     }
+    let files_to_track = report.files_to_track.iter().map(|path| repo.display_path(path)).collect();
+    let checkout = checkout::Changes::new(&report.checkout);
+    context.printer().record(Imported { files_to_track, checkout });
     let hint = git_hint(repo, &report.files_to_track);
     if !hint.is_empty() {
         context.printer().out(&format!("{hint}\n"))?;

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use haul_repo::Error;
 use haul_repo::init::{InitOptions, init};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::{CommandResult, Context};
 use crate::command_error::Verb;
@@ -43,7 +45,19 @@ impl InitArgs {
             error => error.into(),
         })?;
         let commit = if report.staged { "You can now commit the changes to git.\n\n" } else { "" };
+        context
+            .printer()
+            .record(Initialized { path: report.root.display().to_string(), is_staged: report.staged });
         context.printer().out(&format!("Initialized DVC repository.\n\n{commit}{WHAT_NEXT}"))?;
         Ok(ExitStatus::Success)
     }
+}
+
+/// A new repository.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Initialized {
+    /// Its root.
+    path: String,
+    /// Whether the new files were staged in Git.
+    is_staged: bool,
 }

@@ -2,7 +2,10 @@
 
 use clap::Args;
 use haul_repo::ops::{self, InstallOptions};
+use schemars::JsonSchema;
+use serde::Serialize;
 
+use super::context::shown_paths;
 use super::{CommandResult, Context};
 use crate::command_error::Verb;
 use crate::exit::ExitStatus;
@@ -28,6 +31,7 @@ impl InstallArgs {
         };
         let report = ops::install(&repo, &options)
             .map_err(|error| Verb::INSTALL.error(error).while_trying("failed to install DVC Git hooks"))?;
+        context.printer().record(Installed { paths: shown_paths(&report.written) });
         if let Some(directory) = report.other_hooks_dir {
             let printer = context.printer();
             printer.warning(&format!("Git looks for hooks in `{}`, so these never run", directory.display()));
@@ -35,4 +39,11 @@ impl InstallArgs {
         }
         Ok(ExitStatus::Success)
     }
+}
+
+/// What makes Git call this program.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Installed {
+    /// The hooks and other files that were written.
+    paths: Vec<String>,
 }

@@ -11,7 +11,7 @@ use super::{CommandResult, Context};
 use crate::command_error::{CommandError, Verb};
 use crate::exit::ExitStatus;
 use crate::ui::table::{size, table};
-use crate::ui::{Message, Page};
+use crate::ui::{Message, OutputFormat, Page};
 
 /// List the contents of a repository, tracked by DVC or by Git
 #[derive(Debug, Args)]
@@ -35,9 +35,6 @@ pub(crate) struct ListArgs {
     /// Show only what DVC tracks
     #[arg(long)]
     dvc_only: bool,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
     location: LocationArgs,
     /// Show sizes
@@ -50,10 +47,9 @@ pub(crate) struct ListArgs {
 
 impl ListArgs {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
-        if self.tree && self.json {
+        if self.tree && context.format() == OutputFormat::Json {
             return Err(CommandError::unexpected("Cannot use --tree and --json options together."));
         }
-        let format = context.format(self.json);
         let is_path_given = self.path.is_some();
         let options = ListOptions {
             location: self.location.at(&self.url),
@@ -80,7 +76,7 @@ impl ListArgs {
             return Ok(ExitStatus::Success);
         }
         let entries = context.observe_async(async |_| list(&options, context.env()).await).map_err(failed)?;
-        context.printer().show(&Listing { entries, columns }, format)?;
+        context.printer().show(Listing { entries, columns })?;
         Ok(ExitStatus::Success)
     }
 }
@@ -137,6 +133,8 @@ struct Listing {
 }
 
 impl Message for Listing {
+    const IS_DVC_SHAPE: bool = true;
+
     fn text(&self, page: &mut Page) {
         if !self.columns.size && !self.columns.hash {
             for entry in &self.entries {

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use haul_repo::ops::{self, ListUrlOptions, ListedNode, Surroundings};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::fs_config::FsConfigArgs;
@@ -9,7 +10,7 @@ use super::{CommandResult, Context};
 use crate::command_error::{CommandError, Verb};
 use crate::exit::ExitStatus;
 use crate::ui::table::{size, table};
-use crate::ui::{Message, OutputFormat, Page};
+use crate::ui::{Message, Page};
 
 /// List what lies under a URL
 ///
@@ -52,7 +53,8 @@ impl ListUrlArgs {
                 error => Verb::LIST_URL.error(error),
             },
         )?;
-        let mut rows = Vec::new();
+        let (mut rows, mut entries) = (Vec::new(), Vec::new());
+        push_entries(&root, &mut entries);
         if self.tree {
             let root_row = Row { size: shown_size(&root), name: root.path.clone() };
             rows.push(root_row);
@@ -62,22 +64,56 @@ impl ListUrlArgs {
         } else {
             push_list(&root.children, self.recursive, &mut rows);
         }
-        let listing = Listing { rows, has_sizes: self.size };
-        context.printer().show(&listing, OutputFormat::Text)?;
+        context.printer().show(Listing { entries, rows, has_sizes: self.size })?;
         Ok(ExitStatus::Success)
     }
 }
 
-#[derive(Debug, Serialize)]
+/// A line of text.
+#[derive(Debug)]
 struct Row {
     size: String,
     name: String,
 }
 
-#[derive(Debug, Serialize)]
-struct Listing {
+/// What lies under a URL.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Listing {
+    /// The files and directories.
+    entries: Vec<UrlEntry>,
+    #[serde(skip)]
     rows: Vec<Row>,
+    #[serde(skip)]
     has_sizes: bool,
+}
+
+/// A file or directory under a URL.
+#[derive(Debug, Serialize, JsonSchema)]
+struct UrlEntry {
+    /// Its path below the URL; of a single file, its path as its file system knows it.
+    path: String,
+    /// Whether it is a directory.
+    is_dir: bool,
+    /// Size in bytes, where it is known.
+    total_bytes: Option<u64>,
+}
+
+/// Lists what is in a directory, each directory before what is in it; a root that is no directory lists itself.
+fn push_entries(root: &ListedNode, entries: &mut Vec<UrlEntry>) {
+    let entry = |node: &ListedNode| UrlEntry {
+        path: node.path.clone(),
+        is_dir: node.is_dir,
+        total_bytes: node.size_bytes,
+    };
+    if !root.is_dir {
+        return entries.push(entry(root));
+    }
+    for node in &root.children {
+        entries.push(entry(node));
+        if node.is_dir {
+            push_entries(node, entries);
+        }
+    }
 }
 
 impl Message for Listing {

@@ -13,6 +13,7 @@ pub(crate) mod data;
 pub(crate) mod destroy;
 pub(crate) mod diff;
 pub(crate) mod disk_usage;
+mod documents;
 mod external;
 pub(crate) mod freeze;
 mod fs_config;
@@ -52,7 +53,7 @@ use crate::args::{Cli, Command};
 use crate::command_error::{CommandError, Verb};
 use crate::exit::ExitStatus;
 use crate::hand_over::{Foreign, HandOver};
-use crate::ui::Printer;
+use crate::ui::{OutputFormat, Printer};
 use crate::{log, usage};
 
 pub(crate) use context::Context;
@@ -74,24 +75,33 @@ pub(crate) fn run(
     let args: Vec<OsString> = args.into_iter().collect();
     if asks_for_version(&args) {
         let version = format!("{}\n", shown_version(&args));
-        return finish(&printer, printer.out_always(&version).map(|()| ExitStatus::Success));
+        return finish(&printer, &args, printer.out_always(&version).map(|()| ExitStatus::Success));
     }
+    printer.set_format(OutputFormat::from_flag(usage::asks_for_json(&args)));
     let parsed = Cli::command().try_get_matches_from(&args);
     let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
             if let Some(hand_over) = HandOver::of(&args) {
-                return finish(&printer, hand_over.carry_out(env, foreign));
+                return finish(&printer, &args, hand_over.carry_out(env, foreign));
             }
             let usage::Usage { help, error } = usage::explain(&error, &args, columns);
-            let shown = help.map_or(Ok(()), |help| printer.out_always(&help));
-            return finish(&printer, shown.and(error.map_or(Ok(ExitStatus::Success), Err)));
+            let result = match error {
+                Some(error) => refuse(&printer, &help, error),
+                None => {
+                    // Help is text, whatever else was asked for.
+                    printer.set_format(OutputFormat::Text);
+                    printer.out_always(&help).map(|()| ExitStatus::Success)
+                }
+            };
+            return finish(&printer, &args, result);
         }
     };
+    printer.set_format(OutputFormat::from_flag(cli.global.json));
     let Some(verbosity) = cli.global.verbosity() else {
-        let shown = printer.out_always(&usage::help_for(&args, columns));
         let error = CommandError::usage("argument -v/--verbose: not allowed with argument -q/--quiet");
-        return finish(&printer, shown.and(Err(error)));
+        let refused = refuse(&printer, &usage::help_for(&args, columns), error);
+        return finish(&printer, &args, refused);
     };
     printer.set_verbosity(verbosity);
     printer.set_display(cli.global.progress, cli.global.color);
@@ -109,7 +119,11 @@ pub(crate) fn run(
             Err(error)
         }
     });
-    finish(context.printer(), result.map_err(|error| error.interrupted_by(context.interrupted_status())))
+    finish(
+        context.printer(),
+        &args,
+        result.map_err(|error| error.interrupted_by(context.interrupted_status())),
+    )
 }
 
 fn dispatch(command: Command, context: &Context) -> CommandResult {
@@ -155,8 +169,10 @@ fn dispatch(command: Command, context: &Context) -> CommandResult {
 /// Ends a command with the failures of single targets, if there are any: one line each.
 fn fail(verb: Verb, mut failed: Vec<Failure>) -> CommandResult {
     let Some(last) = failed.pop() else { return Ok(ExitStatus::Success) };
-    let last = verb.error(last.error);
-    Err(failed.into_iter().fold(last, |made, failure| made.with_detail(verb.error(failure.error).text())))
+    let (subject, last) = (last.subject, verb.error(last.error));
+    Err(failed.into_iter().fold(last.about(subject), |made, failure| {
+        made.with_detail(verb.error(failure.error).about(failure.subject))
+    }))
 }
 
 /// Says of each `dvc.lock` what DVC says when it writes one.
@@ -197,9 +213,21 @@ fn is_called_dvc(program: Option<&OsString>) -> bool {
     program.is_some_and(|program| Path::new(program).file_stem() == Some("dvc".as_ref()))
 }
 
+/// Refuses a command line; the help of the command stands before the error, as DVC shows it, unless stdout is for JSON.
+fn refuse(printer: &Printer, help: &str, error: CommandError) -> CommandResult {
+    if printer.format() == OutputFormat::Text {
+        printer.out_always(help)?;
+    }
+    Err(error)
+}
+
 /// Prints what is left to be printed and returns how the run ended.
-fn finish(printer: &Printer, result: CommandResult) -> ExitStatus {
-    let flushed = result.and_then(|status| printer.flush().map(|()| status));
+fn finish(printer: &Printer, args: &[OsString], result: CommandResult) -> ExitStatus {
+    let concluded = match &result {
+        Err(error) if error.is_silent() => Ok(()),
+        result => printer.conclude(usage::command_name(args), result.as_ref().err()),
+    };
+    let flushed = result.and_then(|status| concluded.and_then(|()| printer.flush()).map(|()| status));
     flushed.unwrap_or_else(|error| {
         printer.error(&error);
         error.status()

@@ -2,12 +2,14 @@
 
 use clap::Args;
 use haul_repo::ops::{self, MoveOptions, MoveReport};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::git_hint::git_hint;
 use super::{CommandResult, Context};
 use crate::command_error::Verb;
 use crate::exit::ExitStatus;
-use crate::ui::{Message, OutputFormat, Page};
+use crate::ui::{Message, Page};
 
 /// Rename tracked files and folders, or move them into a folder
 #[derive(Debug, Args)]
@@ -28,7 +30,7 @@ impl MoveArgs {
             wait: context.lock_wait(),
             cancel: context.cancellation(),
         };
-        let MoveReport { files_to_track, unstaged, is_data_missing, .. } = context
+        let MoveReport { path, metafile, files_to_track, unstaged, is_data_missing, .. } = context
             .observe(|observer| ops::move_out(&repo, &options, observer))
             .map_err(|error| Verb::MOVE.error(error).while_trying(&operation))?;
         if is_data_missing {
@@ -38,18 +40,34 @@ impl MoveArgs {
             ));
         }
         let hint = git_hint(&repo, &files_to_track);
-        context.printer().show(&Hint(hint), OutputFormat::from_flag(false))?;
+        let moved = Moved {
+            path: repo.display_path(&path),
+            metafile: repo.display_path(&metafile),
+            is_data_missing,
+            hint,
+        };
+        context.printer().show(moved)?;
         unstaged.map_or(Ok(ExitStatus::Success), |error| Err(Verb::MOVE.error(error)))
     }
 }
 
-#[derive(Debug, serde::Serialize)]
-struct Hint(String);
+/// What was moved.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Moved {
+    /// The new path of the data.
+    path: String,
+    /// The new `.dvc` file.
+    metafile: String,
+    /// Whether there was no data, so that only its `.dvc` file moved.
+    is_data_missing: bool,
+    #[serde(skip)]
+    hint: String,
+}
 
-impl Message for Hint {
+impl Message for Moved {
     fn text(&self, page: &mut Page) {
-        if !self.0.is_empty() {
-            page.line(&self.0);
+        if !self.hint.is_empty() {
+            page.line(&self.hint);
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use clap::Args;
 use haul_repo::ops::{self, RemoveOptions};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::{CommandResult, Context, fail};
 use crate::command_error::Verb;
@@ -31,6 +33,15 @@ impl RemoveArgs {
         let report = context
             .observe(|observer| ops::remove(&repo, &options, observer))
             .map_err(|error| Verb::REMOVE.error(error))?;
+        let paths = report.removed.iter().map(|path| repo.display_path(path)).collect();
+        context.printer().record(Removed { paths });
         fail(Verb::REMOVE, report.failed)
     }
+}
+
+/// What is tracked no longer.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Removed {
+    /// The `.dvc` files that are gone, and each `dvc.yaml` once for each stage that is.
+    paths: Vec<String>,
 }

@@ -1,9 +1,12 @@
 //! `haul root`.
 
 use clap::Args;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::{CommandResult, Context};
 use crate::exit::ExitStatus;
+use crate::ui::{Message, Page};
 
 /// Print the path of the repository's root, relative to the current folder
 #[derive(Debug, Args)]
@@ -14,8 +17,21 @@ impl RootArgs {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
         let current = context.env().current_dir();
         let root = haul_repo::root::find_root(current)?;
-        context.printer().line(relative_path(&root, current).display())?;
+        context.printer().show(Root { path: relative_path(&root, current).display().to_string() })?;
         Ok(ExitStatus::Success)
+    }
+}
+
+/// The root of the repository.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Root {
+    /// Its path, relative to the working directory.
+    path: String,
+}
+
+impl Message for Root {
+    fn text(&self, page: &mut Page) {
+        page.line(&self.path);
     }
 }
 

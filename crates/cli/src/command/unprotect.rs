@@ -2,6 +2,8 @@
 
 use clap::Args;
 use haul_repo::ops::{self, UnprotectOptions};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::{CommandResult, Context, fail};
 use crate::command_error::Verb;
@@ -27,7 +29,15 @@ impl UnprotectArgs {
         let report = context
             .observe(|_| ops::unprotect(&repo, &options))
             .map_err(|error| Verb::UNPROTECT.error(error))?;
+        context.printer().record(Unprotected { n_copied: report.n_copied });
         // DVC does not expect that data is missing, or anything else that fails here.
         fail(Verb::UNPROTECT, report.failed).map_err(|error| error.while_trying("unexpected error"))
     }
+}
+
+/// What may be edited now.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Unprotected {
+    /// Number of links that were replaced by a copy.
+    n_copied: u64,
 }

@@ -5,6 +5,9 @@ use haul_repo::SelectOptions;
 use haul_repo::git::shell_quoted;
 use haul_repo::ops::{self, ImportDepth, UpdateOptions};
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use super::{CommandResult, Context, checkout};
 use crate::command_error::{CommandError, Verb};
 use crate::exit::ExitStatus;
@@ -69,6 +72,9 @@ impl UpdateArgs {
         for warning in report.warnings.iter().chain(&report.checkout.warnings) {
             context.printer().warning(warning);
         }
+        let recorded = report.recorded.iter().map(|path| repo.display_path(path)).collect();
+        let checkout = checkout::Changes::new(&report.checkout);
+        context.printer().record(Updated { recorded, checkout });
         checkout::check(
             &report.checkout,
             Verb::UPDATE,
@@ -77,7 +83,9 @@ impl UpdateArgs {
         let mut failed = report.failed;
         let Some(last) = failed.pop() else { return Ok(ExitStatus::Success) };
         let last = error(last.error);
-        Err(failed.into_iter().fold(last, |made, failure| made.with_detail(error(failure.error).text())))
+        Err(failed
+            .into_iter()
+            .fold(last, |made, failure| made.with_detail(error(failure.error).about(failure.subject))))
     }
 
     /// Refuses what contradicts itself, in DVC's words.
@@ -90,6 +98,15 @@ impl UpdateArgs {
         }
         Ok(())
     }
+}
+
+/// What was updated.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Updated {
+    /// The metafiles that changed.
+    recorded: Vec<String>,
+    /// What changed in the workspace.
+    checkout: checkout::Changes,
 }
 
 /// Translates an error, and says what to type where DVC's sentence names a flag that `update` does not have.

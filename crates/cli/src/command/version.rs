@@ -4,38 +4,47 @@ use std::path::Path;
 
 use clap::Args;
 use haul_config::{ConfigPaths, ConfigStack, Level};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{CommandResult, Context};
 use crate::exit::ExitStatus;
-use crate::ui::{Message, OutputFormat, Page};
+use crate::ui::{Message, Page};
 
 /// Show the version, and what this installation sees
 #[derive(Debug, Args)]
-pub(crate) struct VersionArgs {
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
+pub(crate) struct VersionArgs {}
 
-#[derive(Debug, Serialize)]
-struct About {
+/// The version, and what this installation sees.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct About {
     #[serde(skip)]
     is_called_dvc: bool,
+    /// The version of haul.
+    #[serde(rename = "haul_version")]
     version: &'static str,
+    /// The version of DVC whose behaviour it reproduces.
     dvc_version: &'static str,
+    /// The operating system and the processor.
     platform: String,
+    /// The kinds of remotes that are read and written.
     remotes_supported: [&'static str; 2],
+    /// The directory of the configuration of the user.
     global_config: Option<String>,
+    /// The directory of the configuration of the machine.
     system_config: Option<String>,
-    #[serde(flatten)]
+    /// The repository around the working directory; null if there is none.
     repository: Option<AboutRepository>,
 }
 
-#[derive(Debug, Serialize)]
+/// A repository.
+#[derive(Debug, Serialize, JsonSchema)]
 struct AboutRepository {
-    root: String,
+    /// Its root.
+    path: String,
+    /// The directory of the cache.
     cache_dir: Option<String>,
+    /// The names of the remotes.
     remotes: Vec<String>,
 }
 
@@ -58,13 +67,13 @@ impl Message for About {
         page.line("Config:");
         page.line(format_args!("\tGlobal: {}", self.global_config.as_deref().unwrap_or("none")));
         page.line(format_args!("\tSystem: {}", self.system_config.as_deref().unwrap_or("none")));
-        if let Some(AboutRepository { root, cache_dir, remotes }) = &self.repository {
+        if let Some(AboutRepository { path, cache_dir, remotes }) = &self.repository {
             if let Some(cache_dir) = cache_dir {
                 page.line(format_args!("Cache directory: {cache_dir}"));
             }
             let remotes = if remotes.is_empty() { String::from("None") } else { remotes.join(", ") };
             page.line(format_args!("Remotes: {remotes}"));
-            page.line(format_args!("Workspace directory: {root}"));
+            page.line(format_args!("Workspace directory: {path}"));
         }
     }
 }
@@ -79,7 +88,7 @@ impl VersionArgs {
         let repository =
             stack.paths().dvc_dir().map(|dvc_dir| -> Result<_, crate::command_error::CommandError> {
                 Ok(AboutRepository {
-                    root: dvc_dir.parent().unwrap_or(dvc_dir).display().to_string(),
+                    path: dvc_dir.parent().unwrap_or(dvc_dir).display().to_string(),
                     cache_dir: cache_dir(&stack, dvc_dir),
                     remotes: stack.remotes(None)?.into_iter().map(|remote| remote.name).collect(),
                 })
@@ -94,7 +103,7 @@ impl VersionArgs {
             system_config: folder(Level::System),
             repository: repository.transpose()?,
         };
-        context.printer().show(&about, OutputFormat::from_flag(self.json))?;
+        context.printer().show(about)?;
         Ok(ExitStatus::Success)
     }
 }

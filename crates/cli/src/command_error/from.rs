@@ -7,7 +7,7 @@ use haul_config::Error as ConfigError;
 use haul_repo::Error as RepoError;
 use haul_storage::{Error as StorageError, ErrorKind};
 
-use super::CommandError;
+use super::{CommandError, FailureKind, kind};
 use crate::exit::ExitStatus;
 
 impl From<ConfigError> for CommandError {
@@ -19,6 +19,12 @@ impl From<ConfigError> for CommandError {
             _ => ExitStatus::Configuration,
         };
         let mut made = Self::new(status, format!("{prefix}{error}"));
+        if let ConfigError::Io { .. } = error {
+            made = made.with_kind(FailureKind::Io);
+        }
+        if let Some((path, _)) = error.file() {
+            made = made.about_file(path);
+        }
         if let Some(source) = error.source() {
             made = made.caused_by(source);
         }
@@ -30,7 +36,7 @@ impl From<ConfigError> for CommandError {
             None => {}
         }
         for place in error.places() {
-            made = made.with_note(format!("`{}` is set at {}", place.key, place.origin));
+            made = made.with_note(format!("`{}` is set at {}", place.key, place.origin)).about(place.key);
         }
         made.with_optional_hint(error.hint())
     }
@@ -47,11 +53,12 @@ impl From<RepoError> for CommandError {
             RepoError::Many(mut errors) => {
                 // All but one stand on lines of their own above the one that ends the command.
                 let last = errors.pop().map_or_else(|| Self::unexpected(""), Self::from);
-                errors.into_iter().fold(last, |made, error| made.with_detail(Self::from(error).text()))
+                errors.into_iter().fold(last, |made, error| made.with_detail(Self::from(error)))
             }
             error => {
-                let hint = error.hint();
-                Self::unexpected("").caused_by(&error).with_optional_hint(hint)
+                let (hint, (kind, path)) = (error.hint(), kind::of_repository(&error));
+                let made = Self::unexpected("").caused_by(&error).with_optional_hint(hint).with_kind(kind);
+                path.into_iter().fold(made, Self::about)
             }
         }
     }
@@ -64,7 +71,8 @@ impl From<StorageError> for CommandError {
             ErrorKind::Config => ExitStatus::Configuration,
             _ => ExitStatus::Unexpected,
         };
-        let mut made = Self::new(status, "").caused_by(&error).with_optional_hint(error.hint());
+        let made = Self::new(status, "").caused_by(&error).with_optional_hint(error.hint());
+        let mut made = made.with_kind(error.kind().into());
         let mut causes = std::iter::successors(error.source(), |cause| (*cause).source());
         if let Some(cause) = causes.find_map(|cause| cause.downcast_ref::<AuthError>()) {
             made = made.explained_by(cause, error.hint().is_some());

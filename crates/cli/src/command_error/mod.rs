@@ -5,13 +5,16 @@
 //! opened, and 1 inside of `push`.
 
 mod from;
+mod kind;
 mod verb;
 
 use std::error::Error as StdError;
 use std::io;
+use std::path::Path;
 
 use crate::exit::ExitStatus;
 
+pub(crate) use kind::FailureKind;
 pub(crate) use verb::Verb;
 
 /// An error on its way to the user.
@@ -20,8 +23,11 @@ pub(crate) struct CommandError {
     status: ExitStatus,
     message: String,
     causes: Vec<String>,
+    kind: FailureKind,
+    /// What the error is about: a path, a target, an option.
+    path: Option<String>,
     /// Failures of single objects or files, printed before the message.
-    details: Vec<String>,
+    details: Vec<Detail>,
     /// Facts that help to find the place, printed below the message.
     notes: Vec<String>,
     hints: Vec<String>,
@@ -29,11 +35,41 @@ pub(crate) struct CommandError {
     is_for_dvc: bool,
 }
 
+/// The failure of a single object or file.
+#[derive(Debug)]
+pub(crate) struct Detail {
+    pub(crate) kind: FailureKind,
+    pub(crate) text: String,
+    pub(crate) path: Option<String>,
+}
+
+impl From<String> for Detail {
+    fn from(text: String) -> Self {
+        Self { kind: FailureKind::Failed, text, path: None }
+    }
+}
+
+/// What belongs to the error goes with its message; what it was made of is told by its own details.
+impl From<CommandError> for Detail {
+    fn from(error: CommandError) -> Self {
+        Self { kind: error.kind, text: error.text(), path: error.path }
+    }
+}
+
+impl Detail {
+    /// Makes a detail about one object.
+    pub(crate) fn of_object(path: &str, error: &haul_storage::Error, text: String) -> Self {
+        Self { kind: error.kind().into(), text, path: Some(path.to_owned()) }
+    }
+}
+
 impl CommandError {
     /// Makes an error with a code of its own.
     pub(crate) fn new(status: ExitStatus, message: impl Into<String>) -> Self {
         Self {
             status,
+            kind: FailureKind::of(status),
+            path: None,
             message: message.into(),
             causes: Vec::new(),
             details: Vec::new(),
@@ -151,9 +187,29 @@ impl CommandError {
         }
     }
 
+    /// Says what kind of failure it is, where the code does not tell.
+    #[must_use]
+    pub(crate) fn with_kind(mut self, kind: FailureKind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// Names what the error is about, unless it is known more exactly.
+    #[must_use]
+    pub(crate) fn about(mut self, path: impl Into<String>) -> Self {
+        self.path.get_or_insert_with(|| path.into());
+        self
+    }
+
+    /// Names the file that the error is about.
+    #[must_use]
+    pub(crate) fn about_file(self, path: &Path) -> Self {
+        self.about(path.display().to_string())
+    }
+
     /// Adds the failure of a single object or file, printed on a line of its own before the error.
     #[must_use]
-    pub(crate) fn with_detail(mut self, detail: impl Into<String>) -> Self {
+    pub(crate) fn with_detail(mut self, detail: impl Into<Detail>) -> Self {
         self.details.push(detail.into());
         self
     }
@@ -161,6 +217,9 @@ impl CommandError {
     /// Gives the error another code: the one it has in the command at hand.
     #[must_use]
     pub(crate) fn with_status(mut self, status: ExitStatus) -> Self {
+        if self.kind.is_vague() {
+            self.kind = FailureKind::of(status);
+        }
         self.status = status;
         self
     }
@@ -201,7 +260,15 @@ impl CommandError {
         &self.notes
     }
 
-    pub(crate) fn details(&self) -> &[String] {
+    pub(crate) fn kind(&self) -> FailureKind {
+        self.kind
+    }
+
+    pub(crate) fn path(&self) -> Option<&str> {
+        self.path.as_deref()
+    }
+
+    pub(crate) fn details(&self) -> &[Detail] {
         &self.details
     }
 

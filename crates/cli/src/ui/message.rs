@@ -5,7 +5,10 @@ use std::fmt;
 use serde::Serialize;
 
 /// A result that can be shown: `Serialize` gives the JSON, [`Message::text`] the words.
-pub(crate) trait Message: Serialize {
+pub(crate) trait Message: Serialize + Send + 'static {
+    /// Whether the JSON has DVC's shape and is printed as it is, unless the command fails.
+    const IS_DVC_SHAPE: bool = false;
+
     /// Writes the text for people (and for scripts that were written for DVC).
     fn text(&self, page: &mut Page);
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::choice::{ColourChoice, ProgressChoice};
-use super::json;
+use super::document::{Content, ErrorLine, Frame, Nothing, Recorded, VERSION};
 use super::message::{Colour, Message, OutputFormat, Page};
 use super::progress::Bars;
 use super::stream::{Stream, Ui};
@@ -42,6 +42,9 @@ pub(crate) struct Printer {
     progress: ProgressChoice,
     colours: ColourChoice,
     is_json: AtomicBool,
+    /// What will stand in the JSON document.
+    result: Mutex<Box<dyn Content>>,
+    warnings: Mutex<Vec<String>>,
     is_interactive: bool,
     /// Whether the environment asks for output without colours.
     are_colours_forbidden: bool,
@@ -65,6 +68,8 @@ impl Printer {
             bars: Mutex::new(None),
             verbosity: Verbosity::Normal,
             is_json: AtomicBool::new(false),
+            result: Mutex::new(Box::new(Nothing)),
+            warnings: Mutex::new(Vec::new()),
         }
     }
 
@@ -79,9 +84,14 @@ impl Printer {
         self.colours = colours;
     }
 
-    /// Sets the form of the output, so that an error can have it, too.
+    /// Sets the form of the output; done once, before anything can fail.
     pub(crate) fn set_format(&self, format: OutputFormat) {
         self.is_json.store(format == OutputFormat::Json, Ordering::Relaxed);
+    }
+
+    /// Returns the form of the output.
+    pub(crate) fn format(&self) -> OutputFormat {
+        if self.is_json.load(Ordering::Relaxed) { OutputFormat::Json } else { OutputFormat::Text }
     }
 
     pub(crate) fn verbosity(&self) -> Verbosity {
@@ -128,30 +138,53 @@ impl Printer {
         }
     }
 
-    /// Shows a result on stdout.
-    pub(crate) fn show(&self, message: &impl Message, format: OutputFormat) -> Result<(), CommandError> {
-        let text =
-            match format {
-                OutputFormat::Text => {
-                    let mut page = Page::new(self.stdout_colours());
-                    message.text(&mut page);
-                    page.into_text()
-                }
-                OutputFormat::Json => json::to_string(message, self.stdout_is_terminal)
-                    .map(|json| json + "\n")
-                    .map_err(|error| CommandError::unexpected("cannot write JSON").caused_by(&error))?,
-            };
-        self.out(&text)
+    /// Shows a result on stdout: text at once, JSON at the end of the command, with what will have failed by then. A
+    /// later result takes the place of an earlier one in the JSON document.
+    pub(crate) fn show(&self, message: impl Message) -> Result<(), CommandError> {
+        match self.format() {
+            OutputFormat::Text => {
+                let mut page = Page::new(self.stdout_colours());
+                message.text(&mut page);
+                self.out(&page.into_text())
+            }
+            OutputFormat::Json => {
+                *lock(&self.result) = Box::new(message);
+                Ok(())
+            }
+        }
     }
 
-    /// Writes one line of data to stdout.
+    /// Keeps a result for the JSON document; as text, it was or is shown in other ways.
+    pub(crate) fn record(&self, result: impl Serialize + Send + 'static) {
+        *lock(&self.result) = Box::new(Recorded(result));
+    }
+
+    /// Prints the JSON document of a command that has ended, if JSON was asked for.
+    pub(crate) fn conclude(
+        &self,
+        command: Option<String>,
+        error: Option<&CommandError>,
+    ) -> Result<(), CommandError> {
+        if self.format() == OutputFormat::Text || self.is_quiet() {
+            return Ok(());
+        }
+        let warnings = std::mem::take(&mut *lock(&self.warnings));
+        let errors = error.map(ErrorLine::list).unwrap_or_default();
+        let frame = Frame { version: VERSION, command, warnings, errors };
+        let document = lock(&self.result)
+            .document(&frame, self.stdout_is_terminal)
+            .map_err(|error| CommandError::unexpected("cannot write JSON").caused_by(&error))?;
+        self.out_always(&format!("{document}\n"))
+    }
+
+    /// Writes one line of text to stdout.
     pub(crate) fn line(&self, line: impl std::fmt::Display) -> Result<(), CommandError> {
         self.out(&format!("{line}\n"))
     }
 
-    /// Writes text to stdout as it is; silent under `-q`.
+    /// Writes text to stdout as it is; silent under `-q`, and where stdout is for JSON.
     pub(crate) fn out(&self, text: &str) -> Result<(), CommandError> {
-        if self.is_quiet() || text.is_empty() {
+        if self.is_quiet() || text.is_empty() || self.format() == OutputFormat::Json {
             return Ok(());
         }
         self.out_always(text)
@@ -170,6 +203,9 @@ impl Printer {
 
     /// Writes a warning to stderr.
     pub(crate) fn warning(&self, text: &str) {
+        if self.format() == OutputFormat::Json {
+            lock(&self.warnings).push(text.to_owned());
+        }
         self.labelled(Colour::Yellow, "WARNING", text);
     }
 
@@ -192,17 +228,13 @@ impl Printer {
 
     /// Writes an error with its causes and hints to stderr.
     pub(crate) fn error(&self, error: &CommandError) {
-        if self.is_json.load(Ordering::Relaxed) && !error.is_silent() {
-            // If stdout fails now, stderr still has the error.
-            self.show(&ErrorMessage::new(error), OutputFormat::Json).ok();
-        }
         // What was said before the error has to stand before it where both streams meet.
         lock(&self.stdout).writer.flush().ok();
         if error.is_silent() {
             return;
         }
-        for text in error.details() {
-            self.labelled(Colour::Red, "ERROR", text);
+        for detail in error.details() {
+            self.labelled(Colour::Red, "ERROR", &detail.text);
         }
         self.labelled(Colour::Red, "ERROR", &error.text());
         for note in error.notes() {
@@ -275,43 +307,6 @@ impl Printer {
 impl std::fmt::Debug for Printer {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Printer").field("verbosity", &self.verbosity).finish_non_exhaustive()
-    }
-}
-
-/// The last object of a JSON output that ends with an error.
-///
-/// Deviation: DVC leaves stdout empty when a command with `--json` fails; haul prints an object with the error.
-#[derive(Serialize)]
-struct ErrorMessage<'error> {
-    error: ErrorObject<'error>,
-}
-
-#[derive(Serialize)]
-struct ErrorObject<'error> {
-    message: String,
-    exit_code: u8,
-    details: &'error [String],
-    notes: &'error [String],
-    hints: &'error [String],
-}
-
-impl<'error> ErrorMessage<'error> {
-    fn new(error: &'error CommandError) -> Self {
-        Self {
-            error: ErrorObject {
-                message: error.text(),
-                exit_code: error.status().code(),
-                details: error.details(),
-                notes: error.notes(),
-                hints: error.hints(),
-            },
-        }
-    }
-}
-
-impl Message for ErrorMessage<'_> {
-    fn text(&self, page: &mut Page) {
-        page.line(&self.error.message);
     }
 }
 

@@ -66,9 +66,12 @@ fn list_as_json_says_what_is_overridden() {
     sandbox.write(".dvc/config.local", "[core]\n    remote = y\n");
     sandbox.haul("config --list --json").is(
         0,
-        "[{\"key\": \"core.remote\", \"value\": \"x\", \"file\": \".dvc/config\", \"line\": 2, \
-         \"overridden\": true}, {\"key\": \"core.remote\", \"value\": \"y\", \"file\": \".dvc/config.local\", \
-         \"line\": 2, \"overridden\": false}]\n",
+        "{\"version\": 1, \"command\": \"config\", \"warnings\": [], \"errors\": [], \"options\": [\
+         {\"name\": \"core.remote\", \"value\": \"x\", \"origin\": {\"kind\": \"file\", \
+         \"path\": \"<root>/.dvc/config\", \"line\": 2, \"level\": \"repo\"}, \"is_overridden\": true}, \
+         {\"name\": \"core.remote\", \"value\": \"y\", \"origin\": {\"kind\": \"file\", \
+         \"path\": \"<root>/.dvc/config.local\", \"line\": 2, \"level\": \"local\"}, \
+         \"is_overridden\": false}]}\n",
         "",
     );
 }

@@ -200,12 +200,16 @@ fn unsaved_changes_are_not_overwritten_without_force() {
 }
 
 #[test]
-fn json_ends_with_an_object_for_the_error() {
+fn json_of_a_failure_has_the_error() {
     let sandbox = tracked();
     let output = sandbox.haul("push -r nope --json");
     assert_eq!(output.status.code(), 1);
-    assert!(output.stdout.starts_with("{\"error\": {\"message\": \"failed to push data to the cloud - "));
-    assert!(output.stdout.contains("\"exit_code\": 1"));
+    assert_eq!(
+        output.stdout,
+        "{\"version\": 1, \"command\": \"push\", \"warnings\": [], \"errors\": [{\"kind\": \"configuration\", \
+         \"message\": \"failed to push data to the cloud - config file error: remote 'nope' doesn't exist\", \
+         \"hint\": \"list the remotes there are with `haul remote list`\", \"path\": null}]}\n"
+    );
     assert!(output.stderr.starts_with("ERROR: failed to push"));
 }
 

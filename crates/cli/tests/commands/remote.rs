@@ -18,8 +18,9 @@ fn add_writes_what_dvc_writes() {
     sandbox.haul("remote list").is(0, "origin\ts3://bucket/path\t(default)\nother\ts3://other\n", "");
     sandbox.haul("remote list --json").is(
         0,
-        "[{\"name\": \"origin\", \"url\": \"s3://bucket/path\", \"default\": true}, \
-         {\"name\": \"other\", \"url\": \"s3://other\", \"default\": false}]\n",
+        "{\"version\": 1, \"command\": \"remote list\", \"warnings\": [], \"errors\": [], \"remotes\": [\
+         {\"name\": \"origin\", \"url\": \"s3://bucket/path\", \"is_default\": true}, \
+         {\"name\": \"other\", \"url\": \"s3://other\", \"is_default\": false}]}\n",
         "",
     );
     sandbox.haul("remote default").is(0, "origin\n", "");

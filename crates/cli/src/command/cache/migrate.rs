@@ -2,6 +2,7 @@
 
 use clap::Args;
 use haul_repo::ops::{self, MigrateOptions, MigrateReport};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::command::git_hint::git_hint;
@@ -21,16 +22,17 @@ pub(crate) struct MigrateArgs {
     /// Only show what would be done
     #[arg(long, alias = "dry-run")]
     dry: bool,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
 }
 
-#[derive(Debug, Serialize)]
-struct Migrated {
-    objects: u64,
-    files: Option<Vec<String>>,
-    dry: bool,
+/// What was migrated, or would be.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::command) struct Migrated {
+    /// Number of objects.
+    n_objects: u64,
+    /// The `.dvc` files and stages whose entries were migrated; null without `--dvc-files`.
+    paths: Option<Vec<String>>,
+    /// Whether nothing was changed.
+    is_dry_run: bool,
     #[serde(skip)]
     locks: Vec<String>,
     #[serde(skip)]
@@ -39,7 +41,6 @@ struct Migrated {
 
 impl MigrateArgs {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
-        let format = context.format(self.json);
         let repo = context.open_repo()?;
         let options = MigrateOptions {
             dvc_files: self.dvc_files,
@@ -56,23 +57,23 @@ impl MigrateArgs {
         }
         let hint = git_hint(&repo, &files_to_track);
         let locks = locks_written(&repo, &locks);
-        let migrated = Migrated { objects: n_objects, files: metafiles, dry: self.dry, locks, hint };
-        context.printer().show(&migrated, format)?;
+        let migrated = Migrated { n_objects, paths: metafiles, is_dry_run: self.dry, locks, hint };
+        context.printer().show(migrated)?;
         unstaged.map_or(Ok(ExitStatus::Success), |error| Err(Verb::MIGRATE.error(error)))
     }
 }
 
 impl Message for Migrated {
     fn text(&self, page: &mut Page) {
-        page.line(if self.dry {
-            format!("{} files will be re-hashed and migrated to the DVC 3.0 cache location.", self.objects)
+        page.line(if self.is_dry_run {
+            format!("{} files will be re-hashed and migrated to the DVC 3.0 cache location.", self.n_objects)
         } else {
-            format!("Migrated {} files to DVC 3.0 cache location.", self.objects)
+            format!("Migrated {} files to DVC 3.0 cache location.", self.n_objects)
         });
-        let Some(files) = &self.files else { return };
+        let Some(files) = &self.paths else { return };
         if files.is_empty() {
             page.line("No DVC files in the repo to migrate to the 3.0 format.");
-        } else if self.dry {
+        } else if self.is_dry_run {
             page.line("Entries in following DVC files will be migrated to the 3.0 format:");
             for file in files {
                 page.line(format_args!("\t{file}"));

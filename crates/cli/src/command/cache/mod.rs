@@ -1,7 +1,7 @@
 //! `haul cache`.
 
-mod dir;
-mod migrate;
+pub(super) mod dir;
+pub(super) mod migrate;
 
 use clap::{Args, Subcommand};
 

@@ -10,7 +10,7 @@ use serde::ser::{SerializeMap, Serializer};
 use crate::command::{CommandResult, Context, fail};
 use crate::command_error::Verb;
 use crate::exit::ExitStatus;
-use crate::ui::{Colour, Message, Page};
+use crate::ui::{Colour, Message, OutputFormat, Page};
 
 /// Show what changed between the last commit, the metafiles and the workspace
 #[derive(Debug, Args)]
@@ -20,9 +20,6 @@ use crate::ui::{Colour, Message, Page};
 pub(crate) struct DataStatusArgs {
     /// Look only at these tracked files and directories
     targets: Vec<String>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
     /// Show the files of tracked directories
     #[arg(long)]
     granular: bool,
@@ -45,7 +42,6 @@ pub(crate) struct DataStatusArgs {
 
 impl DataStatusArgs {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
-        let format = context.format(self.json);
         let repo = context.open_repo()?;
         let options = DataStatusOptions {
             targets: self.targets.iter().map(|target| below_root(&repo, target)).collect(),
@@ -63,7 +59,7 @@ impl DataStatusArgs {
             // The question is a run of `git`; JSON says nothing of it otherwise.
             Some(git) if shows_untracked => Some(git.work_tree_status(true)?),
             // Without the program there is nothing to add.
-            Some(git) if !self.json => git.work_tree_status(false).ok(),
+            Some(git) if context.format() == OutputFormat::Text => git.work_tree_status(false).ok(),
             _ => None,
         };
         let failed = std::mem::take(&mut report.failed);
@@ -73,7 +69,7 @@ impl DataStatusArgs {
         };
         let is_dirty = git.is_some_and(|status| status.is_dirty);
         let message = DataStatus { report, untracked, shows_unchanged: self.unchanged, is_dirty };
-        context.printer().show(&message, format)?;
+        context.printer().show(message)?;
         fail(Verb::DU, failed)?;
         Ok(ExitStatus::Success)
     }
@@ -172,6 +168,8 @@ fn lines(changes: &DataChanges) -> Vec<String> {
 }
 
 impl Message for DataStatus {
+    const IS_DVC_SHAPE: bool = true;
+
     fn text(&self, page: &mut Page) {
         let groups = self.groups();
         if groups.is_empty() {

@@ -2,6 +2,7 @@
 
 use haul_repo::ops::{GcPlace, GcPlan, GcReport, PlannedPlace};
 use haul_storage::Layout;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::arguments::utc;
@@ -45,56 +46,89 @@ fn plan_line(place: &PlannedPlace) -> String {
     line
 }
 
-/// The plan, as JSON.
-#[derive(Debug, Serialize)]
-pub(super) struct Plan {
-    plan: PlanObject,
+/// What is to be deleted, and what was.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::command) struct Collection {
+    /// Whether nothing is deleted.
+    is_dry_run: bool,
+    /// What is to be deleted.
+    plan: Plan,
+    /// What was deleted; null if nothing was tried.
+    outcome: Option<Outcome>,
 }
 
-#[derive(Debug, Serialize)]
-struct PlanObject {
-    dry: bool,
+impl Collection {
+    /// Describes what is to be deleted; of a dry run, each file and object by its path.
+    pub(super) fn planned(plan: &GcPlan, is_dry_run: bool) -> Self {
+        Self { is_dry_run, plan: Plan::new(plan, is_dry_run), outcome: None }
+    }
+
+    pub(super) fn done(plan: &GcPlan, report: &GcReport) -> Self {
+        let outcome = Some(Outcome::done(plan, report));
+        Self { is_dry_run: false, plan: Plan::new(plan, false), outcome }
+    }
+}
+
+/// What is to be deleted.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Plan {
+    /// The cache and the remotes, each layout by itself.
     places: Vec<PlannedLines>,
+    /// Cloud-versioned remotes.
     versions: Vec<PlannedVersionLines>,
+    /// Remotes with uploads that were never finished.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     uploads: Vec<PlannedUploadLines>,
 }
 
-#[derive(Debug, Serialize)]
+/// What is to be deleted from one place.
+#[derive(Debug, Serialize, JsonSchema)]
 struct PlannedLines {
     #[serde(flatten)]
     place: PlaceLine,
-    objects: u64,
-    bytes: u64,
-    unused: usize,
+    /// Number of objects there.
+    n_objects: u64,
+    /// Their size in bytes.
+    total_bytes: u64,
+    /// Number of objects that nothing uses.
+    n_unused: usize,
+    /// Their size in bytes.
     unused_bytes: u64,
+    /// When the oldest of them came.
     #[serde(skip_serializing_if = "Option::is_none")]
     oldest: Option<String>,
+    /// When the newest of them came.
     #[serde(skip_serializing_if = "Option::is_none")]
     newest: Option<String>,
-    kept_young: u64,
+    /// Number of unused objects that are too young to be deleted.
+    n_kept_young: u64,
+    /// What would be deleted; only of a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
     paths: Option<Vec<String>>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct PlaceLine {
+    /// `cache` or `remote`.
     place: &'static str,
+    /// The name of the remote.
     #[serde(skip_serializing_if = "Option::is_none")]
     remote: Option<String>,
+    /// Where it is.
     url: String,
-    legacy: bool,
+    /// Whether these are the objects of DVC 2.
+    is_legacy: bool,
 }
 
 impl PlaceLine {
     fn new(place: &PlannedPlace) -> Self {
-        let legacy = place.layout == Layout::Legacy;
+        let is_legacy = place.layout == Layout::Legacy;
         match &place.place {
             GcPlace::Cache { root } => {
-                Self { place: "cache", remote: None, url: root.display().to_string(), legacy }
+                Self { place: "cache", remote: None, url: root.display().to_string(), is_legacy }
             }
             GcPlace::Remote { name, location } => {
-                Self { place: "remote", remote: Some(name.clone()), url: location.clone(), legacy }
+                Self { place: "remote", remote: Some(name.clone()), url: location.clone(), is_legacy }
             }
         }
     }
@@ -102,49 +136,53 @@ impl PlaceLine {
 
 impl Plan {
     /// Describes the plan; with `lists_paths`, each file and object by its path.
-    pub(super) fn new(plan: &GcPlan, lists_paths: bool) -> Self {
+    fn new(plan: &GcPlan, lists_paths: bool) -> Self {
         let lines = |place: &PlannedPlace| PlannedLines {
             place: PlaceLine::new(place),
-            objects: place.n_objects,
-            bytes: place.total_bytes,
-            unused: place.n_unused(),
+            n_objects: place.n_objects,
+            total_bytes: place.total_bytes,
+            n_unused: place.n_unused(),
             unused_bytes: place.unused_bytes(),
             oldest: place.age().map(|(oldest, _)| utc(oldest)),
             newest: place.age().map(|(_, newest)| utc(newest)),
-            kept_young: place.n_young,
+            n_kept_young: place.n_young,
             paths: lists_paths.then(|| paths(place)),
         };
         let places = plan.places.iter().map(lines).collect();
         let versions = plan.versions.iter().map(|remote| PlannedVersionLines::new(remote, lists_paths));
         let uploads = plan.uploads.iter().map(|remote| PlannedUploadLines::new(remote, lists_paths));
         let (versions, uploads) = (versions.collect(), uploads.collect());
-        Self { plan: PlanObject { dry: lists_paths, places, versions, uploads } }
+        Self { places, versions, uploads }
     }
 }
 
-impl Message for Plan {
-    fn text(&self, _page: &mut Page) {}
-}
-
 /// What was deleted, or would be.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Outcome {
     #[serde(skip)]
     is_dry_run: bool,
+    /// The places of the plan, in its order.
     places: Vec<OutcomeLines>,
+    /// The cloud-versioned remotes of the plan.
     versions: Vec<VersionLines>,
+    /// The remotes with unfinished uploads.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     uploads: Vec<UploadLines>,
 }
 
-#[derive(Debug, Serialize)]
+/// What was deleted from one place.
+#[derive(Debug, Serialize, JsonSchema)]
 struct OutcomeLines {
     #[serde(flatten)]
     place: PlaceLine,
-    removed: u64,
+    /// Number of objects that were deleted.
+    n_removed: u64,
+    /// Objects that could not be deleted.
     failed: Vec<FailedLine>,
-    held_back: u64,
-    not_tried: u64,
+    /// Number of files of directories whose manifests could not be deleted; they stay.
+    n_held_back: u64,
+    /// Number of objects that were not tried, because the command stopped.
+    n_not_tried: u64,
     #[serde(skip)]
     has_unused: bool,
     /// Only for a dry run.
@@ -157,10 +195,10 @@ impl Outcome {
     pub(super) fn planned(plan: &GcPlan) -> Self {
         let lines = |place: &PlannedPlace| OutcomeLines {
             place: PlaceLine::new(place),
-            removed: place.n_unused() as u64,
+            n_removed: place.n_unused() as u64,
             failed: Vec::new(),
-            held_back: 0,
-            not_tried: 0,
+            n_held_back: 0,
+            n_not_tried: 0,
             has_unused: place.n_unused() > 0,
             paths: paths(place),
         };
@@ -176,17 +214,17 @@ impl Outcome {
     pub(super) fn done(plan: &GcPlan, report: &GcReport) -> Self {
         let lines = plan.places.iter().zip(&report.places).map(|(place, done)| OutcomeLines {
             place: PlaceLine::new(place),
-            removed: done.n_removed,
+            n_removed: done.n_removed,
             failed: done
                 .failed
                 .iter()
                 .map(|(oid, error)| {
                     let path = place.place.path_of(place.layout, oid);
-                    FailedLine::new(path, error.as_ref()).with_md5(oid.to_string())
+                    FailedLine::new(path, error.as_ref()).with_oid(oid.to_string())
                 })
                 .collect(),
-            held_back: done.n_held_back,
-            not_tried: done.n_not_tried,
+            n_held_back: done.n_held_back,
+            n_not_tried: done.n_not_tried,
             has_unused: place.n_unused() > 0,
             paths: Vec::new(),
         });
@@ -208,8 +246,8 @@ impl Message for Outcome {
                 page.line(format_args!("Would remove {path}"));
             }
             let removed = if self.is_dry_run { "Would remove" } else { "Removed" };
-            let n_removed = place.removed;
-            let scheme = if place.place.legacy { "legacy" } else { "repo" };
+            let n_removed = place.n_removed;
+            let scheme = if place.place.is_legacy { "legacy" } else { "repo" };
             match (place.place.remote.is_some(), place.has_unused) {
                 (false, true) => {
                     page.line(format_args!("{removed} {n_removed} objects from {scheme} cache."))

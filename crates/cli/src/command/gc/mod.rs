@@ -2,7 +2,7 @@
 
 mod arguments;
 mod failed;
-mod message;
+pub(super) mod message;
 mod uploads;
 mod versions;
 
@@ -13,13 +13,12 @@ use haul_repo::git::{HistoryOptions, RevisionSet};
 use haul_repo::ops::{GcOptions, GcPlan, GcReport, GcTarget, plan_gc};
 
 use self::arguments::{age, day, number};
-use self::message::{Outcome, Plan, plan_lines, unused_of};
+use self::message::{Collection, Outcome, plan_lines, unused_of};
 use super::confirm::confirm;
 use super::select::RemoteArgs;
 use super::{CommandResult, Context};
 use crate::command_error::CommandError;
 use crate::exit::ExitStatus;
-use crate::ui::OutputFormat;
 
 /// Lines of single objects that are printed; JSON has them all.
 const MAX_LINES: usize = 50;
@@ -78,14 +77,10 @@ pub(crate) struct GcArgs {
     /// Only show what would be deleted
     #[arg(long, alias = "dry-run")]
     dry: bool,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
 }
 
 impl GcArgs {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
-        let format = context.format(self.json);
         let repo = context.open_repo()?;
         self.check()?;
         context.printer().warning(&self.announcement(&repo));
@@ -100,16 +95,14 @@ impl GcArgs {
         for line in lines(&plan, self.older_than.is_some()) {
             context.printer().remark(&line);
         }
-        if format == OutputFormat::Json {
-            context.printer().show(&Plan::new(&plan, self.dry), format)?;
-        }
         if self.dry {
-            if format == OutputFormat::Text {
-                context.printer().show(&Outcome::planned(&plan), format)?;
-            }
+            context.printer().show(Outcome::planned(&plan))?;
+        }
+        context.printer().record(Collection::planned(&plan, self.dry));
+        if self.dry {
             return Ok(ExitStatus::Success);
         }
-        if !self.force && !confirm(context, "Are you sure you want to proceed?", format)? {
+        if !self.force && !confirm(context, "Are you sure you want to proceed?")? {
             // Deviation: without a terminal DVC ends here with exit code 1 and without a word.
             return Err(CommandError::failure(
                 "cannot collect garbage without a confirmation from the user. Use `-f` to force.",
@@ -118,7 +111,8 @@ impl GcArgs {
         let report = context
             .observe_async(async |observer| Ok(plan.execute(observer).await))
             .map_err(CommandError::from)?;
-        context.printer().show(&Outcome::done(&plan, &report), format)?;
+        context.printer().show(Outcome::done(&plan, &report))?;
+        context.printer().record(Collection::done(&plan, &report));
         judge(&plan, &report)
     }
 

@@ -2,6 +2,7 @@
 
 use haul_repo::ops::{CollectedUploads, PlannedUploads};
 use haul_storage::Error;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::arguments::utc;
@@ -57,12 +58,17 @@ fn path_of(remote: &PlannedUploads, at: usize) -> String {
 }
 
 /// The plan for the uploads on a remote, as JSON.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct PlannedUploadLines {
+    /// The name of the remote.
     remote: String,
+    /// Where it is.
     url: String,
-    unfinished: usize,
-    kept: u64,
+    /// Number of uploads to be given up.
+    n_unfinished: usize,
+    /// Number of uploads that are too young for that.
+    n_kept_young: u64,
+    /// The uploads; only of a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
     paths: Option<Vec<String>>,
 }
@@ -73,21 +79,26 @@ impl PlannedUploadLines {
         Self {
             remote: remote.name.clone(),
             url: remote.location.clone(),
-            unfinished: remote.unfinished.len(),
-            kept: remote.n_kept,
+            n_unfinished: remote.unfinished.len(),
+            n_kept_young: remote.n_kept,
             paths: lists_paths.then(|| (0..remote.unfinished.len()).map(|at| path_of(remote, at)).collect()),
         }
     }
 }
 
 /// What was given up on a remote, or would be.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct UploadLines {
+    /// The name of the remote.
     remote: String,
+    /// Where it is.
     url: String,
-    removed: u64,
+    /// Number of uploads that were given up.
+    n_removed: u64,
+    /// Uploads that could not be given up.
     failed: Vec<FailedLine>,
-    not_tried: u64,
+    /// Number of uploads that were not tried, because the command stopped.
+    n_not_tried: u64,
     #[serde(skip)]
     is_planned: bool,
     /// Only for a dry run.
@@ -101,9 +112,9 @@ impl UploadLines {
         Self {
             remote: remote.name.clone(),
             url: remote.location.clone(),
-            removed: remote.unfinished.len() as u64,
+            n_removed: remote.unfinished.len() as u64,
             failed: Vec::new(),
-            not_tried: 0,
+            n_not_tried: 0,
             is_planned: !remote.unfinished.is_empty(),
             paths: (0..remote.unfinished.len()).map(|at| path_of(remote, at)).collect(),
         }
@@ -112,9 +123,9 @@ impl UploadLines {
     pub(super) fn done(planned: &PlannedUploads, done: &CollectedUploads) -> Self {
         let failed = done.failed.iter().map(|(at, error)| FailedLine::new(path_of(planned, *at), error));
         Self {
-            removed: done.n_removed,
+            n_removed: done.n_removed,
             failed: failed.collect(),
-            not_tried: done.n_not_tried,
+            n_not_tried: done.n_not_tried,
             paths: Vec::new(),
             ..Self::planned(planned)
         }
@@ -129,7 +140,7 @@ impl UploadLines {
             let gave_up = if self.paths.is_empty() { "Gave up" } else { "Would give up" };
             page.line(format_args!(
                 "{gave_up} {} unfinished uploads to remote '{}'.",
-                self.removed, self.remote
+                self.n_removed, self.remote
             ));
         }
     }

@@ -2,6 +2,7 @@
 
 use haul_repo::ops::{CollectedVersions, PlannedVersions, UnusedVersion};
 use haul_storage::Error;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::arguments::utc;
@@ -57,15 +58,23 @@ fn path_of(remote: &PlannedVersions, version: &UnusedVersion) -> String {
 }
 
 /// The plan for a remote, as JSON.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct PlannedVersionLines {
+    /// The name of the remote.
     remote: String,
+    /// Where it is.
     url: String,
-    versions: u64,
-    bytes: u64,
-    unused: usize,
+    /// Number of versions there.
+    n_versions: u64,
+    /// Their size in bytes.
+    total_bytes: u64,
+    /// Number of versions that no metafile names.
+    n_unused: usize,
+    /// Their size in bytes.
     unused_bytes: u64,
-    kept_young: u64,
+    /// Number of unused versions that are too young to be deleted.
+    n_kept_young: u64,
+    /// The versions; only of a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
     paths: Option<Vec<String>>,
 }
@@ -76,11 +85,11 @@ impl PlannedVersionLines {
         Self {
             remote: remote.name.clone(),
             url: remote.location.clone(),
-            versions: remote.n_versions,
-            bytes: remote.total_bytes,
-            unused: remote.unused.len(),
+            n_versions: remote.n_versions,
+            total_bytes: remote.total_bytes,
+            n_unused: remote.unused.len(),
             unused_bytes: bytes(remote),
-            kept_young: remote.n_young,
+            n_kept_young: remote.n_young,
             paths: lists_paths
                 .then(|| remote.unused.iter().map(|version| path_of(remote, version)).collect()),
         }
@@ -88,13 +97,18 @@ impl PlannedVersionLines {
 }
 
 /// What was deleted on a remote, or would be.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct VersionLines {
+    /// The name of the remote.
     remote: String,
+    /// Where it is.
     url: String,
-    removed: u64,
+    /// Number of versions that were deleted.
+    n_removed: u64,
+    /// Versions that could not be deleted.
     failed: Vec<FailedLine>,
-    not_tried: u64,
+    /// Number of versions that were not tried, because the command stopped.
+    n_not_tried: u64,
     #[serde(skip)]
     has_unused: bool,
     /// Only for a dry run.
@@ -108,9 +122,9 @@ impl VersionLines {
         Self {
             remote: remote.name.clone(),
             url: remote.location.clone(),
-            removed: remote.unused.len() as u64,
+            n_removed: remote.unused.len() as u64,
             failed: Vec::new(),
-            not_tried: 0,
+            n_not_tried: 0,
             has_unused: !remote.unused.is_empty(),
             paths: remote.unused.iter().map(|version| path_of(remote, version)).collect(),
         }
@@ -122,9 +136,9 @@ impl VersionLines {
         };
         let failed = done.failed.iter().map(line);
         Self {
-            removed: done.n_removed,
+            n_removed: done.n_removed,
             failed: failed.collect(),
-            not_tried: done.n_not_tried,
+            n_not_tried: done.n_not_tried,
             paths: Vec::new(),
             ..Self::planned(planned)
         }
@@ -136,7 +150,7 @@ impl VersionLines {
         }
         if self.has_unused {
             let removed = if self.paths.is_empty() { "Removed" } else { "Would remove" };
-            page.line(format_args!("{removed} {} versions from remote '{}'.", self.removed, self.remote));
+            page.line(format_args!("{removed} {} versions from remote '{}'.", self.n_removed, self.remote));
         } else {
             page.line(format_args!("No unused versions to remove from remote '{}'.", self.remote));
         }

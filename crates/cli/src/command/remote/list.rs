@@ -2,39 +2,44 @@
 
 use clap::Args;
 use haul_config::mask_urls;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::command::level::LevelArgs;
 use crate::command::{CommandResult, Context};
 use crate::exit::ExitStatus;
-use crate::ui::{Colour, Message, OutputFormat, Page};
+use crate::ui::{Colour, Message, Page};
 
 /// List the remotes
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
     #[command(flatten)]
     level: LevelArgs,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
 }
 
-#[derive(Debug, Serialize)]
+/// A remote.
+#[derive(Debug, Serialize, JsonSchema)]
 struct RemoteLine {
+    /// Its name.
     name: String,
+    /// Where it is.
     url: String,
-    default: bool,
+    /// Whether commands use it that name no remote.
+    is_default: bool,
 }
 
-#[derive(Debug, Serialize)]
-#[serde(transparent)]
-struct RemoteList(Vec<RemoteLine>);
+/// The remotes there are.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::command) struct RemoteList {
+    /// The remotes.
+    remotes: Vec<RemoteLine>,
+}
 
 impl Message for RemoteList {
     /// Deviation: DVC expands the tabs and wraps at 80 columns, which breaks long URLs in two.
     fn text(&self, page: &mut Page) {
-        for RemoteLine { name, url, default } in &self.0 {
-            if *default {
+        for RemoteLine { name, url, is_default } in &self.remotes {
+            if *is_default {
                 page.line(page.coloured(Colour::Green, format_args!("{name}\t{url}\t(default)")));
             } else {
                 page.line(format_args!("{name}\t{url}"));
@@ -45,7 +50,7 @@ impl Message for RemoteList {
 
 impl ListArgs {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
-        let mut lines = Vec::new();
+        let mut remotes = Vec::new();
         for remote in context.config_stack()?.remotes(self.level.asked())? {
             // Deviation: DVC stops with `unexpected error - 'url'` at a remote without a URL; haul warns and goes on.
             if remote.url.is_none() {
@@ -53,9 +58,9 @@ impl ListArgs {
             }
             // Deviation: DVC prints passwords inside URLs into every terminal log and bug report.
             let url = remote.url.map(|url| mask_urls(&url.value)).unwrap_or_default();
-            lines.push(RemoteLine { name: remote.name, url, default: remote.is_default });
+            remotes.push(RemoteLine { name: remote.name, url, is_default: remote.is_default });
         }
-        context.printer().show(&RemoteList(lines), OutputFormat::from_flag(self.json))?;
+        context.printer().show(RemoteList { remotes })?;
         Ok(ExitStatus::Success)
     }
 }

@@ -1,13 +1,13 @@
 //! `haul remote`.
 
-mod add;
-mod check;
-mod default;
-mod list;
-mod modify;
-mod remove;
-mod rename;
-mod show;
+pub(super) mod add;
+pub(super) mod check;
+pub(super) mod default;
+pub(super) mod list;
+pub(super) mod modify;
+pub(super) mod remove;
+pub(super) mod rename;
+pub(super) mod show;
 
 use clap::{Args, Subcommand};
 

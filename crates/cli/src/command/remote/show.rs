@@ -1,13 +1,14 @@
 //! `haul remote show`.
 
 use clap::Args;
-use haul_config::{ConfigStack, KeyPath, Level, keys, mask_urls};
+use haul_config::{ConfigStack, KeyPath, Level, Origin, keys, mask_urls};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::command::{CommandResult, Context};
 use crate::command_error::CommandError;
 use crate::exit::ExitStatus;
-use crate::ui::{MASK, Message, Page};
+use crate::ui::{MASK, Message, OriginLine, Page};
 
 /// Show every option of a remote, and the file each stands in
 #[derive(Debug, Args)]
@@ -15,35 +16,42 @@ pub(crate) struct ShowArgs {
     /// Show options that are not set, too, with what holds then
     #[arg(short, long)]
     all: bool,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
     /// Name of the remote; else the default one
     name: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
-struct RemoteOptions {
-    remote: String,
+/// The options of a remote.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::command) struct RemoteOptions {
+    /// The name of the remote.
+    name: String,
+    /// Its options.
     options: Vec<OptionLine>,
 }
 
-#[derive(Debug, Serialize)]
+/// An option of a remote.
+#[derive(Debug, Serialize, JsonSchema)]
 struct OptionLine {
+    /// The name of the option.
     name: String,
+    /// Its value; secrets are masked. Null if it is not set and has no default.
     value: Option<String>,
-    origin: String,
+    /// Where it is set.
+    origin: OriginLine,
+    /// The same in words.
+    #[serde(skip)]
+    place: String,
     #[serde(skip)]
     about: &'static str,
 }
 
 impl Message for RemoteOptions {
     fn text(&self, page: &mut Page) {
-        page.line(format_args!("remote {}", self.remote));
+        page.line(format_args!("remote {}", self.name));
         let width = self.options.iter().map(|option| option.name.len()).max().unwrap_or(0);
-        for OptionLine { name, value, origin, about } in &self.options {
+        for OptionLine { name, value, place, about, .. } in &self.options {
             match value {
-                Some(value) => page.line(format_args!("{name:width$}  {value}  ({origin})")),
+                Some(value) => page.line(format_args!("{name:width$}  {value}  ({place})")),
                 None => page.line(format_args!("{name:width$}  -  {about}")),
             }
         }
@@ -52,7 +60,6 @@ impl Message for RemoteOptions {
 
 impl ShowArgs {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
-        let format = context.format(self.json);
         let stack = context.config_stack()?;
         let name = resolve_name(self.name, &stack)?;
         let mut options = Vec::new();
@@ -60,16 +67,21 @@ impl ShowArgs {
             let path = KeyPath::remote(&name, key.name);
             let (value, origin) = match stack.get(&path, None)? {
                 Some(found) if keys::is_harmless(&["remote", &name, key.name]) => {
-                    (Some(mask_urls(&found.value.to_string())), found.origin.to_string())
+                    (Some(mask_urls(&found.value.to_string())), found.origin)
                 }
-                Some(found) => (Some(String::from(MASK)), found.origin.to_string()),
+                Some(found) => (Some(String::from(MASK)), found.origin),
                 None if !self.all => continue,
-                None if key.default.is_empty() => (None, String::from("not set")),
-                None => (Some(key.default.to_owned()), String::from("default")),
+                None => ((!key.default.is_empty()).then(|| key.default.to_owned()), Origin::Default),
             };
-            options.push(OptionLine { name: key.name.to_owned(), value, origin, about: key.about });
+            options.push(OptionLine {
+                name: key.name.to_owned(),
+                value,
+                origin: (&origin).into(),
+                place: origin.to_string(),
+                about: key.about,
+            });
         }
-        context.printer().show(&RemoteOptions { remote: name, options }, format)?;
+        context.printer().show(RemoteOptions { name, options })?;
         Ok(ExitStatus::Success)
     }
 }

@@ -11,12 +11,8 @@ use crate::command_error::Verb;
 use crate::exit::ExitStatus;
 use crate::ui::{Message, OutputFormat, Page};
 
-pub(super) fn run(
-    context: &Context,
-    repo: &Repo,
-    options: &CloudStatusOptions,
-    format: OutputFormat,
-) -> CommandResult {
+pub(super) fn run(context: &Context, repo: &Repo, options: &CloudStatusOptions) -> CommandResult {
+    let format = context.format();
     let report = context
         .observe_async(async |observer| ops::cloud_status(repo, options, observer).await)
         .map_err(|error| Verb::STATUS.error(error))?;
@@ -34,7 +30,7 @@ pub(super) fn run(
     let status = CloudStatus { remotes: report.remotes, entries: report.entries };
     // Before an error, and of what was not looked at, it is not known whether both are in sync.
     if is_changed || (report.failed.is_empty() && is_looked_at) {
-        context.printer().show(&status, format)?;
+        context.printer().show(status)?;
     }
     fail(Verb::STATUS, report.failed)?;
     let is_failure = is_changed && context.printer().is_quiet() && format == OutputFormat::Text;
@@ -47,6 +43,8 @@ struct CloudStatus {
 }
 
 impl Message for CloudStatus {
+    const IS_DVC_SHAPE: bool = true;
+
     fn text(&self, page: &mut Page) {
         if self.entries.is_empty() {
             let names: Vec<String> = self.remotes.iter().map(|name| format!("'{name}'")).collect();

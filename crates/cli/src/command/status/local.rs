@@ -10,12 +10,7 @@ use crate::command_error::Verb;
 use crate::exit::ExitStatus;
 use crate::ui::{Message, OutputFormat, Page};
 
-pub(super) fn run(
-    context: &Context,
-    repo: &Repo,
-    options: &StatusOptions,
-    format: OutputFormat,
-) -> CommandResult {
+pub(super) fn run(context: &Context, repo: &Repo, options: &StatusOptions) -> CommandResult {
     let mut report = context
         .observe(|observer| ops::status(repo, options, observer))
         .map_err(|error| Verb::STATUS.error(error))?;
@@ -31,11 +26,11 @@ pub(super) fn run(
     let status = LocalStatus { stages: report.stages, is_empty_project: report.n_stages == 0 };
     // Before an error, it is not known whether everything is up to date.
     if is_changed || report.failed.is_empty() {
-        context.printer().show(&status, format)?;
+        context.printer().show(status)?;
     }
     fail(Verb::STATUS, report.failed)?;
     // Only a quiet status tells by its code that something changed.
-    let is_failure = is_changed && context.printer().is_quiet() && format == OutputFormat::Text;
+    let is_failure = is_changed && context.printer().is_quiet() && context.format() == OutputFormat::Text;
     Ok(if is_failure { ExitStatus::Failure } else { ExitStatus::Success })
 }
 
@@ -45,6 +40,8 @@ struct LocalStatus {
 }
 
 impl Message for LocalStatus {
+    const IS_DVC_SHAPE: bool = true;
+
     fn text(&self, page: &mut Page) {
         if self.is_empty_project {
             page.line("There are no data or pipelines tracked in this project yet.");

@@ -20,9 +20,6 @@ pub(crate) struct StatusArgs {
     remote: RemoteArgs,
     #[command(flatten)]
     revisions: RevisionArgs,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
     /// Do not look for newer versions of imported data
     #[arg(long)]
     no_updates: bool,
@@ -32,7 +29,6 @@ pub(crate) struct StatusArgs {
 
 impl StatusArgs {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
-        let format = context.format(self.json);
         let repo = context.open_repo()?;
         let select = self.select.into_options(false);
         if self.cloud || self.remote.remote.is_some() {
@@ -44,7 +40,7 @@ impl StatusArgs {
                 wait: context.lock_wait(),
                 cancel: context.cancellation(),
             };
-            return cloud::run(context, &repo, &options, format);
+            return cloud::run(context, &repo, &options);
         }
         let mut meaningless = self.revisions.given();
         if self.remote.n_jobs().is_some() {
@@ -62,7 +58,7 @@ impl StatusArgs {
             wait: context.lock_wait(),
             cancel: context.cancellation(),
         };
-        local::run(context, &repo, &options, format)
+        local::run(context, &repo, &options)
     }
 }
 

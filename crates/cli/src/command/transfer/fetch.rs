@@ -33,7 +33,6 @@ pub(crate) struct FetchArgs {
 
 impl FetchArgs {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
-        let format = context.format(self.report.json);
         self.run_cache.check("fetch")?;
         if !self.types.is_empty() {
             return Err(unsupported("fetch --type"));
@@ -61,7 +60,7 @@ impl FetchArgs {
         warn_of_missing(context.printer(), &transfers);
         let message = Outcome::new(Direction::Down, self.report.dry_run, &transfers, &failed, None)
             .with_skipped(&skipped, n_outs);
-        context.printer().show(&message, format)?;
+        context.printer().show(message)?;
         check(Verb::FETCH, Direction::Down, &transfers, &failed)?;
         Ok(ExitStatus::Success)
     }

@@ -2,6 +2,7 @@
 
 use haul_repo::ops::{Failure, SkippedOut};
 use haul_storage::transfer::{FailedObject, MissingObject, PlannedObject, RequestCounts, TransferReport};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::super::checkout::{Changes, summary};
@@ -10,74 +11,109 @@ use crate::command_error::CommandError;
 use crate::ui::{Message, Page, human_bytes};
 
 /// The outcome of a push, fetch or pull.
-#[derive(Debug, Serialize)]
-pub(super) struct Outcome {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::command) struct Outcome {
     #[serde(skip)]
     direction: Direction,
-    #[serde(skip)]
+    /// Whether nothing was moved.
     is_dry_run: bool,
     /// Whether an error follows: then there is no reason to say that everything is up to date.
     #[serde(skip)]
     is_complete: bool,
-    transferred: u64,
-    bytes: u64,
+    /// Number of objects that were moved.
+    n_objects: u64,
+    /// Their size in bytes.
+    total_bytes: u64,
+    /// What went to or came from each remote.
     remotes: Vec<RemoteLines>,
-    failed: Vec<String>,
+    /// Tracked files and directories that were asked for, and skipped.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     skipped: Vec<SkippedLine>,
     /// Number of outs that were looked at.
     #[serde(skip)]
     n_outs: usize,
+    /// What changed in the workspace; only of `pull`.
     #[serde(skip_serializing_if = "Option::is_none")]
     checkout: Option<Changes>,
 }
 
 /// An out that was asked for, and passed over.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct SkippedLine {
+    /// Its path.
     path: String,
+    /// Why.
     reason: String,
 }
 
-#[derive(Debug, Serialize)]
+/// What went to or came from one remote.
+#[derive(Debug, Serialize, JsonSchema)]
 struct RemoteLines {
+    /// The name of the remote.
     remote: String,
+    /// Where it is.
     url: String,
-    transferred: u64,
-    bytes: u64,
-    present: u64,
-    healed: u64,
+    /// Number of objects that were moved.
+    n_objects: u64,
+    /// Their size in bytes.
+    total_bytes: u64,
+    /// Number of objects that were there already.
+    n_present: u64,
+    /// Number of damaged objects that were replaced.
+    n_healed: u64,
+    /// What would be moved; only of a dry run.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     planned: Vec<ObjectLine>,
+    /// Objects that are neither in the cache nor on the remote.
     missing: Vec<ObjectLine>,
+    /// Objects that could not be moved.
     failed: Vec<ObjectLine>,
+    /// Directory manifests that were not sent, because files of theirs are not on the remote.
     held_back: Vec<ObjectLine>,
-    not_tried: u64,
+    /// Number of objects that were not tried, because the command stopped.
+    n_not_tried: u64,
+    /// Metafiles that were written.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     recorded: Vec<String>,
+    /// Requests to the server.
     requests: RequestLine,
 }
 
-#[derive(Debug, Serialize)]
+/// An object.
+#[derive(Debug, Serialize, JsonSchema)]
 struct ObjectLine {
-    md5: String,
+    /// Its name.
+    oid: String,
+    /// The file in the workspace that it is the content of.
     path: String,
+    /// Size in bytes, where it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
-    size: Option<u64>,
+    total_bytes: Option<u64>,
+    /// Why it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+/// Numbers of requests to a server, each attempt counted.
+#[derive(Debug, Serialize, JsonSchema)]
 struct RequestLine {
+    /// Pages of listings.
     list: u64,
+    /// Questions for one object.
     head: u64,
+    /// Downloads, in whole or in part.
     get: u64,
+    /// Uploads in one piece.
     put: u64,
+    /// Requests of uploads in parts.
     multipart: u64,
+    /// Deletions.
     delete: u64,
+    /// Questions about the bucket.
     bucket: u64,
+    /// Bytes of bodies that were sent.
     sent_bytes: u64,
+    /// Bytes of bodies that were received.
     received_bytes: u64,
 }
 
@@ -94,10 +130,9 @@ impl Outcome {
             direction,
             is_dry_run,
             is_complete: failed.is_empty() && reports().all(TransferReport::is_complete),
-            transferred: reports().map(|report| report.n_transferred).sum(),
-            bytes: reports().map(|report| report.transferred_bytes).sum(),
+            n_objects: reports().map(|report| report.n_transferred).sum(),
+            total_bytes: reports().map(|report| report.transferred_bytes).sum(),
             remotes: transfers.iter().map(RemoteLines::new).collect(),
-            failed: failed.iter().map(|failure| CommandError::chain(&failure.error)).collect(),
             skipped: Vec::new(),
             n_outs: 0,
             checkout,
@@ -116,11 +151,11 @@ impl Outcome {
         let planned = || self.remotes.iter().flat_map(|remote| &remote.planned);
         for remote in &self.remotes {
             for object in &remote.planned {
-                page.line(format_args!("{}\t{}", object.md5, object.path));
+                page.line(format_args!("{}\t{}", object.oid, object.path));
             }
         }
         let (n_objects, total): (usize, u64) =
-            (planned().count(), planned().filter_map(|object| object.size).sum());
+            (planned().count(), planned().filter_map(|object| object.total_bytes).sum());
         let n_requests: u64 = self.remotes.iter().map(|remote| remote.requests.total()).sum();
         let files = if n_objects == 1 { "file" } else { "files" };
         page.line(format_args!(
@@ -144,7 +179,7 @@ impl Message for Outcome {
         {
             page.line(format_args!("Updating lock file '{path}'"));
         }
-        let mut parts = vec![(self.transferred, self.direction.participle())];
+        let mut parts = vec![(self.n_objects, self.direction.participle())];
         if let Some(changes) = &self.checkout {
             parts.extend(changes.stats.parts());
         }
@@ -168,15 +203,15 @@ impl RemoteLines {
         Self {
             remote: transfer.remote.clone(),
             url: transfer.location.clone(),
-            transferred: report.n_transferred,
-            bytes: report.transferred_bytes,
-            present: report.n_present,
-            healed: report.n_healed,
+            n_objects: report.n_transferred,
+            total_bytes: report.transferred_bytes,
+            n_present: report.n_present,
+            n_healed: report.n_healed,
             planned: report.planned.iter().map(ObjectLine::from).collect(),
             missing: report.missing.iter().map(ObjectLine::from).collect(),
             failed: report.failed.iter().map(ObjectLine::from).collect(),
             held_back: report.held_back.iter().map(ObjectLine::from).collect(),
-            not_tried: report.n_not_tried,
+            n_not_tried: report.n_not_tried,
             recorded: transfer.recorded.clone(),
             requests: RequestLine::from(report.requests),
         }
@@ -186,9 +221,9 @@ impl RemoteLines {
 impl From<&PlannedObject> for ObjectLine {
     fn from(object: &PlannedObject) -> Self {
         Self {
-            md5: object.oid.to_string(),
+            oid: object.oid.to_string(),
             path: object.path.to_string(),
-            size: object.size_bytes,
+            total_bytes: object.size_bytes,
             error: None,
         }
     }
@@ -196,14 +231,14 @@ impl From<&PlannedObject> for ObjectLine {
 
 impl From<&MissingObject> for ObjectLine {
     fn from(object: &MissingObject) -> Self {
-        Self { md5: object.oid.to_string(), path: object.path.to_string(), size: None, error: None }
+        Self { oid: object.oid.to_string(), path: object.path.to_string(), total_bytes: None, error: None }
     }
 }
 
 impl From<&FailedObject> for ObjectLine {
     fn from(object: &FailedObject) -> Self {
         let error = Some(CommandError::chain(&object.error));
-        Self { md5: object.oid.to_string(), path: object.path.to_string(), size: None, error }
+        Self { oid: object.oid.to_string(), path: object.path.to_string(), total_bytes: None, error }
     }
 }
 

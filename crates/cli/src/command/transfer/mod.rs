@@ -1,7 +1,7 @@
 //! `haul push`, `haul fetch` and `haul pull`.
 
 mod fetch;
-mod message;
+pub(super) mod message;
 mod pull;
 mod push;
 
@@ -16,7 +16,7 @@ pub(crate) use pull::PullArgs;
 pub(crate) use push::PushArgs;
 
 use super::MAX_LINES;
-use crate::command_error::{CommandError, Verb};
+use crate::command_error::{CommandError, Detail, Verb};
 use crate::ui::Printer;
 
 /// Outs that were passed over for one reason and are named.
@@ -28,9 +28,6 @@ struct ReportArgs {
     /// Only show what would be moved
     #[arg(long, alias = "dry")]
     dry_run: bool,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
 }
 
 impl ReportArgs {
@@ -158,8 +155,8 @@ fn check(
     }
     for object in reports().flat_map(|report| &report.failed).take(MAX_LINES) {
         let reason = CommandError::chain(&object.error);
-        error =
-            error.with_detail(format!("failed to transfer '{}' ({}) - {reason}", object.oid, object.path));
+        let text = format!("failed to transfer '{}' ({}) - {reason}", object.oid, object.path);
+        error = error.with_detail(Detail::of_object(&object.path, &object.error, text));
     }
     if n_failed > MAX_LINES {
         error = error.with_detail(format!("failed to transfer{}", more(n_failed)));

@@ -38,7 +38,6 @@ pub(crate) struct PullArgs {
 
 impl PullArgs {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
-        let format = context.format(self.report.json);
         self.run_cache.check("pull")?;
         let repo = context.open_repo()?;
         let options = PullOptions {
@@ -72,7 +71,7 @@ impl PullArgs {
         let changes = report.checkout.as_ref().map(Changes::new);
         let message = Outcome::new(Direction::Down, self.report.dry_run, &transfers, &failed, changes)
             .with_skipped(&skipped, n_outs);
-        context.printer().show(&message, format)?;
+        context.printer().show(message)?;
         if report.checkout.is_some() {
             // The checkout says it as well.
             failed.retain(|failure| !matches!(failure.error, haul_repo::Error::TargetNotFound { .. }));

@@ -38,7 +38,6 @@ pub(crate) struct PushArgs {
 
 impl PushArgs {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
-        let format = context.format(self.report.json);
         self.run_cache.check("push")?;
         let repo = context.open_repo()?;
         let options = PushOptions {
@@ -72,7 +71,7 @@ impl PushArgs {
         warn_of_missing(context.printer(), &transfers);
         let message = Outcome::new(Direction::Up, self.report.dry_run, &transfers, &report.failed, None)
             .with_skipped(&report.skipped, report.n_outs);
-        context.printer().show(&message, format)?;
+        context.printer().show(message)?;
         check(Verb::PUSH, Direction::Up, &transfers, &report.failed)?;
         Ok(ExitStatus::Success)
     }

@@ -59,7 +59,7 @@ pub async fn get_url(
     surroundings: &Surroundings<'_>,
     options: &GetUrlOptions,
     observer: &dyn Observer,
-) -> Result<()> {
+) -> Result<PathBuf> {
     let current_dir = surroundings.env.current_dir();
     let out = resolve_out(current_dir, &options.url, options.out.as_deref(), options.force)?;
     let out = current_dir.join(out);
@@ -88,5 +88,5 @@ pub async fn get_url(
             Ok(()) => {}
         }
     }
-    many(errors)
+    many(errors).map(|()| out)
 }

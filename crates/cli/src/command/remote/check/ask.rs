@@ -48,7 +48,7 @@ impl Findings {
             },
         );
         let credentials = connection.credentials.credentials().await;
-        self.trace = source_lines(&connection.credentials.trace());
+        self.sources = source_lines(&connection.credentials.trace());
         match credentials {
             Ok(Some(credentials)) => {
                 self.describe(&credentials);
@@ -96,7 +96,7 @@ impl Findings {
         if question.write {
             self.write(store).await;
         } else {
-            let fix = format!("`haul remote check --write {}` tries it with a small object", self.remote);
+            let fix = format!("`haul remote check --write {}` tries it with a small object", self.name);
             self.add("writing", State::Info, "not tried").fix = Some(fix);
         }
     }

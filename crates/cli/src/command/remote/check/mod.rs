@@ -6,6 +6,7 @@ use clap::Args;
 use haul_auth::{Answer, Trace};
 use haul_config::{Located, RemoteKind, mask_urls};
 use haul_storage::{connect_s3, open_remote};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use ask::Question;
@@ -14,7 +15,7 @@ use super::show::resolve_name;
 use crate::command::{CommandResult, Context};
 use crate::command_error::CommandError;
 use crate::exit::ExitStatus;
-use crate::ui::{Colour, Message, Page};
+use crate::ui::{Colour, Message, OriginLine, Page};
 
 /// Try a remote: who am I, where is it, what may I do there
 ///
@@ -24,19 +25,20 @@ pub(crate) struct CheckArgs {
     /// Write a small object beside the data, read it back and delete it
     #[arg(short, long)]
     write: bool,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
     /// Name of the remote; else the default one
     name: Option<String>,
 }
 
 /// What was found out, in the order in which it matters.
-#[derive(Debug, Default, Serialize)]
-struct Findings {
-    remote: String,
-    lines: Vec<Finding>,
-    trace: Vec<SourceLine>,
+#[derive(Debug, Default, Serialize, JsonSchema)]
+pub(in crate::command) struct Findings {
+    /// The name of the remote.
+    name: String,
+    /// What was looked at.
+    findings: Vec<Finding>,
+    /// The sources of credentials, in the order in which they are asked.
+    sources: Vec<SourceLine>,
+    /// Whether the server answers.
     is_reachable: bool,
     /// The first thing that has to be put right.
     #[serde(skip)]
@@ -44,18 +46,27 @@ struct Findings {
 }
 
 /// One line, with what to do about it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Finding {
+    /// What was looked at.
     what: &'static str,
+    /// What came of it.
     state: State,
+    /// What it is.
     value: String,
+    /// Where it is set.
     #[serde(skip_serializing_if = "Option::is_none")]
-    origin: Option<String>,
+    origin: Option<OriginLine>,
+    /// The same in words.
+    #[serde(skip)]
+    place: Option<String>,
+    /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     fix: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// What came of a question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum State {
     /// Tried, and good.
@@ -64,37 +75,42 @@ enum State {
     Info,
     /// Works, with a consequence that is easily overlooked.
     Warning,
+    /// Tried, and refused or without an answer.
     Failed,
 }
 
-#[derive(Debug, Serialize)]
+/// What one source of credentials answered.
+#[derive(Debug, Serialize, JsonSchema)]
 struct SourceLine {
+    /// The source, as botocore names it.
     source: String,
+    /// `used`, `-` or `failed`.
     answer: &'static str,
+    /// Why.
     text: String,
 }
 
 impl Message for Findings {
     fn text(&self, page: &mut Page) {
-        page.line(format_args!("{:<12} {}", "remote", self.remote));
-        for Finding { what, state, value, origin, fix } in &self.lines {
+        page.line(format_args!("{:<12} {}", "remote", self.name));
+        for Finding { what, state, value, place, fix, .. } in &self.findings {
             let value = match state {
                 State::Ok | State::Info => value.clone(),
                 State::Warning => page.coloured(Colour::Yellow, value),
                 State::Failed => page.coloured(Colour::Red, value),
             };
-            match origin {
-                Some(origin) => page.line(format_args!("{what:<12} {value}  ({origin})")),
+            match place {
+                Some(place) => page.line(format_args!("{what:<12} {value}  ({place})")),
                 None => page.line(format_args!("{what:<12} {value}")),
             }
             if let Some(fix) = fix {
                 page.line(format_args!("{:<12}   -> {fix}", ""));
             }
         }
-        if !self.trace.is_empty() {
+        if !self.sources.is_empty() {
             page.line("sources of credentials, in order:");
         }
-        for SourceLine { source, answer, text } in &self.trace {
+        for SourceLine { source, answer, text } in &self.sources {
             page.line(format_args!("  {source:<24} {answer:<7} {text}"));
         }
     }
@@ -102,11 +118,10 @@ impl Message for Findings {
 
 impl CheckArgs {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
-        let format = context.format(self.json);
         let stack = context.config_stack()?;
         let name = resolve_name(self.name, &stack)?;
         let remote = stack.config()?.remote(Some(&name))?;
-        let mut findings = Findings { remote: name, ..Findings::default() };
+        let mut findings = Findings { name, ..Findings::default() };
         findings.located("url", Some(&remote.url));
         // A cloud-versioned bucket shows the workspace itself.
         let is_versioned = remote.version_aware.as_ref().is_some_and(|is_on| is_on.value);
@@ -135,21 +150,24 @@ impl CheckArgs {
             })?;
         }
         let failure = findings.failure.take();
-        context.printer().show(&findings, format)?;
+        context.printer().show(findings)?;
         failure.map_or(Ok(ExitStatus::Success), Err)
     }
 }
 
 impl Findings {
     fn add(&mut self, what: &'static str, state: State, value: impl Into<String>) -> &mut Finding {
-        self.lines.push(Finding { what, state, value: value.into(), origin: None, fix: None });
-        self.lines.last_mut().expect("one has just been added")
+        let value = value.into();
+        self.findings.push(Finding { what, state, value, origin: None, place: None, fix: None });
+        self.findings.last_mut().expect("one has just been added")
     }
 
     fn located(&mut self, what: &'static str, value: Option<&Located<String>>) {
         match value {
             Some(found) => {
-                self.add(what, State::Info, mask_urls(&found.value)).origin = Some(found.origin.to_string());
+                let finding = self.add(what, State::Info, mask_urls(&found.value));
+                finding.place = Some(found.origin.to_string());
+                finding.origin = Some((&found.origin).into());
             }
             None => drop(self.add(what, State::Info, "not set")),
         }
