@@ -21,7 +21,7 @@
 //! - `config --list` masks secrets; naming an option prints it.
 //! - `remote add -d` names the new default remote when it has it, not before it has checked anything.
 //! - `-q` with `-v` is a usage error like any other (254); DVC answers 2.
-//! - A JSON output that ends with an error ends with an object for it; DVC leaves stdout empty.
+//! - A command with `--json` that fails prints a document with its errors; DVC leaves stdout empty.
 //! - `fetch` and `pull` without any remote, and objects that exist nowhere, are errors.
 
 #![warn(missing_docs)]

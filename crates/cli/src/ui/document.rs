@@ -10,9 +10,8 @@ use crate::command_error::{CommandError, FailureKind};
 /// The version of the shapes of all documents; it changes when a field goes or changes its meaning, not when one comes.
 pub(crate) const VERSION: u32 = 1;
 
+// Deviation: DVC leaves stdout empty when a command with `--json` fails; haul prints a document that has the errors.
 /// What stands around the result of each command.
-///
-/// Deviation: DVC leaves stdout empty when a command with `--json` fails; haul prints a document that has the errors.
 #[derive(Debug, Default, Serialize, JsonSchema)]
 pub(crate) struct Frame {
     /// Version of the shapes; a field that is new does not change it.

@@ -44,8 +44,17 @@ fn unknown_flag_shows_the_help_of_its_command() {
 #[test]
 fn global_flags_stand_before_the_command() {
     let usage = "Usage: haul push [OPTIONS] [TARGETS]...";
-    check("push --cd sub", usage, "ERROR: unrecognized arguments: --cd\n");
-    check("push --wait-for-lock", usage, "ERROR: unrecognized arguments: --wait-for-lock\n");
+    check(
+        "push --cd sub",
+        usage,
+        "ERROR: unrecognized arguments: --cd\nhint: `--cd` stands before the command: `haul --cd <path> push …`\n",
+    );
+    check(
+        "push --wait-for-lock",
+        usage,
+        "ERROR: unrecognized arguments: --wait-for-lock\nhint: `--wait-for-lock` stands before the command: \
+         `haul --wait-for-lock push …`\n",
+    );
     check("push -V", usage, "ERROR: unrecognized arguments: -V\n");
 }
 
