@@ -55,7 +55,9 @@ fn person_on_the_terminal_is_asked_once_and_the_session_is_kept() {
     assert_eq!(sts.requests().len(), 2, "the role, and whose keys they are");
 
     // Without a terminal, with the session of before, as any script.
-    repo.haul(["remote", "check", "-vv"]).success().stdout_has(&["the session that the AWS CLI and haul share"]);
+    repo.haul(["remote", "check", "-vv"])
+        .success()
+        .stdout_has(&["the session that the AWS CLI and haul share"]);
     assert!(!sts.requests().iter().skip(2).any(|request| request.body.contains("TokenCode")));
     world.assert_no_secret_on_disk(&["aws/credentials", ".json"]);
 }

@@ -64,7 +64,9 @@ fn reply_with_another_tag_or_version_that_nothing_proves_is_not_recorded() {
         let before = repo.read("data.dvc");
         let action = FaultAction::ReplaceHeader { name, value: value.to_owned() };
         server.inject(Fault::on(Operation::PutObject, action).key_containing("c.txt").times(1));
-        repo.haul(["push"]).code(1).stderr_has(&["data/c.txt", "has not the size and entity tag of the reply"]);
+        repo.haul(["push"])
+            .code(1)
+            .stderr_has(&["data/c.txt", "has not the size and entity tag of the reply"]);
         assert_eq!(repo.read("data.dvc"), before, "{name}");
         assert_recovers(&environment, &repo, "clone");
     }
