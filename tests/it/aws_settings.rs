@@ -1,4 +1,4 @@
-//! The AWS config file and its variables, seen on the wire: every setting takes effect.
+//! The AWS config file and its variables: every setting takes effect in the requests.
 
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use haul_tests::{Folder, TestEnvironment};
 
 use crate::{environment, with_file};
 
-/// So many objects are enough that the remote is listed.
+/// With this many objects the remote is listed, and not asked for each.
 const N_FILES: usize = 8;
 
 fn world(server: &EmbeddedS3) -> TestEnvironment {
@@ -21,7 +21,7 @@ fn world(server: &EmbeddedS3) -> TestEnvironment {
     environment
 }
 
-/// A repository at this endpoint, with some files that were added.
+/// Makes a repository at this endpoint, with some added files.
 fn repository<'a>(environment: &'a TestEnvironment, endpoint: &str) -> Folder<'a> {
     let repo = environment.repository_at("repo", endpoint);
     add_files(&repo);
@@ -39,7 +39,7 @@ fn settings(environment: &TestEnvironment, text: &str) {
     environment.folder("aws").write("config", text);
 }
 
-/// Puts a block of S3 settings into the default profile.
+/// Writes a block of S3 settings into the default profile.
 fn block(environment: &TestEnvironment, lines: &[&str]) {
     settings(environment, &format!("[default]\ns3 =\n  {}\n", lines.join("\n  ")));
 }
@@ -48,8 +48,8 @@ fn of(server: &EmbeddedS3, operation: Operation) -> Vec<RecordedRequest> {
     server.requests().into_iter().filter(|request| request.operation == operation).collect()
 }
 
-/// Pushes through a server that holds each PUT until `hoped` of them are there, or a moment has passed; returns how many
-/// there were at once.
+/// Pushes through a server that holds each PUT until it has `hoped` of them, or a moment has passed; returns the maximum
+/// of concurrent PUTs.
 fn puts_at_once(hoped: usize, set: impl FnOnce(&Folder<'_>)) -> usize {
     let server = EmbeddedS3::new();
     let environment = world(&server);
@@ -250,8 +250,8 @@ fn endpoint_is_found_where_boto3_finds_it() {
     }
 }
 
-/// Sends a push through a server that is the proxy of the client, so that it gets any host. Returns the hosts it was asked
-/// for, and the paths of the objects.
+/// Pushes through a server that is the proxy of the client, so that it receives requests to any host. Returns the
+/// requested hosts, and the paths of the objects.
 fn hosts_and_paths(
     quirks: Quirks,
     bucket: &str,
@@ -379,7 +379,7 @@ fn malformed_setting_is_an_error_that_names_key_value_file_and_line() {
         let scheme = if key == "CA bundle" { "https:" } else { "http:" };
         let repo = repository(&environment, &server.endpoint().replace("http:", scheme));
         if key == "services" {
-            // An endpoint of the remote would win, and nobody would look.
+            // An endpoint of the remote would win, and the setting would not be read.
             repo.haul(["remote", "modify", "--unset", "origin", "endpointurl"]).success();
         }
         let place = format!("aws/config:{line}");

@@ -1,4 +1,4 @@
-//! Edits of the configuration at the same time.
+//! Concurrent edits of the configuration.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ fn edits_at_the_same_time_lose_nothing() {
     let environment = environment();
     let repo = environment.repository("repo");
     let name = |number: usize| format!("remote-{number}");
-    // Two files in one folder, and one that is not there yet.
+    // Two files in one directory, and one that does not exist yet.
     let mut running = Vec::new();
     for number in 0..N_EDITS {
         let level = ["--project", "--local", "--global"][number % 3];

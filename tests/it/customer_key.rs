@@ -1,4 +1,5 @@
-//! A push with another customer key than the objects have, which no listing and no HEAD tells from a missing object.
+//! A push with another customer key than that of the objects, which listings and HEADs do not distinguish from missing
+//! objects.
 
 use haul_tests::embedded::{EmbeddedS3, Operation, Permission, User};
 use haul_tests::{Folder, TestEnvironment};
@@ -8,7 +9,7 @@ use crate::served;
 const KEY: &str = "U2VjcmV0U2VjcmV0U2VjcmV0U2VjcmV0U2VjcmV0ISE=";
 const OTHER_KEY: &str = "QW5vdGhlckFub3RoZXJBbm90aGVyQW5vdGhlckFub3Q=";
 
-/// A server, and a world whose user has these rights; `None` is all of them.
+/// Starts a server, and makes a world whose user has these rights; `None` is all of them.
 fn stage(rights: Option<&[Permission]>) -> (EmbeddedS3, TestEnvironment) {
     let (server, mut environment) = served();
     environment.guard_secret(KEY);
@@ -21,7 +22,7 @@ fn stage(rights: Option<&[Permission]>) -> (EmbeddedS3, TestEnvironment) {
     (server, environment)
 }
 
-/// A repository with so many files in a directory, added, and this key.
+/// Makes a repository with this number of files in an added directory, and this key.
 fn repository<'a>(
     environment: &'a TestEnvironment,
     server: &EmbeddedS3,
@@ -38,7 +39,7 @@ fn repository<'a>(
     repo
 }
 
-/// So few objects are asked for one by one, and so many are listed.
+/// Numbers of files: for the first the objects are asked for one by one, for the second the remote is listed.
 const N_FILES: [usize; 2] = [2, 9];
 
 #[test]

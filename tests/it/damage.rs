@@ -1,4 +1,4 @@
-//! Downloads that are not what their name says, and remotes that were left half done.
+//! Downloads whose bytes do not match their name, and remotes with incomplete directories.
 
 use bytes::Bytes;
 use haul_tests::TestEnvironment;
@@ -13,7 +13,7 @@ fn with_server() -> (EmbeddedS3, TestEnvironment) {
     (server, environment)
 }
 
-/// The remote holds another content under the object's name; nothing of it may reach cache or workspace.
+/// The remote has another content under the object's name, which must not reach the cache or the workspace.
 fn wrong_content_is_refused(stored: &str) {
     let (server, environment) = with_server();
     let repo = environment.repository_at("repo", &server.endpoint());
@@ -95,7 +95,7 @@ fn pull_of_some_damaged_files_fetches_the_others() {
     track(&repo, "good.txt", &good);
     track(&repo, "bad.txt", &bad);
     repo.haul(["pull"]).failure().stderr_has(&["bad.txt"]);
-    // As with DVC, nothing is checked out; what was good need not be fetched again.
+    // As in DVC, nothing is checked out; intact objects need not be fetched again.
     repo.haul(["checkout", "good.txt"]).success();
     assert_eq!(repo.read("good.txt"), "good");
     assert!(!repo.exists("bad.txt"));
@@ -109,7 +109,7 @@ fn push_to_a_half_pushed_directory_heals_it() {
     repo.write("data/b", "two");
     repo.haul(["add", "data"]).success();
     repo.haul(["push"]).success();
-    // The directory object is there, a member is not: what an interrupted push of DVC leaves.
+    // The directory manifest exists, a member does not: this is what an interrupted push of DVC leaves.
     assert!(server.remove("bucket", &key_of(&md5_of(b"two"))));
     repo.haul(["push"]).success();
     assert_eq!(server.bytes("bucket", &key_of(&md5_of(b"two"))).unwrap(), "two");
@@ -163,7 +163,7 @@ fn directory_with_a_corrupt_member_leaves_the_workspace_as_it_was() {
     repo.assert_cache_is_sound();
 }
 
-/// Small objects are hashed whole, bigger ones while they stream, the biggest from ranges: each has a check of its own.
+/// Small objects are hashed whole, bigger ones while they stream, the biggest from ranges: each way has its own check.
 #[test]
 fn pull_of_a_big_object_with_one_wrong_byte_keeps_it_out_of_the_cache() {
     let (server, environment) = with_server();
@@ -181,7 +181,7 @@ fn pull_of_a_big_object_with_one_wrong_byte_keeps_it_out_of_the_cache() {
     }
 }
 
-/// Changes an object of the cache, which keeps its mode.
+/// Changes the bytes of an object of the cache, and keeps its mode.
 fn damage_in_cache(repo: &haul_tests::Folder<'_>, content: &str, damaged: &str) {
     let oid = md5_of(content.as_bytes());
     let object = format!(".dvc/cache/files/md5/{}/{}", &oid[..2], &oid[2..]);
@@ -220,7 +220,7 @@ fn file_whose_object_is_damaged_is_stored_again_and_never_overwritten() {
         let old = repo.read("file.dvc");
         repo.write("file", "the new content of the file");
         repo.haul(["add", "file"]).success();
-        // The workspace holds the only good copy of the new content.
+        // The workspace has the only intact copy of the new content.
         damage_in_cache(&repo, "the new content of the file", "the new");
         let new = repo.read("file.dvc");
         repo.write("file.dvc", old);

@@ -1,4 +1,4 @@
-//! What has to be on the disk when a command says that it is done, in the order of the calls that write and wait.
+//! What must be on the disk when a command reports success, by the order of the calls that write and wait.
 
 use haul_tests::Folder;
 use haul_tests::kill_point::Reached;
@@ -6,7 +6,7 @@ use haul_tests::objects::md5_of;
 
 use crate::environment;
 
-/// Runs a command, and returns its calls that change a file or wait for the disk. `None` where processes cannot be traced.
+/// Runs a command, and returns its calls that change a file or wait for the disk. `None` if processes cannot be traced.
 #[expect(clippy::print_stderr, reason = "a skipped test is to be seen")]
 fn calls(repo: &Folder<'_>, line: &[&str]) -> Option<Vec<String>> {
     match repo.haul_until(line, usize::MAX) {
@@ -19,7 +19,7 @@ fn calls(repo: &Folder<'_>, line: &[&str]) -> Option<Vec<String>> {
     }
 }
 
-/// Returns the place of the last call that starts so.
+/// Returns the index of the last call that starts with one of these texts.
 fn last(calls: &[String], starts: &[&str]) -> Option<usize> {
     calls.iter().rposition(|call| starts.iter().any(|start| call.starts_with(start)))
 }
@@ -64,7 +64,7 @@ fn object_that_was_found_in_the_cache_is_on_the_disk_before_a_metafile_names_it(
         assert!(last(&calls, &["rename "]).is_some() && !calls.iter().any(|call| call.contains(&oid[2..])));
         let waited = calls.iter().position(|call| call.starts_with("sync-all ") && call.contains("cache"));
         let named = calls.iter().position(|call| call.ends_with(&format!("{target}.dvc")));
-        // The temporary file of the metafile is written and waited for in `.dvc/tmp`.
+        // The temporary file of the metafile is written and synchronised in `.dvc/tmp`.
         let written = calls.iter().position(|call| call.starts_with("sync ") && call.contains(".dvc/tmp"));
         assert!(waited.is_some(), "{target}: {calls:#?}");
         assert!(waited < written.max(named), "{target}: {calls:#?}");
@@ -72,7 +72,7 @@ fn object_that_was_found_in_the_cache_is_on_the_disk_before_a_metafile_names_it(
 }
 
 #[test]
-fn disk_knows_that_a_metafile_is_gone_when_remove_and_move_are_done() {
+fn deletion_of_a_metafile_is_durable_when_remove_and_move_are_done() {
     let environment = environment();
     let repo = environment.repository("repo");
     for name in ["a", "b", "c"] {

@@ -1,4 +1,4 @@
-//! The embedded server is as strict as it says: else the tests that lean on it prove nothing.
+//! The embedded server is as strict as it claims: otherwise the tests that rely on it prove nothing.
 
 use haul_tests::announce::Announcement;
 use haul_tests::client::S3Client;
@@ -96,7 +96,7 @@ fn rights_of_a_limited_user_end_where_they_say() {
     assert_eq!(reader.get("bucket", "key", &[]).unwrap().status, 200);
     assert_eq!(reader.send(&Method::GET, "/bucket?list-type=2", &[], "").unwrap().status, 403);
     assert_eq!(reader.send(&Method::PUT, "/bucket/new", &[], "x").unwrap().status, 403);
-    // Who may not list does not learn what is missing.
+    // A user without the right to list does not learn that an object is missing.
     assert_eq!(reader.get("bucket", "missing", &[]).unwrap().status, 403);
     assert_eq!(owner(&server).get("bucket", "missing", &[]).unwrap().status, 404);
 }

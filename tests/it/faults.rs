@@ -1,4 +1,4 @@
-//! Servers with a bad day: what passes is waited for, what does not is said.
+//! Servers that fail: temporary failures are retried, permanent ones are reported.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -16,7 +16,7 @@ fn with_server() -> (EmbeddedS3, TestEnvironment) {
     (server, environment)
 }
 
-/// A push and a pull get through although `fault` strikes.
+/// A push and a pull succeed although `fault` occurs.
 fn fault_is_overcome(fault: &Fault) {
     let (server, environment) = with_server();
     let repo = environment.repository_at("repo", &server.endpoint());
@@ -91,7 +91,7 @@ fn access_denied_is_not_tried_again() {
     assert_eq!(server.count(Operation::PutObject), 1);
 }
 
-/// A repository with `read_timeout = 2`, twenty files in its cache, and twenty others on the remote.
+/// Makes a repository with `read_timeout = 2`, twenty files in its cache, and twenty others on the remote.
 fn impatient(server: &EmbeddedS3, environment: &TestEnvironment) {
     let repo = environment.repository_at("repo", &server.endpoint());
     repo.haul(["remote", "modify", "origin", "read_timeout", "2"]).success();
@@ -120,7 +120,7 @@ fn server_that_never_answers_is_given_up_within_thirty_seconds() {
             *attempts.entry((request.operation, request.key, request.query)).or_insert(0) += 1;
         }
         assert!(attempts.values().all(|n_attempts| *n_attempts <= 5), "{line:?}: {attempts:?}");
-        // Those that were asked for at once; nobody is asked for when the server has been given up.
+        // The first concurrent requests; no others are sent after the server has failed.
         assert!(line != ["fetch", "-j", "1"] || attempts.len() == 1, "object after object: {attempts:?}");
     }
 }
@@ -139,7 +139,7 @@ fn server_that_accepts_and_does_not_even_read_is_given_up_within_thirty_seconds(
     }
 }
 
-/// Connections that nobody accepts fill the queue of the listener; the next one gets no answer at all.
+/// Connections that are not accepted fill the queue of the listener; the next one gets no answer at all.
 #[test]
 fn connection_that_cannot_be_made_is_given_up_after_connect_timeout() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -162,7 +162,7 @@ fn unknown_host_is_an_error_within_seconds() {
     let (server, environment) = with_server();
     impatient(&server, &environment);
     let repo = environment.folder("repo");
-    // A name that never exists: <https://www.rfc-editor.org/rfc/rfc6761#section-6.4>.
+    // This name never exists: <https://www.rfc-editor.org/rfc/rfc6761#section-6.4>.
     let endpoint = "http://nobody.invalid:9000";
     repo.haul(["remote", "modify", "origin", "endpointurl", endpoint]).success();
     repo.haul(["push", "data"]).failure().within(Duration::from_mins(1)).stderr_has(&[endpoint, "not known"]);
@@ -218,7 +218,7 @@ fn closed_port_is_an_error_within_seconds() {
         environment.set("AWS_SECRET_ACCESS_KEY", "secret");
         environment
     };
-    // Bound and let go: nobody listens there.
+    // The port was bound and released, so no process listens on it.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let endpoint = format!("http://127.0.0.1:{port}");
     let repo = environment.repository_at("repo", &endpoint);
@@ -239,8 +239,8 @@ fn slow_upload_that_moves_is_not_killed_by_the_read_timeout() {
     assert_eq!(server.count(Operation::PutObject), 1);
 }
 
-/// A push of many files through a server that answers each PUT after a moment, and the first ones with 503; returns how
-/// many PUTs were under way at once later on.
+/// Pushes many files through a server that answers each PUT after a moment, and the first ones with 503; returns the
+/// maximum of concurrent PUTs after that.
 fn puts_at_once_after(n_refused: usize) -> usize {
     const N_JOBS: usize = 32;
     let (server, environment) = with_server();
@@ -253,7 +253,7 @@ fn puts_at_once_after(n_refused: usize) -> usize {
     server.inject(Fault::on(Operation::PutObject, FaultAction::Delay(Duration::from_millis(100))));
     repo.haul(["push", "-j", &N_JOBS.to_string()]).success();
     let puts = server.requests().into_iter().filter(|request| request.operation == Operation::PutObject);
-    // The refused ones, and those that were under way with them, are over by then.
+    // The refused requests, and those that ran at the same time, have ended by then.
     let later = puts.skip(n_refused + N_JOBS).map(|request| request.n_at_once);
     later.max().expect("there are later ones")
 }

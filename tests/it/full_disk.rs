@@ -1,6 +1,6 @@
-//! Disks that are full, read-only or small: one error, nothing half done, and the same command goes on afterwards.
+//! Disks that are full, read-only or small: one error, nothing incomplete, and the same command continues afterwards.
 //!
-//! A file system of a few hundred kilobytes needs root. Without it these tests are skipped, visibly; under
+//! A file system of a few hundred kilobytes needs root. Without root these tests print that they are skipped; with
 //! `REQUIRE_INTEGRATION=1` they fail instead. What needs no disk is tested inside the crates.
 
 use std::io::Read as _;
@@ -19,13 +19,13 @@ const FULL: &str = "No space left on device";
 const HINT: &str =
     "hint: make room on that file system, then type the same command again: what is done stays done";
 
-/// A file system in memory. Dropping it takes it away.
+/// A file system in memory. Dropping it unmounts it.
 struct SmallDisk<'a> {
     folder: Folder<'a>,
 }
 
 impl<'a> SmallDisk<'a> {
-    /// Mounts it; `None` where that is not allowed, which is said.
+    /// Mounts it; `None` if that is not allowed, which is printed.
     #[expect(clippy::print_stderr, reason = "a skip has to be seen")]
     fn mount(environment: &'a TestEnvironment, size: &str) -> Option<Self> {
         if !rustix::process::geteuid().is_root() {
@@ -45,7 +45,7 @@ impl<'a> SmallDisk<'a> {
         run(&self.folder, "mount", &["-o", &format!("remount,{option}"), &path]);
     }
 
-    /// Takes all room there is.
+    /// Fills it.
     fn fill(&self) {
         let mut file = fs_err::File::create(self.folder.join("filler")).expect("a file can be made");
         let error =
@@ -59,7 +59,7 @@ impl Drop for SmallDisk<'_> {
         let path = self.folder.path().display().to_string();
         let elsewhere = self.folder.join("..");
         let umount = program("umount");
-        // Lazily: whatever still looks at it must not keep the test's folder from being removed.
+        // The unmount is lazy, so that a process that still uses it does not keep the test's directory from being removed.
         if let Ok(mut child) = command(&umount).args(["-l", &path]).current_dir(elsewhere).spawn() {
             drop(child.wait());
         }
@@ -79,7 +79,7 @@ fn run(folder: &Folder<'_>, name: &str, arguments: &[&str]) {
     folder.start_program(&program(name), arguments).wait(Duration::from_mins(1)).success();
 }
 
-/// Fails unless there is one error with the cause and what to do, and nothing else.
+/// Fails unless the output is one error with the cause and what to do, and nothing else.
 #[track_caller]
 fn assert_is_one_error(output: &CommandOutput, cause: &str) {
     let lines: Vec<&str> = output.stderr.lines().filter(|line| !line.starts_with("WARNING")).collect();
@@ -89,7 +89,7 @@ fn assert_is_one_error(output: &CommandOutput, cause: &str) {
     assert!(lines.len() <= 6, "more than an error and its hint\n{output}");
 }
 
-/// Fails if a temporary file of ours or of DVC's is left.
+/// Fails if a temporary file of haul or DVC is left.
 #[track_caller]
 fn assert_no_temporary_files(folder: &Folder<'_>) {
     for path in folder.tree("").entries.into_keys() {
@@ -107,7 +107,7 @@ fn content(number: usize) -> Vec<u8> {
     (0..FILE_BYTES).map(|at| (at * 7 + number * 131 + at / 251).to_le_bytes()[0]).collect()
 }
 
-/// Makes a repository that tracks what the server has and the cache lacks; the cache is the small disk.
+/// Makes a repository that tracks data that is on the server and not in the cache; the cache is the small disk.
 fn repo_to_fetch<'a>(environment: &'a TestEnvironment, server: &EmbeddedS3, cache: &Path) -> Folder<'a> {
     let repo = environment.repository_at("repo", &server.endpoint());
     repo.haul(["cache", "dir", &cache.display().to_string()]).success();
@@ -127,7 +127,7 @@ fn fetch_onto_a_full_disk_ends_at_once_and_goes_on_when_there_is_room() {
         let output = repo.haul([command, "-j", "2"]).code(1);
         assert_is_one_error(&output, FULL);
         output.stderr_has(&[HINT]);
-        // What is on its way ends; nothing else is asked for.
+        // Running downloads end; no others are started.
         assert!(server.count(Operation::GetObject) < N_FILES, "all was downloaded and thrown away");
         assert_no_temporary_files(&disk.folder);
         assert!(!repo.exists("f0"), "nothing is checked out of half a fetch");
@@ -211,7 +211,7 @@ fn checkout_onto_a_full_disk_says_it_once_and_goes_on_when_there_is_room() {
     output.stderr_has(&[HINT, "data", "more"]);
     assert_no_temporary_files(&repo);
     disk.remount("size=16m");
-    // Without -f: what is there is what was recorded.
+    // Without -f, as the workspace has no unsaved changes.
     repo.haul(["checkout"]).success();
     repo.tree("data").assert_equals(&source.tree("data"));
     repo.tree("more").assert_equals(&source.tree("more"));
@@ -231,7 +231,7 @@ fn metafiles_and_config_on_a_full_disk_stay_as_they_are() {
     repo.haul(["add", "unused"]).success();
     repo.haul(["remove", "unused.dvc"]).success();
     let (config, metafile) = (repo.read(".dvc/config"), repo.read("file.dvc"));
-    // In place, so that its blocks are there already.
+    // The file is overwritten in place, so that its blocks are allocated already.
     fs_err::write(repo.join("file"), "two").expect("it can be written");
     disk.fill();
     let output = repo.haul(["remote", "modify", "origin", "region", "eu-west-1"]).failure();
@@ -241,7 +241,7 @@ fn metafiles_and_config_on_a_full_disk_stay_as_they_are() {
     assert_is_one_error(&output.stderr_has(&[FULL]), FULL);
     assert_eq!((repo.read("file.dvc"), repo.read("file")), (metafile, String::from("two")));
     assert_no_temporary_files(&repo);
-    // What makes room works.
+    // Commands that free space work.
     repo.remove("filler");
     disk.fill();
     repo.haul(["gc", "-w", "-f"]).success();
@@ -279,7 +279,7 @@ fn too_few_open_files_are_told_as_that() {
         track(&repo, &format!("f{number}"), &put_object(&server, &content(number)));
     }
     let haul = environment.root().join("bin/haul");
-    // At each number another file is the one too many; transfers take as many as there may be.
+    // For each limit it is another file that cannot be opened; transfers open as many as the limit allows.
     let mut n_failed = 0;
     for limit in 10..20 {
         let script = format!("ulimit -n {limit}; exec {} fetch", haul.display());

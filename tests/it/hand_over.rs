@@ -1,4 +1,4 @@
-//! Commands that haul does not have are those of the `dvc` on PATH.
+//! Commands that haul does not have are handed over to the `dvc` on PATH.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -35,7 +35,7 @@ fn whole_command_line_and_exit_code_are_those_of_dvc() {
     assert_eq!(output.stdout, "--cd sub exp run -q -S a b\n");
     let output = folder.haul(["repro", "--help"]).code(7);
     assert_eq!(output.stdout, "repro --help\n");
-    // What haul has, it does itself.
+    // Commands that haul has are not handed over.
     folder.haul(["init", "--no-scm"]).success();
 }
 
@@ -55,7 +55,7 @@ fn haul_by_another_name_is_never_dvc() {
     let links = environment.folder("links").join("");
     std::os::unix::fs::symlink(PROGRAM, links.join("dvc")).unwrap();
     let hard = environment.folder("hard").join("");
-    // A hard link needs the same file system; where there is none, the symbolic link stands alone.
+    // A hard link needs the same file system; on another one, only the symbolic link is tested.
     let has_hard = fs_err::hard_link(PROGRAM, hard.join("dvc")).is_ok();
     environment.set("PATH", path_of(&[&links, &hard, &real]));
     environment.folder("work").haul(["repro"]).success().stdout_has(&["real"]);
@@ -70,7 +70,7 @@ fn haul_by_another_name_is_never_dvc() {
     }
     environment.set("HAUL_DVC", real.join("dvc"));
     environment.folder("work").haul(["repro"]).success().stdout_has(&["real"]);
-    // By DVC's name, the version is one that tools know.
+    // Under DVC's name, haul prints a version that tools can parse.
     let version = environment.folder("work").start_program(&links.join("dvc"), ["--version"]);
     assert_eq!(version.wait(Duration::from_mins(1)).success().stdout, "3.67.1\n");
     let version = environment.folder("work").start_program(&links.join("dvc"), ["doctor"]);

@@ -1,5 +1,5 @@
-//! Remotes that lie: nothing outside the repository, nothing wrong in the cache, no signature to strangers, and an
-//! end within the timeouts.
+//! Hostile remotes: nothing is written outside the repository, nothing damaged gets into the cache, no signature is sent
+//! to other servers, and commands end within the timeouts.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ fn impatient_repository<'a>(environment: &'a TestEnvironment, endpoint: &str) ->
     repo
 }
 
-/// A directory object with these entries is refused for this reason, and nothing is written anywhere.
+/// A directory manifest with these entries is refused for this reason, and nothing is written.
 fn manifest_is_refused(relpaths: &[&str], reason: &str) {
     let (server, environment) = served();
     let repo = environment.repository_at("repo", &server.endpoint());
@@ -67,7 +67,7 @@ fn manifest_with_malformed_paths_is_refused() {
 }
 
 #[test]
-fn manifest_that_names_a_path_twice_or_as_file_and_folder_is_refused() {
+fn manifest_that_names_a_path_twice_or_as_file_and_directory_is_refused() {
     manifest_is_refused(&["twice", "twice"], "occurs twice");
     manifest_is_refused(&["both", "both/planted"], "is both a file and a directory");
 }
@@ -78,7 +78,7 @@ fn manifest_with_names_and_paths_that_no_file_system_takes_is_refused() {
     manifest_is_refused(&[&format!("{}planted", "d/".repeat(2045))], "is longer than any path can be");
 }
 
-/// Memory is bounded by the size of a manifest: many folders in one path cost no more than the path.
+/// Memory is bounded by the size of a manifest: many directories in one path cost no more than the path.
 #[cfg(target_os = "linux")]
 #[test]
 fn manifest_with_deep_paths_costs_no_more_memory_than_its_size() {
@@ -127,7 +127,7 @@ fn manifest_that_is_not_what_its_name_says_is_refused() {
     assert!(!repo.exists("data/another file"));
 }
 
-/// A repository whose cache has the content that a hostile metafile wants written: `#!/bin/sh`.
+/// Makes a repository whose cache has the content that a hostile metafile tries to write: `#!/bin/sh`.
 fn with_payload(environment: &TestEnvironment) -> Folder<'_> {
     let repo = environment.repository("repo");
     repo.write("payload", PAYLOAD);
@@ -138,10 +138,10 @@ fn with_payload(environment: &TestEnvironment) -> Folder<'_> {
 
 const PAYLOAD: &str = "#!/bin/sh\n";
 
-/// No command writes, moves or deletes what `.git` and `.dvc` hold when `metafile` names it as an out, and each says
-/// that this is why.
+/// No command writes, moves or deletes a file in `.git` or `.dvc` if `metafile` names it as an out, and each names this
+/// reason.
 fn out_is_refused(metafile: &str, text: &str, out: &str) {
-    // Of the folders that Git and DVC make, the message is DVC's; spelled otherwise, they are the same on some disks.
+    // For `.git` and `.dvc`, the message is DVC's; in other spellings, which mean the same on some disks, it is haul's.
     let is_own = out.contains(".git") || out.contains(".dvc");
     let reason = if is_own { "is ignored by" } else { "where nothing is tracked" };
     let environment = environment();
@@ -150,7 +150,7 @@ fn out_is_refused(metafile: &str, text: &str, out: &str) {
     repo.write(".dvc/config.local", "");
     let private = |folder: &str| {
         let mut tree = repo.tree(folder);
-        // What is remembered and stored is not what the metafile is after.
+        // The memo and the cache are not targets of the metafile.
         tree.entries.retain(|path, _| !path.starts_with("tmp") && !path.starts_with("cache"));
         tree
     };
@@ -280,15 +280,15 @@ fn link_out_of_the_output_is_not_written_through() {
     track(&repo, "data", &directory);
     fs_err::create_dir(repo.join("data")).unwrap();
     fs_err::os::unix::fs::symlink(outside.path(), repo.join("data/sub")).unwrap();
-    // Whether it refuses or puts a real folder in place of the link: nothing arrives outside.
+    // Whether it refuses or replaces the link by a directory: nothing is written outside.
     repo.haul(["pull", "--force"]);
     assert_eq!(outside.tree("").entries.len(), 0);
     let arrived = repo.cache_objects().iter().any(|object| object.ends_with(&oid[2..]));
     assert!(arrived, "the object itself is harmless, and without it nothing was tried");
 }
 
-/// Fails in time for this reason, with nothing in the cache, when each request that `picks` names is answered with
-/// `reply`.
+/// A pull fails in time for this reason, with nothing in the cache, if each request for which `picks` is true is answered
+/// with `reply`.
 fn reply_is_survived(
     reason: &[&str],
     picks: impl Fn(&RawRequest) -> bool + Send + Sync + 'static,
@@ -362,7 +362,7 @@ fn redirect_to_another_host_is_not_followed_with_keys() {
     assert!(signed.is_empty(), "the stranger got a signature: {signed:?}");
 }
 
-/// A push fails in time and for this reason when each listing is answered with `reply`.
+/// A push fails in time and for this reason if each listing is answered with `reply`.
 fn listing_is_refused(reason: &str, reply: impl Fn(&RawRequest) -> RawReply + Send + Sync + 'static) {
     let (server, environment) = served();
     let front = RawServer::in_front_of(&server, move |request| request.is_listing().then(|| reply(request)));
@@ -372,7 +372,7 @@ fn listing_is_refused(reason: &str, reply: impl Fn(&RawRequest) -> RawReply + Se
     }
     repo.haul(["add", "data"]).success();
     repo.haul(["push"]).failure().within(IN_TIME).stderr_has(&[reason]);
-    // Twenty files, a directory: a listing that leads nowhere is not followed for ever.
+    // There are twenty files and a directory: a listing that does not advance is not continued for ever.
     let n_listings = front.requests().iter().filter(|request| request.is_listing()).count();
     assert!(n_listings < 400, "{n_listings} listings");
 }

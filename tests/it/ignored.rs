@@ -1,9 +1,9 @@
-//! What Git or `.dvcignore` hides is not tracked, and what was tracked before is not lost.
+//! Paths that Git or `.dvcignore` ignores are not tracked, and those that were tracked before are not lost.
 
 use crate::environment;
 
 #[test]
-fn add_below_a_folder_that_git_ignores_is_refused_before_anything_is_stored() {
+fn add_below_a_directory_that_git_ignores_is_refused_before_anything_is_stored() {
     let environment = environment();
     let repo = environment.repository("repo");
     repo.write(".gitignore", "/ign/\n*.log.dvc\n");
@@ -37,7 +37,7 @@ fn out_that_dvcignore_names_is_refused_in_the_words_of_dvc() {
         assert_eq!(output.stdout, "", "{command:?}");
     }
     repo.write(".dvcignore", "ig/\n");
-    // The metafile lies in the ignored folder, and is not read any more.
+    // The metafile is in the ignored directory, and is no longer read.
     repo.haul(["status"]).success();
 }
 
@@ -54,7 +54,7 @@ fn checkout_keeps_a_tracked_file_that_dvcignore_names_now() {
     repo.haul(["checkout", "d/b"]).success();
     let tree = repo.tree("d");
 
-    // It is made where it is missing, and what is unsaved is not overwritten without a word.
+    // A missing file is written, and unsaved changes are not overwritten without an error.
     repo.remove("d/b");
     repo.remove("d/sub");
     repo.haul(["checkout"]).success();

@@ -1,8 +1,8 @@
-//! Imports of data under URLs: what must not be written, lost, or forgotten.
+//! Imports of data under URLs: what must not be written or lost.
 
 use crate::served;
 
-/// Objects of a directory as somebody else put them into the bucket.
+/// Puts files into the bucket, as another program would.
 fn put(server: &haul_tests::embedded::EmbeddedS3, files: &[(&str, &str)]) {
     for (key, text) in files {
         server.put("bucket", &format!("store/src/{key}"), (*text).to_owned());
@@ -40,7 +40,7 @@ fn import_records_what_it_got_and_checks_it_out() {
 }
 
 #[test]
-fn update_keeps_changes_that_are_saved_nowhere() {
+fn update_keeps_unsaved_changes() {
     let (server, environment) = served();
     let repo = environment.repository_at("repo", &server.endpoint());
     put(&server, &[("a", "one")]);

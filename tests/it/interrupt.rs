@@ -1,4 +1,4 @@
-//! Ctrl-C stops cleanly with 252, SIGTERM with 143 and SIGHUP with 129, and the next run goes on.
+//! Ctrl-C stops a command cleanly with 252, SIGTERM with 143 and SIGHUP with 129, and the next run continues its work.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -142,7 +142,7 @@ fn interrupt_at_the_question_of_gc_ends_with_252_and_deletes_nothing() {
 
 #[test]
 fn interrupt_of_work_on_files_ends_with_252_and_leaves_the_workspace_whole() {
-    // Zeros that take no room and some seconds.
+    // A sparse file, which takes no space but some seconds to hash.
     const LARGE_BYTES: u64 = 4 << 30;
     let environment = environment();
     let repo = environment.repository("repo");
@@ -166,7 +166,7 @@ fn interrupt_of_work_on_files_ends_with_252_and_leaves_the_workspace_whole() {
     assert_eq!(repo.read("large"), "small");
 }
 
-/// The signals that ask a program to stop, with what it then ends with.
+/// The signals that ask a program to stop, with its exit codes.
 const SIGNALS: [(Signal, i32); 3] = [(Signal::INT, 252), (Signal::TERM, 143), (Signal::HUP, 129)];
 
 #[test]
@@ -207,7 +207,7 @@ fn signal_in_an_upload_in_parts_keeps_them_for_the_next_push_and_says_so() {
 fn second_signal_ends_at_once_with_the_code_of_the_signal() {
     let (server, environment) = served();
     let repo = with_file(&environment, &server.endpoint());
-    // A push that has nothing but the reply to wait for ends by itself; the work on files goes on for a while.
+    // A push that only waits for a reply ends by itself; work on files takes a while.
     fs_err::File::create(repo.join("large")).unwrap().set_len(8 << 30).unwrap();
     for (signal, code) in SIGNALS {
         let mut running = repo.start(["add", "large"]);
@@ -225,7 +225,7 @@ fn signal_that_was_ignored_from_the_start_stays_ignored() {
     let repo = with_file(&environment, &server.endpoint());
     server.inject(Fault::on(Operation::PutObject, FaultAction::Delay(Duration::from_secs(1))));
     let haul = environment.root().join("bin/haul").display().to_string();
-    // As `nohup` does.
+    // `nohup` ignores SIGHUP in this way.
     let line = ["-c", "trap '' HUP; exec \"$0\" push", &haul];
     let mut running = repo.start_program(Path::new("/bin/sh"), line);
     wait_for(&server, Operation::PutObject, 1);

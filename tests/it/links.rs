@@ -1,4 +1,4 @@
-//! Links between workspace and cache: an object that others share is never changed through them.
+//! Links between workspace and cache: a shared object is never changed through them.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -18,7 +18,7 @@ fn chmod(path: &Path, mode: u32) {
     fs_err::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("the mode can be set");
 }
 
-/// Fails unless all objects of the cache are read-only for all, and the file may be executed.
+/// Fails unless all objects of the cache are read-only, and the file is executable.
 #[track_caller]
 fn assert_is_executable_alone(repo: &Folder<'_>, file: &str) {
     for object in repo.cache_objects() {
@@ -48,7 +48,7 @@ fn executable_file_has_its_right_without_changing_the_object() {
             repo.haul(line).success();
             assert_is_executable_alone(&repo, "run.sh");
         }
-        // The right is lost: by hand, and on a link that somebody else made.
+        // The permission is removed: by the user, and on a link that another program made.
         let object = repo.join(".dvc/cache").join(&repo.cache_objects()[0]);
         for make in [
             |_: &Path, file: &Path| chmod(file, 0o644),
@@ -84,7 +84,7 @@ fn object_that_dvc_made_executable_for_a_link_stays_so() {
     repo.write("run.sh", SCRIPT);
     chmod(&repo.join("run.sh"), 0o755);
     repo.haul(["add", "run.sh"]).success();
-    // What DVC leaves: a link, and the right on the object.
+    // DVC leaves a link, and makes the object executable.
     let object = repo.join(".dvc/cache").join(&repo.cache_objects()[0]);
     chmod(&object, 0o544);
     repo.remove("run.sh");
@@ -93,13 +93,13 @@ fn object_that_dvc_made_executable_for_a_link_stays_so() {
         repo.haul(line).success();
         assert_ne!(mode(&repo.join("run.sh")) & 0o100, 0, "{line:?} took the right away");
     }
-    // Writable, it is not to be trusted, and made read-only as ever.
+    // If it is writable, it is not trusted, and made read-only as usual.
     chmod(&object, 0o755);
     repo.haul(["status"]).success();
     assert_eq!(mode(&object), 0o444);
 }
 
-/// What a file is to whoever looks at it: another inode, mode or time means that it was changed.
+/// Returns the identity of a file: another inode, mode or time means that it was changed.
 fn stamps(folder: &Path) -> BTreeMap<PathBuf, (u64, u32, u64, i64, i64)> {
     let entries = fs_err::read_dir(folder).expect("it can be read");
     entries

@@ -1,6 +1,6 @@
-//! Commands that only look change nothing: neither the workspace nor the cache, not even a mode or a time.
+//! Commands that only read change nothing: neither the workspace nor the cache, not even a mode or a time.
 //!
-//! Locks of `.dvc/tmp` are taken, and they alone are written.
+//! Only the lock files of `.dvc/tmp` are written.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
@@ -10,7 +10,7 @@ use haul_tests::objects::md5_of;
 
 use crate::served;
 
-/// Inode, mode, size, and the times at which its bytes and its status changed.
+/// Inode, mode, size, and the times at which bytes and status of a file were changed.
 type Stamp = (u64, u32, u64, (i64, i64), (i64, i64));
 
 fn stamps(root: &Path) -> BTreeMap<PathBuf, Stamp> {
@@ -25,7 +25,7 @@ fn stamps(root: &Path) -> BTreeMap<PathBuf, Stamp> {
             if metadata.is_dir() {
                 folders.push(path.clone());
             }
-            // A lock that is taken has its time set; its folder, if the lock is new.
+            // Taking a lock sets the time of its file; creating one sets that of its directory.
             if is_lock || path.ends_with(".dvc/tmp") {
                 continue;
             }
@@ -54,7 +54,7 @@ fn dry_runs_and_status_of_the_remote_change_nothing() {
     repo.haul(["push"]).success();
     repo.write("new", "not pushed");
     repo.haul(["add", "new"]).success();
-    // Of the objects, one is missing, one is damaged, one is not read-only; of the files, one is gone, one changed.
+    // One object is missing, one is damaged, one is not read-only; one file is missing, one is changed.
     let new = md5_of(b"not pushed");
     let objects: Vec<PathBuf> = repo
         .cache_objects()
@@ -92,7 +92,7 @@ fn dry_runs_and_status_of_the_remote_change_nothing() {
             before.keys().chain(after.keys()).filter(|path| before.get(*path) != after.get(*path)).collect();
         assert!(changed.is_empty(), "{line:?} changed {changed:?}");
     }
-    // What is damaged counts as missing all the same.
+    // Damaged objects still count as missing.
     repo.haul(["push", "--dry-run"]).success();
     repo.haul(["fetch"]).success();
     repo.assert_cache_is_sound();

@@ -1,4 +1,4 @@
-//! End-to-end tests: what a person types, what comes out, and what is there afterwards.
+//! End-to-end tests: what a user types, what is printed, and which files and objects exist afterwards.
 //!
 //! One module per subject; names are `subject_condition_expectation`. Nothing here needs a network, a container, a
 //! `git` process or Python: the S3 server is the embedded one. Tests against real servers are in `integration`.
@@ -46,7 +46,7 @@ mod uploads;
 mod validation;
 mod versioned;
 
-/// Makes a world of its own for a test, with the program in it.
+/// Makes a separate world for a test, with the program in it.
 fn environment() -> TestEnvironment {
     TestEnvironment::new(env!("CARGO_BIN_EXE_haul-under-test"))
 }

@@ -1,4 +1,4 @@
-//! What is not there is an error, not a shrug.
+//! Missing data is an error.
 
 use haul_tests::embedded::{EmbeddedS3, Operation};
 use haul_tests::objects::{directory_bytes, key_of, md5_of, put_directory, put_object, track};
@@ -24,7 +24,7 @@ fn fetch_of_a_directory_with_a_missing_member_names_it() {
     let directory = put_directory(&server, &[(&one, "a"), (&md5_of(b"lost"), "sub/lost.txt")]);
     track(&repo, "data", &directory);
     repo.haul(["fetch"]).failure().stderr_has(&[&md5_of(b"lost")]);
-    // What was there has come.
+    // The existing data has been pulled.
     assert!(repo.cache_objects().iter().any(|path| path.replace('/', "").ends_with(&one[2..])));
 }
 
@@ -67,7 +67,7 @@ fn bucket_that_does_not_exist_is_named() {
     repo.haul(["push"]).failure().stderr_has(&["nobodys"]);
 }
 
-/// Every command that asks the remote for something.
+/// Every command that sends requests to the remote.
 const ASKING: [&[&str]; 7] = [
     &["status", "-c"],
     &["push", "--dry-run"],
@@ -78,7 +78,7 @@ const ASKING: [&[&str]; 7] = [
     &["gc", "-w", "-c", "-f"],
 ];
 
-/// Makes a repository of `n_files` files, some in the cache and one that is not.
+/// Makes a repository of `n_files` files that are in the cache, and one that is not.
 fn with_files(environment: &TestEnvironment, endpoint: &str, n_files: usize) {
     let repo = environment.repository_at("repo", endpoint);
     for index in 0..n_files {
@@ -143,7 +143,7 @@ fn wrong_secret_key_is_told_apart_from_missing_data() {
     assert!(server.bytes("bucket", &key_of(&oid)).is_some());
 }
 
-/// A repository whose remote has all of `f` and nothing of the directory `d`.
+/// Makes a repository whose remote has the file `f`, but not the directory `d`.
 fn with_lost_directory<'a>(environment: &'a TestEnvironment, server: &EmbeddedS3) -> Folder<'a> {
     let repo = environment.repository_at("repo", &server.endpoint());
     track(&repo, "f", &put_object(server, b"content"));

@@ -1,4 +1,4 @@
-//! Large objects that go in parts, and the ends they may come to.
+//! Multipart uploads of large objects, and the ways in which they end.
 
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ fn stage(quirks: Quirks) -> (EmbeddedS3, TestEnvironment) {
     (server, environment)
 }
 
-/// A repository with a file that goes in three parts, added, and the key it gets.
+/// Makes a repository with an added file that is uploaded in three parts; returns its key, too.
 fn with_big_file<'a>(environment: &'a TestEnvironment, server: &EmbeddedS3) -> (Folder<'a>, String, Vec<u8>) {
     let repo = environment.repository_at("repo", &server.endpoint());
     let content = Random(31).bytes(SIZE_BYTES as u64);
@@ -45,7 +45,7 @@ fn upload_that_is_gone_is_not_taken_for_another_object_of_its_size() {
         let (repo, key, content) = with_big_file(&environment, &server);
         let gone = FaultAction::error(404, "NoSuchUpload");
         server.inject(Fault::on(Operation::CompleteMultipartUpload, gone).times(1));
-        // The object comes while the parts are sent: before, it would be seen, and be damaged.
+        // The object appears while the parts are sent: earlier, the push would see it as a damaged object.
         server.inject(Fault::on(Operation::UploadPart, FaultAction::Delay(Duration::from_secs(1))).times(1));
         let running = repo.start(["push"]);
         let end = Instant::now() + Duration::from_mins(1);
@@ -105,11 +105,11 @@ fn interrupted_push(server: &EmbeddedS3, repo: &Folder<'_>) {
     assert_eq!(server.open_uploads("bucket"), 1);
 }
 
-/// Whether the note of the upload under way names a part that arrived.
+/// Returns whether the saved state of the upload has a part that arrived.
 fn has_noted_a_part(repo: &Folder<'_>) -> bool {
     let Ok(notes) = fs_err::read_dir(repo.join(".dvc/tmp/haul/uploads")) else { return false };
     let note = |entry: std::io::Result<fs_err::DirEntry>| fs_err::read_to_string(entry.ok()?.path()).ok();
-    // Its kind, the place of two lines, the content, the id.
+    // The kind, the positions of two lines, the content, the id.
     notes.filter_map(note).any(|note| note.lines().count() > 5)
 }
 

@@ -1,4 +1,4 @@
-//! What cannot be tracked is said at once, and nothing hangs.
+//! Files that cannot be tracked are an error at once, and no command hangs.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -22,7 +22,7 @@ fn fifo_in_a_directory_is_refused_by_name() {
         .unwrap();
     repo.haul(["add", "data"]).failure().within(AT_ONCE).stderr_has(&["data/pipe"]);
     assert!(!repo.exists("data.dvc"));
-    // The file of the user is untouched.
+    // The user's file is unchanged.
     assert_eq!(repo.read("data/file"), "content");
 }
 
@@ -83,7 +83,7 @@ fn add_through_a_link(target: &str, link: &str) {
         let metadata = fs_err::symlink_metadata(repo.join(".dvc/cache").join(object)).expect("it is there");
         assert!(metadata.is_file(), "{object} is not a file of the cache");
     }
-    // Who writes to what the link led to writes to a file of his own.
+    // Writing to the link's target does not write to the object.
     for file in [outside.join("file"), repo.join("inside")] {
         let metadata = fs_err::metadata(&file).expect("it is there");
         assert_ne!(metadata.permissions().mode() & 0o200, 0, "{} was made read-only", file.display());
@@ -123,7 +123,7 @@ fn error_about_a_fifo_says_what_to_do() {
         let output = repo.haul([command, "data"]).failure().within(AT_ONCE);
         output.stderr_has(&["data/pipe", "hint", "pipe", ".dvcignore"]);
     }
-    // Nothing is said to be fine before the error.
+    // No success is reported before the error.
     let status = repo.haul(["status"]).failure().stderr_has(&["data/pipe"]);
     assert_eq!(status.stdout, "");
     let json = repo.haul(["status", "--json"]).failure().stderr_has(&["data/pipe"]);
@@ -149,7 +149,7 @@ fn add_that_cannot_stage_ends_with_the_command_to_type() {
     repo.haul(["config", "core.autostage", "true"]).success();
     repo.write("f", "content");
     repo.write(".git/index.lock", "");
-    // As with DVC, all is written by then.
+    // As in DVC, all files are written by then.
     repo.haul(["add", "f"]).failure().code(255).stderr_has(&["index.lock", "`git add .gitignore f.dvc`"]);
     assert!(repo.exists("f.dvc") && repo.read(".gitignore") == "/f\n");
     repo.haul(["move", "f", "g"]).failure().code(255).stderr_has(&["`git add .gitignore f.dvc g.dvc`"]);

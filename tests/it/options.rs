@@ -1,4 +1,4 @@
-//! The options of S3 remotes, seen on the wire and in what the server kept.
+//! The options of S3 remotes, in the requests and in the objects of the server.
 
 use haul_tests::embedded::{
     BucketOptions, EmbeddedOptions, EmbeddedS3, Operation, Permission, Quirks, StoredObject, User,
@@ -12,10 +12,10 @@ use crate::{environment, served, with_file};
 
 const CUSTOMER_KEY: &str = "U2VjcmV0U2VjcmV0U2VjcmV0U2VjcmV0U2VjcmV0ISE=";
 
-/// So many objects a round trip makes: enough that the remote is listed, and not asked for one by one.
+/// The number of objects of a round trip: enough that the remote is listed, and not asked for each.
 const N_OBJECTS: usize = 9;
 
-/// Pushes and pulls a file and a folder with these options; returns what the server keeps.
+/// Pushes and pulls a file and a directory with these options; returns the objects of the server.
 fn round_trip(server: &EmbeddedS3, options: &[(&str, &str)]) -> Vec<StoredObject> {
     let mut environment = environment();
     environment.use_keys_of(server);
@@ -155,7 +155,7 @@ fn listings_are_read_whole_whatever_their_pages_and_encoding() {
     }
 }
 
-/// What each operation carries: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations.html>.
+/// The headers of each operation: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations.html>.
 #[test]
 fn headers_go_with_the_operations_that_take_them_and_all_of_them_are_signed() {
     let object = ["x-amz-acl", "x-amz-server-side-encryption", "x-amz-server-side-encryption-aws-kms-key-id"];
@@ -328,7 +328,7 @@ fn least_privilege_user_can_push_fetch_pull_and_ask() {
     environment.set("AWS_ACCESS_KEY_ID", "limited");
     environment.set("AWS_SECRET_ACCESS_KEY", "limitedsecret");
     round_trip_in(&environment, &server, &[]);
-    // No call was tried that needs more.
+    // No call that needs more rights was tried.
     assert!(server.requests().iter().all(|request| request.status != Some(403)));
 }
 
@@ -367,7 +367,7 @@ fn private_authority_is_trusted_where_it_is_named_and_only_there() {
     environment_with_bundle(&repo, &files.authority.display().to_string());
 }
 
-/// `AWS_CA_BUNDLE` does the same; it is in a profile here, since the environment is borrowed.
+/// `AWS_CA_BUNDLE` does the same; here it is in a profile, because the environment is borrowed.
 fn environment_with_bundle(repo: &Folder<'_>, bundle: &str) {
     let config = repo.join("../aws/config");
     haul_tests::dataset::write(&config, format!("[default]\nca_bundle = {bundle}\n").as_bytes());
@@ -384,7 +384,7 @@ fn versioned_bucket_keeps_one_version_of_each_object() {
     }
 }
 
-/// Under such encryption the ETags of a listing look like MD5s, and are not.
+/// With such encryption the ETags of a listing look like MD5s, but are not.
 #[test]
 fn default_kms_encryption_of_a_bucket_is_not_taken_for_damage() {
     let quirks = Quirks { default_kms_key: Some("the-default".to_owned()), ..Quirks::default() };

@@ -1,4 +1,4 @@
-//! DVC reads what haul wrote, and the reverse. Skipped, visibly, where `HAUL_DVC` names no DVC.
+//! DVC reads what haul wrote, and the reverse. The tests print that they are skipped if `HAUL_DVC` names no DVC.
 
 use haul_tests::dataset::DataSet;
 use haul_tests::environment::process_variable;
@@ -6,7 +6,7 @@ use haul_tests::oracle::DvcOracle;
 
 use crate::served;
 
-/// Finds DVC, or says that the test is skipped.
+/// Finds DVC, or prints that the test is skipped.
 #[expect(clippy::print_stderr, reason = "a skipped test is to be seen")]
 fn oracle(test: &str) -> Option<DvcOracle> {
     let oracle = DvcOracle::find();

@@ -1,4 +1,5 @@
-//! Looking into other repositories, getting and importing from them: what must not be written, lost, or go on for ever.
+//! Reading other repositories, getting and importing from them: nothing is written outside, nothing is lost, and every
+//! command ends.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -16,7 +17,7 @@ fn with_git() -> (EmbeddedS3, TestEnvironment) {
     (server, environment)
 }
 
-/// Makes a repository of DVC and Git at `name`, with a directory and a file that are tracked.
+/// Makes a DVC and Git repository at `name`, with a tracked directory and a tracked file.
 fn other<'environment>(environment: &'environment TestEnvironment, name: &str) -> Folder<'environment> {
     let repo = environment.folder(name);
     fs_err::create_dir_all(repo.path()).expect("a new directory");
@@ -46,7 +47,7 @@ fn commit(repo: &Folder<'_>) {
     git(repo, &["commit", "--quiet", "--message", "one"]);
 }
 
-/// Writes an object of Git as it is, however broken.
+/// Writes an object of Git without validation.
 fn git_object(repo: &Folder<'_>, kind: &str, content: &[u8]) -> String {
     let mut child = Command::new("git")
         .args(["hash-object", "-t", kind, "--literally", "-w", "--stdin"])
@@ -83,7 +84,7 @@ fn names_of_a_commit_that_lead_out_of_the_destination_are_not_written() {
         let place = environment.folder("deep/er/place");
         fs_err::create_dir_all(place.path()).expect("a new directory");
         let url = format!("file://{}", evil.path().display());
-        // Whether it has nothing to copy or is refused: nothing lies outside.
+        // Whether it has nothing to copy or is refused: nothing is written outside.
         let ended = place.haul(["get", &url, "d"]);
         assert!(!ended.stderr.contains("clone"), "{}", ended.stderr);
         for escaped in ["../../escaped", "../escaped", "../../../escaped", "escaped", "d/.git/escaped"] {

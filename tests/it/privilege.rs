@@ -1,11 +1,11 @@
-//! How few rights are enough.
+//! The minimum of rights that each command needs.
 
 use haul_tests::Folder;
 use haul_tests::embedded::{EmbeddedOptions, EmbeddedS3, Operation, Permission, User};
 
 use crate::environment;
 
-/// Runs `work` in a repository whose user may do just this.
+/// Runs `work` in a repository whose user has only these rights.
 fn with(permissions: &[Permission], work: impl FnOnce(&EmbeddedS3, &Folder<'_>, &Folder<'_>)) {
     let user = User::new("limitedaccesskey", "limitedsecretkey01234567").restricted_to(permissions);
     let server = EmbeddedS3::start(EmbeddedOptions { users: vec![user], ..EmbeddedOptions::default() })
@@ -36,7 +36,7 @@ fn list_get_and_put_are_enough_for_all_transfers() {
     with(&[Permission::ListBucket, Permission::GetObject, Permission::PutObject], |server, repo, clone| {
         round_trip(repo, clone);
         assert!(server.requests().iter().all(|request| request.status != Some(403)));
-        // Nothing is lost where the right to delete is missing.
+        // Without the right to delete, nothing is lost.
         repo.remove("file");
         repo.write("file", "new content");
         repo.haul(["add", "file"]).success();
@@ -59,7 +59,7 @@ fn the_right_to_delete_is_enough_for_gc_as_well() {
         let gc = repo.haul(["gc", "-w", "-c", "-f"]).success();
         let gc = gc.stdout_has(&["Removed 1 objects from remote."]);
         assert_eq!(server.keys("bucket").len(), 4);
-        // Listing unfinished uploads is optional: `gc` prints nothing where the server denies it.
+        // Listing unfinished uploads is optional: `gc` prints nothing if the server denies it.
         assert!(!gc.stderr.contains("unfinished uploads"), "{gc}");
         assert!(server.requests().iter().all(|request| {
             request.status != Some(403) || request.operation == Operation::ListMultipartUploads
@@ -71,7 +71,7 @@ fn the_right_to_delete_is_enough_for_gc_as_well() {
 fn without_the_right_to_list_objects_are_asked_for_one_by_one() {
     let rights = [Permission::GetObject, Permission::PutObject, Permission::DeleteObject];
     with(&rights, |server, repo, clone| {
-        // More than are asked for one by one anyway.
+        // There are more objects than would be asked for one by one.
         for index in 0..8 {
             repo.write(format!("more/{index}"), index.to_string());
         }
@@ -84,7 +84,7 @@ fn without_the_right_to_list_objects_are_asked_for_one_by_one() {
         clone.tree("more").assert_equals(&repo.tree("more"));
         server.take_requests();
         repo.haul(["push"]).success();
-        // What is not used cannot be found without a listing, so nothing is deleted.
+        // Unused objects cannot be found without a listing, so nothing is deleted.
         repo.haul(["gc", "-w", "-c", "-f"]).failure().stderr_has(&["s3:ListBucket"]);
         assert_eq!(server.count(Operation::DeleteObjects), 0);
         assert_eq!(server.keys("bucket").len(), 13);

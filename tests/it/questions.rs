@@ -1,4 +1,4 @@
-//! What a person on the terminal is asked before something is lost.
+//! The questions that a user on a terminal is asked before data is lost.
 
 use std::path::Path;
 

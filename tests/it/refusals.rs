@@ -1,4 +1,4 @@
-//! Refusals of servers and proxies: one error that says the cause, and what to type.
+//! Refusals of servers and proxies: one error that names the cause, and what to type.
 
 use std::io::{Read as _, Write as _};
 
@@ -7,7 +7,7 @@ use haul_tests::{FailedCommand, Folder, TestEnvironment};
 
 use crate::{environment, served, with_file};
 
-/// Makes a world whose keys any server takes.
+/// Makes a world with keys that any server accepts.
 fn with_keys() -> TestEnvironment {
     let mut environment = environment();
     environment.set("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE");
@@ -20,7 +20,7 @@ fn xml(code: &str, message: &str) -> String {
     format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>{message}</Message></Error>")
 }
 
-/// Fails unless each command ends with one error and one hint that hold the texts.
+/// Fails unless each command ends with one error and one hint that contain the texts.
 #[track_caller]
 fn each_says(repo: &Folder<'_>, commands: &[&[&str]], texts: &[&str]) {
     for line in commands {
@@ -34,7 +34,7 @@ fn says(failed: FailedCommand, texts: &[&str]) {
     assert!(output.stderr.matches("\nhint: ").count() <= 1, "one thing to do\n{output}");
 }
 
-/// Fails unless all commands that reach the remote of a repository with one file say the texts.
+/// Fails unless all commands that reach the remote of a repository with one file print the texts.
 #[track_caller]
 fn all_say(repo: &Folder<'_>, texts: &[&str]) {
     each_says(repo, &[&["push"], &["status", "-c"], &["remote", "check"]], texts);
@@ -64,7 +64,7 @@ fn plain_http_to_a_server_that_speaks_tls_is_told_with_the_endpoint() {
             format!("the server speaks TLS at this port: `haul remote modify origin endpointurl {endpoint}`");
         all_say(&repo, &["HTTPS", &hint]);
     }
-    // The alert of a server that has no words for it.
+    // A TLS alert, which has no message.
     let environment = with_keys();
     let server = RawServer::new(|_| RawReply::bytes(b"\x15\x03\x03\x00\x02\x02\x46".to_vec()));
     let repo = with_file(&environment, &server.endpoint());
@@ -73,7 +73,7 @@ fn plain_http_to_a_server_that_speaks_tls_is_told_with_the_endpoint() {
 
 #[test]
 fn tls_to_a_server_that_speaks_plain_http_is_told_with_the_endpoint() {
-    // What a web server answers to bytes that are no request.
+    // The reply of a web server to bytes that are not a request.
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("there is a port");
     let address = listener.local_addr().expect("it has an address");
     std::thread::spawn(move || {
@@ -271,7 +271,7 @@ fn refused_acl_or_grantee_names_the_option() {
         let set = format!("the server takes no object with `{option} = {value}`");
         let unset = format!("`haul remote modify --unset origin {option}`");
         each_says(&repo, &[&["push"], &["remote", "check", "--write"]], &[code, &set, &unset]);
-        // The same refusal without the option is another one.
+        // Without the option, the same refusal has another message.
         repo.haul(["remote", "modify", "--unset", "origin", option]).success();
         let output = repo.haul(["push"]).failure().stderr_has(&[code]);
         assert!(!output.stderr.contains("takes no object with"), "{output}");
@@ -306,7 +306,7 @@ fn endpoint_that_holds_the_bucket_is_told_by_a_server_that_takes_the_bucket_for_
         RawReply::new(404, &[("content-type", "application/xml")], body)
     });
     let repo = environment.repository_at("repo", &server.endpoint());
-    // Enough to be asked for by a listing.
+    // Enough objects for a listing.
     for number in 0..9 {
         repo.write(format!("data/{number}"), format!("{number}"));
     }
@@ -350,7 +350,7 @@ fn key_with_a_line_break_at_its_end_is_named_with_its_source() {
             assert!(server.requests().is_empty(), "something was signed with it");
         }
     }
-    // From `config.local`, where it takes three quotes to write it, and from a program.
+    // The key comes from `config.local`, where it has to be written in three quotes, and from a program.
     let mut environment = environment();
     environment.guard_secret(SECRET);
     let server = RawServer::new(|_| RawReply::new(500, &[], ""));
@@ -388,11 +388,11 @@ fn damaged_object_of_the_cache_is_not_blamed_on_the_remote() {
     output.stdout_has(&["deleted:"]);
     let output = repo.haul(["push"]);
     assert!(!output.stderr.contains("on the remote"), "{output}");
-    // What the message says helps.
+    // The command of the message solves the problem.
     fs_err::remove_file(&object).expect("it can be removed");
     repo.haul(["fetch"]).success();
     repo.haul(["status", "-c"]).success().stdout_has(&["in sync"]);
-    // The other way round, it is the remote's.
+    // In the other case, it is the remote's.
     let key = server.keys("bucket").into_iter().find(|key| key.contains("files/md5")).expect("it was pushed");
     server.put("bucket", &key, "damaged");
     let output = repo.haul(["status", "-c"]).success();

@@ -1,4 +1,4 @@
-//! The requests of each command, to the last one: a needless request is a failure here.
+//! The exact requests of each command: an unneeded request fails the test.
 
 use haul_tests::embedded::{EmbeddedS3, Operation, Permission, RecordedRequest, User};
 use haul_tests::objects::{key_of, md5_of, put_object};
@@ -8,15 +8,15 @@ use std::fmt::Write as _;
 
 use crate::{environment, served};
 
-/// The calls since the last look, sorted: the operation, and the key or the listing's start; what is not a success has
-/// its status, too.
+/// Returns the calls since the last time, sorted: the operation, the key or the listing's start, and the status if it is
+/// not a success.
 fn calls(server: &EmbeddedS3) -> Vec<String> {
     let mut calls: Vec<String> = server.take_requests().iter().map(call).collect();
     calls.sort();
     calls
 }
 
-/// How often each operation was asked for since the last look.
+/// Returns the number of calls of each operation since the last time.
 fn counts(server: &EmbeddedS3) -> BTreeMap<Operation, usize> {
     let mut counts = BTreeMap::new();
     for request in server.take_requests() {
@@ -42,7 +42,7 @@ fn call(request: &RecordedRequest) -> String {
     }
 }
 
-/// Cuts what every key starts with.
+/// Removes the prefix that all keys have.
 fn short(key: &str) -> String {
     key.replace("store/files/md5/", "")
 }
@@ -55,11 +55,11 @@ fn each(operation: &str, oids: &[String]) -> Vec<String> {
     calls
 }
 
-/// A directory of seven files, added: eight objects.
+/// A repository with an added directory of seven files: eight objects.
 struct World {
     server: EmbeddedS3,
     environment: TestEnvironment,
-    /// Those of the files, and that of the directory.
+    /// The names of the files' objects, and that of the directory.
     oids: Vec<String>,
 }
 
@@ -97,7 +97,7 @@ impl World {
         self.environment.folder("repo")
     }
 
-    /// A repository with the same metafiles, and nothing in its cache.
+    /// Makes a repository with the same metafiles and an empty cache.
     fn clone(&self) -> Folder<'_> {
         let clone = self.environment.folder("clone");
         clone.clone_metadata_of(&self.repo());
@@ -105,7 +105,7 @@ impl World {
     }
 }
 
-/// The listing that looks for these objects: it starts right before the first of them.
+/// Returns the listing that looks for these objects: it starts just before the first of them.
 fn listing(oids: &[String]) -> String {
     let first = oids.iter().min().expect("there are objects");
     format!("ListObjectsV2 prefix= start-after={}/{}", &first[..2], &first[2..first.len() - 1])
@@ -301,7 +301,7 @@ fn remote_check_looks_without_leaving_anything() {
     let world = World::pushed();
     world.repo().haul(["remote", "check"]).success();
     let calls = calls(&world.server);
-    // One page, and one byte of an object on it.
+    // One page, and one byte of an object of that page.
     assert_eq!(calls.len(), 2, "{calls:?}");
     assert!(calls[0].starts_with("GetObject ") && calls[1] == "ListObjectsV2 prefix=", "{calls:?}");
 }
@@ -367,7 +367,7 @@ fn gc_lists_each_layout_once_and_deletes_in_bulk() {
     let world = World::pushed();
     let (server, repo) = (&world.server, world.repo());
     repo.haul(["gc", "-w", "-c", "-f"]).success();
-    // Unfinished uploads are looked for below the prefix, and as MinIO needs it, without one.
+    // Unfinished uploads are listed with the prefix and, because MinIO needs that, without one.
     let looks = [(Operation::ListObjectsV2, 2), (Operation::ListMultipartUploads, 2)];
     assert_eq!(counts(server), BTreeMap::from(looks));
     repo.remove("data/0");
@@ -377,7 +377,7 @@ fn gc_lists_each_layout_once_and_deletes_in_bulk() {
     repo.haul(["gc", "-w", "-f"]).success();
     assert_eq!(counts(server), BTreeMap::new(), "the cache needs no remote");
     repo.haul(["gc", "-w", "-c", "-f"]).success();
-    // The list of the old directory first, its file when it is gone.
+    // The manifest of the old directory is deleted first, and its file after that.
     let mut expected = BTreeMap::from(looks);
     expected.insert(Operation::DeleteObjects, 2);
     assert_eq!(counts(server), expected);
@@ -396,8 +396,8 @@ fn gc_of_many_objects_deletes_a_thousand_with_each_request() {
     assert_eq!(counts[&Operation::DeleteObjects], 3);
     assert_eq!(counts[&Operation::ListMultipartUploads], 2);
     assert_eq!(counts.len(), 3, "{counts:?}");
-    // One page tells that there is more, then each first digit from there on is listed for itself; and one page for the
-    // legacy layout, which ends where `files/` begins.
+    // One page shows that there are more, then there is one listing for each first digit from there on; and one page for
+    // the legacy layout, which ends where `files/` begins.
     assert!(counts[&Operation::ListObjectsV2] <= 1 + 12 + 1, "{counts:?}");
 }
 

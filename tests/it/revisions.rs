@@ -1,4 +1,4 @@
-//! Commands that look at branches, tags and commits besides the workspace.
+//! Commands that read branches, tags and commits in addition to the workspace.
 
 use haul_tests::embedded::{EmbeddedS3, Operation};
 use haul_tests::objects::{key_of, md5_of};
@@ -8,7 +8,7 @@ use crate::served;
 
 const CONTENTS: [&str; 4] = ["v0", "v1", "v2", "now"];
 
-/// A repository with a commit that a tag names, one that a branch names, one in between, and a workspace beyond them.
+/// Makes a repository with a commit of a tag, one of a branch, one in between, and a workspace with later changes.
 fn stage() -> (EmbeddedS3, TestEnvironment) {
     let (server, environment) = served();
     let repo = environment.repository_at("repo", &server.endpoint());
@@ -83,7 +83,7 @@ fn status_of_the_cloud_knows_revisions() {
     repo.haul(["status", "-c"]).success().stdout_has(&["in sync"]);
     server.take_requests();
     let output = repo.haul(["status", "-c", "-A", "--json"]).success();
-    // The same path in three commits: each object of them is new.
+    // The same path in three commits, each with a new object.
     assert!(output.stdout.contains("\"data/file\": \"new\""), "{output}");
     assert_eq!(server.count(Operation::PutObject), 0);
     repo.haul(["push", "-A"]).success();
@@ -124,7 +124,7 @@ fn stage_of_a_revision_that_cannot_be_worked_out_is_a_failure_and_the_rest_takes
     assert!(repo.exists(format!(".dvc/cache/files/md5/{}/{}", &oid[..2], &oid[2..])));
     assert_eq!(cached(&repo), CONTENTS);
     repo.haul(["status", "-c", "-A"]).code(1).stderr_has(&reasons);
-    // What an old revision lacks does not keep the workspace from its data.
+    // Data that is missing for an old revision does not stop the checkout of the workspace.
     repo.remove("data");
     repo.haul(["pull", "-A"]).code(1).stderr_has(&reasons);
     assert_eq!(repo.read("data/file"), "now");

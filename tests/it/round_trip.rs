@@ -1,4 +1,4 @@
-//! From a file to an object and back.
+//! A file is added, pushed, and pulled again.
 
 use haul_tests::dataset::DataSet;
 use haul_tests::embedded::{BucketOptions, EmbeddedOptions, EmbeddedS3, Operation, Quirks};
@@ -130,7 +130,7 @@ fn change_and_push_again_is_seen_by_a_pull_elsewhere() {
 fn legacy_output_is_pulled_from_and_pushed_to_its_own_place() {
     let (server, environment) = served();
     let repo = environment.repository_at("repo", &server.endpoint());
-    // DVC 2 wrote no `hash: md5`, kept objects without `files/md5`, and hashed text with unix line ends.
+    // DVC 2 wrote no `hash: md5`, stored objects without `files/md5`, and hashed text with LF line ends.
     let oid = md5_of(b"old\n");
     let key = format!("store/{}/{}", &oid[..2], &oid[2..]);
     server.put("bucket", &key, "old\n");
@@ -166,7 +166,7 @@ fn short_pages_of_a_listing_are_followed_to_the_end() {
     environment.use_keys_of(&server);
     let repo = environment.repository_at("repo", &server.endpoint());
     DataSet { n_small_files: 30, ..DataSet::default() }.write_to(&repo.join("data"));
-    // Strangers in the bucket are passed by.
+    // Foreign keys in the bucket are skipped.
     for index in 0..20 {
         put_object(&server, format!("stranger {index}").as_bytes());
     }

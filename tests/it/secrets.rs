@@ -1,6 +1,6 @@
-//! Secrets stay secret: no output of a command that knows them may hold them, at any verbosity.
+//! Secrets stay secret: the output of a command never contains them, at any verbosity.
 //!
-//! The search itself is in the harness: every command of these environments is searched (`guard_secret`).
+//! The search itself is in the harness: the output of every command of these environments is searched (`guard_secret`).
 
 use haul_tests::Folder;
 use haul_tests::embedded::{EmbeddedOptions, EmbeddedS3, User};
@@ -52,15 +52,15 @@ fn what_is_not_known_to_be_harmless_is_masked() {
     environment.guard_secret("hunter2secret");
     let repo = environment.repository("repo");
     for config in [
-        // The name of the remote holds a dot.
+        // The name of the remote contains a dot.
         format!("['remote \"my.store\"']\n    url = s3://bucket/x\n    secret_access_key = {SECRET}\n"),
-        // The section is not written as it should be, in each way that DVC takes for another section.
+        // The section is misspelled, in each way that DVC takes for another section.
         format!("[remote.my.store]\n    secret_access_key = {SECRET}\n"),
         format!("[\"remote my.store\"]\n    secret_access_key = {SECRET}\n"),
         format!(
             "['remote \"a\"']\n    url = s3://bucket/x\n    [[inner]]\n    secret_access_key = {SECRET}\n"
         ),
-        // The option is misspelt, of another kind of remote, or of nothing that there is.
+        // The option is misspelled, belongs to another kind of remote, or to an unknown section.
         format!("['remote \"a\"']\n    url = s3://bucket/x\n    secret_acces_key = {SECRET}\n"),
         format!("['remote \"a\"']\n    url = webdav://h/x\n    bearer_token_command = {SECRET}\n"),
         format!("['remote \"a\"']\n    url = webdav://h/x\n    custom_auth_header = {SECRET}\n"),
@@ -68,7 +68,7 @@ fn what_is_not_known_to_be_harmless_is_masked() {
         format!("[studio]\n    token = {SECRET}\n    url = https://me:{PASSWORD}@host/\n"),
         format!("[new_in_dvc]\n    token = {SECRET}\n"),
         format!("[core]\n    api_key = {SECRET}\n"),
-        // A secret over two lines, and lines that are no options at all.
+        // A secret over two lines, and lines that are not options.
         format!("['remote \"a\"']\n    secret_access_key = \"\"\"{SECRET}\n{SECRET}\"\"\"\n"),
         format!("['remote \"a\"']\n    secret_access_key: {SECRET}\n"),
         format!("['remote \"a\"']\n    secret_access_key =\n    {SECRET}\n"),
@@ -106,7 +106,7 @@ fn secrets_are_not_printed_when_the_server_refuses_or_breaks() {
     environment.set("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE");
     environment.set("AWS_SECRET_ACCESS_KEY", SECRET);
     environment.set("AWS_SESSION_TOKEN", TOKEN);
-    // The server sends back what it got, as some do in errors.
+    // The server sends back the headers of the request, as some servers do in errors.
     let server = RawServer::new(|request| {
         let body = format!("<Error><Code>AccessDenied</Code><Message>{:?}</Message></Error>", request.path);
         RawReply::new(403, &[("content-type", "application/xml")], body)
@@ -140,7 +140,7 @@ fn secret_in_a_private_file_that_git_carries_is_written_with_a_loud_warning() {
         repo.haul(["remote", "modify", level, "origin", "secret_access_key", SECRET]).success().stderr
     };
     assert!(!modify("--local").contains("WARNING"), "Git ignores it");
-    // As `git add -f` does it.
+    // As `git add -f` does.
     repo.stage_file(".dvc/config.local");
     let warning = modify("--local");
     assert!(

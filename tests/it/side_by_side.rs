@@ -38,7 +38,7 @@ fn two_fetches_in_one_repository_leave_a_sound_cache() {
     repo.haul(["push"]).success();
     let clone = environment.folder("clone");
     clone.clone_metadata_of(&repo);
-    // Slow enough that both are under way at once.
+    // The server is slow enough that both run at the same time.
     server.inject(Fault::on(Operation::GetObject, FaultAction::Delay(Duration::from_millis(20))));
     let running = [0, 1].map(|_| clone.start(["--wait-for-lock", "fetch"]));
     for fetch in running {

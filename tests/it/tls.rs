@@ -1,4 +1,4 @@
-//! Servers whose certificate signed itself, as `openssl req -x509` makes it.
+//! Servers with a self-signed certificate, as `openssl req -x509` makes it.
 
 use haul_tests::embedded::{EmbeddedOptions, EmbeddedS3, Operation};
 use haul_tests::tls::Certificate;
@@ -6,7 +6,8 @@ use haul_tests::{Folder, TestEnvironment};
 
 use crate::environment;
 
-/// A server behind its own certificate, and a repository with a file for it. Returns the certificate's path, too.
+/// Starts a server with its own certificate, and makes a repository with a file for it. Returns the certificate's path,
+/// too.
 fn world(environment: &mut TestEnvironment) -> (EmbeddedS3, String) {
     let certificate = Certificate::generate_self_signed().expect("a certificate can be made");
     let server =
@@ -39,7 +40,7 @@ fn self_signed_certificate_is_believed_where_it_is_named() {
     repo.haul(["remote", "modify", "origin", "ssl_verify", &certificate]).success();
     repo.haul(["push"]).success();
 
-    // Another one of the same name is a stranger.
+    // Another certificate of the same name is not trusted.
     let other = Certificate::generate_self_signed().expect("a certificate can be made");
     let other = other.write_to(&environment.root().join("other")).unwrap().certificate.display().to_string();
     repo.haul(["remote", "modify", "origin", "ssl_verify", &other]).success();

@@ -1,5 +1,5 @@
-//! What is not seen is not unused: metafiles that Git tracks and the workspace hides, revisions that cannot be read, and
-//! files under two spellings.
+//! Data that a command does not see is not unused: that of metafiles that Git tracks but the workspace does not have, of
+//! revisions that cannot be read, and of files with two spellings.
 
 use std::os::unix::fs::symlink;
 
@@ -18,7 +18,7 @@ fn is_stored(server: &EmbeddedS3, content: &str) -> bool {
     server.object("bucket", &key_of(&md5_of(content.as_bytes()))).is_some()
 }
 
-/// A repository that tracks `data/f` with the content `content`, pushed, and `other`.
+/// Makes a repository that tracks `data/f` with the content `content`, which is pushed, and `other`.
 fn stage() -> (EmbeddedS3, TestEnvironment) {
     let (server, environment) = served();
     let repo = environment.repository_at("repo", &server.endpoint());
@@ -31,7 +31,7 @@ fn stage() -> (EmbeddedS3, TestEnvironment) {
     (server, environment)
 }
 
-/// Collects garbage in the cache and on the remote, and looks whether the data is still there.
+/// Collects garbage in the cache and on the remote, and checks that the data is still there.
 fn gc_keeps_it(repo: &Folder<'_>, server: &EmbeddedS3) {
     repo.haul(["gc", "-w", "-c", "-f"]).success();
     assert!(is_cached(repo, "content") && is_stored(server, "content"), "gc deleted what Git tracks");
@@ -51,7 +51,7 @@ fn metafile_in_a_folder_that_gitignore_names_later_still_counts() {
         assert_eq!(repo.read("data/f"), "content", "{rule}");
         repo.haul(["checkout", "data/f.dvc"]).success();
 
-        // What is ignored and not tracked is not seen, as ever.
+        // A metafile that is ignored and not tracked is not read, as always.
         repo.write("data/untracked.dvc", "outs: [\n");
         repo.haul(["status"]).success();
     }
@@ -70,7 +70,7 @@ fn metafile_that_a_sparse_checkout_leaves_out_still_counts() {
     repo.haul(["status", "-c"]).success().stderr_has(&["sparse checkout"]);
     gc_keeps_it(&repo, &server);
 
-    // What cannot be read cannot be counted, and nothing is deleted.
+    // If a metafile cannot be read, nothing is deleted.
     let blob = repo.tracked_blob("data/f.dvc");
     repo.lose_git_object(&blob);
     repo.haul(["gc", "-w", "-f"]).failure().stderr_has(&["cannot read", "data/f.dvc"]);
@@ -78,7 +78,7 @@ fn metafile_that_a_sparse_checkout_leaves_out_still_counts() {
     repo.haul(["checkout"]).success().stderr_has(&["is left where it is"]);
     assert_eq!(repo.read("data/f"), "content");
 
-    // Nor is anything, if nobody can tell what Git tracks.
+    // Nothing is deleted either if the files that Git tracks are not known.
     repo.write(".git/index", "no index");
     repo.haul(["gc", "-w", "-f"]).failure().stderr_has(&["cannot read the index of Git"]);
     repo.haul(["checkout"]).success().stderr_has(&["is left where it is"]);
@@ -140,7 +140,7 @@ fn file_that_is_pulled_through_a_link_is_one_file() {
     let links = repo.read(".dvc/tmp/haul/links.json");
     assert!(links.contains("data/f") && !links.contains("link/f"), "{links}");
 
-    // The repository through a link is the same repository.
+    // The path of the repository through a link means the same repository.
     let alias = alias.display().to_string();
     repo.remove("data/f");
     repo.haul(["--cd", &alias, "pull", "link/f"]).success();
@@ -169,7 +169,7 @@ fn out_that_a_link_makes_the_same_as_another_is_refused() {
     assert_eq!(repo.read("data/f"), "content");
 }
 
-/// A repository with the content `v0` in a commit whose metafile is not there, as in a partial clone.
+/// Makes a repository with the content `v0` in a commit whose metafile is missing, as in a partial clone.
 fn partial() -> (EmbeddedS3, TestEnvironment) {
     let (server, environment) = served();
     let repo = environment.repository_at("repo", &server.endpoint());
@@ -206,7 +206,7 @@ fn revision_that_a_partial_clone_lacks_is_an_error_with_the_command_that_mends_i
     let output = repo.haul(["gc", "-A", "-c", "-f"]).failure();
     output.stderr_has(&["the clone is partial", "git fetch --refetch --no-filter upstream"]);
     assert!(is_cached(&repo, "v0") && is_stored(&server, "v0"));
-    // What can be read is moved all the same.
+    // The readable data is still transferred.
     repo.remove(".dvc/cache");
     repo.haul(["fetch", "-A"]).code(1);
     assert!(is_cached(&repo, "now"));
@@ -252,7 +252,7 @@ fn default_remote_of_each_revision_counts() {
     repo.haul(["fetch", "-a"]).success().stdout_has(&["2 files fetched"]);
     assert!(is_cached(&repo, "v0") && is_cached(&repo, "now"));
 
-    // A remote that another out is bound to is collected, too: what the branch has there stays.
+    // A remote that another out is bound to is collected too, and the branch's data on it stays.
     repo.write("bound", "bound");
     repo.haul(["add", "bound"]).success();
     let text = repo.read("bound.dvc");
@@ -264,13 +264,13 @@ fn default_remote_of_each_revision_counts() {
         "gc deleted what `old` uses"
     );
 
-    // A name that only the workspace defines stands for the same in each revision.
+    // A remote that only the workspace defines is the same in each revision.
     repo.haul(["remote", "add", "new", "s3://bucket/new"]).success();
     repo.haul(["remote", "modify", "new", "endpointurl", &server.endpoint()]).success();
     repo.haul(["push", "-a", "-r", "new"]).success();
     assert!(is_at("new", "v0") && is_at("new", "now"));
 
-    // A configuration that cannot be used is no reason to leave data away.
+    // Data of a revision with an invalid configuration is included.
     let config = repo.read(".dvc/config");
     repo.write(".dvc/config", "[core]\n    remote = origin\n[nonsense\n");
     repo.commit_to("old", 1_700_000_001);
@@ -317,7 +317,7 @@ fn out_that_is_skipped_is_said_to_be_skipped_and_why() {
         "{output}"
     );
 
-    // With all outs asked for, what a metafile rules out itself is not news.
+    // If all outs are requested, there is no message about outs that their metafile excludes.
     let output = repo.haul(["push", "-r", "origin"]).success();
     output.stderr_has(&["'bound' was skipped", "'unhashed' was skipped"]);
 
@@ -361,12 +361,12 @@ fn path_that_a_tracked_directory_does_not_have_is_an_error() {
         assert_eq!(output.stdout, "", "{command}");
     }
     repo.haul(["status", "-c", "data/nothere"]).code(1).stderr_has(&[text]);
-    // A part that is there is not held up by one that is not.
+    // A missing part does not stop an existing part.
     repo.remove("data/x");
     repo.haul(["pull", "data/nothere", "data/x"]).code(1).stderr_has(&[text]);
     assert_eq!(repo.read("data/x"), "content");
 
-    // With revisions, one of them has to have it.
+    // With revisions, at least one of them must have it.
     repo.commit_to("old", 1_700_000_000);
     repo.write("data/y", "y");
     repo.haul(["add", "data"]).success();

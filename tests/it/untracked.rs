@@ -1,4 +1,4 @@
-//! What `checkout` deletes: outs that no metafile names any more, and nothing else.
+//! `checkout` deletes outs that no metafile names any more, and nothing else.
 
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -6,7 +6,7 @@ use haul_tests::Folder;
 
 use crate::environment;
 
-/// Makes `data/file` and `other` outs, and takes the metafile of `other` away.
+/// Makes `data/file` and `other` outs, and removes the metafile of `other`.
 fn with_untracked(environment: &haul_tests::TestEnvironment) -> Folder<'_> {
     let repo = environment.repository("repo");
     repo.write("data/file", "content");

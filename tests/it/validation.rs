@@ -1,5 +1,5 @@
-//! Options of a remote that contradict each other, lack a partner or are malformed: found when the configuration is read,
-//! told with both places and the way out, and never sent.
+//! Options of a remote that contradict each other, are incomplete or malformed: they are found when the configuration is
+//! read, reported with both places and the remedy, and never sent.
 
 use haul_tests::embedded::EmbeddedS3;
 use haul_tests::objects::{key_of, put_object};
@@ -16,7 +16,8 @@ fn world() -> (EmbeddedS3, TestEnvironment) {
     (server, environment)
 }
 
-/// Each command that reaches the remote refuses, with DVC's codes, these places, and commands of which each repairs it.
+/// Each command that reaches the remote refuses with DVC's exit codes, these places, and commands of which each repairs
+/// the configuration.
 fn is_refused(repo: &Folder<'_>, server: &EmbeddedS3, texts: &[&str]) {
     for (line, code) in [(&["push"][..], 251), (&["status", "-c"], 251), (&["fetch"], 1), (&["pull"], 1)] {
         repo.haul(line).code(code).stderr_has(texts);
@@ -24,7 +25,7 @@ fn is_refused(repo: &Folder<'_>, server: &EmbeddedS3, texts: &[&str]) {
     assert!(server.requests().is_empty(), "something was sent");
 }
 
-/// Each command that sends objects refuses; each that only reads warns and goes on.
+/// Each command that sends objects refuses; each that only reads warns and continues.
 fn is_refused_for_uploads(repo: &Folder<'_>, server: &EmbeddedS3, texts: &[&str]) {
     for line in [&["push"][..], &["push", "--dry-run"]] {
         repo.haul(line).code(251).stderr_has(texts);
@@ -32,7 +33,7 @@ fn is_refused_for_uploads(repo: &Folder<'_>, server: &EmbeddedS3, texts: &[&str]
     assert!(server.requests().is_empty(), "something was sent");
     let oid = put_object(server, b"content");
     if repo.read(".dvc/config.local").contains("sse_customer_key") {
-        // The key is for reading, too, and this object has no such lock.
+        // The customer key is also used for reading, and this object is not encrypted with one.
         repo.haul(["status", "-c"]).code(1).stderr_has(&["`sse_customer_key` does not open it"]);
         assert!(!server.take_requests().is_empty(), "nothing was asked");
         server.remove("bucket", &key_of(&oid));
@@ -45,7 +46,7 @@ fn is_refused_for_uploads(repo: &Folder<'_>, server: &EmbeddedS3, texts: &[&str]
     server.take_requests();
 }
 
-/// Returns the commands between backquotes of a hint that are `haul remote modify …`.
+/// Returns the `haul remote modify …` commands between the backquotes of a hint.
 fn repairs(stderr: &str) -> Vec<Vec<String>> {
     let hint = stderr.lines().find(|line| line.starts_with("hint:")).unwrap_or_default();
     let quoted = hint.split('`').skip(1).step_by(2);
@@ -100,7 +101,7 @@ fn contradictions_are_refused_with_both_places_and_either_repair_works() {
         let refusal = refusal.stderr_has(&[&places[0], &hint]);
         assert!(!refusal.stderr.contains("config.local"), "it is said to stand there: {refusal}");
 
-        // Written by hand, it is found when it is read.
+        // If it was written by hand, it is found when it is read.
         repo.write(".dvc/config.local", format!("['remote \"origin\"']\n    {second} = {value}\n"));
         is_refused_for_uploads(&repo, &server, &texts);
         let commands = repairs(&repo.haul(["push"]).failure().stderr_has(&texts).stderr);
@@ -112,7 +113,7 @@ fn contradictions_are_refused_with_both_places_and_either_repair_works() {
             if first.len() == 1 || !repo.read(".dvc/config.local").contains(second) {
                 repo.haul(["push"]).success();
             }
-            // The other repair encrypts in another way.
+            // The other repair selects another encryption.
             for key in server.keys("bucket") {
                 server.remove("bucket", &key);
             }
@@ -233,7 +234,7 @@ fn values_that_will_hardly_work_are_written_with_a_note() {
         let repo = environment.folder("repo");
         repo.haul(["remote", "modify", "origin", option, value]).success().stderr_has(&texts);
         assert!(repo.read(".dvc/config").contains(&format!("{option} = {value}\n")));
-        // Only once: nothing is said about what stands there already.
+        // The warning is printed only once: there is none for options that were set before.
         let output = repo.haul(["remote", "modify", "origin", "jobs", "2"]).success();
         assert!(output.stderr.is_empty(), "{output}");
     }

@@ -1,4 +1,4 @@
-//! How the server binaries of this package speak with the programs that start them.
+//! The protocol between the server binaries of this package and the programs that start them.
 
 use std::io::Write;
 
@@ -8,39 +8,39 @@ use serde::{Deserialize, Serialize};
 /// The one line of JSON that a server binary prints when it is ready.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Announcement {
-    /// What it is: `embedded`, `minio`, ….
+    /// The kind of server: `embedded`, `minio`, ….
     pub name: String,
     /// Its URL, without a slash at the end.
     pub endpoint: String,
-    /// The key pair of who may do everything.
+    /// The access key id of the owner, who may do everything.
     pub access_key: String,
-    /// See `access_key`.
+    /// The secret key of the owner.
     pub secret_key: String,
     /// The region of its buckets.
     pub region: String,
     /// The buckets it was started with.
     pub buckets: Vec<String>,
-    /// The PEM file of the authority behind its certificate, where it speaks TLS.
+    /// The PEM file of the authority of its certificate, if it uses TLS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_bundle: Option<String>,
-    /// A KMS key it knows.
+    /// The id of a KMS key of the server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_key_id: Option<String>,
-    /// The key pair of a user who may only list, read and write.
+    /// The access key id of a user who may only list, read and write.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limited_access_key: Option<String>,
-    /// See `limited_access_key`.
+    /// The secret key of the limited user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limited_secret_key: Option<String>,
     /// The bucket that the limited user may use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limited_bucket: Option<String>,
-    /// Where the requests can be read and forgotten: `GET` and `DELETE` on `/-/requests`.
+    /// The URL at which recorded requests can be read and cleared: `GET` and `DELETE` on `/-/requests`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admin: Option<String>,
 }
 
-/// Leaves the secrets out.
+/// Omits the secrets.
 impl std::fmt::Debug for Announcement {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter
@@ -62,9 +62,9 @@ impl Announcement {
     }
 }
 
-/// Waits for SIGTERM, SIGINT, or the end of stdin where stdin is a pipe.
+/// Waits for SIGTERM, SIGINT, or the end of stdin if stdin is a pipe.
 ///
-/// A program that starts a server keeps the other end of the pipe: the server then ends with it, however it ends.
+/// A program that starts a server keeps the other end of the pipe, so that the server ends with it, however it ends.
 pub fn wait_for_stop() -> Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let watches_stdin = {

@@ -1,4 +1,4 @@
-//! A bare S3 client for the tests' own requests: make a bucket, look at an object past the program under test.
+//! A simple S3 client for the tests' own requests, such as making a bucket or reading an object without haul.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -12,25 +12,25 @@ use tokio::runtime::Runtime;
 
 use crate::announce::Announcement;
 
-/// How long a server that calls itself ready may go on getting ready.
+/// How long a server that reports that it is ready may still refuse requests.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 thread_local! {
-    /// What this thread read back from servers, past the program under test.
+    /// Descriptions of what this thread read back from servers without haul.
     static READ_BACK: RefCell<BTreeSet<String>> = RefCell::default();
 }
 
-/// Takes note of something that was read back from a server.
+/// Records that something was read back from a server.
 pub fn note_read_back(what: &str) {
     READ_BACK.with_borrow_mut(|read_back| read_back.insert(what.to_owned()));
 }
 
-/// Returns what this thread read back since the last look.
+/// Returns what this thread read back since the last call.
 pub fn take_read_back() -> BTreeSet<String> {
     READ_BACK.take()
 }
 
-/// A client for one server, with the keys of who may do everything. It blocks.
+/// A blocking client for one server, with the keys of its owner.
 #[derive(Debug)]
 pub struct S3Client {
     http: reqwest::Client,
@@ -41,7 +41,7 @@ pub struct S3Client {
     secret_key: String,
 }
 
-/// A whole reply.
+/// A reply with its body.
 #[derive(Debug, Clone)]
 pub struct Reply {
     /// The status.
@@ -50,7 +50,7 @@ pub struct Reply {
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
-    /// The request, as a person would name it: `HEAD`, `GET ?acl`.
+    /// A short description of the request: `HEAD`, `GET ?acl`.
     asked: String,
 }
 
@@ -72,7 +72,7 @@ impl Reply {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// Makes an error of a status that is not a success.
+    /// Turns a status that is not a success into an error.
     pub fn ok(self, what: &str) -> Result<Self> {
         ensure!(self.status.is_success(), "{what}: {} {}", self.status, self.text());
         Ok(self)
@@ -80,7 +80,7 @@ impl Reply {
 }
 
 impl S3Client {
-    /// Makes a client for a server that has announced itself.
+    /// Makes a client for an announced server.
     pub fn new(server: &Announcement) -> Result<Self> {
         let authority = server.ca_bundle.as_deref().map(fs_err::read).transpose()?;
         Ok(Self {
@@ -139,14 +139,14 @@ impl S3Client {
         Ok(keys.map(str::to_owned).collect())
     }
 
-    /// Makes a bucket, or takes the one that is there.
+    /// Makes a bucket, unless it exists.
     pub fn make_bucket(&self, bucket: &str) -> Result<()> {
         let patience = Instant::now() + PATIENCE;
         loop {
-            // As on AWS, versitygw takes ACLs only in buckets that ask for it.
+            // As on AWS, versitygw accepts ACLs only in buckets that are created for them.
             let ownership = [("x-amz-object-ownership", "BucketOwnerPreferred")];
             let reply = self.send(&Method::PUT, &format!("/{bucket}"), &ownership, Bytes::new())?;
-            // A server that has just answered "ready" may still say that it is not initialised.
+            // A server that has just reported that it is ready may still reply that it is not initialised.
             if reply.status == StatusCode::SERVICE_UNAVAILABLE && Instant::now() < patience {
                 std::thread::sleep(Duration::from_millis(200));
                 continue;
@@ -167,7 +167,7 @@ impl S3Client {
         Ok(())
     }
 
-    /// Has the server encrypt what comes into a bucket with this KMS key.
+    /// Makes the server encrypt new objects of a bucket with this KMS key.
     pub fn encrypt_by_default(&self, bucket: &str, kms_key: &str) -> Result<()> {
         let body = format!(
             "<ServerSideEncryptionConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Rule>\
@@ -179,7 +179,7 @@ impl S3Client {
         Ok(())
     }
 
-    /// Keeps old versions in a bucket from now on.
+    /// Turns on versioning for a bucket.
     pub fn enable_versioning(&self, bucket: &str) -> Result<()> {
         let body = "<VersioningConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Status>Enabled</Status></VersioningConfiguration>";
         self.send(&Method::PUT, &format!("/{bucket}?versioning="), &[], body)?.ok("versioning")?;
@@ -187,7 +187,7 @@ impl S3Client {
     }
 }
 
-/// Names a request: the method and the parameters of the query that say what is asked for.
+/// Describes a request: the method and the parameters of the query that name the operation.
 fn asked(method: &Method, target: &str) -> String {
     let query = target.split_once('?').map_or("", |(_, query)| query);
     let names = query.split('&').map(|pair| pair.split('=').next().unwrap_or_default());
@@ -200,9 +200,9 @@ fn asked(method: &Method, target: &str) -> String {
     }
 }
 
-/// Makes an HTTP client that trusts one authority, and nobody else.
+/// Makes an HTTP client that trusts only one authority.
 pub(crate) fn http_client(authority_pem: Option<&[u8]>) -> Result<reqwest::Client> {
-    // An error says that somebody was first, which is as well.
+    // An error means that a provider is already installed.
     rustls::crypto::ring::default_provider().install_default().ok();
     let certificates = match authority_pem {
         Some(pem) => reqwest::Certificate::from_pem_bundle(pem)?,

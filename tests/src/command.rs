@@ -1,4 +1,4 @@
-//! Commands that run, and what they leave.
+//! Running commands, and their results.
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use rustix::process::{Pid, kill_process};
 
 use crate::failure::FailedCommand;
 
-/// A command that has been started. Dropping it kills it.
+/// A running command. Dropping it kills it.
 #[derive(Debug)]
 pub struct RunningCommand {
     child: Child,
@@ -31,10 +31,10 @@ impl RunningCommand {
         Self { child, stdout, stderr, line, root, secrets, started: Instant::now() }
     }
 
-    /// Waits for its end.
+    /// Waits until it ends.
     ///
     /// # Panics
-    /// When it takes longer than `limit`, or printed a guarded secret.
+    /// If it takes longer than `limit`, or printed a guarded secret.
     #[track_caller]
     pub fn wait(mut self, limit: Duration) -> CommandOutput {
         let status = self.wait_until(self.started + limit);
@@ -68,7 +68,7 @@ impl RunningCommand {
         output
     }
 
-    /// Polls, because a process has no other way to be waited for with a limit.
+    /// Polls, because there is no other way to wait for a process with a time limit.
     fn wait_until(&mut self, end: Instant) -> Option<ExitStatus> {
         let mut pause = Duration::from_millis(1);
         loop {
@@ -83,34 +83,34 @@ impl RunningCommand {
         }
     }
 
-    /// Tells whether it is still running.
+    /// Returns whether it is still running.
     ///
     /// # Panics
-    /// When the system cannot tell.
+    /// If the system cannot tell.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().expect("a child can be asked").is_none()
     }
 
-    /// Kills it as a power cut would: it has no time for anything.
+    /// Kills it with SIGKILL, so that it cannot clean up.
     pub fn kill(mut self) {
-        // It may have ended by itself meanwhile.
+        // It may have ended by itself.
         drop(self.child.kill());
         drop(self.child.wait());
     }
 
-    /// Waits until Ctrl-C asks it to stop, rather than kills it.
+    /// Waits until it handles Ctrl-C, so that Ctrl-C asks it to stop and does not kill it.
     ///
     /// # Panics
-    /// When it ends before, or a minute is over.
+    /// If it ends before, or a minute is over.
     #[track_caller]
     pub fn wait_until_it_listens(&mut self) {
         self.wait_until_it_catches(Signal::INT);
     }
 
-    /// Waits until a signal asks it to stop, rather than kills it.
+    /// Waits until it handles a signal, so that the signal asks it to stop and does not kill it.
     ///
     /// # Panics
-    /// When it ends before, or a minute is over.
+    /// If it ends before, or a minute is over.
     #[track_caller]
     pub fn wait_until_it_catches(&mut self, signal: Signal) {
         let bit = 1_u64 << (signal.as_raw() - 1);
@@ -127,10 +127,10 @@ impl RunningCommand {
         }
     }
 
-    /// Presses Ctrl-C.
+    /// Sends SIGINT, as Ctrl-C does.
     ///
     /// # Panics
-    /// When the signal cannot be sent although the command still runs.
+    /// If the signal cannot be sent although the command still runs.
     pub fn interrupt(&mut self) {
         self.signal(Signal::INT);
     }
@@ -138,7 +138,7 @@ impl RunningCommand {
     /// Sends a signal.
     ///
     /// # Panics
-    /// When it cannot be sent although the command still runs.
+    /// If it cannot be sent although the command still runs.
     pub fn signal(&mut self, signal: Signal) {
         if self.is_running() {
             let id = i32::try_from(self.child.id()).expect("process ids are small");
@@ -158,19 +158,19 @@ impl Drop for RunningCommand {
 fn drain(mut pipe: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
-        // What was read before an error is what there is to show.
+        // If reading fails, the output so far is used.
         drop(pipe.read_to_end(&mut bytes));
         bytes
     })
 }
 
-/// What a command left behind.
+/// The result of a command.
 #[derive(Debug)]
 pub struct CommandOutput {
     line: String,
-    /// What it wrote to stdout.
+    /// Its output on stdout.
     pub stdout: String,
-    /// What it wrote to stderr.
+    /// Its output on stderr.
     pub stderr: String,
     /// How it ended.
     pub status: ExitStatus,
@@ -183,7 +183,7 @@ impl CommandOutput {
     /// Fails unless it ended with 0.
     ///
     /// # Panics
-    /// When it did not.
+    /// If it did not.
     #[track_caller]
     #[expect(
         clippy::return_self_not_must_use,
@@ -196,7 +196,7 @@ impl CommandOutput {
     /// Fails unless it ended with this exit code.
     ///
     /// # Panics
-    /// When it did not.
+    /// If it did not.
     #[track_caller]
     #[expect(
         clippy::return_self_not_must_use,
@@ -207,10 +207,10 @@ impl CommandOutput {
         self
     }
 
-    /// Fails unless it failed, in an orderly way: with an exit code, a message, and no panic.
+    /// Fails unless it failed properly: with an exit code, a message, and no panic.
     ///
     /// # Panics
-    /// When it did not.
+    /// If it did not.
     #[track_caller]
     pub fn failure(self) -> FailedCommand {
         assert!(self.status.code().is_some_and(|code| code != 0), "{} should fail\n{self}", self.line);
@@ -219,10 +219,10 @@ impl CommandOutput {
         FailedCommand(self)
     }
 
-    /// Fails unless stderr holds all these texts.
+    /// Fails unless stderr contains all these texts.
     ///
     /// # Panics
-    /// When it does not.
+    /// If it does not.
     #[track_caller]
     #[expect(
         clippy::return_self_not_must_use,
@@ -235,10 +235,10 @@ impl CommandOutput {
         self
     }
 
-    /// Fails unless stdout holds all these texts.
+    /// Fails unless stdout contains all these texts.
     ///
     /// # Panics
-    /// When it does not.
+    /// If it does not.
     #[track_caller]
     #[expect(
         clippy::return_self_not_must_use,
@@ -251,10 +251,10 @@ impl CommandOutput {
         self
     }
 
-    /// Fails unless it was done within the time.
+    /// Fails unless it ended within the time.
     ///
     /// # Panics
-    /// When it was not.
+    /// If it was not.
     #[track_caller]
     #[expect(
         clippy::return_self_not_must_use,
@@ -266,8 +266,8 @@ impl CommandOutput {
     }
 }
 
-/// For snapshots: the command, its output, and its exit code, with the test's own folder as `[ROOT]` and loopback
-/// ports as `[PORT]`.
+/// The format for snapshots: the command, its output, and its exit code, with `[ROOT]` for the test's directory and
+/// `[PORT]` for loopback ports.
 impl std::fmt::Display for CommandOutput {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let code = self.status.code().map_or_else(|| self.status.to_string(), |code| code.to_string());

@@ -1,17 +1,17 @@
-//! Data sets as people have them: nested, with odd names, empty files, and a big one.
+//! Realistic data sets: nested directories, odd names, empty files, and a big one.
 
 use std::path::Path;
 
-/// What a data set consists of. The same options make the same bytes, on every machine.
+/// The contents of a data set. The same options make the same bytes, on every machine.
 #[derive(Debug, Clone)]
 pub struct DataSet {
-    /// What the random bytes come from.
+    /// The seed of the random bytes.
     pub seed: u64,
-    /// How many small files there are, besides the ones with odd names.
+    /// The number of small files, in addition to the ones with odd names.
     pub n_small_files: usize,
     /// The largest of the small files, in bytes.
     pub max_small_bytes: usize,
-    /// The size of the one big file, in bytes; zero leaves it out.
+    /// The size of the one big file, in bytes; with zero there is none.
     pub big_file_bytes: u64,
 }
 
@@ -40,15 +40,15 @@ pub const ODD_NAMES: [&str; 14] = [
 ];
 
 impl DataSet {
-    /// Writes the data set into `folder`, which is made.
+    /// Writes the data set into `folder`, which is created.
     ///
     /// # Panics
-    /// When it cannot be written.
+    /// If it cannot be written.
     pub fn write_to(&self, folder: &Path) {
         let mut random = Random(self.seed);
         fs_err::create_dir_all(folder).expect("the folder can be made");
         for name in ODD_NAMES {
-            // Not two of them alike.
+            // All of them differ.
             write(&folder.join("odd names").join(name), format!("this is {name:?}").as_bytes());
         }
         write(&folder.join("empty"), b"");
@@ -58,7 +58,7 @@ impl DataSet {
             let size = random.below(self.max_small_bytes as u64 + 1);
             write(&folder.join(path), &random.bytes(size));
         }
-        // The same content twice: one object.
+        // The same content twice is one object.
         write(&folder.join("twin-a"), b"twins are stored once");
         write(&folder.join("nested/twin-b"), b"twins are stored once");
         if self.big_file_bytes > 0 {
@@ -78,10 +78,10 @@ impl DataSet {
     }
 }
 
-/// Writes a file and the folders above it.
+/// Writes a file and creates its parent directories.
 ///
 /// # Panics
-/// When it cannot be written.
+/// If it cannot be written.
 pub fn write(path: &Path, bytes: &[u8]) {
     if let Some(parent) = path.parent() {
         fs_err::create_dir_all(parent).expect("the folder can be made");
@@ -89,7 +89,7 @@ pub fn write(path: &Path, bytes: &[u8]) {
     fs_err::write(path, bytes).expect("the file can be written");
 }
 
-/// The splitmix64 generator: a few lines, and the same everywhere.
+/// The splitmix64 generator, which is short and gives the same numbers on every machine.
 #[derive(Debug, Clone)]
 pub struct Random(pub u64);
 

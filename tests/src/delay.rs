@@ -1,4 +1,4 @@
-//! A proxy that makes a near server a far one.
+//! A proxy that adds latency to a server.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,13 +10,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-/// Bytes that are taken at a time.
+/// The number of bytes that are read at a time.
 const CHUNK_BYTES: usize = 64 << 10;
-/// Chunks that may be on their way in one direction of one connection.
+/// The maximum number of delayed chunks in one direction of one connection.
 const MAX_ON_THE_WAY: usize = 256;
 
-/// Forwards connections, each byte half a round trip late in each direction. Runs in a thread of its own for as long as
-/// the process lives.
+/// Forwards connections, and delays each byte by half a round trip in each direction. Runs in its own thread until the
+/// process ends.
 #[derive(Debug)]
 pub struct DelayProxy {
     address: SocketAddr,
@@ -33,7 +33,7 @@ impl DelayProxy {
         Ok(Self { address })
     }
 
-    /// Returns where it listens.
+    /// Returns the address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -44,9 +44,9 @@ async fn accept(listener: std::net::TcpListener, upstream: SocketAddr, round_tri
     loop {
         let (client, _) = listener.accept().await?;
         tokio::spawn(async move {
-            // The handshake takes a round trip, too.
+            // The TCP handshake also takes a round trip.
             tokio::time::sleep(round_trip).await;
-            // A server that is gone closes the connection: dropping it is all there is to tell.
+            // If the server cannot be reached, the client's connection is dropped.
             let Ok(server) = TcpStream::connect(upstream).await else { return };
             if client.set_nodelay(true).and_then(|()| server.set_nodelay(true)).is_err() {
                 return;
@@ -103,7 +103,7 @@ mod tests {
         let mut bytes = Vec::new();
         client.read_to_end(&mut bytes).unwrap();
         assert_eq!(bytes, b"hello");
-        // A connection and an answer: two round trips, and never less.
+        // A connection and an answer take at least two round trips.
         assert!(started.elapsed() >= Duration::from_millis(115));
         echo.join().unwrap();
     }

@@ -1,4 +1,4 @@
-//! A world of its own for each test: folders, home, environment, and `haul` in it.
+//! A separate world for each test: directories, home, environment, and `haul` in it.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -12,10 +12,10 @@ use crate::embedded::EmbeddedS3;
 use crate::terminal::Terminal;
 use crate::tree::Tree;
 
-/// A temp folder with a home, an empty AWS configuration and a `bin` with nothing but `haul` in it.
+/// A temporary directory with a home, an empty AWS configuration and a `bin` that only contains `haul`.
 ///
-/// Programs that run here see nothing of the machine's own environment: neither its variables, nor its home, nor
-/// its `PATH` — a `haul` that needed a `git` process, say, would fail.
+/// Programs that run here see nothing of the machine's own environment: neither its variables, nor its home, nor its
+/// `PATH`. So a `haul` that needed a `git` process, for example, would fail.
 #[derive(Debug)]
 pub struct TestEnvironment {
     root: tempfile::TempDir,
@@ -25,14 +25,14 @@ pub struct TestEnvironment {
 }
 
 impl TestEnvironment {
-    /// Makes the world around a build of the program.
+    /// Makes a world for a build of the program.
     ///
-    /// Tests pass `env!("CARGO_BIN_EXE_haul-under-test")`: a binary of this package that calls the entry point of
-    /// the command line crate, and that cargo therefore builds before any test of this package runs. `HAUL_BIN` in
-    /// the environment of the test run replaces it, for instance by a release build.
+    /// Tests pass `env!("CARGO_BIN_EXE_haul-under-test")`: a binary of this package that calls the entry point of the
+    /// command line crate, and that cargo builds before any test of this package runs. `HAUL_BIN` in the environment of
+    /// the test run replaces it, for example by a release build.
     ///
     /// # Panics
-    /// When the folder cannot be made.
+    /// If the folder cannot be made.
     pub fn new(program: impl AsRef<Path>) -> Self {
         let root =
             tempfile::Builder::new().prefix("haul-test-").tempdir().expect("a temp folder can be made");
@@ -41,7 +41,7 @@ impl TestEnvironment {
         for folder in ["bin", "home", "aws", "tmp", "global", "system", "site-cache"] {
             fs_err::create_dir(path.join(folder)).expect("a folder can be made");
         }
-        // The link gives the program its proper name.
+        // The link gives the program the name `haul`.
         let haul = path.join("bin/haul");
         fs_err::os::unix::fs::symlink(program, &haul).expect("a link can be made");
         let mut environment = Self { root, haul, variables: BTreeMap::new(), secrets: Vec::new() };
@@ -72,7 +72,7 @@ impl TestEnvironment {
         environment
     }
 
-    /// Sets a variable for all that is run from now on.
+    /// Sets a variable for all later commands.
     pub fn set(&mut self, name: impl Into<OsString>, value: impl Into<OsString>) {
         self.variables.insert(name.into(), value.into());
     }
@@ -82,17 +82,17 @@ impl TestEnvironment {
         self.variables.remove(name.as_ref());
     }
 
-    /// Remembers a word that no output may ever hold: every command's output is searched for it.
+    /// Guards a secret: fails if the output of a later command contains it.
     ///
     /// # Panics
-    /// When it is so short that it would be found by chance.
+    /// If it is so short that it would be found by chance.
     pub fn guard_secret(&mut self, secret: impl Into<String>) {
         let secret = secret.into();
         assert!(secret.len() >= 8, "a secret of {} letters is found everywhere", secret.len());
         self.secrets.push(secret);
     }
 
-    /// Puts the keys of a server's first user into the variables, and guards its secret.
+    /// Sets the variables to the keys of a server's first user, and guards its secret.
     pub fn use_keys_of(&mut self, server: &EmbeddedS3) {
         let user = server.user().clone();
         self.set("AWS_ACCESS_KEY_ID", &user.access_key);
@@ -101,10 +101,10 @@ impl TestEnvironment {
         self.guard_secret(user.secret_key);
     }
 
-    /// Fails if a guarded secret stands in a file of this world, other than those whose path ends in one of `allowed`.
+    /// Fails if a guarded secret is in a file of this world, other than those whose path ends with one of `allowed`.
     ///
     /// # Panics
-    /// When one does.
+    /// If one does.
     #[track_caller]
     pub fn assert_no_secret_on_disk(&self, allowed: &[&str]) {
         let root = self.root();
@@ -112,7 +112,7 @@ impl TestEnvironment {
             if allowed.iter().any(|end| path.display().to_string().ends_with(end)) {
                 continue;
             }
-            // What a link leads to is elsewhere: the program, for one.
+            // Links, such as that of the program, lead out of the world.
             if !fs_err::symlink_metadata(root.join(&path)).is_ok_and(|metadata| metadata.is_file()) {
                 continue;
             }
@@ -126,25 +126,25 @@ impl TestEnvironment {
     /// Returns the root of this world.
     ///
     /// # Panics
-    /// When it is gone.
+    /// If it is gone.
     pub fn root(&self) -> PathBuf {
         self.root.path().canonicalize().expect("the temp folder exists")
     }
 
-    /// Makes a folder, or takes the one there is.
+    /// Makes a directory, unless it exists.
     ///
     /// # Panics
-    /// When it cannot be made.
+    /// If it cannot be made.
     pub fn folder(&self, name: &str) -> Folder<'_> {
         let path = self.root().join(name);
         fs_err::create_dir_all(&path).expect("a folder can be made");
         Folder { environment: self, path }
     }
 
-    /// Makes a folder that is a Git repository and a DVC repository.
+    /// Makes a directory that is a Git repository and a DVC repository.
     ///
     /// # Panics
-    /// When `haul init` fails.
+    /// If `haul init` fails.
     pub fn repository(&self, name: &str) -> Folder<'_> {
         let folder = self.folder(name);
         folder.git_init();
@@ -155,7 +155,7 @@ impl TestEnvironment {
     /// Makes a DVC repository whose default remote is the bucket `bucket` of a server, under the prefix `store`.
     ///
     /// # Panics
-    /// When a command fails.
+    /// If a command fails.
     pub fn repository_at(&self, name: &str, endpoint: &str) -> Folder<'_> {
         let folder = self.repository(name);
         folder.haul(["remote", "add", "-d", "origin", "s3://bucket/store"]).success();
@@ -177,7 +177,7 @@ pub fn process_variable(name: &str) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// A folder of a test environment.
+/// A directory of a test environment.
 #[derive(Debug, Clone)]
 pub struct Folder<'environment> {
     environment: &'environment TestEnvironment,
@@ -190,15 +190,15 @@ impl Folder<'_> {
         &self.path
     }
 
-    /// Returns the absolute path of something in it.
+    /// Returns the absolute path of an entry in it.
     pub fn join(&self, relative: impl AsRef<Path>) -> PathBuf {
         self.path.join(relative)
     }
 
-    /// Runs `haul` in it, and waits for its end.
+    /// Runs `haul` in it, and waits until it ends.
     ///
     /// # Panics
-    /// When it cannot be started, takes more than two minutes, or prints a guarded secret.
+    /// If it cannot be started, takes more than two minutes, or prints a guarded secret.
     #[track_caller]
     pub fn haul(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> CommandOutput {
         self.start(arguments).wait(Duration::from_mins(2))
@@ -207,7 +207,7 @@ impl Folder<'_> {
     /// Starts `haul` in it.
     ///
     /// # Panics
-    /// When it cannot be started.
+    /// If it cannot be started.
     #[track_caller]
     pub fn start(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> RunningCommand {
         self.start_program(&self.environment.haul, arguments)
@@ -217,7 +217,7 @@ impl Folder<'_> {
     ///
     /// # Errors
     ///
-    /// What the system says where processes may not be traced.
+    /// If processes may not be traced.
     #[cfg(target_os = "linux")]
     pub fn haul_until(
         &self,
@@ -235,7 +235,7 @@ impl Folder<'_> {
     /// Starts `haul` in it, on a terminal; `helper` is the program `on-a-terminal` of this package.
     ///
     /// # Panics
-    /// When there is no terminal, or it cannot be started.
+    /// If there is no terminal, or it cannot be started.
     #[track_caller]
     pub fn start_on_terminal(&self, helper: &Path, arguments: &[&str]) -> Terminal {
         let arguments: Vec<OsString> = arguments.iter().map(OsString::from).collect();
@@ -246,7 +246,7 @@ impl Folder<'_> {
     /// Starts another program in it, in the same environment.
     ///
     /// # Panics
-    /// When it cannot be started.
+    /// If it cannot be started.
     #[track_caller]
     pub fn start_program(
         &self,
@@ -263,10 +263,10 @@ impl Folder<'_> {
         RunningCommand::start(&mut command, line, self.environment.root(), secrets)
     }
 
-    /// Makes it a Git repository, with what `git init` makes and no `git` process.
+    /// Makes it a Git repository, with the files of `git init` but without a `git` process.
     ///
     /// # Panics
-    /// When it cannot be written.
+    /// If it cannot be written.
     pub fn git_init(&self) {
         for folder in ["objects/info", "objects/pack", "refs/heads", "refs/tags", "info"] {
             fs_err::create_dir_all(self.join(".git").join(folder)).expect("a folder can be made");
@@ -278,10 +278,11 @@ impl Folder<'_> {
         );
     }
 
-    /// Copies what Git would hold of another repository: the workspace without `.git`, ignored files and local state.
+    /// Copies the files that Git would track in another repository: the workspace without `.git`, ignored files and local
+    /// state.
     ///
     /// # Panics
-    /// When something cannot be copied.
+    /// If something cannot be copied.
     pub fn clone_metadata_of(&self, other: &Folder<'_>) {
         self.git_init();
         for name in [".dvc/config", ".dvc/.gitignore", ".dvcignore", ".gitignore"] {
@@ -290,10 +291,10 @@ impl Folder<'_> {
         copy_metafiles(&other.path, &self.path);
     }
 
-    /// Writes a file, and the folders above it.
+    /// Writes a file, and creates its parent directories.
     ///
     /// # Panics
-    /// When it cannot be written.
+    /// If it cannot be written.
     pub fn write(&self, relative: impl AsRef<Path>, content: impl AsRef<[u8]>) {
         write(&self.join(relative), content.as_ref());
     }
@@ -301,22 +302,22 @@ impl Folder<'_> {
     /// Reads a file of text.
     ///
     /// # Panics
-    /// When it cannot be read.
+    /// If it cannot be read.
     #[track_caller]
     pub fn read(&self, relative: impl AsRef<Path>) -> String {
         let path = self.join(relative);
         fs_err::read_to_string(&path).unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Tells whether there is something at a path, be it a dangling link.
+    /// Returns whether a path exists; a dangling link exists too.
     pub fn exists(&self, relative: impl AsRef<Path>) -> bool {
         fs_err::symlink_metadata(self.join(relative)).is_ok()
     }
 
-    /// Removes a file or a folder with all that is in it; read-only files are no obstacle.
+    /// Removes a file or a directory with its content, including read-only files.
     ///
     /// # Panics
-    /// When it cannot be removed.
+    /// If it cannot be removed.
     pub fn remove(&self, relative: impl AsRef<Path>) {
         let path = self.join(relative);
         let is_folder = fs_err::symlink_metadata(&path).expect("it exists").is_dir();
@@ -343,16 +344,16 @@ impl Folder<'_> {
         files.map(|(path, _)| path.display().to_string()).collect()
     }
 
-    /// Returns the temp files in the cache: what a killed command may leave.
+    /// Returns the temporary files in the cache, which a killed command may leave.
     pub fn cache_temporaries(&self) -> Vec<PathBuf> {
         Tree::read(&self.join(".dvc/cache")).entries.into_keys().filter(|path| is_temporary(path)).collect()
     }
 
-    /// Fails unless each object in the cache has the MD5 that its name says, and the mode 0444 that says that this was
-    /// checked. Temp files do not count.
+    /// Fails unless each object in the cache has the MD5 of its name, and mode 0444, which means that the MD5 was checked.
+    /// Temporary files are ignored.
     ///
     /// # Panics
-    /// When one has not.
+    /// If one has not.
     #[track_caller]
     pub fn assert_cache_is_sound(&self) {
         let objects = self.join(".dvc/cache/files/md5");

@@ -1,13 +1,13 @@
-//! Commands that failed, and have to say why.
+//! Commands that failed, whose messages a test must check.
 
 use std::time::Duration;
 
 use crate::command::CommandOutput;
 
-/// A command that failed in an orderly way, of which the test has not yet said why it has to fail.
+/// A command that failed properly, and whose expected message the test has not named yet.
 ///
-/// A test that only expects some failure passes when a typo in its own command line is what fails. So this type shows
-/// nothing of the output until the test names the words of the failure that it means.
+/// A test that only expects a failure would also pass if a typo in its own command line caused the failure. So this type
+/// shows nothing of the output until the test names words of the expected failure.
 #[derive(Debug)]
 #[must_use = "say which failure it has to be: `.stderr_has(&[…])`"]
 pub struct FailedCommand(pub(crate) CommandOutput);
@@ -16,36 +16,36 @@ impl FailedCommand {
     /// Fails unless it ended with this exit code.
     ///
     /// # Panics
-    /// When it did not.
+    /// If it did not.
     #[track_caller]
     pub fn code(self, code: i32) -> Self {
         Self(self.0.code(code))
     }
 
-    /// Fails unless it was done within the time.
+    /// Fails unless it ended within the time.
     ///
     /// # Panics
-    /// When it was not.
+    /// If it was not.
     #[track_caller]
     pub fn within(self, limit: Duration) -> Self {
         Self(self.0.within(limit))
     }
 
-    /// Fails unless stderr holds all these texts, of which there is at least one.
+    /// Fails unless stderr contains all these texts, of which there must be at least one.
     ///
     /// # Panics
-    /// When it does not.
+    /// If it does not.
     #[track_caller]
     pub fn stderr_has(self, texts: &[&str]) -> CommandOutput {
         assert!(texts.iter().any(|text| !text.is_empty()), "name a word of the failure");
         self.0.stderr_has(texts)
     }
 
-    /// Fails unless stdout and stderr together hold all these texts, of which there is at least one: `remote check` says
-    /// on stdout what other commands say on stderr.
+    /// Fails unless stdout and stderr together contain all these texts, of which there must be at least one: `remote check`
+    /// prints on stdout what other commands print on stderr.
     ///
     /// # Panics
-    /// When they do not.
+    /// If they do not.
     #[track_caller]
     pub fn says(self, texts: &[&str]) -> CommandOutput {
         assert!(texts.iter().any(|text| !text.is_empty()), "name a word of the failure");
@@ -56,11 +56,11 @@ impl FailedCommand {
         self.0
     }
 
-    /// Fails unless stdout holds all these texts, of which there is at least one: what failed is said there by
-    /// `status -c` and under `--json`.
+    /// Fails unless stdout contains all these texts, of which there must be at least one: `status -c`, and commands with
+    /// `--json`, report failures there.
     ///
     /// # Panics
-    /// When it does not.
+    /// If it does not.
     #[track_caller]
     pub fn stdout_has(self, texts: &[&str]) -> CommandOutput {
         assert!(texts.iter().any(|text| !text.is_empty()), "name a word of the failure");

@@ -1,4 +1,4 @@
-//! Commits, branches and tags, made without a `git` process.
+//! Makes commits, branches and tags without a `git` process.
 
 use std::path::Path;
 
@@ -9,11 +9,11 @@ use gix::refs::transaction::PreviousValue;
 use crate::environment::Folder;
 
 impl Folder<'_> {
-    /// Commits what Git would see of a DVC repository (metafiles, ignore files, the configuration) to `branch`;
-    /// returns the commit. The time is in seconds since the Unix epoch.
+    /// Commits the files of a DVC repository that Git does not ignore (metafiles, ignore files, the configuration) to
+    /// `branch`; returns the commit. The time is in seconds since the Unix epoch.
     ///
     /// # Panics
-    /// When Git's files cannot be read or written.
+    /// If Git's files cannot be read or written.
     pub fn commit_to(&self, branch: &str, seconds: i64) -> String {
         let repo = self.git();
         let parent =
@@ -26,7 +26,7 @@ impl Folder<'_> {
     /// Makes a commit of a tree; returns it.
     ///
     /// # Panics
-    /// When Git's files cannot be read or written.
+    /// If Git's files cannot be read or written.
     pub fn commit_tree(
         &self,
         reference: &str,
@@ -41,7 +41,7 @@ impl Folder<'_> {
         commit.expect("a commit can be made").to_string()
     }
 
-    /// Commits to the branch that is checked out.
+    /// Commits to the current branch.
     pub fn commit(&self) -> String {
         self.commit_to("main", 1_700_000_000)
     }
@@ -49,7 +49,7 @@ impl Folder<'_> {
     /// Writes a file into the index, whatever the ignore files say.
     ///
     /// # Panics
-    /// When Git's files cannot be read or written.
+    /// If Git's files cannot be read or written.
     pub fn stage_file(&self, path: &str) {
         let repo = self.git();
         let mut index = if repo.index_path().exists() {
@@ -65,19 +65,19 @@ impl Folder<'_> {
         index.write(gix::index::write::Options::default()).expect("the index can be written");
     }
 
-    /// Points a reference, such as `refs/tags/v1`, to a commit.
+    /// Sets a reference, such as `refs/tags/v1`, to a commit.
     ///
     /// # Panics
-    /// When it cannot be written.
+    /// If it cannot be written.
     pub fn point(&self, reference: &str, commit: &str) {
         let id = ObjectId::from_hex(commit.as_bytes()).expect("it is the id of a commit");
         self.git().reference(reference, id, PreviousValue::Any, "").expect("a reference can be made");
     }
 
-    /// Takes an object out of Git's database, as in a clone that is damaged or not whole.
+    /// Removes an object from Git's database, as in a damaged or partial clone.
     ///
     /// # Panics
-    /// When it is not there.
+    /// If it is not there.
     pub fn lose_git_object(&self, id: &str) {
         self.remove(format!(".git/objects/{}/{}", &id[..2], &id[2..]));
     }
@@ -85,25 +85,25 @@ impl Folder<'_> {
     /// Returns the id of the tree or blob at `path` of a commit; the whole tree for an empty path.
     ///
     /// # Panics
-    /// When it is not there.
+    /// If it is not there.
     pub fn git_object(&self, commit: &str, path: &str) -> String {
         let repo = self.git();
         let spec = format!("{commit}:{path}");
         repo.rev_parse_single(spec.as_str()).expect("the commit has it").to_string()
     }
 
-    /// Makes Git track what [`commit`](Self::commit_to) would commit now, as `git add --force` does.
+    /// Stages the files that [`commit`](Self::commit_to) would commit, as `git add --force` does.
     ///
     /// # Panics
-    /// When Git's files cannot be read or written.
+    /// If Git's files cannot be read or written.
     pub fn stage(&self) {
         self.write_index(|_| false);
     }
 
-    /// Takes a file that Git tracks out of the workspace, as a sparse checkout does.
+    /// Removes a tracked file from the workspace, as a sparse checkout does.
     ///
     /// # Panics
-    /// When Git's files cannot be read or written.
+    /// If Git's files cannot be read or written.
     pub fn leave_out(&self, path: &str) {
         self.write_index(|name| name == path);
         self.remove(path);
@@ -112,7 +112,7 @@ impl Folder<'_> {
     /// Returns the blob of a file that Git tracks.
     ///
     /// # Panics
-    /// When Git does not track it.
+    /// If Git does not track it.
     pub fn tracked_blob(&self, path: &str) -> String {
         let index = self.git().open_index().expect("the index can be read");
         let entry = index.entry_by_path(path.into()).expect("Git tracks the file");

@@ -1,8 +1,8 @@
-//! SIGKILL at a chosen system call of a command: the one that would be its n-th change of a file.
+//! SIGKILL at a chosen system call of a command: at the call that would be its n-th change of a file.
 //!
 //! The command is traced with `ptrace` (<https://man7.org/linux/man-pages/man2/ptrace.2.html>). Calls are counted over all
-//! of its threads, in the order in which they come; the chosen one is not carried out any more. `strace -e inject` counts
-//! for each thread and each call on its own, and so never reaches many of the moments.
+//! of its threads, in their order; the chosen one is not executed any more. `strace -e inject` counts separately for each
+//! thread and each kind of call, and so never reaches many of these points.
 
 use std::collections::HashSet;
 use std::os::unix::fs::FileExt as _;
@@ -16,10 +16,10 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-/// Stops before the program starts, so that it can be traced from its first call on.
+/// Stops the child before the program starts, so that it can be traced from its first call on.
 const STARTER: &str = "kill -STOP $$; exec \"$0\" \"$@\"";
 
-/// What became of a command.
+/// How a command ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reached {
     /// It was killed before this call.
@@ -31,9 +31,9 @@ pub enum Reached {
     Ended {
         /// Its exit code; `None` after a signal.
         code: Option<i32>,
-        /// The calls that change a file, with their paths, in their order.
+        /// The calls that change a file, with their paths, in order.
         calls: Vec<String>,
-        /// The same, and among them the calls that wait for the disk.
+        /// The same calls, and those that wait for the disk.
         with_syncs: Vec<String>,
     },
 }
@@ -42,7 +42,7 @@ pub enum Reached {
 ///
 /// # Errors
 ///
-/// What the system says where processes may not be traced.
+/// If processes may not be traced.
 pub fn run_until(command: &Command, point: usize) -> std::io::Result<Reached> {
     let mut starter = Command::new("/bin/sh");
     starter.arg("-c").arg(STARTER).arg(command.get_program()).args(command.get_args());
@@ -53,7 +53,7 @@ pub fn run_until(command: &Command, point: usize) -> std::io::Result<Reached> {
     let process = Pid::from_raw(i32::try_from(child.id()).expect("process ids are small"));
     let reached = trace(process, point);
     if reached.is_err() {
-        // It may be gone already.
+        // It may have ended already.
         drop(child.kill());
     }
     drop(child.wait());
@@ -76,9 +76,9 @@ fn trace(process: Pid, point: usize) -> nix::Result<Reached> {
     let mut calls = Vec::new();
     let mut with_syncs = Vec::new();
     let mut killed_at = None;
-    // Until the end, also after the kill: a process is gone only when each of its threads was waited for.
+    // The loop also continues after the kill: a process has ended only after each of its threads was waited for.
     loop {
-        // Of this thread alone: tests beside this one wait for processes of theirs.
+        // Wait for children of this thread only, as other tests wait for theirs.
         let status = waitpid(None, Some(WaitPidFlag::__WALL | WaitPidFlag::__WNOTHREAD))?;
         let Some(thread) = status.pid() else { continue };
         let mut signal = None;
@@ -122,7 +122,7 @@ fn trace(process: Pid, point: usize) -> nix::Result<Reached> {
             _ => {}
         }
         match ptrace::syscall(thread, signal) {
-            // It was killed at this moment, or ends.
+            // It was just killed, or is ending.
             Ok(()) | Err(Errno::ESRCH) => {}
             Err(error) => return Err(error),
         }
@@ -143,8 +143,8 @@ fn call_of(thread: Pid) -> nix::Result<(i64, [u64; 4])> {
     Ok(call)
 }
 
-/// Names the call at which a thread stands, if it waits for the disk: what it was asked to write of a file or a directory, or
-/// of a whole file system.
+/// Returns the name of the current call of a thread, if it waits for the disk to write a file, a directory, or a whole file
+/// system.
 fn wait_for_disk(thread: Pid) -> nix::Result<Option<String>> {
     let (number, [descriptor, ..]) = call_of(thread)?;
     let name = match number {
@@ -156,7 +156,7 @@ fn wait_for_disk(thread: Pid) -> nix::Result<Option<String>> {
     Ok(Some(format!("{name} {}", path.display())))
 }
 
-/// Names the call at which a thread stands, if it changes a file.
+/// Returns the name of the current call of a thread, if it changes a file.
 fn change(thread: Pid) -> nix::Result<Option<String>> {
     let (number, [first, second, third, _]) = call_of(thread)?;
     let path = |name: &str, address: u64| Some(format!("{name} {}", text_at(thread, address)));
@@ -164,7 +164,7 @@ fn change(thread: Pid) -> nix::Result<Option<String>> {
     let file = |name: &str, descriptor: u64| {
         let link = format!("/proc/{thread}/fd/{descriptor}");
         let target = fs_err::read_link(link).ok()?;
-        // Neither pipes nor terminals.
+        // Pipes and terminals are ignored.
         let is_file = target.is_absolute() && !target.starts_with("/dev") && !target.starts_with("/proc");
         is_file.then(|| format!("{name} {}", target.display()))
     };
@@ -184,13 +184,13 @@ fn change(thread: Pid) -> nix::Result<Option<String>> {
         libc::SYS_write | libc::SYS_pwrite64 | libc::SYS_writev => file("write", first),
         libc::SYS_copy_file_range => file("copy to", third),
         libc::SYS_sendfile => file("send to", first),
-        // FICLONE and FICLONERANGE.
+        // The requests are FICLONE and FICLONERANGE.
         libc::SYS_ioctl if matches!(second, 0x4004_9409 | 0x4020_940d) => file("clone to", first),
         _ => return Ok(old_change(number, first, second, &path, flags)),
     })
 }
 
-/// The calls that newer architectures do not have.
+/// Handles the calls that newer architectures do not have.
 #[cfg(target_arch = "x86_64")]
 fn old_change(
     number: i64,
@@ -224,7 +224,7 @@ fn old_change(
     None
 }
 
-/// Reads a text that ends with a zero out of the memory of a thread that is stopped.
+/// Reads a zero-terminated text from the memory of a stopped thread.
 fn text_at(thread: Pid, address: u64) -> String {
     let Ok(memory) = fs_err::File::open(format!("/proc/{thread}/mem")) else { return String::from("?") };
     let mut bytes = [0; 512];

@@ -1,24 +1,24 @@
 //! The harness of haul's end-to-end tests, and the tests themselves (`it/`).
 //!
-//! What is here is used by tests only and knows the product by its command line: what a person types, what is
-//! printed, which files and objects are there afterwards, and which requests a server saw.
+//! It is used by tests only and knows the product by its command line: what a user types, what is printed, which files
+//! and objects exist afterwards, and which requests a server received.
 //!
-//! | Module | What it gives |
+//! | Module | Contents |
 //! |---|---|
 //! | [`embedded`] | an S3 server in this process: strict about signatures, records every request, fails on demand |
-//! | [`raw`] | an HTTP server that breaks rules which no S3 library would let us break |
+//! | [`raw`] | an HTTP server that breaks rules that S3 libraries do not allow to break |
 //! | [`fault_proxy`] | a proxy in front of any server, with TLS or without, that damages requests and replies |
-//! | [`environment`], [`command`] | a world of its own for each test, and `haul` in it |
-//! | [`terminal`] | a terminal for programs that ask |
-//! | [`dataset`], [`tree`] | data as people have it; trees compared byte for byte |
-//! | [`delay`] | a proxy that makes a near server a far one |
-//! | [`objects`] | DVC objects made by hand |
+//! | [`environment`], [`command`] | a separate world for each test, and `haul` in it |
+//! | [`terminal`] | a terminal for programs that ask questions |
+//! | [`dataset`], [`tree`] | realistic data; trees that are compared byte for byte |
+//! | [`delay`] | a proxy that adds latency to a server |
+//! | [`objects`] | writes DVC objects directly |
 //! | `kill_point` | SIGKILL at a chosen system call of a command (Linux) |
 //! | [`git`] | commits, branches and tags, without a `git` process |
-//! | [`catalogue`], [`client`] | real S3 servers, started and stopped, and a bare client to look past the program |
-//! | [`oracle`] | DVC itself, where it is installed, to compare with |
+//! | [`catalogue`], [`client`] | starts and stops real S3 servers; a simple client that reads them without haul |
+//! | [`oracle`] | DVC itself, if it is installed, to compare with |
 //! | [`tls`] | certificates of a private authority |
-//! | [`announce`] | how the server binaries tell that they are ready, and when they stop |
+//! | [`announce`] | how the server binaries report that they are ready, and when they stop |
 
 pub mod announce;
 pub mod catalogue;

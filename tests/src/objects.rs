@@ -1,13 +1,13 @@
-//! DVC's objects, made by hand: the remote of a test that starts in the middle, or one that lies.
+//! Writes DVC's objects directly, to prepare a remote or to make a hostile one.
 
 use md5::{Digest, Md5};
 
 use crate::embedded::EmbeddedS3;
 use crate::environment::Folder;
 
-/// Where the repositories of [`crate::TestEnvironment::repository_at`] keep their objects.
+/// The bucket of the repositories of [`crate::TestEnvironment::repository_at`].
 pub const BUCKET: &str = "bucket";
-/// See [`BUCKET`].
+/// The prefix of their objects in [`BUCKET`].
 pub const PREFIX: &str = "store";
 
 /// Returns the MD5 of some bytes, in hexadecimal digits.
@@ -15,21 +15,21 @@ pub fn md5_of(bytes: &[u8]) -> String {
     hex::encode(Md5::digest(bytes))
 }
 
-/// Returns the key under which a remote keeps an object; `oid` may end in `.dir`.
+/// Returns the key of an object on a remote; `oid` may end with `.dir`.
 pub fn key_of(oid: &str) -> String {
     format!("{PREFIX}/files/md5/{}/{}", &oid[..2], &oid[2..])
 }
 
-/// Puts an object where a push would; returns its oid.
+/// Writes an object to the key that a push would use; returns its oid.
 pub fn put_object(server: &EmbeddedS3, bytes: &[u8]) -> String {
     let oid = md5_of(bytes);
     server.put(BUCKET, &key_of(&oid), bytes.to_vec());
     oid
 }
 
-/// Puts a directory object where a push would, with entries as they are given; returns its oid.
+/// Writes a directory manifest with these entries to the key that a push would use; returns its oid.
 ///
-/// What DVC would sort, check or refuse is taken as it comes.
+/// The entries are neither sorted nor validated.
 pub fn put_directory(server: &EmbeddedS3, entries: &[(&str, &str)]) -> String {
     let bytes = directory_bytes(entries);
     let oid = format!("{}.dir", md5_of(bytes.as_bytes()));
@@ -37,7 +37,7 @@ pub fn put_directory(server: &EmbeddedS3, entries: &[(&str, &str)]) -> String {
     oid
 }
 
-/// Returns the bytes of a directory object: MD5 and relative path of each entry.
+/// Returns the bytes of a directory manifest: MD5 and relative path of each entry.
 pub fn directory_bytes(entries: &[(&str, &str)]) -> String {
     let entry = |(md5, path): &(&str, &str)| {
         let path = serde_json::to_string(path).expect("a string can be written as JSON");
@@ -46,13 +46,13 @@ pub fn directory_bytes(entries: &[(&str, &str)]) -> String {
     format!("[{}]", entries.iter().map(entry).collect::<Vec<_>>().join(", "))
 }
 
-/// Writes `PATH.dvc` for an output with this oid; it says nothing of sizes, which DVC takes for hints.
+/// Writes `PATH.dvc` for an out with this oid, without sizes, which are optional.
 pub fn track(folder: &Folder<'_>, path: &str, oid: &str) {
     let text = format!("outs:\n- md5: {oid}\n  hash: md5\n  path: {path}\n");
     folder.write(format!("{path}.dvc"), text);
 }
 
-/// Tells whether an oid, or the key of an object, is a directory's.
+/// Returns whether an oid, or the key of an object, is that of a directory manifest.
 pub fn is_directory(oid_or_key: &str) -> bool {
     oid_or_key.strip_suffix(".dir").is_some()
 }

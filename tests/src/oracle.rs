@@ -1,4 +1,4 @@
-//! DVC itself, as the judge of what is right.
+//! DVC itself, as the reference.
 
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -7,22 +7,22 @@ use std::time::Duration;
 use crate::command::CommandOutput;
 use crate::environment::{Folder, process_variable};
 
-/// A DVC that is installed on this machine; `HAUL_DVC` names its program.
+/// An installed DVC; `HAUL_DVC` is the path of its program.
 #[derive(Debug, Clone)]
 pub struct DvcOracle {
     program: PathBuf,
 }
 
 impl DvcOracle {
-    /// Finds it; `None` where `HAUL_DVC` is not set.
+    /// Finds it; `None` if `HAUL_DVC` is not set.
     pub fn find() -> Option<Self> {
         process_variable("HAUL_DVC").map(|program| Self { program: PathBuf::from(program) })
     }
 
-    /// Runs a DVC command in a folder, with the environment that `haul` has there.
+    /// Runs a DVC command in a directory, with the environment that `haul` has there.
     ///
     /// # Panics
-    /// When it cannot be started or takes more than two minutes.
+    /// If it cannot be started or takes more than two minutes.
     #[track_caller]
     pub fn run(
         &self,

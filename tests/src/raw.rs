@@ -1,7 +1,7 @@
-//! An HTTP server that breaks the rules: lengths that lie, bodies without end, silence, redirects to strangers.
+//! An HTTP server that breaks the rules: wrong lengths, endless bodies, no replies, redirects to other servers.
 //!
-//! It speaks plain HTTP/1.1 over plain sockets, one request per connection, so that nothing stands between the test
-//! and the bytes. It can stand in front of an embedded server and meddle only with the requests a test picks.
+//! It uses plain HTTP/1.1 over plain sockets, one request per connection, so that a test controls every byte. It can be in
+//! front of an embedded server and change only the requests that a test selects.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -14,20 +14,20 @@ use anyhow::{Context, Result};
 
 use crate::embedded::EmbeddedS3;
 
-/// Bodies up to this size are shown to the handler.
+/// The handler gets bodies of up to this size.
 const SMALL_BODY: u64 = 64 << 10;
 
-/// Nothing a test asks for takes longer than this.
+/// The maximum time of an operation.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// A request, as far as it matters here.
+/// A request.
 #[derive(Debug, Clone)]
 pub struct RawRequest {
     /// The HTTP method.
     pub method: String,
-    /// The path as sent.
+    /// The path, unchanged.
     pub path: String,
-    /// The query as sent, without the question mark.
+    /// The query, unchanged, without the question mark.
     pub query: String,
     /// The headers, names in lower case.
     pub headers: Vec<(String, String)>,
@@ -41,12 +41,12 @@ impl RawRequest {
         self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
     }
 
-    /// Tells whether it is a listing of a bucket, v1 or v2.
+    /// Returns whether it is a listing of a bucket, v1 or v2.
     pub fn is_listing(&self) -> bool {
         self.method == "GET" && (self.query.contains("list-type=") || self.query.contains("prefix="))
     }
 
-    /// Tells whether it carries anything that a stranger must not see: a signature or a session token.
+    /// Returns whether it has a signature or a session token, which other servers must not get.
     pub fn is_signed(&self) -> bool {
         self.header("authorization").is_some()
             || self.header("x-amz-security-token").is_some()
@@ -54,7 +54,7 @@ impl RawRequest {
     }
 }
 
-/// What is sent back, step by step; the connection closes after the last.
+/// The steps of a reply; the connection closes after the last.
 #[derive(Debug, Clone)]
 pub struct RawReply {
     steps: Vec<Step>,
@@ -63,22 +63,22 @@ pub struct RawReply {
 #[derive(Debug, Clone)]
 pub(crate) enum Step {
     Send(Vec<u8>),
-    /// The same again and again, until the client has had enough.
+    /// Send the same bytes repeatedly, until the client closes the connection.
     SendForever(Vec<u8>),
-    /// Nothing more comes, and the connection stays open until the client has had enough.
+    /// Send nothing more, and keep the connection open until the client closes it.
     Stall,
-    /// Pass the request on to the server behind, and its reply back.
+    /// Forward the request to the server behind, and its reply to the client.
     Forward,
 }
 
 impl RawReply {
-    /// A proper reply.
+    /// Makes a normal reply.
     pub fn new(status: u16, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Self {
         let body = body.as_ref();
         Self::with_length(status, headers, body.len() as u64, body)
     }
 
-    /// A reply whose `Content-Length` is not the length of its body.
+    /// Makes a reply whose `Content-Length` is not the length of its body.
     pub fn with_length(status: u16, headers: &[(&str, &str)], length: u64, body: impl AsRef<[u8]>) -> Self {
         let length = length.to_string();
         let mut all = vec![("content-length", length.as_str())];
@@ -88,7 +88,7 @@ impl RawReply {
         Self { steps: vec![Step::Send(bytes)] }
     }
 
-    /// A reply whose body, sent in chunks, never ends.
+    /// Makes a reply whose body, sent in chunks, never ends.
     pub fn endless(
         status: u16,
         headers: &[(&str, &str)],
@@ -111,14 +111,14 @@ impl RawReply {
         Self { steps: vec![Step::Send(first), Step::SendForever(chunk(repeated.as_ref()))] }
     }
 
-    /// A reply that stops after the head and the start of its body, with the connection open.
+    /// Makes a reply that stalls after the head and the start of its body, with the connection open.
     pub fn stalled(status: u16, headers: &[(&str, &str)], length: u64, start: impl AsRef<[u8]>) -> Self {
         let mut reply = Self::with_length(status, headers, length, start);
         reply.steps.push(Step::Stall);
         reply
     }
 
-    /// No reply at all, with the connection open.
+    /// Makes a reply that never comes, with the connection open.
     pub fn silence() -> Self {
         Self { steps: vec![Step::Stall] }
     }
@@ -127,17 +127,17 @@ impl RawReply {
         &self.steps
     }
 
-    /// A redirect.
+    /// Makes a redirect.
     pub fn redirect(status: u16, location: &str) -> Self {
         Self::new(status, &[("location", location)], "")
     }
 
-    /// Bytes that need not be HTTP.
+    /// Makes a reply of bytes that need not be HTTP.
     pub fn bytes(bytes: impl Into<Vec<u8>>) -> Self {
         Self { steps: vec![Step::Send(bytes.into())] }
     }
 
-    /// A page of a v2 listing: keys with sizes, and the token of the next page where there is to be one.
+    /// Makes a page of a v2 listing: keys with sizes, and the token of the next page, if any.
     pub fn listing(objects: &[(&str, u64)], next_token: Option<&str>) -> Self {
         use std::fmt::Write as _;
         let mut body = String::from(
@@ -160,7 +160,7 @@ impl RawReply {
         Self::new(200, &[("content-type", "application/xml")], body)
     }
 
-    /// A listing that blows up to gigabytes if entities are expanded.
+    /// Makes a listing that expands to gigabytes if entities are expanded.
     pub fn entity_bomb() -> Self {
         let entity =
             |level: usize| format!("<!ENTITY e{level} \"{}\">", format!("&e{};", level - 1).repeat(10));
@@ -207,10 +207,10 @@ impl std::fmt::Debug for Shared {
 }
 
 impl RawServer {
-    /// Starts a server whose every reply is made by `handler`.
+    /// Starts a server whose replies `handler` makes.
     ///
     /// # Panics
-    /// When no port can be had.
+    /// If no port can be had.
     pub fn new(handler: impl Fn(&RawRequest) -> RawReply + Send + Sync + 'static) -> Self {
         Self::start(None, move |request| Some(handler(request))).expect("a raw server starts")
     }
@@ -218,7 +218,7 @@ impl RawServer {
     /// Starts a server in front of another: requests for which `handler` has no reply are passed on.
     ///
     /// # Panics
-    /// When no port can be had.
+    /// If no port can be had.
     pub fn in_front_of(
         server: &EmbeddedS3,
         handler: impl Fn(&RawRequest) -> Option<RawReply> + Send + Sync + 'static,
@@ -246,7 +246,7 @@ impl RawServer {
                 }
                 let Ok(stream) = stream else { continue };
                 let serving = Arc::clone(&serving);
-                // A client that hangs up is what most of these replies are for.
+                // The client closes the connection, which most of these replies are meant to cause.
                 std::thread::spawn(move || drop(serving.connection(&stream)));
             }
         })?;
@@ -272,7 +272,7 @@ impl RawServer {
 impl Drop for RawServer {
     fn drop(&mut self) {
         self.shared.stopped.store(true, Ordering::Release);
-        // Wakes up the loop; if it cannot be reached any more, it has ended.
+        // This wakes up the loop; if the connection fails, the loop has ended.
         drop(TcpStream::connect(self.address));
         if let Some(thread) = self.thread.take() {
             drop(thread.join());
@@ -313,7 +313,7 @@ impl Shared {
                     }
                 }
                 Step::Stall => {
-                    // Reads until the client closes its end.
+                    // Read until the client closes the connection.
                     std::io::copy(&mut &*stream, &mut std::io::sink())?;
                 }
                 Step::Forward => self.forward(&head, &mut body, stream)?,
@@ -323,7 +323,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Passes on head and body as they came, so that the signature stays good.
+    /// Forwards head and body unchanged, so that the signature stays valid.
     fn forward(&self, head: &[u8], body: &mut impl Read, client: &TcpStream) -> Result<()> {
         let behind = self.behind.context("there is no server behind this one")?;
         let mut upstream = TcpStream::connect(behind)?;
@@ -337,7 +337,7 @@ impl Shared {
     }
 }
 
-/// Reads a request up to the empty line; `None` if the client says nothing.
+/// Reads a request up to the empty line; `None` if the client sends nothing.
 fn read_head(reader: &mut impl BufRead) -> Result<Option<(Vec<u8>, RawRequest)>> {
     let mut head = Vec::new();
     loop {
@@ -353,7 +353,7 @@ fn read_head(reader: &mut impl BufRead) -> Result<Option<(Vec<u8>, RawRequest)>>
     Ok(Some((head, request)))
 }
 
-/// Takes the head of a request apart; of a reply, its headers.
+/// Parses the head of a request, or the headers of a reply.
 pub(crate) fn parse_head(head: &[u8]) -> RawRequest {
     let text = String::from_utf8_lossy(head);
     let mut lines = text.split("\r\n");

@@ -1,4 +1,4 @@
-//! A terminal for programs that want to ask a person.
+//! A terminal for programs that ask the user.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-/// A program on a terminal of its own. Dropping it kills it.
+/// A program on its own terminal. Dropping it kills it.
 #[derive(Debug)]
 pub struct Terminal {
     child: Child,
@@ -59,7 +59,7 @@ impl Terminal {
         let shared = Arc::clone(&screen);
         std::thread::spawn(move || {
             let mut buffer = [0; 4096];
-            // The last program to leave ends it, with an error.
+            // Reading fails when the last program closes the terminal.
             while let Ok(length @ 1..) = output.read(&mut buffer) {
                 shared.lock().bytes.extend_from_slice(&buffer[..length]);
                 shared.changed.notify_all();
@@ -67,7 +67,7 @@ impl Terminal {
             shared.lock().is_over = true;
             shared.changed.notify_all();
         });
-        // Its own descriptors of the other end are closed with this value, so that the reader sees the end.
+        // This closes the parent's descriptors of the terminal, so that the reader sees the end.
         drop(through);
         Ok(Self { child, keyboard, screen })
     }
@@ -75,7 +75,7 @@ impl Terminal {
     /// Waits until `text` is on the screen.
     ///
     /// # Panics
-    /// When it does not appear within a minute, or the program ends before.
+    /// If it does not appear within a minute, or the program ends before.
     #[track_caller]
     pub fn wait_for(&self, text: &str) {
         let end = Instant::now() + Duration::from_mins(1);
@@ -91,23 +91,23 @@ impl Terminal {
     /// Types a line.
     ///
     /// # Panics
-    /// When the terminal is gone.
+    /// If the terminal is gone.
     pub fn type_line(&mut self, line: &str) {
         self.keyboard.write_all(format!("{line}\n").as_bytes()).expect("the terminal takes a line");
     }
 
-    /// Presses Ctrl-C.
+    /// Types Ctrl-C.
     ///
     /// # Panics
-    /// When the terminal is gone.
+    /// If the terminal is gone.
     pub fn interrupt(&mut self) {
         self.keyboard.write_all(b"\x03").expect("the terminal takes a key");
     }
 
-    /// Waits for the end of the program, and returns how it ended and all that was on the screen.
+    /// Waits until the program ends, and returns its exit status and all that was on the screen.
     ///
     /// # Panics
-    /// When it does not end within a minute.
+    /// If it does not end within a minute.
     #[track_caller]
     pub fn wait(mut self) -> (ExitStatus, String) {
         let end = Instant::now() + Duration::from_mins(1);

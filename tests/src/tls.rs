@@ -12,7 +12,7 @@ use rcgen::{
 /// A server certificate for `localhost` and 127.0.0.1, and the authority that signed it. All PEM.
 #[derive(Clone)]
 pub struct Certificate {
-    /// The authority's certificate: what clients are to trust.
+    /// The authority's certificate, which clients must trust.
     pub authority_pem: String,
     /// The server's certificate.
     pub certificate_pem: String,
@@ -26,10 +26,10 @@ impl std::fmt::Debug for Certificate {
     }
 }
 
-/// Where the files of a certificate were written.
+/// The paths of the files of a certificate.
 #[derive(Debug, Clone)]
 pub struct CertificateFiles {
-    /// The authority's certificate, a CA bundle of one.
+    /// The authority's certificate, as a CA bundle.
     pub authority: PathBuf,
     /// The server's certificate.
     pub certificate: PathBuf,
@@ -38,7 +38,7 @@ pub struct CertificateFiles {
 }
 
 impl Certificate {
-    /// Makes an authority and a certificate that it signs.
+    /// Makes an authority, and a certificate that it signs.
     pub fn generate() -> Result<Self> {
         let authority_key = KeyPair::generate()?;
         let mut authority = CertificateParams::default();
@@ -59,7 +59,7 @@ impl Certificate {
         })
     }
 
-    /// Makes a certificate that signed itself and calls itself an authority, as `openssl req -x509` does.
+    /// Makes a self-signed certificate that is marked as an authority, as `openssl req -x509` does.
     pub fn generate_self_signed() -> Result<Self> {
         let key = KeyPair::generate()?;
         let mut params = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()])?;
@@ -69,7 +69,7 @@ impl Certificate {
         Ok(Self { authority_pem: pem.clone(), certificate_pem: pem, key_pem: key.serialize_pem() })
     }
 
-    /// Writes the three files into a folder.
+    /// Writes the three files into a directory.
     pub fn write_to(&self, folder: &Path) -> Result<CertificateFiles> {
         fs_err::create_dir_all(folder)?;
         let files = CertificateFiles {
@@ -83,7 +83,7 @@ impl Certificate {
         Ok(files)
     }
 
-    /// Makes what a TLS server needs.
+    /// Makes the configuration of a TLS server.
     pub(crate) fn acceptor(&self) -> Result<tokio_rustls::TlsAcceptor> {
         use rustls::pki_types::pem::PemObject;
         use rustls::pki_types::{CertificateDer, PrivateKeyDer};

@@ -1,23 +1,23 @@
-//! Trees of files: taken as they are, compared byte for byte.
+//! Trees of files, which are compared byte for byte.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-/// What is at a path.
+/// The entry at a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Entry {
     /// A file: its size and the MD5 of its bytes.
     File(u64, [u8; 16]),
-    /// A folder.
+    /// A directory.
     Folder,
-    /// A symbolic link and where it points.
+    /// A symbolic link and its target.
     Link(PathBuf),
     /// A FIFO, a socket, a device.
     Other,
 }
 
-/// All that is below a folder, by path relative to it.
+/// All entries below a directory, by relative path.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tree {
     /// The entries.
@@ -28,17 +28,17 @@ impl Tree {
     /// Reads the tree below `folder`, without following links.
     ///
     /// # Panics
-    /// When something there cannot be read.
+    /// If something there cannot be read.
     pub fn read(folder: &Path) -> Self {
         let mut tree = Self::default();
         tree.walk(folder, Path::new(""), false);
         tree
     }
 
-    /// Reads it with each link to a file taken for the file: what a program that opens the path sees.
+    /// Reads it, with each link to a file as the file itself, as a program that opens the path sees it.
     ///
     /// # Panics
-    /// When something there cannot be read.
+    /// If something there cannot be read.
     pub fn read_through_links(folder: &Path) -> Self {
         let mut tree = Self::default();
         tree.walk(folder, Path::new(""), true);
@@ -78,10 +78,10 @@ impl Tree {
         self.entries.values().map(size).sum()
     }
 
-    /// Fails, naming each path that differs, unless both are equal.
+    /// Fails unless both are equal, and names each path that differs.
     ///
     /// # Panics
-    /// When they differ.
+    /// If they differ.
     #[track_caller]
     pub fn assert_equals(&self, expected: &Self) {
         let mut differences = String::new();

@@ -1,4 +1,4 @@
-//! `haul remote check`: one line each for what was found out, with the fix.
+//! `haul remote check`: one line for each result, with the remedy.
 
 use haul_tests::embedded::{Fault, FaultAction, Operation};
 use haul_tests::raw::{RawReply, RawServer};
@@ -133,7 +133,7 @@ fn check_of_a_local_remote_tries_it_as_well() {
 }
 
 #[test]
-fn check_without_anybody_there_says_so_and_asks_no_more() {
+fn check_without_a_server_says_so_and_sends_no_more_requests() {
     let service = RawServer::new(|_| metadata(LATER));
     let mut world = world();
     world.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", service.endpoint());

@@ -1,4 +1,4 @@
-//! Keys that end in the middle of a push.
+//! Keys that expire in the middle of a push.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,10 +12,10 @@ use super::{LATER, json, world};
 const OLD: (&str, &str) = ("ASIAOLDOLDOLDOLD0001", "Very+Secret/Old+Key/000000123456789");
 const NEW: (&str, &str) = ("ASIANEWNEWNEWNEW0002", "Very+Secret/New+Key/000000987654321");
 const N_FILES: usize = 60;
-/// So many requests are let in with the old keys.
+/// The number of requests that are accepted with the old keys.
 const N_GOOD: usize = 20;
 
-/// A server that knows both users, and a front that calls the keys of the first expired after a while.
+/// Starts a server that knows both users, and a front that calls the keys of the first expired after a while.
 fn servers() -> (EmbeddedS3, RawServer) {
     let users = [OLD, NEW].map(|(id, secret)| User::new(id, secret).with_session_token("token")).to_vec();
     let server =
@@ -102,7 +102,7 @@ fn renewal_that_fails_keeps_what_was_sent_and_the_next_push_sends_the_rest() {
     let n_put = server.count(Operation::PutObject);
     repo.haul(["push"]).success();
     assert_eq!(server.objects("bucket").len(), N_FILES + 1);
-    // What the server still had in hand when the first push ended may have been stored after it was counted.
+    // Requests that the server still processed when the first push ended may have been stored after they were counted.
     let n_put_again = server.count(Operation::PutObject) - n_put;
     assert!(n_put_again > 0 && n_put_again <= N_FILES + 1 - n_sent, "{n_put_again} objects sent again");
     world.assert_no_secret_on_disk(&[]);

@@ -1,4 +1,4 @@
-//! Roles that need the code of a device: a person is asked on the terminal, once.
+//! Roles that need the code of a device: the user is asked on the terminal, once.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ const HELPER: &str = env!("CARGO_BIN_EXE_on-a-terminal");
 const CODE: &str = "31415926";
 const SERIAL: &str = "arn:aws:iam::123456789012:mfa/me";
 
-/// An STS that wants the code.
+/// Starts an STS that requires the code.
 fn sts() -> RawServer {
     RawServer::new(|request| {
         if request.body.contains(&format!("TokenCode={CODE}"))
@@ -54,7 +54,7 @@ fn person_on_the_terminal_is_asked_once_and_the_session_is_kept() {
     assert!(!screen.contains(CODE), "the code is on the screen:\n{screen}");
     assert_eq!(sts.requests().len(), 2, "the role, and whose keys they are");
 
-    // Without a terminal, with the session of before, as any script.
+    // As in a script, without a terminal, with the session from before.
     repo.haul(["remote", "check", "-vv"])
         .success()
         .stdout_has(&["the session that the AWS CLI and haul share"]);
@@ -63,7 +63,7 @@ fn person_on_the_terminal_is_asked_once_and_the_session_is_kept() {
 }
 
 #[test]
-fn nobody_to_ask_is_an_error_that_says_what_to_do() {
+fn missing_terminal_is_an_error_that_says_what_to_do() {
     let (server, sts) = (s3(), sts());
     let world = with(&sts);
     let repo = repository(&world, &server);

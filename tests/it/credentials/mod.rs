@@ -1,7 +1,7 @@
-//! Where credentials come from, seen from outside: each source of the chain hands out the keys of a user of the S3
-//! server, which lets nobody in without them.
+//! The sources of credentials, end to end: each source of the chain has the keys of a user of the S3 server, which
+//! refuses requests without them.
 //!
-//! The services are raw HTTP servers on a port of their own; what each source does with odd replies is tested in
+//! The services are raw HTTP servers, each on its own port; how each source handles odd replies is tested in
 //! `crates/auth/tests/chain`.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,7 +23,7 @@ const TOKEN: &str = "TemporaryTokenThatNobodyMaySee0123456789==";
 const BASE_SECRET: &str = "Very+Secret/Base+Key/0123456789";
 const LATER: &str = "2099-01-01T00:00:00Z";
 
-/// The S3 server knows one user, whose keys are temporary.
+/// Starts an S3 server with one user, whose keys are temporary.
 fn s3() -> EmbeddedS3 {
     let users = vec![User::new(ID, SECRET).with_session_token(TOKEN)];
     EmbeddedS3::start(EmbeddedOptions { users, ..EmbeddedOptions::default() }).expect("a server starts")
@@ -45,12 +45,12 @@ fn repository<'world>(world: &'world TestEnvironment, server: &EmbeddedS3) -> Fo
     repo
 }
 
-/// Lists the remote at full verbosity; the server lists for its user only.
+/// Fails unless the remote can be listed, which the server allows for its user only.
 fn is_let_in(world: &TestEnvironment, server: &EmbeddedS3) {
     let repo = repository(world, server);
     repo.haul(["remote", "check", "-vv"]).success().stdout_has(&["listing", "allowed", "used"]);
     assert!(server.count(Operation::ListObjectsV2) > 0);
-    // The caches of the AWS CLI and the files of AWS are where keys belong.
+    // Keys may be in the caches of the AWS CLI and in the AWS files.
     world.assert_no_secret_on_disk(&[
         "aws/credentials",
         ".aws/sso/cache/ee0bfd2552fbd840c02cc48b6e823320543c450f.json",
@@ -61,14 +61,14 @@ fn json(body: &str) -> RawReply {
     RawReply::new(200, &[("content-type", "application/json")], body)
 }
 
-/// The keys as the metadata services write them.
+/// Returns the keys in the format of the metadata services.
 fn metadata(end: &str) -> RawReply {
     json(&format!(
         r#"{{"AccessKeyId": "{ID}", "SecretAccessKey": "{SECRET}", "Token": "{TOKEN}", "Expiration": "{end}"}}"#
     ))
 }
 
-/// The keys as STS writes them.
+/// Returns the keys in the format of STS.
 fn assumed(action: &str) -> RawReply {
     let body = format!(
         "<{action}Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><{action}Result><Credentials>\
@@ -101,7 +101,7 @@ fn instance_role_is_let_in() {
     world.unset("AWS_EC2_METADATA_DISABLED");
     world.set("AWS_EC2_METADATA_SERVICE_ENDPOINT", service.endpoint());
     is_let_in(&world, &server);
-    // One walk down the chain serves the whole command.
+    // One walk along the chain is enough for the whole command.
     assert_eq!(service.requests().len(), 3);
 }
 
@@ -112,7 +112,7 @@ fn instance_that_is_busy_and_changes_its_mind_is_let_in() {
     let service = RawServer::new(move |request| {
         let token = request.header("x-aws-ec2-metadata-token");
         match (request.method.as_str(), token) {
-            // Busy at first; then a token that is over at once; then a good one.
+            // Busy at first; then a token that expires at once; then a valid one.
             ("PUT", _) => match n_tokens.fetch_add(1, Ordering::Relaxed) {
                 0 => RawReply::new(503, &[], "busy"),
                 1 => RawReply::new(200, &[], "OLD"),
@@ -163,7 +163,7 @@ fn assumed_role_is_let_in() {
     aws.write("credentials", base);
     aws.write("config", "[profile role]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = base\n");
     is_let_in(&world, &server);
-    // The role, and whose keys they are.
+    // One request for the role, and one for the identity of the keys.
     assert_eq!(paths(&service), ["POST /", "POST /"]);
 }
 
@@ -216,7 +216,7 @@ fn sso_session_is_renewed_and_let_in() {
     assert!(fs_err::read_to_string(world.root().join(file)).unwrap().contains("RENEWED-TOKEN"));
 }
 
-/// Without this one, the others could pass on a server that lets everybody in.
+/// Without this test, the others could pass on a server that accepts all requests.
 #[test]
 fn wrong_secret_of_a_source_is_not_let_in() {
     let server = s3();

@@ -1,4 +1,4 @@
-//! `credential_process`, with a program that has every bad habit.
+//! `credential_process`, with a program that misbehaves in many ways.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use super::{ID, SECRET, TOKEN, repository, s3, world};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_fake-credential-process");
 
-/// What nobody would take for a key, were it not for its name.
+/// A secret that can be recognised only by its name.
 const PASSPHRASE: &str = "minio-admin-secret-pass-123";
 
-/// A world whose default profile has the program, which behaves as said.
+/// Makes a world whose default profile has the program with this behaviour.
 fn with(behaviour: &str) -> TestEnvironment {
     let mut world = world();
     let folder = world.folder("aws");
@@ -57,7 +57,7 @@ fn process_that_breaks_ends_the_command_with_the_reason() {
     ] {
         let (server, mut world) = (s3(), with(behaviour));
         world.set("FAKE_PASSPHRASE", PASSPHRASE);
-        // At a cut, the start of a key is as bad as all of it.
+        // If the text is cut, the start of a key is as secret as the whole key.
         for secret in [PASSPHRASE, &SECRET[..10]] {
             world.guard_secret(secret);
         }
@@ -69,14 +69,14 @@ fn process_that_breaks_ends_the_command_with_the_reason() {
         output.stderr_has(words);
         repo.haul(["push", "--json"]).failure().stderr_has(words);
         assert!(server.requests().is_empty(), "{behaviour}: nothing is asked without keys");
-        // Each command asks once, however many objects wait for the keys.
+        // Each command runs the program once, even if many objects wait for the keys.
         assert_eq!(n_runs(&world), 2, "{behaviour}");
         world.assert_no_secret_on_disk(&[]);
     }
 }
 
 #[test]
-fn process_may_ask_the_person_at_the_terminal() {
+fn process_may_ask_the_user_at_the_terminal() {
     let (server, world) = (s3(), with("ask"));
     let repo = repository(&world, &server);
     let helper = Path::new(env!("CARGO_BIN_EXE_on-a-terminal"));
@@ -102,7 +102,7 @@ fn process_that_hangs_is_ended_with_the_command() {
 }
 
 fn is_running(id: &str) -> bool {
-    // A process that has ended and was not waited for is still there, as a zombie.
+    // A process that has ended and was not waited for is a zombie.
     fs_err::read_to_string(format!("/proc/{id}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }
 

@@ -1,4 +1,4 @@
-//! Other commands at work, and kills.
+//! `gc` during other commands, and kills.
 
 use std::time::{Duration, Instant};
 
@@ -27,7 +27,7 @@ fn push_under_way_keeps_gc_out() {
     assert!(is_cached(&repo, "one") && is_stored(&server, "one"));
     push.kill();
     server.heal();
-    // The lock of a killed process is nobody's.
+    // The lock of a killed process is free.
     repo.haul(["gc", "-w", "-c", "-f"]).success();
     assert!(!is_stored(&server, "one"));
     repo.haul(["push"]).success();
@@ -69,7 +69,7 @@ fn kill_of_gc_at_any_time_leaves_whole_directories_and_all_that_is_used() {
     source.remove("data/unused-2");
     source.haul(["add", "data"]).success();
     source.haul(["push"]).success();
-    // A directory of its own with many files, which nothing uses any more.
+    // A directory with many files that is no longer used.
     let members: Vec<String> =
         (0..1500).map(|index| put_object(&server, format!("gone {index}").as_bytes())).collect();
     let names: Vec<String> = (0..1500).map(|index| index.to_string()).collect();

@@ -1,4 +1,4 @@
-//! What `gc` deletes, and above all what it does not.
+//! What `gc` deletes, and what it must not delete.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ mod used;
 
 const BUCKET: &str = "bucket";
 
-/// A server, and a world with its keys.
+/// Starts a server, and makes a world with its keys.
 fn stage() -> (EmbeddedS3, TestEnvironment) {
     let (server, environment) = served();
     (server, environment)
@@ -40,7 +40,7 @@ fn is_stored(server: &EmbeddedS3, content: &str) -> bool {
     server.object(BUCKET, &key_of(&md5_of(content.as_bytes()))).is_some()
 }
 
-/// Fails if a directory on the remote has not all of its files there.
+/// Fails if a directory on the remote lacks one of its files.
 #[track_caller]
 fn assert_directories_are_whole(server: &EmbeddedS3) {
     let keys = server.keys(BUCKET);
@@ -144,11 +144,11 @@ fn temporary_files_in_the_cache_go() {
     repo.haul(["gc", "-w", "-f"]).success().stdout_has(&["Removed 1 objects from repo cache."]);
     assert!(!repo.exists(".dvc/cache/files/md5/ab/.JFn5gOVADzTHBXMN0WEbiA.tmp"));
     assert!(repo.exists(".dvc/cache/files/md5/ab/.mine.tmp"));
-    // In a cache that others share, it may be the file that one of them is writing.
+    // In a shared cache, it may be a file that another user's process is writing.
     let shared = environment.root().join("shared-cache");
     repo.haul(["cache", "dir", &shared.display().to_string()]).success();
     let young = shared.join("files/md5/ab/.JFn5gOVADzTHBXMN0WEbiA.tmp");
-    fs_err::create_dir_all(young.parent().expect("it has a folder")).expect("a folder can be made");
+    fs_err::create_dir_all(young.parent().expect("it has a parent")).expect("a directory can be made");
     fs_err::write(&young, "still coming").expect("a file can be written");
     repo.haul(["gc", "-w", "-f"]).success();
     assert!(young.exists());
@@ -159,7 +159,7 @@ fn memo_does_not_lie_after_gc() {
     let (server, environment) = stage();
     let repo = environment.repository_at("repo", &server.endpoint());
     store(&repo, "file", "one");
-    // Long enough ago that the memo trusts the file.
+    // The file is old enough for the memo to trust it.
     let old = std::time::SystemTime::now() - Duration::from_hours(1);
     fs_err::File::open(repo.join("file"))
         .and_then(|file| file.file().set_modified(old))
@@ -188,7 +188,7 @@ fn hard_links_and_copies_have_their_bytes_for_themselves() {
         repo.remove("file.dvc");
         repo.haul(["gc", "-w", "-f"]).success().stdout_has(&["Removed 1 objects from repo cache."]);
         assert_eq!(repo.read("file"), "one", "{kind}");
-        // What is remembered of the file is no claim that the cache has it.
+        // That the memo has the file's hash does not mean that the cache has the object.
         repo.haul(["add", "file"]).success();
         assert!(is_cached(&repo, "one"), "{kind}");
         repo.assert_cache_is_sound();
@@ -206,7 +206,7 @@ fn objects_that_symbolic_links_lead_to_stay() {
     repo.write("data/a", "a");
     repo.haul(["add", "data"]).success();
     repo.haul(["push"]).success();
-    // As after `git checkout`: the metafile is that of another commit, the link still the one of today.
+    // As after `git checkout`: the metafile is that of another commit, but the link is unchanged.
     repo.write("file.dvc", metafile);
     repo.remove("data.dvc");
     repo.haul(["gc", "-w", "-f"]).success();
@@ -219,9 +219,9 @@ fn objects_that_symbolic_links_lead_to_stay() {
 }
 
 fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
-    fs_err::create_dir_all(to).expect("a folder can be made");
-    for entry in fs_err::read_dir(from).expect("the folder can be read") {
-        let path = entry.expect("the folder can be read").path();
+    fs_err::create_dir_all(to).expect("a directory can be made");
+    for entry in fs_err::read_dir(from).expect("the directory can be read") {
+        let path = entry.expect("the directory can be read").path();
         let copy = to.join(path.file_name().expect("an entry has a name"));
         if path.is_dir() {
             copy_folder(&path, &copy);

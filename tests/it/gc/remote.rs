@@ -1,4 +1,4 @@
-//! What goes from remotes.
+//! What `gc` deletes from remotes.
 
 use haul_tests::embedded::{Fault, FaultAction, Operation};
 use haul_tests::objects::{key_of, md5_of, put_directory, put_object, track};
@@ -37,7 +37,7 @@ fn key_that_is_not_exactly_the_name_of_an_object_survives() {
         hostile.push(format!("{folder}{first}{rest}"));
         hostile.push(format!("{folder}sub/{first}/{rest}"));
     }
-    // Beside the prefix of the remote, and below one that starts like it.
+    // Keys outside of the prefix of the remote, and below a prefix that starts with the same letters.
     hostile.push(format!("{first}/{rest}"));
     hostile.push(format!("store2/files/md5/{first}/{rest}"));
     for key in &hostile {
@@ -47,7 +47,7 @@ fn key_that_is_not_exactly_the_name_of_an_object_survives() {
     for key in &unused {
         server.put(BUCKET, key, "[]");
     }
-    // The same in the cache.
+    // The same names in the cache.
     for name in ["ab/cdef", "zz/notahash", "files/md5/ab/cdef", "files/md5/zz/notahash", "runs/ab/cd/ef"] {
         repo.write(format!(".dvc/cache/{name}"), "not ours");
     }
@@ -103,7 +103,7 @@ fn object_that_cannot_be_deleted_is_named_and_the_others_go() {
     ]);
     assert!(output.stdout.contains("Removed 1 objects from remote."), "{output}");
     assert!(is_stored(&server, "one") && !is_stored(&server, "two") && is_stored(&server, "three"));
-    // A directory that stays keeps its files.
+    // The files of a directory that could not be deleted stay.
     assert!(is_stored(&server, "member"));
     assert_directories_are_whole(&server);
 }
@@ -132,7 +132,7 @@ fn each_remote_keeps_what_belongs_to_it() {
     for folder in ["store", "second", "third"] {
         server.put(BUCKET, &key(folder, "unused"), "unused");
     }
-    // A name that was taken from the configuration since: nobody knows where its objects are.
+    // A remote that was removed from the configuration: where its objects are is not known.
     track(&repo, "d", &md5_of(b"d"));
     let text = repo.read("d.dvc");
     repo.write("d.dvc", format!("{text}  remote: former\n"));
@@ -185,7 +185,7 @@ fn objects_are_deleted_one_by_one_where_a_policy_does_not_let_them_go_in_bulk() 
     repo.haul(["gc", "-w", "-c", "-f"]).success().stdout_has(&["Removed 2 objects from remote."]);
     assert_eq!(server.count(Operation::DeleteObject), 2);
     assert!(is_stored(&server, "three") && !is_stored(&server, "one") && !is_stored(&server, "two"));
-    // Where nothing may be deleted at all, one object is asked for, not each.
+    // If nothing may be deleted at all, one deletion is tried, and not one for each object.
     for content in ["four", "five", "six"] {
         store(&repo, "file", content);
     }

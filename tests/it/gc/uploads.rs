@@ -1,4 +1,4 @@
-//! Uploads in parts that nobody went on with.
+//! Unfinished multipart uploads.
 
 use std::time::Duration;
 
@@ -27,13 +27,13 @@ fn old_uploads_of_objects_below_the_prefix_are_given_up_and_no_others() {
     }
     server.leave_upload(BUCKET, &key_of(&oid), Duration::from_hours(1));
     let n_all = server.open_uploads(BUCKET);
-    // Nobody can tell how old is old enough.
+    // Without `--older-than`, no uploads are aborted.
     repo.haul(["gc", "-w", "-c", "-f"]).success().stderr_has(&[
         "Unfinished on remote `origin` at s3://bucket/store: 3 uploads",
         "`--older-than` gives up those that are older",
     ]);
     assert_eq!(server.open_uploads(BUCKET), n_all);
-    // Neither a dry run nor a no deletes any.
+    // Neither a dry run nor the answer "no" aborts any.
     let dry = repo.haul(["gc", "-w", "-c", "--older-than", "7d", "--dry"]).success();
     let dry =
         dry.stdout_has(&[&format!("Would give up the upload of s3://bucket/{}?uploadId=", key_of(&oid))]);
@@ -50,7 +50,7 @@ fn old_uploads_of_objects_below_the_prefix_are_given_up_and_no_others() {
     left.push(key_of(&oid));
     left.sort();
     assert_eq!(server.upload_keys(BUCKET), left);
-    // Without the remote, nothing is asked of it.
+    // Without `-c`, no request is sent to the remote.
     repo.haul(["gc", "-w", "-f", "--older-than", "0m"]).success();
     assert_eq!(server.open_uploads(BUCKET), left.len());
 }

@@ -1,4 +1,4 @@
-//! What counts as used, and that nothing goes when that cannot be told.
+//! Which data counts as used, and that nothing is deleted if that is not known.
 
 use std::time::Duration;
 
@@ -79,7 +79,7 @@ fn nothing_is_deleted_when_the_list_of_a_used_directory_cannot_be_had() {
     let directory = put_directory(&server, &[(&one, "a")]);
     track(&repo, "data", &directory);
     let n_keys = server.keys(BUCKET).len();
-    // It is there, but nobody can read it.
+    // It exists, but it cannot be read.
     server.inject(
         Fault::on(Operation::GetObject, FaultAction::error(403, "AccessDenied")).key_containing(".dir"),
     );
@@ -90,7 +90,7 @@ fn nothing_is_deleted_when_the_list_of_a_used_directory_cannot_be_had() {
     // It is damaged.
     server.put(BUCKET, &key_of(&directory), directory_bytes(&[]));
     repo.haul(["gc", "-w", "-c", "-f"]).failure().stderr_has(&["Failed to collect 'workspace'"]);
-    // It is nowhere.
+    // It is neither in the cache nor on the remote.
     server.remove(BUCKET, &key_of(&directory));
     repo.haul(["gc", "-w", "-f"]).code(255).stderr_has(&[
         "Failed to collect 'workspace'",
@@ -101,7 +101,7 @@ fn nothing_is_deleted_when_the_list_of_a_used_directory_cannot_be_had() {
     assert!(is_cached(&repo, "one"));
     assert_eq!(server.keys(BUCKET).len(), n_keys - 1);
     assert_eq!(server.count(Operation::DeleteObjects), 0);
-    // Whoever knows that it is lost can say so.
+    // A user who knows that it is lost can skip it.
     repo.haul(["gc", "-w", "-c", "-f", "--skip-failed"]).success().stderr_has(&["files that only it names"]);
     assert!(!is_cached(&repo, "one"));
     assert!(is_stored(&server, "two") && !is_stored(&server, "member"));
@@ -122,7 +122,7 @@ fn nothing_is_deleted_when_a_metafile_cannot_be_read() {
         .code(255)
         .stderr_has(&[&format!("Failed to collect '{broken}'"), "bad.dvc"]);
     assert!(is_cached(&repo, "old") && is_stored(&server, "old"));
-    // What can be read of that commit is kept.
+    // The data of the readable metafiles of that commit is kept.
     repo.haul(["gc", "-A", "-c", "-f", "--skip-failed"])
         .success()
         .stderr_has(&[&format!("Failed to collect '{broken}', skipping")]);
@@ -144,14 +144,14 @@ fn nothing_is_deleted_when_history_is_missing() {
     store(&repo, "file", "new");
     let second = repo.commit();
     store(&repo, "file", "now");
-    // A clone that says that it is shallow.
+    // A shallow clone.
     repo.write(".git/shallow", format!("{second}\n"));
     repo.haul(["gc", "-A", "-f"]).code(255).stderr_has(&["shallow", "git fetch --unshallow"]);
     repo.haul(["gc", "--date", "2020-01-01", "-f"]).code(255).stderr_has(&["shallow"]);
     repo.haul(["gc", "-a", "-n", "2", "-f"]).code(255).stderr_has(&["shallow", &second]);
     repo.haul(["gc", "-a", "-f", "--dry"]).success();
     repo.remove(".git/shallow");
-    // Clones that do not say it: the tree, the metafile, the commit, what a tag names.
+    // Clones that lack objects without being shallow: a tree, a metafile, a commit, the target of a tag.
     let lost = [repo.git_object(&first, "file.dvc"), repo.git_object(&first, ""), first.clone()];
     repo.point("refs/tags/old", &first);
     for id in lost {
@@ -206,7 +206,7 @@ fn young_objects_and_the_files_of_young_directories_stay() {
     let week = Duration::from_hours(24 * 7);
     let (old, young) = (put_object(&server, b"old"), put_object(&server, b"young"));
     let (shared, dead) = (put_object(&server, b"shared"), put_object(&server, b"dead"));
-    // A push from elsewhere: its directory has just come, one of its files was there before.
+    // A push from another clone: its directory is new, and one of its files was already on the remote.
     let directory = put_directory(&server, &[(&shared, "a"), (&young, "b")]);
     let old_directory = put_directory(&server, &[(&dead, "a")]);
     for oid in [&old, &shared, &dead, &old_directory] {
@@ -235,7 +235,7 @@ fn not_in_remote_deletes_from_the_cache_what_the_remote_has() {
     store(&repo, "file", "pushed");
     repo.write("new", "not pushed");
     repo.haul(["add", "new"]).success();
-    // Something is on the remote under the name of an object that is not that object.
+    // The remote has other bytes under the name of an object.
     server.put(BUCKET, &key_of(&md5_of(b"b")), "damaged");
     repo.haul(["gc", "-w", "--not-in-remote", "-f"])
         .success()
@@ -268,7 +268,7 @@ fn files_of_the_hash_stay_where_a_merge_left_it_beside_a_list_of_other_files() {
 }
 
 #[test]
-fn list_of_files_that_is_never_pushed_may_be_nowhere() {
+fn list_of_files_that_is_never_pushed_may_be_missing() {
     let (server, environment) = stage();
     let repo = environment.repository_at("repo", &server.endpoint());
     store(&repo, "file", "old");
@@ -288,7 +288,7 @@ fn list_of_files_that_is_never_pushed_may_be_nowhere() {
         "files that only it names count as unused",
     ]);
     assert!(!is_cached(&repo, "old") && is_cached(&repo, "new") && is_stored(&server, "new"));
-    // Bound to nothing of the kind as well, it is missed.
+    // If an out that is pushed has the same list, its absence is an error.
     track(&repo, "other", &kept);
     repo.haul(["gc", "-w", "-c", "-f"]).code(255).stderr_has(&["the list of files of `"]);
 }
@@ -297,7 +297,7 @@ fn list_of_files_that_is_never_pushed_may_be_nowhere() {
 fn older_commit_counts_though_a_newer_one_with_the_same_pipeline_cannot_be_read() {
     let (server, environment) = stage();
     let repo = environment.repository_at("repo", &server.endpoint());
-    // The name of the folder holds that of the file.
+    // The name of the directory contains that of the file.
     let folder = "my-dvc.yaml-demo";
     let pipeline = "stages:\n  build:\n    matrix:\n      name: ${names}\n    cmd: make\n    outs:\n    - ${item.name}\n";
     repo.write(format!("{folder}/dvc.yaml"), pipeline);
@@ -310,7 +310,7 @@ fn older_commit_counts_though_a_newer_one_with_the_same_pipeline_cannot_be_read(
     };
     let lock = format!("schema: '2.0'\nstages:\n{}{}", locked("one"), locked("two"));
     repo.write(format!("{folder}/dvc.lock"), &lock);
-    // Its parameters lie elsewhere, so that the folder itself stays what it was.
+    // Its parameters are in another directory, so that its own directory does not change.
     let vars = |text: &str| repo.write("params.yaml", text);
     repo.write(format!("{folder}/dvc.yaml"), format!("vars:\n- ../params.yaml\n{pipeline}"));
     for text in ["names: [one]\n", "names: [two]\n", "<<<<<<< HEAD\n"] {

@@ -1,4 +1,4 @@
-//! Who may do what: keys, ACLs and grants, read back from the server.
+//! Access rights: keys, ACLs and grants, read back from the server.
 
 use http::Method;
 
@@ -7,8 +7,8 @@ use super::{Case, Ground, on_every_server};
 
 const EVERYBODY: &str = "http://acs.amazonaws.com/groups/global/AllUsers";
 
-/// The permissions that the file's ACL gives to everybody.
-fn permissions_of_everybody(ground: &Ground<'_>) -> Vec<String> {
+/// Returns the permissions that the file's ACL gives to all users.
+fn permissions_of_all_users(ground: &Ground<'_>) -> Vec<String> {
     let target = format!("/{}/{}?acl=", ground.bucket, file_key(ground));
     let reply = ground.server.client().send(&Method::GET, &target, &[], "").expect("the server answers");
     let acl = reply.ok("the ACL").unwrap_or_else(|error| panic!("{error:#}")).text();
@@ -49,7 +49,7 @@ fn keys_of_the_remote_are_taken_by_every_server() {
 fn acl_is_read_back_from_every_server_that_has_it() {
     on_every_server(Case::where_there_is("acl = public-read", "GetObjectAcl", |_| "acl"), |ground| {
         push_and_pull(ground, &[("acl", "public-read")]);
-        assert_eq!(permissions_of_everybody(ground), ["READ"]);
+        assert_eq!(permissions_of_all_users(ground), ["READ"]);
     });
 }
 
@@ -60,12 +60,12 @@ fn grant_is_read_back(case: Case, option: &str, permission: &str) {
         repo.haul(["add", "file"]).success();
         repo.haul(["push"]).success();
         if permission == "READ" || permission == "FULL_CONTROL" {
-            // With the others, grants take the owner's own right to read away, as on AWS.
+            // The other grants remove the owner's own right to read, as on AWS.
             repo.remove("file");
             repo.remove(".dvc/cache");
             repo.haul(["pull"]).success();
         }
-        assert_eq!(permissions_of_everybody(ground), [permission]);
+        assert_eq!(permissions_of_all_users(ground), [permission]);
     });
 }
 

@@ -1,5 +1,5 @@
-//! What is set, wrong or missing beside the point: it must not stop what it does not concern, and not be overlooked where it
-//! does.
+//! Settings and buckets that are wrong or missing: they must not stop commands that do not use them, and must stop those
+//! that do.
 
 use haul_tests::client::note_read_back;
 

@@ -1,16 +1,16 @@
-//! Downloads over a way that damages them: what can be mended is mended, nothing wrong is stored, and nothing lasts
-//! for ever.
+//! Downloads over a proxy that damages them: what can be repaired is repaired, nothing damaged is stored, and every
+//! command ends.
 
 use haul_tests::fault_proxy::{Act, FaultProxy, Meddling, Place};
 use haul_tests::{Folder, random_text};
 
 use super::{Case, Ground, on_every_server};
 
-/// Of each kind of download: one in a single piece, a larger one in a stream, and one in ranges.
+/// A size for each kind of download: in a single piece, in a stream, and in ranges.
 const SIZES: [usize; 3] = [1000, 3_000_000, 70 << 20];
 const OBJECTS: &str = "/files/md5/";
 
-/// Pushes the files without a fault, and makes an empty clone whose remote is behind a proxy.
+/// Files that were pushed without a fault, and an empty clone whose remote is behind a proxy.
 struct Behind<'a> {
     repo: Folder<'a>,
     clone: Folder<'a>,
@@ -40,7 +40,7 @@ impl<'a> Behind<'a> {
         Self { repo, clone, proxy }
     }
 
-    /// A pull gets everything although `meddling` strikes.
+    /// A pull gets everything in spite of `meddling`.
     fn is_overcome(&self, meddling: Meddling) {
         self.proxy.inject(meddling);
         self.clone.haul(["pull"]).success();
@@ -49,7 +49,7 @@ impl<'a> Behind<'a> {
         self.clone.assert_cache_is_sound();
     }
 
-    /// A pull fails, stores nothing that is wrong, and the next one, on a good way, gets everything.
+    /// A pull fails and stores nothing damaged, and the next one, without faults, gets everything.
     fn is_survived(&self, meddling: Meddling, texts: &[&str]) {
         self.proxy.inject(meddling);
         self.clone.haul(["pull"]).failure().stderr_has(texts);
@@ -74,7 +74,7 @@ fn bit_that_flips_in_a_download_is_noticed_and_the_object_got_again() {
         Case::everywhere("a bit flips in a reply", "the files of a pull, and every object of the cache");
     on_every_server(case, |ground| {
         let behind = Behind::new(ground, &SIZES);
-        // The manifest, then whichever come first: not the same object until it is given up.
+        // The manifest, then any object: a fault must not hit the same object in all attempts.
         for (n_skipped, place) in [Place::First, Place::Middle].into_iter().enumerate() {
             behind.proxy.inject(objects(Act::FlipReplyBit(place)).after(n_skipped).times(1));
         }
@@ -99,7 +99,7 @@ fn download_that_is_cut_again_and_again_goes_on() {
     on_every_server(case, |ground| {
         let behind = Behind::new(ground, &SIZES);
         behind.is_overcome(objects(Act::CutReply { after_bytes: 1_000_000 }));
-        // What came is kept: each request for an object starts behind the last.
+        // The received bytes are kept: each request for an object starts after the previous one.
         let starts: std::collections::BTreeSet<_> = behind
             .proxy
             .requests()
@@ -153,7 +153,7 @@ fn server_that_answers_with_pages_is_an_error_on_every_command() {
             behind.is_survived(Meddling::everywhere(act.clone()), &["s3://"]);
             behind.clone.remove("data");
             behind.clone.remove(".dvc/cache");
-            // Nothing is there that a command could leave the server out for.
+            // The workspace has nothing that would let a command succeed without the server.
             behind.proxy.inject(Meddling::everywhere(act));
             behind.clone.haul(["fetch"]).failure().stderr_has(&["s3://"]);
             behind.proxy.heal();

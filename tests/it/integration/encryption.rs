@@ -111,7 +111,7 @@ fn customer_key_locks_an_object_sent_in_parts_on_every_server_that_has_it() {
     });
 }
 
-/// The object can be read with the key, and not without.
+/// Fails unless the object can be read with the key, and not without it.
 fn is_locked(ground: &Ground<'_>, key: &str) {
     let client = ground.server.client();
     let reply = client.get(&ground.bucket, key, &[]).expect("the server answers");

@@ -5,7 +5,7 @@ use http::Method;
 
 use super::{Case, Ground, on_every_server};
 
-/// More than a page of a listing, and more than one DeleteObjects takes.
+/// More objects than a page of a listing or one DeleteObjects can have.
 const N_OBJECTS: usize = 1100;
 
 fn collect(ground: &Ground<'_>, options: &[(&str, &str)]) {

@@ -1,4 +1,4 @@
-//! Reaching a server and moving objects, option by option.
+//! Connecting to a server and transferring objects, option by option.
 
 use haul_tests::client::note_read_back;
 use haul_tests::dataset::DataSet;
@@ -7,7 +7,7 @@ use haul_tests::objects::md5_of;
 
 use super::{Case, Ground, on_every_server};
 
-/// The domain whose subdomains are buckets, on the servers that are told so (`src/catalogue`).
+/// The domain whose subdomains are buckets, on the servers that are configured for it (`src/catalogue`).
 const BUCKET_DOMAIN: &str = "s3.haul.test";
 
 pub(super) fn push_and_pull(ground: &Ground<'_>, options: &[(&str, &str)]) {
@@ -43,19 +43,19 @@ pub(super) fn push_and_pull_in_parts(ground: &Ground<'_>, options: &[(&str, &str
     ground.key(&md5_of(big.as_bytes()))
 }
 
-/// The key of the file that [`push_and_pull`] pushes.
+/// Returns the key of the file that [`push_and_pull`] pushes.
 pub(super) fn file_key(ground: &Ground<'_>) -> String {
     ground.key(&md5_of(b"content"))
 }
 
-/// What HEAD says of an object.
+/// Returns a header of the reply to a HEAD of an object.
 pub(super) fn header_of(ground: &Ground<'_>, key: &str, name: &str) -> Option<String> {
     let reply = ground.server.client().head(&ground.bucket, key, &[]).expect("the server answers");
     assert!(reply.status.is_success(), "HEAD: {}", reply.status);
     reply.header(name).map(str::to_owned)
 }
 
-/// What HEAD says of the file that [`push_and_pull`] pushes.
+/// Returns a header of the reply to a HEAD of the file that [`push_and_pull`] pushes.
 pub(super) fn header(ground: &Ground<'_>, name: &str) -> Option<String> {
     header_of(ground, &file_key(ground), name)
 }
@@ -138,7 +138,7 @@ fn wrong_region_is_no_obstacle_on_any_server() {
     });
 }
 
-/// The server is the proxy of the client: so it gets hosts that no name service knows.
+/// The server is the proxy of the client, so that it receives requests to hosts that do not exist in DNS.
 #[test]
 fn buckets_go_into_the_host_name_where_the_server_knows_its_domain() {
     let case = Case::where_there_is(
@@ -227,7 +227,8 @@ fn checksums_are_kept_by_every_server_that_knows_them() {
         let reply = reply.expect("the server answers");
         // The CRC-32 of `content`.
         assert_eq!(reply.header("x-amz-checksum-crc32"), Some("/sUwqQ=="));
-        // That of an object in parts is made of theirs (moto: of all bytes), where the server was told that they come.
+        // The CRC of a multipart object is computed from those of its parts (moto: from all bytes), if the upload announced
+        // the algorithm.
         ground.environment.folder("aws").write("config", IN_PARTS);
         let (repo, big) = (ground.environment.folder("repo"), "0123456789abcdef".repeat(800_000));
         repo.write("big", &big);
@@ -274,7 +275,7 @@ fn damaged_upload_is_refused_by_every_server_that_looks_at_content_md5() {
         let other = [("content-md5", "XUFAKrxLKna5cZ2REBfFkg==")];
         let reply = client.send(&http::Method::PUT, &target, &other, "hallo").expect("the server answers");
         assert!(reply.status.is_client_error(), "{} {}", reply.status, reply.text());
-        // The same through the program: what it sends is right.
+        // The digest that haul sends is right.
         push_and_pull(ground, &[]);
     });
 }

@@ -1,12 +1,12 @@
 //! Tests against real S3 servers.
 //!
-//! `HAUL_TEST_SERVERS` names them: a comma list of names of `tests/servers.toml` (`minio,minio-tls,ceph`), which are
-//! started here, or a JSON list of endpoints that are there already (the fields of `haul_tests::announce`). Without
-//! it these tests are skipped, visibly; under `REQUIRE_INTEGRATION=1` they fail instead.
+//! `HAUL_TEST_SERVERS` names them: a comma-separated list of names of `tests/servers.toml` (`minio,minio-tls,ceph`), which
+//! are started here, or a JSON list of running endpoints (the fields of `haul_tests::announce`). Without it these tests
+//! print that they are skipped; with `REQUIRE_INTEGRATION=1` they fail instead.
 //!
-//! Each test runs on every server. Where the catalogue says that a server lacks what is tested, the test is run all
-//! the same and has to fail: the catalogue is not to be out of date. Each result is one `MATRIX` line on stdout, and
-//! one line of JSON in the file that `HAUL_MATRIX` names.
+//! Each test runs on every server. If the catalogue says that a server lacks a feature, the test still runs and must fail,
+//! so that the catalogue stays up to date. Each result is one `MATRIX` line on stdout, and one line of JSON in the file
+//! that `HAUL_MATRIX` names.
 
 use std::io::{BufRead, BufReader, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -35,9 +35,9 @@ mod versions;
 /// A server of this run.
 struct Server {
     announcement: Announcement,
-    /// `None` for endpoints of the user's: all of them are expected.
+    /// `None` for running endpoints of the user, which are expected to have all features.
     features: Option<Vec<String>>,
-    /// Ends with this process, whose end closes its stdin.
+    /// The server's process, which ends when this process ends and so closes its stdin.
     _process: Option<Child>,
 }
 
@@ -87,7 +87,7 @@ impl Server {
     }
 }
 
-/// What a test gets: a server, and a world with a repository whose remote is a fresh prefix there.
+/// The input of a test: a server, and a world with a repository whose remote is a new prefix on that server.
 struct Ground<'a> {
     server: &'a Server,
     environment: TestEnvironment,
@@ -125,16 +125,16 @@ impl Ground<'_> {
     }
 }
 
-/// What is shown, and how it is seen to work.
+/// What a test shows, and how.
 #[derive(Clone, Copy)]
 struct Case {
     /// The option or case, as the matrix names it.
     subject: &'static str,
     /// What was read back, and from where.
     proof: &'static str,
-    /// What it needs of a server, if not all of them can do it.
+    /// The feature that a server needs, if not all servers have it.
     feature: Option<fn(&Server) -> &'static str>,
-    /// Whether it concerns servers with TLS, or those without, alone.
+    /// Whether it only concerns servers with TLS (true) or without TLS (false).
     tls: Option<bool>,
 }
 
@@ -144,7 +144,7 @@ impl Case {
         Self { subject, proof, feature: None, tls: None }
     }
 
-    /// Makes a case that needs something of a server.
+    /// Makes a case that needs a feature of the server.
     const fn where_there_is(
         subject: &'static str,
         proof: &'static str,
@@ -153,17 +153,17 @@ impl Case {
         Self { subject, proof, feature: Some(feature), tls: None }
     }
 
-    /// Leaves servers with TLS out.
+    /// Restricts it to servers without TLS.
     const fn over_http(self) -> Self {
         Self { tls: Some(false), ..self }
     }
 
-    /// Leaves servers without TLS out.
+    /// Restricts it to servers with TLS.
     const fn over_tls(self) -> Self {
         Self { tls: Some(true), ..self }
     }
 
-    /// Writes a result down.
+    /// Records a result.
     #[expect(clippy::print_stdout, reason = "the results are to be seen while the tests run")]
     fn record(&self, server: &str, result: &str) {
         let Self { subject, proof, .. } = self;
@@ -179,7 +179,7 @@ impl Case {
         });
         let mut file =
             fs_err::OpenOptions::new().create(true).append(true).open(std::path::PathBuf::from(path));
-        // In one piece: tests run side by side.
+        // The line is written with one call, because tests run in parallel.
         let written = file.as_mut().map(|file| file.write_all(format!("{line}\n").as_bytes()));
         assert!(matches!(written, Ok(Ok(()))), "the result cannot be written: {written:?}");
     }
@@ -227,7 +227,7 @@ fn skipped(subject: &str) {
 
 fn ground(server: &Server) -> Ground<'_> {
     let mut environment = environment();
-    // What is proven here does not depend on the disk, and each wait for it waits for what the servers write as well.
+    // These tests do not depend on the disk, and each wait for it would also wait for the data of the servers.
     environment.set("HAUL_DURABILITY", "none");
     let announcement = &server.announcement;
     environment.set("AWS_ACCESS_KEY_ID", &announcement.access_key);

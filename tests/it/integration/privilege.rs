@@ -1,7 +1,7 @@
-//! How few rights are enough, on servers that enforce them.
+//! The minimum of rights that each command needs, on servers that enforce them.
 //!
-//! A bucket's name tells what the limited user may do in it: MinIO has a policy of that user by such names
-//! (`catalogue/minio.rs`), others get a policy of each bucket here. Everything else is denied.
+//! A bucket's name determines what the limited user may do in it: on MinIO the user has a policy with such names
+//! (`catalogue/minio.rs`), on others each bucket gets a policy here. Everything else is denied.
 
 use haul_tests::Folder;
 use haul_tests::dataset::Random;
@@ -11,9 +11,9 @@ use super::{Case, Ground, on_every_server};
 
 /// A set of rights.
 struct Rights {
-    /// What the matrix calls them.
+    /// Their name in the matrix.
     subject: &'static str,
-    /// What the bucket's name starts with.
+    /// The prefix of the bucket's name.
     prefix: &'static str,
     on_bucket: &'static [&'static str],
     on_objects: &'static [&'static str],
@@ -50,7 +50,7 @@ const COLLECT_VERSIONS: Rights = Rights {
     subject: "version_aware, gc -c with DeleteObject, ListBucketVersions, DeleteObjectVersion besides",
     prefix: "rights-lgpvd-",
     on_bucket: &["s3:ListBucket", "s3:ListBucketVersions"],
-    // MinIO and Ceph ask for `s3:DeleteObject` where versions are deleted in bulk; AWS does not.
+    // MinIO and Ceph require `s3:DeleteObject` for the deletion of versions in bulk; AWS does not.
     on_objects: &[
         "s3:GetObject",
         "s3:PutObject",
@@ -61,7 +61,7 @@ const COLLECT_VERSIONS: Rights = Rights {
 };
 
 impl Rights {
-    /// The policy of a bucket that grants them to the limited user.
+    /// Returns the policy of a bucket that grants them to the limited user.
     fn policy(&self, bucket: &str) -> String {
         let statement = |actions: &[&str], resource: String| {
             serde_json::json!({
@@ -79,7 +79,7 @@ impl Rights {
     }
 }
 
-/// Runs `test` on every server that knows such policies, with a repository whose user has just these rights.
+/// Runs `test` on every server that supports such policies, with a repository whose user has only these rights.
 fn on_every_server_with(rights: &Rights, test: impl Fn(&Ground<'_>, &str, &Folder<'_>)) {
     let proof = "all commands under a policy that grants no more";
     on_every_server(Case::where_there_is(rights.subject, proof, |_| "policies"), |ground| {
@@ -138,7 +138,7 @@ fn list_get_and_put_are_enough_for_all_transfers() {
     on_every_server_with(&TRANSFER, |ground, bucket, repo| {
         round_trip(repo);
         change(repo);
-        // What may not be deleted is named, and stays.
+        // Objects that may not be deleted are reported, and stay.
         repo.haul(["gc", "-w", "-c", "-f"]).code(1).stderr_has(&["could not be removed", "AccessDenied"]);
         assert_eq!(n_keys(ground, bucket), 12);
     });
@@ -186,8 +186,8 @@ fn the_right_to_old_versions_is_enough_for_a_versioned_remote() {
         }
         repo.haul(["pull"]).success();
         assert_eq!(repo.read("file"), "new content");
-        // Where versions may not be listed, or not deleted, nothing goes.
-        // MinIO lets who may list objects list versions as well.
+        // If versions may not be listed or not be deleted, nothing is deleted.
+        // On MinIO, the right to list objects includes the right to list versions.
         let gc = repo.haul(["gc", "-w", "-c", "-f"]).failure().stderr_has(&["needs the right s3:"]);
         let rights = ["s3:ListBucketVersions", "s3:DeleteObjectVersion"];
         assert!(rights.iter().any(|right| gc.stderr.contains(right)), "{gc}");

@@ -4,7 +4,7 @@ use haul_tests::TestEnvironment;
 
 use super::{Case, Ground, on_every_server};
 
-/// A key pair that may assume a role: on MinIO that is nobody's who may do everything.
+/// Returns a key pair that may assume a role; on MinIO the owner of the server may not.
 fn base(ground: &Ground<'_>) -> (String, String, String) {
     let announcement = &ground.server.announcement;
     let limited =
@@ -15,13 +15,13 @@ fn base(ground: &Ground<'_>) -> (String, String, String) {
     }
 }
 
-/// Points the STS of a new world to the server, and takes the keys of the server's owner out of it.
+/// Makes a world whose STS is the server, without the keys of the server's owner.
 fn world(ground: &Ground<'_>) -> TestEnvironment {
     let mut world = crate::environment();
     let announcement = &ground.server.announcement;
     world.set("AWS_ENDPOINT_URL", &announcement.endpoint);
     world.set("AWS_DEFAULT_REGION", &announcement.region);
-    // A server that has no STS says so, or is busy saying nothing.
+    // Retries would only take time: a server without STS replies with an error, in some cases with 503.
     world.set("AWS_MAX_ATTEMPTS", "1");
     if let Some(bundle) = &announcement.ca_bundle {
         world.set("AWS_CA_BUNDLE", bundle);
@@ -29,7 +29,7 @@ fn world(ground: &Ground<'_>) -> TestEnvironment {
     world
 }
 
-/// Pushes and pulls with nothing but the environment and the AWS files of `world`.
+/// Pushes and pulls with only the environment and the AWS files of `world`.
 fn push_and_pull(world: &TestEnvironment, bucket: &str, prefix: &str) {
     let repo = world.repository("repo");
     repo.haul(["remote", "add", "-d", "origin", &format!("s3://{bucket}/{prefix}")]).success();
@@ -90,7 +90,7 @@ fn web_identity_is_changed_for_a_role_on_every_server_that_does_it() {
     on_every_server(case, |ground| {
         let mut world = world(ground);
         let token = world.folder("pod").join("token");
-        // Not signed by anybody: what takes it believes everything.
+        // The token is not signed: a server that accepts it accepts every token.
         fs_err::write(&token, "eyJhbGciOiJub25lIn0.eyJzdWIiOiJtZSJ9.").expect("a token can be written");
         world.set("AWS_WEB_IDENTITY_TOKEN_FILE", &token);
         world.set("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/reader");

@@ -1,4 +1,4 @@
-//! Every kind of upload through a proxy that turns bits over, before real servers, over TLS where they speak it.
+//! Every kind of upload through a proxy that flips bits, with real servers, over TLS if they support it.
 
 use haul_tests::Folder;
 use haul_tests::fault_proxy::{Act, FaultProxy, Meddling};
@@ -32,7 +32,7 @@ fn through_a_bad_line(ground: &Ground<'_>, options: &[(&str, &str)]) {
     over_a_hopeless_line(&proxy, &repo);
 }
 
-/// Where the entity tag is no MD5, the server has to look at Content-MD5.
+/// If the entity tag is not an MD5, the server must check Content-MD5.
 fn with_md5(server: &Server, feature: &'static str) -> &'static str {
     if server.can("content-md5") { feature } else { "content-md5" }
 }
@@ -142,7 +142,7 @@ fn leave_upload(ground: &Ground<'_>, key: &str) -> String {
 
 #[test]
 fn unfinished_uploads_are_found_and_given_up_on_every_server() {
-    // Moto says of each upload that it was started in 2010.
+    // moto reports that each upload was started in 2010.
     let case =
         Case::where_there_is("gc --older-than", "parts of uploads, before and after", |_| "upload-dates");
     on_every_server(case, |ground| {
@@ -154,7 +154,7 @@ fn unfinished_uploads_are_found_and_given_up_on_every_server() {
             let oid = haul_tests::objects::md5_of(text.as_bytes());
             leave_upload(ground, &ground.key(&oid))
         });
-        // Of another program.
+        // An upload of another program.
         let foreign = leave_upload(ground, &format!("{}/README", ground.prefix));
         let has_parts = |upload: &String| {
             let reply = ground.server.client().send(&Method::GET, upload, &[], "");

@@ -9,7 +9,7 @@ fn keeps_versions(_server: &Server) -> &'static str {
     "versions"
 }
 
-/// What a server needs besides versions.
+/// The features that a server needs in addition to versions.
 fn with_versions(server: &Server, feature: &'static str) -> &'static str {
     if server.can("versions") { feature } else { "versions" }
 }
@@ -54,7 +54,7 @@ fn push_twice_and_pull(ground: &Ground<'_>, options: &[(&str, &str)]) {
     new.clone_metadata_of(&repo);
     new.haul(["pull"]).success();
     new.tree("data").assert_equals(&repo.tree("data"));
-    // Many at once, so that versions are listed.
+    // There are many files, so that versions are listed.
     for index in 0..30 {
         repo.write(format!("many/{index:02}"), format!("{index}"));
     }

@@ -1,4 +1,5 @@
-//! SIGKILL at any moment of any command leaves nothing cut, lost or in the way: the same command, again, succeeds.
+//! SIGKILL at any moment of any command leaves no cut file, loses nothing and blocks nothing: the same command, run again,
+//! succeeds.
 
 #[cfg(target_os = "linux")]
 mod points;
@@ -31,8 +32,8 @@ fn data_set() -> DataSet {
     DataSet { n_small_files: 100, big_file_bytes: 8 << 20, ..DataSet::default() }
 }
 
-/// Runs `command` several times on copies made by `prepare`, killed after a random part of the time it needs, then
-/// once to its end, and checks.
+/// Runs `command` several times on copies made by `prepare`, killed after a random part of its time, then once to its
+/// end, and checks the result.
 fn survives<'environment>(
     seed: u64,
     command: &[&str],
@@ -47,7 +48,7 @@ fn survives<'environment>(
     let mut random = Random(seed);
     for round in 1..=ROUNDS {
         let folder = prepare(round);
-        // Twice in a row, so that a kill meets what a kill has left.
+        // It is killed twice in a row, so that a killed command also starts from what a kill has left.
         for _ in 0..2 {
             let pause = Duration::from_micros(
                 random.below(u64::try_from(needed.as_micros()).expect("it is short") + 1),
@@ -64,12 +65,12 @@ fn survives<'environment>(
     }
 }
 
-/// Returns the temporary files that are neither in `.dvc/tmp` nor in the cache, and so would be committed.
+/// Returns the temporary files outside of `.dvc/tmp` and the cache, which Git would commit.
 fn temp_files_git_sees(folder: &Folder<'_>) -> Vec<String> {
     let mut found = Vec::new();
     let mut folders = vec![folder.path().to_owned()];
     while let Some(path) = folders.pop() {
-        // It may be gone by now.
+        // It may have been deleted in the meantime.
         for entry in fs_err::read_dir(&path).into_iter().flatten().flatten() {
             let path = entry.path();
             let name = path.strip_prefix(folder.path()).expect("it lies there").display().to_string();
@@ -165,7 +166,7 @@ fn kill_of_init_leaves_nothing_in_the_way() {
         if is_done {
             again.failure().stderr_has(&["'.dvc' exists"]);
         } else if folder.exists(".git/index.lock") {
-            // Nobody can know whether a living process holds it.
+            // Whether a running process holds the lock cannot be found out.
             again.failure().stderr_has(&["index.lock"]);
             folder.remove(".git/index.lock");
             folder.haul(["init"]).success();
@@ -197,7 +198,7 @@ fn kill_of_push_leaves_no_directory_without_its_members() {
     survives(12, &["push"], prepare, |_| assert_eq!(stage.server.keys("bucket").len(), n_objects));
 }
 
-/// At each of several uploads, the first, the last and some between, the program is killed while it waits for the reply.
+/// The program is killed while it waits for the reply of an upload: of the first, the last and some in between.
 #[test]
 fn killed_push_never_shows_a_directory_before_its_members() {
     let stage = stage();
@@ -308,7 +309,7 @@ fn upload_in_parts_that_was_killed_is_taken_up_again() {
     let content = Random(18).bytes(18 << 20);
     repo.write("big", &content);
     repo.haul(["add", "big"]).success();
-    // The third part never gets a reply: there the program is killed.
+    // The third part never gets a reply, and the program is killed while it waits for it.
     stage.server.inject(Fault::on(Operation::UploadPart, FaultAction::Silence).after(2));
     let running = repo.start(["push"]);
     let end = Instant::now() + Duration::from_mins(1);

@@ -1,4 +1,4 @@
-//! Answers of what is no S3 server: a page of HTML to everything.
+//! A server that is not an S3 server: it answers every request with a page of HTML.
 
 use haul_tests::embedded::{BucketOptions, EmbeddedS3, Operation, Versioning};
 use haul_tests::fault_proxy::{Act, FaultProxy, Meddling};
@@ -14,7 +14,7 @@ fn stage() -> (EmbeddedS3, FaultProxy, TestEnvironment) {
     (server, proxy, environment)
 }
 
-/// What every command has to say.
+/// The texts that every command must print.
 fn says_so(proxy: &FaultProxy, repo: &Folder<'_>, arguments: &[&str]) {
     let endpoint = format!("`{}` does not answer as an S3 server does", proxy.endpoint());
     let output = repo.haul(arguments).failure().stderr_has(&[&endpoint, "page of HTML"]);
@@ -34,7 +34,7 @@ fn page_of_html_is_named_as_such_by_every_command() {
     for arguments in [&["fetch"][..], &["pull"]] {
         says_so(&proxy, &repo, arguments);
     }
-    // Many are listed.
+    // Many objects are listed.
     for index in 0..30 {
         repo.write(format!("data/{index}"), format!("{index}"));
     }

@@ -1,4 +1,4 @@
-//! Every kind of upload, with bits turned over in the first, a middle and the last part, in the body and in the reply.
+//! Every kind of upload, with flipped bits in the first, a middle and the last part, in the body and in the reply.
 
 use haul_tests::embedded::{BucketOptions, EmbeddedOptions, EmbeddedS3, Quirks, Versioning};
 use haul_tests::fault_proxy::FaultProxy;
@@ -10,7 +10,7 @@ use crate::environment;
 
 const CUSTOMER_KEY: &str = "U2VjcmV0U2VjcmV0U2VjcmV0U2VjcmV0U2VjcmV0ISE=";
 
-/// A server with TLS, and the proxy before it.
+/// Starts a server with TLS, and a proxy in front of it.
 fn served(options: EmbeddedOptions) -> (EmbeddedS3, FaultProxy, TestEnvironment) {
     let certificate = Certificate::generate().expect("certificates can be made");
     let authority = certificate.authority_pem.clone();

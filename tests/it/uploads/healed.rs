@@ -1,4 +1,4 @@
-//! Objects that decay on the server: found by a pull, and healed by what its message says to type.
+//! Objects that are damaged on the server: a pull finds them, and the command of its message repairs them.
 
 use haul_tests::dataset::Random;
 use haul_tests::embedded::{BucketOptions, EmbeddedOptions, EmbeddedS3, Operation, Quirks, Versioning};
@@ -16,7 +16,7 @@ fn stage(options: EmbeddedOptions) -> (EmbeddedS3, TestEnvironment) {
     (server, environment)
 }
 
-/// Pushes, lets the object decay, and follows the advice of a colleague's pull.
+/// Pushes, damages the object, and runs the command that the message of a colleague's pull names.
 fn heals(options: EmbeddedOptions, remote: &[(&str, &str)], size_bytes: u64) {
     let (server, environment) = stage(options);
     let repo = environment.repository_at("repo", &server.endpoint());

@@ -1,4 +1,4 @@
-//! Each operation, done by the server, while its reply gets lost.
+//! Each operation is done by the server, but its reply is lost.
 
 use haul_tests::dataset::Random;
 use haul_tests::embedded::{EmbeddedOptions, EmbeddedS3, Quirks};
@@ -52,7 +52,7 @@ fn push_whose_replies_are_lost_succeeds_with_the_right_bytes() {
         repo.haul(["push"]).success().stdout_has(&["2 files pushed"]);
         assert_eq!(proxy.n_struck(), n_lost);
         proxy.heal();
-        // The upload whose id got lost is the server's alone to know.
+        // Only the server knows the upload whose id was lost.
         assert!(server.open_uploads("bucket") <= 1);
         repo.haul(["push", "--verify"]).success().stdout_has(&["Everything is up to date."]);
     }
@@ -68,7 +68,7 @@ fn deletions_whose_replies_are_lost_are_done() {
     repo.haul(["gc", "-w", "-c", "-f"]).success().stdout_has(&["Removed 1 objects from remote."]);
     assert_eq!((proxy.n_struck(), server.keys("bucket").len()), (1, 1));
 
-    // A server without DeleteObjects: one by one.
+    // On a server without DeleteObjects, objects are deleted one by one.
     proxy.heal();
     let unknown = haul_tests::raw::RawReply::new(501, &[], "<Error><Code>NotImplemented</Code></Error>");
     proxy.inject(Meddling::on("POST", Act::Answer(unknown)).query("delete"));

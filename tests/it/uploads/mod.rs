@@ -1,6 +1,6 @@
-//! Uploads over lines on which bits turn over, and objects that decay on the server.
+//! Uploads over connections that flip bits, and objects that are damaged on the server.
 //!
-//! What is here runs on the embedded server; `integration::uploads` does the same on real ones.
+//! These tests use the embedded server; `integration::uploads` does the same with real ones.
 
 use haul_tests::Folder;
 use haul_tests::dataset::Random;
@@ -11,10 +11,10 @@ mod damaged;
 mod healed;
 mod lost_replies;
 
-/// Makes files of 6 MB and more go in parts of 5 MB.
+/// Settings by which files of 6 MB or more are uploaded in parts of 5 MB.
 pub(crate) const IN_PARTS: &str =
     "[default]\ns3 =\n  multipart_threshold = 6MB\n  multipart_chunksize = 5MB\n";
-/// Goes in three parts.
+/// The size of a file that is uploaded in three parts.
 pub(crate) const BIG_BYTES: u64 = 12 << 20;
 const SMALL_BYTES: u64 = 100_000;
 
@@ -33,7 +33,7 @@ fn on_completion(act: Act) -> Meddling {
     Meddling::on("POST", act).query("uploadId")
 }
 
-/// Pushes a new file while each of `meddlings` strikes once; it has to arrive all the same.
+/// Pushes a new file while each of `meddlings` occurs once; the file must still arrive.
 fn push_and_read_back(proxy: &FaultProxy, repo: &Folder<'_>, size_bytes: u64, meddlings: Vec<Meddling>) {
     let n_meddlings = meddlings.len();
     let content = Random(rand_seed(proxy)).bytes(size_bytes);
@@ -52,14 +52,14 @@ fn push_and_read_back(proxy: &FaultProxy, repo: &Folder<'_>, size_bytes: u64, me
     assert!(came_back == content, "other bytes came back");
 }
 
-/// Another one for each content of a test.
+/// Returns a seed that differs for each content of a test.
 fn rand_seed(proxy: &FaultProxy) -> u64 {
     1000 + proxy.requests().len() as u64
 }
 
-/// Pushes small files and files in parts while bits turn over in requests and replies, each time to be seen and mended.
+/// Pushes small files and files in parts while bits are flipped in requests and replies, which haul must detect and repair.
 ///
-/// Large files have to go in three parts ([`IN_PARTS`]).
+/// Large files must be uploaded in three parts ([`IN_PARTS`]).
 pub(crate) fn over_a_bad_line(proxy: &FaultProxy, repo: &Folder<'_>) {
     let flip = Act::FlipRequestBit;
     for act in [flip(Place::First), flip(Place::Middle), flip(Place::Last), Act::ChangeReplyEtag] {
@@ -75,7 +75,7 @@ pub(crate) fn over_a_bad_line(proxy: &FaultProxy, repo: &Folder<'_>) {
     }
 }
 
-/// Pushes while a part arrives damaged however often it is sent: nothing may be said to be there, nor be there.
+/// Pushes while a part is damaged each time it is sent: the object must not exist, nor be reported as sent.
 pub(crate) fn over_a_hopeless_line(proxy: &FaultProxy, repo: &Folder<'_>) {
     repo.write("file", Random(7).bytes(BIG_BYTES));
     repo.haul(["add", "file"]).success();

@@ -1,4 +1,4 @@
-//! Who may do what.
+//! Access rights.
 
 use haul_tests::embedded::{BucketOptions, EmbeddedS3, Operation, Permission, User, Versioning};
 use haul_tests::{Folder, TestEnvironment};
@@ -43,13 +43,13 @@ fn first_reply_without_a_version_stops_a_push_that_may_not_ask() {
     server.add_bucket(&BucketOptions::new("plain"));
     let repo = limited(&environment, &server, &MINIMUM);
     repo.haul(["remote", "modify", "origin", "url", "s3://plain/store"]).success();
-    // What may not be deleted again is named.
+    // An object that may not be deleted again is reported.
     repo.haul(["push"])
         .code(1)
         .stderr_has(&["put-bucket-versioning --bucket plain", "was sent to find that out, stays there"]);
     assert_eq!(server.count(Operation::PutObject), 1);
     assert!(!repo.read("one.txt.dvc").contains("cloud"));
-    // Now an object without a version is there, which another one would overwrite.
+    // Now there is an object without a version, which another one would overwrite.
     repo.haul(["push"]).code(1).stderr_has(&["put-bucket-versioning --bucket plain"]);
     assert_eq!(server.count(Operation::PutObject), 1);
 }
@@ -109,7 +109,7 @@ fn many_files_are_looked_at_one_by_one_where_versions_may_not_be_listed() {
     assert_eq!(server.count(Operation::HeadObject), 30);
 }
 
-/// Makes a repository of so many files, pushed, and empties the bucket.
+/// Makes a repository of this number of pushed files, and empties the bucket.
 fn emptied<'a>(
     environment: &'a TestEnvironment,
     server: &EmbeddedS3,

@@ -1,4 +1,4 @@
-//! A push that does not come to its end, wherever that is.
+//! A push that is stopped at any point.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use haul_tests::embedded::{EmbeddedS3, Fault, FaultAction, Operation, Quirks};
 
 use super::{pulled, stage, stage_with, with_data};
 
-/// Files of [`with_data`].
+/// The files of [`with_data`].
 const N_FILES: usize = 4;
 
-/// After whatever happened: the next push ends well, and what it records can be pulled.
+/// Whatever happened before, the next push succeeds, and the versions that it records can be pulled.
 fn assert_recovers(environment: &haul_tests::TestEnvironment, repo: &Folder<'_>, name: &str) {
     repo.haul(["push"]).success();
     repo.haul(["push"]).success().stdout_has(&["Everything is up to date."]);
@@ -74,7 +74,7 @@ fn reply_with_another_tag_or_version_that_nothing_proves_is_not_recorded() {
 
 #[test]
 fn push_that_is_killed_at_any_request_goes_on() {
-    // One request asks for the versioning, the others send a file each; the last kill comes when all are answered.
+    // One request asks for the versioning, the others send a file each; the last kill is after all replies.
     for n_requests in 0..=N_FILES + 1 {
         let (server, environment) = stage();
         let repo = with_data(&environment, &server);
@@ -94,7 +94,7 @@ fn push_that_is_killed_at_any_request_goes_on() {
         server.take_requests();
         repo.haul(["push"]).success();
         let n_sent = server.count(Operation::PutObject);
-        // The file whose reply was waited for may have been sent; the others are known from the journal.
+        // The file whose reply was missing may have been sent; the others are in the journal.
         assert!(
             n_sent <= N_FILES + 1 - n_requests.clamp(1, N_FILES + 1),
             "{n_sent} after {n_requests} requests"
@@ -185,7 +185,7 @@ fn push_waits_for_whoever_holds_the_lock_before_it_records() {
             patience -= 1;
         }
     };
-    // The metafiles were read when the first file is sent; nobody needs the lock until the last one is there.
+    // The metafiles are read before the first file is sent; the lock is free until the last file is sent.
     wait_for_puts(1);
     let lock =
         fs_err::OpenOptions::new().write(true).open(repo.join(".dvc/tmp/lock")).expect("DVC's lock is there");

@@ -1,4 +1,4 @@
-//! What a fetch reads.
+//! The requests of a fetch.
 
 use haul_tests::embedded::{Fault, FaultAction, Operation};
 
@@ -155,7 +155,7 @@ fn each_file_is_fetched_from_the_remote_that_has_its_version() {
     let clone = pulled(&environment, &repo, "clone");
     clone.tree("data").assert_equals(&repo.tree("data"));
     assert_eq!(clone.read("one.txt"), "one");
-    // As an older version may have left it: one file of the directory on another remote.
+    // An older version of DVC may have left this: one file of the directory on another remote.
     let (key, other) = ("store/data/a.txt", "second/data/a.txt");
     server.put("bucket", other, "a");
     let [version, moved] = [key, other].map(|key| server.object("bucket", key).unwrap().version_id);

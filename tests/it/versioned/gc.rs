@@ -1,11 +1,11 @@
-//! `gc -c`: versions that nothing names any more.
+//! `gc -c` deletes versions that no metafile names any more.
 
 use haul_tests::Folder;
 use haul_tests::embedded::{EmbeddedS3, Operation, Permission, User};
 
 use super::{pulled, repository, stage};
 
-/// A repository with three commits, each with another content of `f` and of `d/a`; all pushed.
+/// Makes a repository with three commits, each with another content of `f` and of `d/a`, all of them pushed.
 fn with_history<'a>(environment: &'a haul_tests::TestEnvironment, server: &EmbeddedS3) -> Folder<'a> {
     let repo = repository(environment, server, "repo");
     repo.write("d/same", "same");
@@ -27,7 +27,7 @@ fn ids(server: &EmbeddedS3, key: &str) -> Vec<String> {
 fn gc_deletes_versions_that_only_other_commits_name() {
     let (server, environment) = stage();
     let repo = with_history(&environment, &server);
-    // Foreign: a key that was never tracked, and a version that no commit ever recorded.
+    // Foreign data: a key that was never tracked, and a version that no commit ever recorded.
     server.put("bucket", "store/d/foreign", "foreign");
     server.put("bucket", "store/f", "somebody else's");
     let (before, foreign) = (ids(&server, "store/f"), ids(&server, "store/d/foreign"));

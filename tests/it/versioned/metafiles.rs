@@ -1,4 +1,4 @@
-//! Adding to, moving and removing what was pushed.
+//! Adding to, moving and removing pushed outs.
 
 use haul_tests::objects::is_directory;
 

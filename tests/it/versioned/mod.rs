@@ -15,12 +15,12 @@ mod requests;
 mod status;
 mod update;
 
-/// A server with a bucket that keeps versions, and a world whose keys are those of its user.
+/// Starts a server with a bucket that keeps versions, and makes a world with the keys of its user.
 pub(crate) fn stage() -> (EmbeddedS3, TestEnvironment) {
     stage_with(Quirks::default())
 }
 
-/// The same with a server of the given quirks.
+/// Does [`stage`] with a server that has these quirks.
 fn stage_with(quirks: Quirks) -> (EmbeddedS3, TestEnvironment) {
     let buckets = vec![BucketOptions { versioning: Versioning::Enabled, ..BucketOptions::new("bucket") }];
     let server = EmbeddedS3::start(EmbeddedOptions { buckets, quirks, ..EmbeddedOptions::default() })

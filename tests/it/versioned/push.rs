@@ -1,4 +1,4 @@
-//! What a push leaves on the remote and in the metafiles.
+//! The results of a push on the remote and in the metafiles.
 
 use haul_tests::embedded::{BucketOptions, EmbeddedS3, Operation, Versioning};
 

@@ -1,4 +1,4 @@
-//! The requests of each command, to the last one.
+//! The exact requests of each command.
 
 use std::collections::BTreeMap;
 

@@ -57,7 +57,7 @@ fn file_that_was_deleted_on_the_remote_is_told_by_status_and_shown_again_by_push
         old.clone_metadata_of(&repo);
         server.hide("bucket", "store/d/1");
         repo.haul(["status", "-c"]).success().stdout_has(&["deleted:            d/1"]);
-        // Who does not have the file leaves it as it is.
+        // A clone without the file does not change it.
         old.haul(["push"]).success().stdout_has(&["Everything is up to date."]);
         repo.haul(["push"]).success().stdout_has(&["1 file pushed"]);
         assert_eq!(server.keys("bucket").len(), n_files);

@@ -115,7 +115,7 @@ fn update_takes_the_locks_that_push_and_fetch_take() {
         }
     }
     assert_eq!(repo.read("one.txt"), "one");
-    // While data moves, nothing is collected, and metafiles may be read.
+    // During a transfer, `gc` is refused, and metafiles may be read.
     server.inject(Fault::on(Operation::GetObject, FaultAction::Silence));
     server.take_requests();
     let mut running = repo.start(["update", "one.txt.dvc"]);

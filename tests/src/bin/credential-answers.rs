@@ -1,9 +1,9 @@
-//! Answers cases of the credential chain with haul, for `cargo xtask parity`, which asks botocore the same.
+//! Answers cases of the credential chain with haul, for `cargo xtask parity`, which gives the same cases to botocore.
 //!
-//! Reads one case a line from stdin (`tests/parity/credentials/cases.py` makes them, and the folder of each) and
-//! writes one answer a line: the source in botocore's words, a fingerprint of the keys, region and endpoint, or why
-//! there is no answer and who says so; every request that would have been sent; and what the caches of the AWS CLI
-//! hold afterwards. The network is replaced: requests are answered from the case.
+//! Reads one case per line from stdin (`tests/parity/credentials/cases.py` makes them, and the directory of each) and
+//! writes one answer per line: the source in botocore's words, a fingerprint of the keys, region and endpoint, or the
+//! error and its source; every request that would have been sent; and the content of the caches of the AWS CLI
+//! afterwards. There is no network: requests are answered from the case.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
@@ -22,7 +22,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-/// Enough that the pauses between attempts of some are used by others.
+/// The number of threads: enough that some work during the pauses between attempts of others.
 const AT_ONCE: usize = 32;
 
 #[derive(Debug, Deserialize)]
@@ -42,7 +42,7 @@ struct Reply {
     status: u16,
     #[serde(default)]
     body: String,
-    /// How often; else for ever.
+    /// How often it is used; without it, always.
     times: Option<u32>,
 }
 
@@ -72,7 +72,7 @@ async fn answer(case: Case) -> Result<Value> {
     Ok(told)
 }
 
-/// Goes the way of the product: the remote from a configuration file, the settings and the chain from the remote.
+/// Works like the product: reads the remote from a configuration file, and the settings and the chain from the remote.
 async fn resolve(case: &Case, http: &Arc<Playback>) -> Result<Result<Value, Value>> {
     let dvc_dir = case.dir.join(".dvc");
     fs_err::create_dir_all(&dvc_dir)?;
@@ -150,7 +150,7 @@ fn left_behind(case: &Case) -> Result<Value> {
     Ok(Value::Object(left))
 }
 
-/// Types the same code whenever it is asked.
+/// Returns the same code each time.
 #[derive(Debug)]
 struct FixedCode(Secret);
 
@@ -160,7 +160,7 @@ impl PromptMfa for FixedCode {
     }
 }
 
-/// Answers requests from the case, and writes them down.
+/// Answers requests from the case, and records them.
 #[derive(Debug)]
 struct Playback {
     replies: Mutex<Vec<Reply>>,
@@ -184,7 +184,7 @@ impl HttpClient for Playback {
                 && reply.contains.iter().all(|part| body.contains(part))
         });
         let Some(reply) = reply else {
-            return Err(HttpError::new(HttpErrorKind::Connect, "nobody answers"));
+            return Err(HttpError::new(HttpErrorKind::Connect, "no reply"));
         };
         reply.times = reply.times.map(|times| times - 1);
         http::Response::builder()
@@ -194,7 +194,7 @@ impl HttpClient for Playback {
     }
 }
 
-/// Describes what of a request decides its answer, in the words of `oracle.py`.
+/// Describes the parts of a request that determine its answer, in the words of `oracle.py`.
 fn describe(request: &http::Request<Bytes>, body: &str) -> Value {
     let uri = request.uri();
     let header = |name: &str| {
@@ -227,7 +227,7 @@ fn describe(request: &http::Request<Bytes>, body: &str) -> Value {
     told
 }
 
-/// Returns who signed, for which region and service; signatures differ with the time.
+/// Returns the key, region and service of a signature; signatures themselves depend on the time.
 fn scope(authorization: &str) -> Option<String> {
     let (_, rest) = authorization.split_once("Credential=")?;
     let (scope, _) = rest.split_once(", ")?;

@@ -11,7 +11,7 @@ use haul_tests::announce::wait_for_stop;
 use haul_tests::delay::DelayProxy as Proxy;
 
 xflags::xflags! {
-    /// Forward connections, each byte late.
+    /// Forward connections, with a delay for each byte.
     cmd delay-proxy {
         /// The server.
         required --upstream upstream: SocketAddr

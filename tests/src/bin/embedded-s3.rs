@@ -1,4 +1,4 @@
-//! The embedded S3 server as a program, for the demo and for playing with.
+//! The embedded S3 server as a program, for the demo and for experiments.
 //!
 //! Prints one line of JSON when it is ready (`haul_tests::announce`), and stops on SIGTERM or when its stdin, if
 //! that is a pipe, closes.
@@ -14,9 +14,9 @@ use haul_tests::tls::Certificate;
 xflags::xflags! {
     /// An S3 server in one process: strict, in memory, for tests and demonstrations.
     cmd embedded-s3 {
-        /// Where to listen (127.0.0.1:0).
+        /// The address to listen on (127.0.0.1:0).
         optional --address address: SocketAddr
-        /// Where requests can be read: GET and DELETE on /-/requests.
+        /// The address at which requests can be read: GET and DELETE on /-/requests.
         optional --admin admin: SocketAddr
         /// The access key id (random).
         optional --access-key access_key: String
@@ -24,13 +24,13 @@ xflags::xflags! {
         optional --secret-key secret_key: String
         /// The region of the buckets (us-east-1).
         optional --region region: String
-        /// A bucket to begin with.
+        /// A bucket to create.
         repeated --bucket bucket: String
         /// Keep old versions in these buckets.
         optional --versioning
-        /// Where bodies above one MiB are kept meanwhile (a temp folder).
+        /// The directory for bodies above one MiB (a temporary directory).
         optional --data-dir data_dir: PathBuf
-        /// Speak https; a folder for the certificate of the private authority that signs it.
+        /// Use https; a directory for the certificate of the private authority that signs it.
         optional --tls-dir tls_dir: PathBuf
     }
 }

@@ -1,7 +1,7 @@
-//! Answers cases of host building with haul, for `cargo xtask parity`, which asks botocore the same.
+//! Answers cases of endpoint resolution with haul, for `cargo xtask parity`, which gives the same cases to botocore.
 //!
-//! Reads one case a line from stdin (`tests/parity/endpoints/cases.py` makes them, and the folder of each) and writes one
-//! answer a line: the URL of the object and the region that is signed for, or why there is none. Nothing is sent.
+//! Reads one case per line from stdin (`tests/parity/endpoints/cases.py` makes them, and the directory of each) and writes
+//! one answer per line: the URL of the object and the signing region, or the error. Nothing is sent.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
@@ -34,7 +34,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Goes the way of the product: the remote from a configuration file, the settings from the remote.
+/// Works like the product: reads the remote from a configuration file, and the settings from the remote.
 fn answer(case: &Case) -> Result<Value> {
     let dvc_dir = case.dir.join(".dvc");
     fs_err::create_dir_all(&dvc_dir)?;

@@ -1,5 +1,5 @@
-//! A `credential_process` that behaves as its first argument says, and writes a line to the file of
-//! `FAKE_PROCESS_LOG` each time it runs.
+//! A `credential_process` whose first argument selects its behaviour. It writes a line to the file of `FAKE_PROCESS_LOG`
+//! each time it runs.
 //!
 //! The keys come from `FAKE_KEY_ID`, `FAKE_SECRET` and `FAKE_TOKEN`.
 
@@ -25,7 +25,7 @@ fn main() -> Result<ExitCode> {
             eprintln!("the vault is locked\ntry `vault unlock`");
             return Ok(ExitCode::from(7));
         }
-        // Programs that log too much exist.
+        // Some real programs log too much.
         "talkative" => {
             eprintln!("got {} and {}", variable("FAKE_SECRET"), variable("FAKE_TOKEN"));
             println!("{}", keys("2099-01-01T00:00:00Z"));
@@ -35,7 +35,7 @@ fn main() -> Result<ExitCode> {
             return Ok(ExitCode::FAILURE);
         }
         "half-a-key-fail" => {
-            // The key stands where the excerpt of an error ends.
+            // The key is where the excerpt of an error ends.
             eprintln!("{}{}", "x ".repeat(140), variable("FAKE_SECRET"));
             return Ok(ExitCode::FAILURE);
         }
@@ -62,7 +62,7 @@ fn main() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints until nobody listens.
+/// Prints until the pipe is closed.
 fn endless(mut stream: impl Write) {
     while stream.write_all(&[b' '; 4096]).is_ok() {}
 }

@@ -1,4 +1,4 @@
-//! Runs a program on the terminal that stdin is, as its own session: only then can it open `/dev/tty`.
+//! Runs a program in its own session on the terminal of stdin: only then can the program open `/dev/tty`.
 
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -10,6 +10,6 @@ fn main() -> Result<()> {
     let program = arguments.next().context("no program is named")?;
     rustix::process::setsid()?;
     rustix::process::ioctl_tiocsctty(std::io::stdin())?;
-    // Comes back only if the program cannot be run.
+    // It returns only if the program cannot be run.
     Err(Command::new(program).args(arguments).exec().into())
 }

@@ -1,17 +1,17 @@
-//! Starts a server of `tests/servers.toml`, and keeps it until SIGTERM or the end of stdin.
+//! Starts a server of `tests/servers.toml`, and keeps it running until SIGTERM or the end of stdin.
 
 use anyhow::Result;
 use haul_tests::announce::wait_for_stop;
 use haul_tests::catalogue::ServerRequest;
 
 xflags::xflags! {
-    /// A real S3 server with random keys, on loopback, for as long as this program runs.
+    /// A real S3 server with random keys, on loopback, while this program runs.
     cmd serve-s3 {
-        /// Its name in tests/servers.toml; with `-tls` behind it, over https.
+        /// Its name in tests/servers.toml; with the suffix `-tls`, over https.
         required name: String
-        /// Speak https, with a certificate of a private authority.
+        /// Use https, with a certificate of a private authority.
         optional --tls
-        /// A bucket to begin with (`bucket`).
+        /// A bucket to create (`bucket`).
         repeated --bucket bucket: String
     }
 }

@@ -1,4 +1,4 @@
-//! Ceph's object gateway over one monitor and one storage daemon in memory. <https://docs.ceph.com/en/latest/radosgw/>
+//! Ceph's object gateway with one monitor and one storage daemon in memory. <https://docs.ceph.com/en/latest/radosgw/>
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -12,17 +12,17 @@ use crate::random_text;
 
 const CLUSTER: &str = "6a2f1c3e-0000-4000-8000-0000000000be";
 const STORE: &str = "6a2f1c3e-0000-4000-8000-0000000000b0";
-/// What the limited user may do, and nothing else.
+/// The only rights of the limited user.
 const POLICY: &str = r#"{"Version": "2012-10-17", "Statement": [
   {"Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam:::user/limited"]},
    "Action": ["s3:ListBucket"], "Resource": ["arn:aws:s3:::limited"]},
   {"Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam:::user/limited"]},
    "Action": ["s3:GetObject", "s3:PutObject"], "Resource": ["arn:aws:s3:::limited/*"]}]}"#;
-/// How many bytes of objects fit.
+/// The capacity for objects, in bytes.
 const STORE_BYTES: u64 = 4 << 30;
 
 pub(super) fn start(start: &Start<'_>) -> Result<Started> {
-    // Gateway, its https, monitor; the storage daemon takes some of the rest.
+    // The ports of the gateway, its https and the monitor; the storage daemon uses some of the others.
     let port = free_ports(30)?;
     let folder = &start.folder;
     let cluster = Cluster { start, configuration: folder.join("ceph.conf") };
@@ -78,7 +78,7 @@ impl Cluster<'_> {
         make_map.args(["--create", "--clobber", "--fsid", CLUSTER]);
         make_map.args(["--addv", "a", &format!("[v2:127.0.0.1:{port}]")]).arg(&map);
         processes.run(&mut make_map)?;
-        // Nobody authenticates here, but the monitor wants a key of its own all the same.
+        // There is no authentication, but the monitor still needs a key.
         fs_err::write(
             folder.join("keyring"),
             "[mon.]\n\tkey = AQAAAAAAAAAAABAAAAAAAAAAAAAAAAAAAAAAAA==\n\tcaps mon = \"allow *\"\n",
@@ -125,7 +125,7 @@ impl Cluster<'_> {
                 "{frontend} ssl_endpoint=127.0.0.1:{port} ssl_certificate={certificate} ssl_private_key={key}"
             );
         }
-        // With a domain of its own, it takes any other host name for a bucket.
+        // If it has a domain, it takes every other host name for a bucket.
         let domain = if self.start.tls.is_some() { "localhost" } else { BUCKET_DOMAIN };
         let (monitor, first, last) = (port + 2, port + 3, port + 29);
         format!(

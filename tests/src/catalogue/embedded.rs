@@ -1,4 +1,4 @@
-//! The embedded server, as one of the catalogue.
+//! The embedded server as a server of the catalogue.
 
 use anyhow::Result;
 

@@ -1,4 +1,4 @@
-//! MinIO: one process, one folder. <https://github.com/minio/minio>
+//! MinIO: one process, one directory. <https://github.com/minio/minio>
 
 use std::process::Command;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::{BUCKET_DOMAIN, Backing, LimitedUser, Start, Started, find_program};
 use crate::random_text;
 
 const KMS_KEY: &str = "testkey-1";
-/// What the limited user may do, and nothing else; in other buckets than `limited` it is in their names.
+/// The only rights of the limited user; in other buckets than `limited`, the bucket's name determines them.
 const POLICY: &str = r#"{"Version": "2012-10-17", "Statement": [
   {"Effect": "Allow", "Action": ["s3:ListBucket"],
    "Resource": ["arn:aws:s3:::limited", "arn:aws:s3:::rights-lgp-*", "arn:aws:s3:::rights-lgpd-*",
@@ -47,7 +47,7 @@ pub(super) fn start(start: &Start<'_>) -> Result<Started> {
         .arg(&certificates)
         .env("MINIO_ROOT_USER", &start.access_key)
         .env("MINIO_ROOT_PASSWORD", &start.secret_key)
-        // The name of a key and its 32 bytes in base64: for tests only.
+        // The name of a KMS key and its 32 bytes in base64, for tests only.
         .env("MINIO_KMS_SECRET_KEY", format!("{KMS_KEY}:MDAxMTIyMzM0NDU1NjY3Nzg4OTlhYWJiY2NkZGVlZmY="))
         .env("MINIO_DOMAIN", BUCKET_DOMAIN)
         .envs([("MINIO_BROWSER", "off"), ("MINIO_UPDATE", "off"), ("MINIO_CALLHOME_ENABLE", "off")]);
@@ -65,7 +65,7 @@ pub(super) fn start(start: &Start<'_>) -> Result<Started> {
     Ok(Started { backing, endpoint: url, kms_key_id: Some(KMS_KEY.to_owned()), limited })
 }
 
-/// Users are made through an API whose messages are encrypted; MinIO's own client speaks it.
+/// Users are made through an API with encrypted messages, which MinIO's own client implements.
 fn limited_user(
     start: &Start<'_>,
     processes: &Processes,

@@ -1,7 +1,7 @@
-//! Real S3 servers: found, started on a free port, asked whether they are ready, and killed in the end.
+//! Finds real S3 servers, starts them on a free port, waits until they are ready, and kills them in the end.
 //!
-//! `tests/servers.toml` lists them, where their programs are looked for and what each of them can prove. All of
-//! them listen on loopback only, with random keys and a temp folder of their own.
+//! `tests/servers.toml` lists them, the paths of their programs and the features of each. All of them listen on loopback
+//! only, with random keys and their own temporary directory.
 
 mod ceph;
 mod embedded;
@@ -28,17 +28,17 @@ use process::Processes;
 /// The domain whose subdomains are buckets.
 const BUCKET_DOMAIN: &str = "s3.haul.test";
 
-/// What `tests/servers.toml` says of a server.
+/// The entry of a server in `tests/servers.toml`.
 #[derive(Debug, Clone, Deserialize)]
 pub struct CatalogueEntry {
     programs: Vec<Program>,
-    /// What to type to get it.
+    /// The command that installs it.
     pub install: String,
-    /// Whether it can speak TLS with a certificate of ours.
+    /// Whether it can use TLS with a given certificate.
     pub tls: bool,
-    /// What it does.
+    /// Its features.
     can: Vec<String>,
-    /// What it does besides where MinIO's client program is there.
+    /// Further features, if MinIO's client program is installed.
     #[serde(default)]
     with_mc: Vec<String>,
 }
@@ -54,17 +54,17 @@ struct Program {
 pub struct ServerRequest {
     /// Its name in the catalogue.
     pub name: String,
-    /// Whether it is to speak TLS.
+    /// Whether it uses TLS.
     pub tls: bool,
-    /// The buckets it is to have.
+    /// The buckets to create.
     pub buckets: Vec<String>,
 }
 
-/// A server that runs; it ends when this is dropped.
+/// A running server; it ends when this is dropped.
 #[derive(Debug)]
 pub struct RunningServer {
     announcement: Announcement,
-    // Dropped in this order: the processes end before their folder goes.
+    // The fields are dropped in this order: the processes end before their directory is deleted.
     _backing: Backing,
     _folder: tempfile::TempDir,
 }
@@ -75,7 +75,7 @@ enum Backing {
     Embedded { _server: crate::embedded::EmbeddedS3 },
 }
 
-/// What the code for one server is given.
+/// The input of the code for one server.
 struct Start<'a> {
     entry: &'a CatalogueEntry,
     folder: PathBuf,
@@ -86,7 +86,7 @@ struct Start<'a> {
     buckets: &'a [String],
 }
 
-/// What it gives back.
+/// The result of the code for one server.
 struct Started {
     backing: Backing,
     endpoint: String,
@@ -99,7 +99,7 @@ struct LimitedUser {
     access_key: String,
     secret_key: String,
     bucket: String,
-    /// The policy of the bucket that gives the rights, where the server has not been told them otherwise.
+    /// The bucket policy that gives the rights, if the server has not got them in another way.
     bucket_policy: Option<String>,
 }
 
@@ -108,10 +108,10 @@ pub fn catalogue() -> BTreeMap<String, CatalogueEntry> {
     toml::from_str(include_str!("../../servers.toml")).expect("servers.toml is well-formed")
 }
 
-/// Returns what the catalogue says that a server can do, given what it announces.
+/// Returns the features of a server according to the catalogue and its announcement.
 ///
 /// # Errors
-/// No server of that name is in the catalogue.
+/// If no server of that name is in the catalogue.
 pub fn features_of(announcement: &Announcement) -> Result<Vec<String>> {
     let name = &announcement.name;
     let entry = catalogue().remove(name.strip_suffix("-tls").unwrap_or(name));
@@ -136,7 +136,7 @@ impl ServerRequest {
     /// Starts the server, waits until it is ready, and makes the buckets.
     ///
     /// # Errors
-    /// It is not in the catalogue, a program of it is missing (the error says how to get it), or it is not ready in time.
+    /// If it is not in the catalogue, a program is missing (the error says how to install it), or it is not ready in time.
     pub fn start(&self) -> Result<RunningServer> {
         let catalogue = catalogue();
         let entry = catalogue.get(&self.name).with_context(|| {
@@ -197,7 +197,7 @@ impl ServerRequest {
 }
 
 impl RunningServer {
-    /// Returns where it is and who may come in.
+    /// Returns its announcement: its URL and its keys.
     pub fn announcement(&self) -> &Announcement {
         &self.announcement
     }
@@ -209,7 +209,7 @@ impl RunningServer {
 }
 
 impl Start<'_> {
-    /// Finds a program: by its variable, else on the `PATH` of the test run.
+    /// Returns the path of a program: its variable's value, else the one on the `PATH` of the test run.
     fn program(&self, command: &str) -> Result<PathBuf> {
         let program = self.entry.programs.iter().find(|program| program.command == command);
         let variable = program.map(|program| program.variable.as_str()).unwrap_or_default();
@@ -222,7 +222,7 @@ impl Start<'_> {
         if self.tls.is_some() { "https" } else { "http" }
     }
 
-    /// The URL on this machine: by name where a certificate is to match.
+    /// Returns the URL on this machine: with a host name if a certificate must match.
     fn url(&self, port: u16) -> String {
         let host = if self.tls.is_some() { "localhost" } else { "127.0.0.1" };
         format!("{}://{host}:{port}", self.scheme())

@@ -15,7 +15,7 @@ pub(super) fn start(start: &Start<'_>) -> Result<Started> {
     let mut command = Command::new(moto);
     command
         .args(["-H", "127.0.0.1", "-p", &port.to_string()])
-        // Else it takes the first label of a host for a bucket.
+        // Otherwise it takes the first label of a host for a bucket.
         .env("S3_IGNORE_SUBDOMAIN_BUCKETNAME", "true");
     processes.spawn("moto", &mut command)?;
     let url = start.url(port);

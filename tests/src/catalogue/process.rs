@@ -1,4 +1,4 @@
-//! Processes of servers: started with a log, watched, ended.
+//! Starts processes of servers with a log, watches and ends them.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ impl Processes {
         Self { folder: folder.to_owned(), children: Vec::new() }
     }
 
-    /// Starts a process that goes on; what it prints goes to `NAME.log`.
+    /// Starts a process in the background; its output goes to `NAME.log`.
     pub(super) fn spawn(&mut self, name: &str, command: &mut Command) -> Result<()> {
         let log = self.log(name)?;
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log).current_dir(&self.folder);
@@ -47,7 +47,7 @@ impl Processes {
         Ok(())
     }
 
-    /// Asks again and again until `ready`, and gives up when a process ends or the time is over.
+    /// Waits until `ready` returns true; fails if a process ends or the time is up.
     pub(super) fn wait_until(
         &mut self,
         what: &str,
@@ -89,14 +89,14 @@ impl Processes {
 
 impl Drop for Processes {
     fn drop(&mut self) {
-        // The last started depends on those before.
+        // A process depends on those that were started before it.
         for (_, child) in self.children.iter_mut().rev() {
             end(child);
         }
     }
 }
 
-/// Ends a process: politely, and after three seconds not.
+/// Ends a process: with SIGTERM, and after three seconds with SIGKILL.
 fn end(child: &mut Child) {
     if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
         // It may have ended by itself.
@@ -113,11 +113,11 @@ fn end(child: &mut Child) {
     drop(child.wait());
 }
 
-/// Finds `n` ports in a row that nobody listens on. Somebody else may take one before it is used: try again then.
+/// Finds `n` consecutive free ports. Another process may take one before it is used; the caller then tries again.
 pub(super) fn free_ports(n: u16) -> Result<u16> {
     for _ in 0..100 {
         let first = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
-        // SeaweedFS wants its ports plus 10000 as well, so stay low.
+        // SeaweedFS also uses its ports plus 10000, so the ports must be low.
         let first = 10_000 + first % 12_000;
         let is_free = |port: u16| TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], port))).is_ok();
         if (first..first + n).all(|port| is_free(port) && is_free(port + 10_000)) {
@@ -127,7 +127,7 @@ pub(super) fn free_ports(n: u16) -> Result<u16> {
     bail!("no {n} free ports in a row")
 }
 
-/// The status of the reply to a plain GET; `None` if there is none.
+/// Returns the status of the reply to a plain GET; `None` without a reply.
 pub(super) fn get_status(url: &str, authority: Option<&str>) -> Option<u16> {
     let client = http_client(authority.map(str::as_bytes)).ok()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;

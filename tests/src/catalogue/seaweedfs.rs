@@ -11,7 +11,7 @@ use crate::random_text;
 
 pub(super) fn start(start: &Start<'_>) -> Result<Started> {
     let weed = start.program("weed")?;
-    // S3, its https, master, volume, filer.
+    // The ports of S3, its https, master, volume and filer.
     let port = free_ports(5)?;
     let folder = &start.folder;
     fs_err::create_dir_all(folder.join("data"))?;
@@ -30,7 +30,7 @@ pub(super) fn start(start: &Start<'_>) -> Result<Started> {
           "actions": ["Read:limited", "Write:limited", "List:limited"] },
     ]});
     fs_err::write(folder.join("s3.json"), identities.to_string())?;
-    // One volume per bucket at a time, not seven: many small buckets are to fit.
+    // One volume per bucket at a time, and not seven, so that many small buckets fit.
     fs_err::write(folder.join("master.toml"), "[master.volume_growth]\ncopy_1 = 1\n")?;
     let master = port + 2;
     let mut command = Command::new(weed);
@@ -53,7 +53,7 @@ pub(super) fn start(start: &Start<'_>) -> Result<Started> {
         .arg(format!("-s3.domainName={BUCKET_DOMAIN}"))
         .args(["-s3.port.iceberg=0", "-s3.port.lance=0"])
         .arg(format!("-s3.config={}", folder.join("s3.json").display()))
-        // The key that encrypts the keys of SSE-S3: for tests only.
+        // The key that encrypts the keys of SSE-S3, for tests only.
         .env("WEED_S3_SSE_KEK", "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f");
     let mut s3_port = port;
     if let Some(tls) = &start.tls {
@@ -70,7 +70,7 @@ pub(super) fn start(start: &Start<'_>) -> Result<Started> {
     processes.wait_until("seaweedfs", limit, || {
         get_status(&format!("{url}/"), start.authority()).is_some_and(|status| status != 503)
     })?;
-    // The gateway answers before a volume can be assigned.
+    // The gateway replies before a volume can be assigned.
     let assign = format!("http://127.0.0.1:{master}/dir/assign");
     processes.wait_until("seaweedfs", limit, || get_status(&assign, None) == Some(200))?;
     let backing = Backing::Processes { _processes: processes };

@@ -16,7 +16,7 @@ pub(super) fn start(start: &Start<'_>) -> Result<Started> {
     fs_err::create_dir_all(&versions)?;
     let mut processes = Processes::new(&start.folder);
     let mut command = Command::new(versitygw);
-    // The keys go in the environment: arguments are there for all to see.
+    // The keys are passed in the environment, as all users can see arguments.
     command
         .env("ROOT_ACCESS_KEY", &start.access_key)
         .env("ROOT_SECRET_KEY", &start.secret_key)

@@ -1,4 +1,4 @@
-//! Who may do what.
+//! Users and their rights.
 
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::options::User;
 use super::running::Shared;
 
-/// A right, named as in IAM policies.
+/// A right, with its name in IAM policies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are those of the IAM reference")]
 pub enum Permission {
@@ -32,7 +32,7 @@ pub enum Permission {
 }
 
 impl Permission {
-    /// The rights that a call needs.
+    /// Returns the rights that a call needs.
     fn needed(operation: &str, query: &str, headers: &http::HeaderMap) -> Vec<Self> {
         let of_version = query.split('&').any(|pair| pair.starts_with("versionId="));
         let mut needed = match operation {
@@ -66,7 +66,7 @@ impl Permission {
     }
 }
 
-/// The key pairs, for `s3s`' check of signatures, and the rights behind them.
+/// The key pairs, for `s3s`' check of signatures, and their rights.
 pub(crate) struct Gate {
     pub(crate) shared: Arc<Shared>,
 }
@@ -99,7 +99,7 @@ impl S3Access for Gate {
         if user.bucket.is_some() && user.bucket.as_deref() != bucket {
             return Err(s3_error!(AccessDenied, "User {} has no rights here", user.access_key));
         }
-        // A bulk deletion is judged key by key: versions need a right of their own.
+        // A bulk deletion is checked key by key, as versions need another right.
         let is_bulk = operation == "DeleteObjects" && may(&user, Permission::DeleteObjectVersion);
         match needed.iter().find(|permission| !is_bulk && !may(&user, **permission)) {
             None => Ok(()),
@@ -113,7 +113,7 @@ impl S3Access for Gate {
 }
 
 impl Gate {
-    /// Without keys, one reads public buckets and objects with a public ACL.
+    /// Allows requests without keys to read public buckets and objects with a public ACL.
     fn check_anonymous(&self, context: &S3AccessContext<'_>, needed: &[Permission]) -> S3Result<()> {
         let state = self.shared.state();
         let bucket = context.s3_path().get_bucket_name().and_then(|name| state.buckets.get(name));

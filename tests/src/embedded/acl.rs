@@ -1,4 +1,4 @@
-//! ACLs: what a request says about who may read, kept and shown again.
+//! ACLs: the access headers of a request, which are stored and returned.
 
 use s3s::dto::{
     GetObjectAclInput, GetObjectAclOutput, Grant, Grantee, Owner, Permission, PutObjectAclInput,
@@ -34,7 +34,7 @@ pub(crate) struct AclHeaders<'a> {
 }
 
 impl AclHeaders<'_> {
-    /// Checks the headers; returns the canned ACL, and permission and grantee of each grant.
+    /// Validates the headers; returns the canned ACL, and permission and grantee of each grant.
     pub(crate) fn check(&self) -> S3Result<(Option<String>, Grants)> {
         let mut grants = Vec::new();
         for (permission, header) in [

@@ -1,4 +1,4 @@
-//! The admin page: what a program in another process may ask about requests.
+//! The admin page, by which other processes read the recorded requests.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -14,7 +14,7 @@ use hyper_util::rt::TokioIo;
 use super::running::{EmbeddedS3, Shared, lock};
 
 impl EmbeddedS3 {
-    /// Serves `GET` and `DELETE` on `/-/requests` at another address, as long as the process lives.
+    /// Serves `GET` and `DELETE` on `/-/requests` at another address, until the process ends.
     pub fn serve_admin(&self, address: SocketAddr) -> Result<SocketAddr> {
         let listener =
             std::net::TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))?;

@@ -1,4 +1,4 @@
-//! The S3 calls: what `s3s` hands over, passed on to the functions that do the work.
+//! The S3 calls of `s3s`, passed on to the functions that do the work.
 
 use std::sync::Arc;
 
@@ -88,7 +88,7 @@ calls! {
     };
     get_bucket_location(GetBucketLocationInput) -> GetBucketLocationOutput = |backend, request| {
         let region = backend.shared.state().bucket(&request.input.bucket)?.region.clone();
-        // The oldest region has no name here.
+        // The location constraint of us-east-1, the oldest region, is empty.
         let named = (region != "us-east-1").then(|| BucketLocationConstraint::from(region));
         Ok(GetBucketLocationOutput { location_constraint: named })
     };

@@ -1,4 +1,4 @@
-//! The bytes of objects: small ones in memory, big ones in temp files.
+//! The bytes of objects: small ones in memory, big ones in temporary files.
 
 use std::io::Write;
 use std::ops::Range;
@@ -13,12 +13,12 @@ use s3s::dto::StreamingBlob;
 use s3s::{S3Result, s3_error};
 use tempfile::NamedTempFile;
 
-/// Bodies above this size go to a file.
+/// Bodies above this size in bytes are kept in a file.
 const MEMORY_LIMIT_BYTES: usize = 1 << 20;
-/// How much is read from a file at a time.
+/// The number of bytes that are read from a file at a time.
 const CHUNK_BYTES: u64 = 256 << 10;
 
-/// The content of an object: one or more pieces, one after the other.
+/// The content of an object: the concatenation of one or more pieces.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Content {
     pieces: Vec<Piece>,
@@ -60,12 +60,12 @@ impl Content {
         self.pieces.iter().map(Piece::size_bytes).sum()
     }
 
-    /// Puts several contents behind each other, without copying.
+    /// Concatenates several contents, without copying.
     pub(crate) fn concat(contents: impl IntoIterator<Item = Self>) -> Self {
         Self { pieces: contents.into_iter().flat_map(|content| content.pieces).collect() }
     }
 
-    /// Returns a part of it, without copying; the range must lie inside.
+    /// Returns a part of it, without copying; the range must be inside.
     pub(crate) fn slice(&self, range: Range<u64>) -> Self {
         let mut pieces = Vec::new();
         let mut start = 0;
@@ -99,7 +99,7 @@ impl Content {
         Ok(hash.finalize().into())
     }
 
-    /// Reads it piece by piece, as the body of a reply.
+    /// Returns it as the body of a reply, which is read piece by piece.
     pub(crate) fn to_body(&self) -> StreamingBlob {
         if let [Piece::Memory(bytes)] = self.pieces.as_slice() {
             return StreamingBlob::from(s3s::Body::from(bytes.clone()));
@@ -137,7 +137,7 @@ fn index(offset: u64) -> usize {
     usize::try_from(offset).expect("bodies of tests fit the address space")
 }
 
-/// Takes in a body: returns its content and MD5.
+/// Receives a body; returns its content and MD5.
 ///
 /// A body that is shorter or longer than `expected_bytes` is refused, as is one whose reading fails (`s3s` checks
 /// the payload hash while it is read).
@@ -157,7 +157,7 @@ where
     while let Some(chunk) = body.next().await {
         let chunk = chunk.map_err(|error| match error.to_string() {
             text if text.contains("Sha256Mismatch") => {
-                // Amazon's code, which s3s does not know.
+                // This is AWS's code, which s3s does not have.
                 let mut error =
                     s3s::S3Error::new(s3s::S3ErrorCode::Custom("XAmzContentSHA256Mismatch".into()));
                 error.set_status_code(http::StatusCode::BAD_REQUEST);

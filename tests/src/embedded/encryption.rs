@@ -1,4 +1,4 @@
-//! Server-side encryption: the rules are enforced, the bytes stay as they are.
+//! Server-side encryption: the rules are enforced, but the bytes are not encrypted.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -14,11 +14,11 @@ pub(crate) struct Encryption {
     /// `AES256`, `aws:kms` or `aws:kms:dsse`.
     pub(crate) server_side: Option<String>,
     pub(crate) kms_key_id: Option<String>,
-    /// The base64 MD5 of the customer's key.
+    /// The MD5 of the customer key, in base64.
     pub(crate) customer_key_md5: Option<String>,
 }
 
-/// The three headers of a customer's key, as sent.
+/// The three headers of a customer key, unchanged.
 pub(crate) struct CustomerKey<'a> {
     pub(crate) algorithm: Option<&'a str>,
     pub(crate) key: Option<&'a str>,
@@ -26,7 +26,7 @@ pub(crate) struct CustomerKey<'a> {
 }
 
 impl CustomerKey<'_> {
-    /// Checks them against each other and returns the key's MD5; `None` if there are none.
+    /// Validates them and returns the key's MD5; `None` without headers.
     pub(crate) fn check(&self, quirks: &Quirks, over_tls: bool) -> S3Result<Option<String>> {
         let (algorithm, key, key_md5) = match (self.algorithm, self.key, self.key_md5) {
             (None, None, None) => return Ok(None),
@@ -63,7 +63,7 @@ impl CustomerKey<'_> {
 }
 
 impl Encryption {
-    /// Checks what a request for a new object says about encryption.
+    /// Validates the encryption headers of a request for a new object.
     pub(crate) fn of_new_object(
         server_side: Option<&ServerSideEncryption>,
         kms_key_id: Option<&str>,
@@ -108,7 +108,7 @@ impl Encryption {
         Ok(Self { server_side, kms_key_id, customer_key_md5 })
     }
 
-    /// Checks that whoever reads the object has brought the right key, or none where none is due.
+    /// Checks that a request to read the object has the right customer key, or none if the object has none.
     pub(crate) fn unlock(&self, brought: Option<&str>) -> S3Result<()> {
         match (self.customer_key_md5.as_deref(), brought) {
             (None, None) => Ok(()),
@@ -126,7 +126,7 @@ impl Encryption {
         }
     }
 
-    /// Whether Amazon's ETag is the MD5 of the content under this encryption.
+    /// Returns whether AWS's ETag is the MD5 of the content with this encryption.
     pub(crate) fn keeps_etag(&self) -> bool {
         self.customer_key_md5.is_none() && self.kms_key_id.is_none()
     }

@@ -1,4 +1,4 @@
-//! Faults: what goes wrong, for which requests, how often.
+//! Faults: their effect, the requests that they apply to, and how often they occur.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use bytes::Bytes;
 
 use super::record::{Operation, RecordedRequest};
 
-/// A thing that goes wrong with requests of a kind.
+/// A fault in requests of a kind.
 ///
 /// ```
 /// # use haul_tests::embedded::{Fault, FaultAction, Operation};
-/// // The first two uploads are told to slow down.
+/// // The first two uploads get 503 `SlowDown`.
 /// let fault = Fault::on(Operation::PutObject, FaultAction::slow_down(0)).times(2);
 /// ```
 #[derive(Debug, Clone)]
@@ -22,10 +22,10 @@ pub struct Fault {
     action: FaultAction,
 }
 
-/// What happens instead of a proper reply.
+/// What happens instead of a normal reply.
 #[derive(Debug, Clone)]
 pub enum FaultAction {
-    /// Nothing is done; the reply is an S3 error.
+    /// The request has no effect; the reply is an S3 error.
     Status {
         /// The HTTP status.
         status: u16,
@@ -34,47 +34,47 @@ pub enum FaultAction {
         /// The value of `Retry-After`, in seconds.
         retry_after_seconds: Option<u64>,
     },
-    /// The work is done; the reply is 200 with an S3 error as its body.
+    /// The request takes effect; the reply is 200 with an S3 error as its body.
     ErrorUnderOk {
         /// The S3 error code.
         code: String,
     },
-    /// Nothing is done, and the connection closes without a reply.
+    /// The request has no effect, and the connection closes without a reply.
     Disconnect,
-    /// The work is done, but the connection closes without a reply.
+    /// The request takes effect, but the connection closes without a reply.
     LoseReply,
-    /// Nothing is done, and no reply ever comes.
+    /// The request has no effect, and there is never a reply.
     Silence,
-    /// The reply comes after a while.
+    /// The reply is delayed.
     Delay(Duration),
-    /// The body breaks off after so many bytes, and the connection with it.
+    /// The body ends after this number of bytes, and the connection closes.
     CutBody {
-        /// How many bytes still come.
+        /// The number of bytes that are sent.
         after_bytes: u64,
     },
-    /// The body stops after so many bytes, and the connection stays open.
+    /// The body stalls after this number of bytes, and the connection stays open.
     StallBody {
-        /// How many bytes still come.
+        /// The number of bytes that are sent.
         after_bytes: u64,
     },
-    /// One bit of the body is turned over.
+    /// One bit of the body is flipped.
     FlipBit {
         /// The index of the byte it is in.
         at_byte: u64,
     },
-    /// The reply has another value in a header.
+    /// A header of the reply has another value.
     ReplaceHeader {
         /// The header.
         name: &'static str,
         /// Its value.
         value: String,
     },
-    /// Another body comes, with a `Content-Length` that fits it.
+    /// The reply has another body, with a `Content-Length` that matches it.
     ReplaceBody(Bytes),
 }
 
 impl FaultAction {
-    /// 503 `SlowDown`, to be tried again after so many seconds.
+    /// Makes a 503 `SlowDown`, with `Retry-After` in seconds.
     pub fn slow_down(retry_after_seconds: u64) -> Self {
         Self::Status {
             status: 503,
@@ -83,19 +83,19 @@ impl FaultAction {
         }
     }
 
-    /// An S3 error without `Retry-After`.
+    /// Makes an S3 error without `Retry-After`.
     pub fn error(status: u16, code: &str) -> Self {
         Self::Status { status, code: code.to_owned(), retry_after_seconds: None }
     }
 }
 
 impl Fault {
-    /// Makes a fault that strikes every request of an operation, until it is limited.
+    /// Makes a fault of every request of an operation, unless it is limited further.
     pub fn on(operation: Operation, action: FaultAction) -> Self {
         Self { operation: Some(operation), ..Self::everywhere(action) }
     }
 
-    /// Makes a fault that strikes every request, until it is limited.
+    /// Makes a fault of every request, unless it is limited.
     pub fn everywhere(action: FaultAction) -> Self {
         Self { operation: None, key_part: None, skip: 0, times: usize::MAX, action }
     }
@@ -107,14 +107,14 @@ impl Fault {
         self
     }
 
-    /// Limits it to the first `times` requests that fit.
+    /// Limits it to the first `times` matching requests.
     #[must_use]
     pub fn times(mut self, times: usize) -> Self {
         self.times = times;
         self
     }
 
-    /// Lets the first `skip` requests that fit pass.
+    /// Skips the first `skip` matching requests.
     #[must_use]
     pub fn after(mut self, skip: usize) -> Self {
         self.skip = skip;
@@ -136,7 +136,7 @@ impl Fault {
     }
 }
 
-/// The first of `faults` that strikes `request`, and counts it.
+/// Returns the first of `faults` that applies to `request`, and counts the request.
 pub(crate) fn strike(faults: &mut [Fault], request: &RecordedRequest) -> Option<FaultAction> {
     faults.iter_mut().find_map(|fault| fault.strikes(request).then(|| fault.action.clone()))
 }

@@ -1,4 +1,4 @@
-//! The HTTP front: records each request, refuses what no strict server would take, lets faults strike.
+//! The HTTP front: records each request, refuses what a strict server would refuse, and injects faults.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -27,7 +27,7 @@ pub(crate) struct Front {
     shared: Arc<Shared>,
 }
 
-/// The connection is to end without a reply.
+/// The error that closes the connection without a reply.
 #[derive(Debug)]
 struct HangUp;
 
@@ -48,7 +48,7 @@ impl Front {
     pub(crate) async fn serve(self, listener: TcpListener, tls: Option<tokio_rustls::TlsAcceptor>) {
         let front = Arc::new(self);
         loop {
-            // Too many open files, or a client that is gone already: the next one may do better.
+            // There are too many open files, or the client has closed the connection: the next one may succeed.
             let Ok((stream, _)) = listener.accept().await else { continue };
             drop(stream.set_nodelay(true));
             let front = Arc::clone(&front);
@@ -77,7 +77,7 @@ impl Front {
         let connection = hyper::server::conn::http1::Builder::new()
             .timer(hyper_util::rt::TokioTimer::new())
             .serve_connection(stream, service);
-        // A client that hangs up, or a fault that does: nothing to do about either.
+        // The client closed the connection, or a fault did: neither is an error.
         drop(connection.await);
     }
 
@@ -132,7 +132,7 @@ impl Front {
         }
     }
 
-    /// Bucket and key of a request, be they in the path or in the host.
+    /// Returns the bucket and key of a request, which may be in the path or in the host.
     fn place(&self, parts: &http::request::Parts) -> (String, String) {
         let path = percent_encoding::percent_decode_str(parts.uri.path()).decode_utf8_lossy().into_owned();
         let path = path.strip_prefix('/').unwrap_or(&path);
@@ -148,7 +148,7 @@ impl Front {
         (bucket.to_owned(), key.to_owned())
     }
 
-    /// What Amazon checks and `s3s` does not.
+    /// Checks what AWS checks and `s3s` does not.
     fn refusal(&self, parts: &http::request::Parts, bucket: &str) -> Option<Reply> {
         let head = parts.method == Method::HEAD;
         if let Some(signed) = signed_headers(&parts.headers) {
@@ -208,7 +208,7 @@ impl Front {
     }
 }
 
-/// Turns a proper reply into what the fault makes of it.
+/// Applies the fault to a normal reply.
 fn spoil(reply: Reply, action: Option<&FaultAction>) -> Result<Reply, HangUp> {
     let (mut parts, mut body) = reply.into_parts();
     match action {
@@ -252,7 +252,7 @@ fn xml_reply(status: u16, body: String) -> Reply {
     reply
 }
 
-/// A body, whole or spoilt.
+/// A body, intact or with a fault.
 struct ReplyBody {
     inner: s3s::Body,
     end: End,
@@ -296,7 +296,7 @@ impl http_body::Body for ReplyBody {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match self.end {
             End::Cut { left: 0 } => return Poll::Ready(Some(Err(Box::new(HangUp)))),
-            // Nobody wakes it up again.
+            // The task is never woken up again.
             End::Stall { left: 0 } => return Poll::Pending,
             _ => {}
         }

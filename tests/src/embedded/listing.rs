@@ -13,7 +13,7 @@ use super::backend::Backend;
 use super::object::length;
 use super::state::{Bucket, Object, Version};
 
-/// What Amazon leaves as it is under `encoding-type=url`; a blank becomes `+`.
+/// The characters that AWS does not encode with `encoding-type=url`; a blank becomes `+`.
 const KEPT: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*').remove(b'/').remove(b' ');
 
@@ -26,7 +26,7 @@ struct Page<'a> {
 }
 
 impl Bucket {
-    /// The entries after `after`, at most `limit` of them, keys and common prefixes counted alike.
+    /// Returns the entries after `after`, at most `limit`, where a key and a common prefix each count as one.
     fn page<'a>(
         &'a self,
         prefix: &str,
@@ -87,7 +87,7 @@ fn common_prefixes(prefixes: &[String], encode: impl Fn(&str) -> String) -> Opti
 }
 
 impl Backend {
-    /// The encoding that the reply announces, if it was asked for and the server knows it.
+    /// Returns the encoding that the reply announces, if it was requested and the server supports it.
     fn encoding(&self, asked: Option<&EncodingType>) -> S3Result<Option<EncodingType>> {
         match asked.map(EncodingType::as_str) {
             None => Ok(None),
@@ -109,7 +109,7 @@ impl Backend {
             input.marker.as_deref().filter(|marker| !marker.is_empty()),
             limit,
         );
-        // Amazon sends NextMarker only where there is a delimiter.
+        // AWS sends NextMarker only with a delimiter.
         let says_next = page.is_truncated && delimiter.is_some() && !self.shared.quirks.no_next_marker;
         Ok(ListObjectsOutput {
             name: Some(input.bucket.clone()),
@@ -259,7 +259,7 @@ fn encoder(encoded: bool) -> impl Fn(&str) -> String {
     }
 }
 
-/// A token is opaque: nobody should find a key in it.
+/// Makes an opaque token, so that clients cannot read a key from it.
 fn encode_token(key: &str) -> String {
     format!("1{}", hex::encode(key))
 }

@@ -92,7 +92,7 @@ impl Backend {
         })
     }
 
-    /// Keeps a part; returns how the upload is encrypted.
+    /// Stores a part; returns the encryption of the upload.
     pub(crate) fn store_part(
         &self,
         bucket: &str,
@@ -204,7 +204,7 @@ impl Backend {
         uploads.sort_by(|left, right| (&left.key, &left.upload_id).cmp(&(&right.key, &right.upload_id)));
         let place = |upload: &MultipartUpload| (upload.key.clone(), upload.upload_id.clone());
         if let Some(key_marker) = &input.key_marker {
-            // Without an id, the marker passes all uploads of its key.
+            // A marker without an id skips all uploads of its key.
             let id_marker = input.upload_id_marker.clone();
             uploads.retain(|upload| match upload.key.as_ref() {
                 Some(key) if key == key_marker => id_marker.is_some() && upload.upload_id > id_marker,
@@ -228,7 +228,7 @@ impl Backend {
     }
 }
 
-/// Checks the parts that are named and puts them together; returns content and ETag.
+/// Checks the named parts and concatenates them; returns content and ETag.
 fn assemble(
     upload: &Upload,
     named: &[s3s::dto::CompletedPart],

@@ -21,7 +21,7 @@ pub(crate) fn no_such_key() -> S3Error {
     s3_error!(NoSuchKey, "The specified key does not exist.")
 }
 
-/// The fields that put, copy and create-multipart-upload share, as `Attributes`.
+/// Makes `Attributes` from the fields that put, copy and create-multipart-upload share.
 macro_rules! attributes_of {
     ($backend:expr, $input:expr) => {{
         let input = $input;
@@ -55,7 +55,7 @@ macro_rules! attributes_of {
 }
 pub(crate) use attributes_of;
 
-/// The MD5 of the customer's key that a request to read brings.
+/// Returns the MD5 of the customer key of a request to read.
 macro_rules! customer_key_of {
     ($backend:expr, $input:expr) => {
         $crate::embedded::encryption::CustomerKey {
@@ -70,7 +70,7 @@ pub(crate) use customer_key_of;
 
 impl Backend {
     pub(crate) async fn put(&self, mut input: PutObjectInput) -> S3Result<PutObjectOutput> {
-        // A request that is refused is refused before its body is read.
+        // A request is refused before its body is read.
         self.shared.state().bucket(&input.bucket)?;
         let attributes = attributes_of!(self, &input);
         let (content, md5) =
@@ -96,7 +96,7 @@ impl Backend {
         })
     }
 
-    /// Takes in a body and checks its `Content-MD5`.
+    /// Receives a body and checks its `Content-MD5`.
     pub(crate) async fn receive(
         &self,
         body: Option<StreamingBlob>,
@@ -111,7 +111,7 @@ impl Backend {
         Ok((content, md5))
     }
 
-    /// The ETag of an object whose MD5 (or MD5 of MD5s) is `md5`.
+    /// Returns the ETag of an object whose MD5 (or MD5 of MD5s) is `md5`.
     pub(crate) fn etag(&self, state: &mut State, md5: String, encryption: &Encryption) -> String {
         if self.shared.quirks.opaque_etags {
             return format!("0x8DE{}", state.new_id());
@@ -119,7 +119,7 @@ impl Backend {
         if encryption.keeps_etag() {
             return md5;
         }
-        // Amazon's looks like an MD5, but is that of nothing one can see.
+        // AWS's ETag looks like an MD5, but is not that of the content.
         format!("{:0>32}", state.new_id().replace('.', "f"))
     }
 
@@ -193,7 +193,7 @@ impl Backend {
         })
     }
 
-    /// Finds what is to be read. Who may not list does not learn that a key is missing.
+    /// Finds the object to read. A user without the right to list does not learn that a key is missing.
     pub(crate) fn find<'a>(
         &self,
         state: &'a State,
@@ -284,7 +284,7 @@ impl Backend {
     }
 }
 
-/// The version id that a reply shows: none where the bucket never had versions.
+/// Returns the version id for a reply; none if the bucket never had versions.
 pub(crate) fn shown_version(state: &State, bucket: &str, version: &Version) -> Option<String> {
     let versioned = state.buckets.get(bucket).is_some_and(|bucket| bucket.versioning != Versioning::Off);
     versioned.then(|| version.id.clone())
@@ -329,7 +329,7 @@ fn delete_one(state: &mut State, bucket: &str, key: &str, version_id: Option<&st
 }
 
 fn storage_class(object: &Object) -> Option<StorageClass> {
-    // Amazon leaves the header out for the standard class.
+    // AWS omits the header for the standard class.
     object.attributes.storage_class.clone().filter(|class| class != "STANDARD").map(StorageClass::from)
 }
 

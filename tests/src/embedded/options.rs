@@ -1,25 +1,25 @@
-//! What an embedded server is started with.
+//! The options of an embedded server.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::access::Permission;
 
-/// How an embedded server is to be.
+/// The options of an embedded server.
 ///
-/// The default is what tests want: a free loopback port, one user who may do everything, one bucket `bucket` in
+/// The default is for most tests: a free loopback port, one user who may do everything, one bucket `bucket` in
 /// `us-east-1`, and S3's own limits.
 #[derive(Debug, Clone)]
 pub struct EmbeddedOptions {
-    /// Where to listen; port 0 takes a free one.
+    /// The address to listen on; port 0 selects a free one.
     pub address: SocketAddr,
-    /// Who may come in.
+    /// The users.
     pub users: Vec<User>,
-    /// The buckets there are from the start.
+    /// The buckets to create.
     pub buckets: Vec<BucketOptions>,
-    /// Where bodies above one MiB are kept while the server runs; `None` takes a temp folder.
+    /// The directory for bodies above one MiB; `None` means a temporary directory.
     pub data_dir: Option<PathBuf>,
-    /// Serve https with this certificate, made for `localhost` and 127.0.0.1.
+    /// Serve https with this certificate for `localhost` and 127.0.0.1.
     pub tls: Option<crate::tls::Certificate>,
     /// The peculiarities of other servers.
     pub quirks: Quirks,
@@ -38,18 +38,18 @@ impl Default for EmbeddedOptions {
     }
 }
 
-/// A key pair and what it may do.
+/// A key pair and its rights.
 #[derive(Clone)]
 pub struct User {
     /// The access key id.
     pub access_key: String,
     /// The secret key.
     pub secret_key: String,
-    /// The token that each request must carry, for temporary keys.
+    /// The session token that each request must have, for temporary keys.
     pub session_token: Option<String>,
-    /// What the user may do; `None` is everything.
+    /// The user's rights; `None` means all.
     pub permissions: Option<Vec<Permission>>,
-    /// The one bucket it may use; `None` is all of them.
+    /// The only bucket that the user may use; `None` means all buckets.
     pub bucket: Option<String>,
 }
 
@@ -79,7 +79,7 @@ impl User {
         self
     }
 
-    /// Makes the key pair a temporary one, good only together with `session_token`.
+    /// Makes the key pair a temporary one, which is valid only with `session_token`.
     #[must_use]
     pub fn with_session_token(mut self, session_token: impl Into<String>) -> Self {
         self.session_token = Some(session_token.into());
@@ -97,21 +97,21 @@ impl std::fmt::Debug for User {
     }
 }
 
-/// A bucket that is there when the server starts.
+/// A bucket that is created when the server starts.
 #[derive(Debug, Clone)]
 pub struct BucketOptions {
     /// Its name.
     pub name: String,
-    /// The region it lives in.
+    /// Its region.
     pub region: String,
     /// Whether old versions are kept.
     pub versioning: Versioning,
-    /// Whether anybody may list and read it without keys.
+    /// Whether it can be listed and read without keys.
     pub public_read: bool,
 }
 
 impl BucketOptions {
-    /// Makes a private bucket in `us-east-1` without versions.
+    /// Makes the options of a private bucket in `us-east-1` without versions.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -125,38 +125,38 @@ impl BucketOptions {
 /// Whether a bucket keeps old versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Versioning {
-    /// It never did.
+    /// It never kept versions.
     Off,
-    /// It does.
+    /// It keeps versions.
     Enabled,
-    /// It did; what is written now has the version id `null`.
+    /// It kept versions once; new objects have the version id `null`.
     Suspended,
 }
 
-/// Where a server differs from Amazon's. The default is Amazon's way.
+/// Differences from AWS. The default is AWS's behaviour.
 #[derive(Debug, Clone)]
 pub struct Quirks {
-    /// Most entries of a page, whatever the client asks for.
+    /// The maximum number of entries of a page, whatever the client requests.
     pub page_size: usize,
-    /// Smallest size of a part but the last, in bytes.
+    /// The minimum size in bytes of all parts but the last.
     pub min_part_size_bytes: u64,
-    /// Leave `NextMarker` out of v1 listings even where there is a delimiter.
+    /// Omit `NextMarker` in v1 listings, even with a delimiter.
     pub no_next_marker: bool,
-    /// Answer listings without url-encoding, although it was asked for.
+    /// Return listings without url-encoding, even if it was requested.
     pub ignore_encoding_type: bool,
-    /// Give ETags that neither are nor look like an MD5.
+    /// Return ETags that do not have the form of an MD5.
     pub opaque_etags: bool,
     /// Refuse bodies with trailers and `aws-chunked` encoding, as Ceph 16 does.
     pub no_chunked_signing: bool,
-    /// Refuse SSE-C without TLS, as Amazon does. Off, so that SSE-C can be tested without certificates.
+    /// Refuse SSE-C without TLS, as AWS does. It is off by default, so that SSE-C can be tested without certificates.
     pub ssec_needs_tls: bool,
-    /// The KMS keys there are; `None` takes any.
+    /// The ids of the existing KMS keys; `None` means that any id exists.
     pub kms_keys: Option<Vec<String>>,
-    /// Encrypt each new object with this KMS key where the client asks for nothing, as a bucket's default may be.
+    /// Encrypt new objects with this KMS key if the client requests no encryption, as a bucket's default encryption does.
     pub default_kms_key: Option<String>,
-    /// What happens to a request signed for another region than the bucket's.
+    /// The reaction to a request that is signed for another region than the bucket's.
     pub wrong_region: WrongRegion,
-    /// The host under which buckets are subdomains (virtual-hosted addressing), such as `s3.localhost`.
+    /// The host whose subdomains are buckets (virtual-hosted addressing), such as `s3.localhost`.
     pub virtual_host: Option<String>,
 }
 
@@ -178,13 +178,13 @@ impl Default for Quirks {
     }
 }
 
-/// What a server does with a request that was signed for another region.
+/// The reaction of a server to a request that is signed for another region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WrongRegion {
-    /// Takes it.
+    /// Accepts it.
     Accept,
-    /// Answers 400 `AuthorizationHeaderMalformed`, naming the right region.
+    /// Replies 400 `AuthorizationHeaderMalformed`, which names the right region.
     BadRequest,
-    /// Answers 301 `PermanentRedirect` with `x-amz-bucket-region`, and no `Location`.
+    /// Replies 301 `PermanentRedirect` with `x-amz-bucket-region`, but without `Location`.
     Redirect,
 }

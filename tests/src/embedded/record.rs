@@ -1,9 +1,9 @@
-//! What the server writes down about each request.
+//! The record of each request.
 
 use http::request::Parts;
 use http::{HeaderMap, Method};
 
-/// An S3 operation, told from method and query as the AWS documentation names it.
+/// An S3 operation, with its name in the AWS documentation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
 #[expect(missing_docs, reason = "the names are those of the S3 API reference")]
 pub enum Operation {
@@ -31,12 +31,12 @@ pub enum Operation {
     PutObjectAcl,
     UploadPart,
     UploadPartCopy,
-    /// Anything else.
+    /// Any other operation.
     Other,
 }
 
 impl Operation {
-    /// Tells the operation of a request; `key` is empty for requests to a bucket, `bucket` for those to the service.
+    /// Returns the operation of a request; `key` is empty for requests to a bucket, `bucket` for those to the service.
     pub(crate) fn of(method: &Method, bucket: &str, key: &str, query: &str, headers: &HeaderMap) -> Self {
         let has = |name: &str| query.split('&').any(|pair| pair.split('=').next() == Some(name));
         let copies = headers.contains_key("x-amz-copy-source");
@@ -70,10 +70,10 @@ impl Operation {
     }
 }
 
-/// One request as the server saw it.
+/// One request, as the server received it.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct RecordedRequest {
-    /// What was asked for.
+    /// The operation.
     pub operation: Operation,
     /// The HTTP method.
     pub method: String,
@@ -81,19 +81,19 @@ pub struct RecordedRequest {
     pub bucket: String,
     /// The key, decoded; empty for requests to a bucket.
     pub key: String,
-    /// The path as sent.
+    /// The path, unchanged.
     pub path: String,
-    /// The query as sent, without the question mark.
+    /// The query, unchanged, without the question mark.
     pub query: String,
-    /// The headers in the order they came, names in lower case. Signatures and SSE-C keys are in it as sent.
+    /// The headers in their order, with names in lower case. They include signatures and SSE-C keys.
     pub headers: Vec<(String, String)>,
     /// The access key id it was signed with, if it was signed.
     pub access_key: Option<String>,
     /// The region it was signed for.
     pub region: Option<String>,
-    /// The status of the reply; `None` while there was none.
+    /// The status of the reply; `None` without a reply.
     pub status: Option<u16>,
-    /// How many requests of its operation were under way when it came, itself included.
+    /// The number of concurrent requests of its operation when it arrived, itself included.
     pub n_at_once: usize,
 }
 
@@ -137,18 +137,18 @@ impl RecordedRequest {
     }
 }
 
-/// Access key id and region of the `Authorization` header.
+/// Returns the access key id and region of the `Authorization` header.
 fn scope(headers: &HeaderMap) -> Option<(String, String)> {
     let authorization = headers.get(http::header::AUTHORIZATION)?.to_str().ok()?;
     let credential = authorization.split("Credential=").nth(1)?.split(',').next()?;
-    // KEY/DATE/REGION/SERVICE/aws4_request, and a key may hold slashes.
+    // The format is KEY/DATE/REGION/SERVICE/aws4_request, and a key may contain slashes.
     let mut fields = credential.rsplitn(5, '/');
     let region = fields.nth(2)?;
     let access_key = fields.nth(1)?;
     Some((access_key.to_owned(), region.to_owned()))
 }
 
-/// The names of the headers that the signature covers; `None` if the request is not signed by a header.
+/// Returns the names of the headers that the signature covers; `None` if the request is not signed by a header.
 pub(crate) fn signed_headers(headers: &HeaderMap) -> Option<Vec<String>> {
     let authorization = headers.get(http::header::AUTHORIZATION)?.to_str().ok()?;
     let names = authorization.split("SignedHeaders=").nth(1)?.split(',').next()?;

@@ -1,4 +1,4 @@
-//! A server that runs: started, asked, stopped.
+//! Starts, inspects and stops a server.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -20,7 +20,7 @@ use super::state::State;
 
 /// A running server; it stops when it is dropped.
 ///
-/// It has threads of its own, so that it serves tests that block as well as those that don't.
+/// It has its own threads, so that it works for blocking and for asynchronous tests.
 #[derive(Debug)]
 pub struct EmbeddedS3 {
     shared: Arc<Shared>,
@@ -30,19 +30,19 @@ pub struct EmbeddedS3 {
     thread: Option<JoinHandle<()>>,
 }
 
-/// What the parts of a server share.
+/// The state that the parts of a server share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     state: Mutex<State>,
     users: Mutex<Vec<User>>,
     pub(crate) faults: Mutex<Vec<Fault>>,
     pub(crate) requests: Mutex<Vec<RecordedRequest>>,
-    /// How many requests of each operation are being answered.
+    /// The number of requests of each operation that are being answered.
     under_way: Mutex<BTreeMap<Operation, usize>>,
     pub(crate) quirks: Quirks,
     pub(crate) tls: bool,
     pub(crate) data_dir: PathBuf,
-    /// Removes the data folder with the server, if it is the server's own.
+    /// Deletes the data directory when the server is dropped, if it is the server's own.
     _temp_dir: Option<tempfile::TempDir>,
 }
 
@@ -55,18 +55,18 @@ impl Shared {
         lock(&self.users).iter().find(|user| user.access_key == access_key).cloned()
     }
 
-    /// How many entries a page may have, given what the client asks for.
+    /// Returns the maximum number of entries of a page, given the client's limit.
     pub(crate) fn page_limit(&self, asked: Option<i32>) -> usize {
         let asked = asked.and_then(|asked| usize::try_from(asked).ok()).unwrap_or(1000);
         asked.min(self.quirks.page_size)
     }
 }
 
-/// A request that is being answered, until it is dropped: also when the client hangs up.
+/// A request that is being answered; it is dropped at the end, also if the client closes the connection.
 pub(crate) struct UnderWay<'a> {
     shared: &'a Shared,
     operation: Operation,
-    /// How many requests of the operation there are now, this one included.
+    /// The number of concurrent requests of the operation, this one included.
     pub(crate) n_requests: usize,
 }
 
@@ -87,7 +87,7 @@ impl Drop for UnderWay<'_> {
     }
 }
 
-/// Locks, also after a panic elsewhere: the tests that are still running want their server.
+/// Locks, even if a thread panicked with the lock, as other tests still need their server.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -139,16 +139,16 @@ impl EmbeddedS3 {
                     _ = stopped => {}
                 }
             });
-            // Replies that stall on purpose are not waited for.
+            // Replies that stall on purpose do not delay the end.
             runtime.shutdown_background();
         })?;
         Ok(Self { shared, address, user, stop: Some(stop), thread: Some(thread) })
     }
 
-    /// Starts a server as tests want it most: one bucket called `bucket`, one user.
+    /// Starts a server with the default options: one bucket called `bucket`, one user.
     ///
     /// # Panics
-    /// When it cannot be started.
+    /// If it cannot be started.
     pub fn new() -> Self {
         Self::start(EmbeddedOptions::default()).expect("the embedded server starts")
     }
@@ -161,7 +161,7 @@ impl EmbeddedS3 {
     /// Returns its URL, without a slash at the end.
     pub fn endpoint(&self) -> String {
         if self.shared.tls {
-            // The name that the certificate is for.
+            // The host must match the certificate.
             format!("https://localhost:{}", self.address.port())
         } else {
             format!("http://{}", self.address)
@@ -180,37 +180,37 @@ impl EmbeddedS3 {
         users.push(user);
     }
 
-    /// Forgets a user: its keys are unknown from now on.
+    /// Removes a user.
     pub fn remove_user(&self, access_key: &str) {
         lock(&self.shared.users).retain(|user| user.access_key != access_key);
     }
 
-    /// Makes something go wrong from now on. Of several faults that fit a request the first strikes.
+    /// Adds a fault. If several faults match a request, the first applies.
     pub fn inject(&self, fault: Fault) {
         lock(&self.shared.faults).push(fault);
     }
 
-    /// Ends all faults.
+    /// Removes all faults.
     pub fn heal(&self) {
         lock(&self.shared.faults).clear();
     }
 
-    /// Returns all requests so far, in the order they came.
+    /// Returns all requests so far, in the order in which they arrived.
     pub fn requests(&self) -> Vec<RecordedRequest> {
         lock(&self.shared.requests).clone()
     }
 
-    /// Returns the requests so far and forgets them, so that the next command starts with an empty list.
+    /// Returns the requests so far and clears them, so that the next command starts with an empty list.
     pub fn take_requests(&self) -> Vec<RecordedRequest> {
         std::mem::take(&mut *lock(&self.shared.requests))
     }
 
-    /// Returns how often an operation was asked for.
+    /// Returns the number of requests of an operation.
     pub fn count(&self, operation: Operation) -> usize {
         lock(&self.shared.requests).iter().filter(|request| request.operation == operation).count()
     }
 
-    /// Returns how many requests of an operation were under way at once, at most.
+    /// Returns the maximum of concurrent requests of an operation.
     pub fn most_at_once(&self, operation: Operation) -> usize {
         let requests = lock(&self.shared.requests);
         let of_it = requests.iter().filter(|request| request.operation == operation);
@@ -235,7 +235,7 @@ impl Default for EmbeddedS3 {
 impl Drop for EmbeddedS3 {
     fn drop(&mut self) {
         if let Some(stop) = self.stop.take() {
-            // An error says that the server has ended, which is as well.
+            // An error means that the server has already ended.
             let _ = stop.send(());
         }
         if let Some(thread) = self.thread.take() {
@@ -244,7 +244,7 @@ impl Drop for EmbeddedS3 {
     }
 }
 
-/// Subdomains of one domain are buckets; below any other host the bucket is in the path.
+/// Takes buckets from the subdomains of one domain; for any other host, the bucket is in the path.
 struct BucketHosts(s3s::host::SingleDomain, String);
 
 impl s3s::host::S3Host for BucketHosts {

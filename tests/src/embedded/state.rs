@@ -1,4 +1,4 @@
-//! What the server holds: buckets, keys, versions, uploads under way.
+//! The state of the server: buckets, keys, versions, unfinished uploads.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::SystemTime;
@@ -9,7 +9,7 @@ use super::content::Content;
 use super::encryption::Encryption;
 use super::options::{BucketOptions, Versioning};
 
-/// The version id of what is written while versioning is off or suspended.
+/// The version id of objects that are written while versioning is off or suspended.
 pub(crate) const NULL_VERSION: &str = "null";
 
 #[derive(Debug, Default)]
@@ -23,10 +23,10 @@ pub(crate) struct Bucket {
     pub(crate) region: String,
     pub(crate) versioning: Versioning,
     pub(crate) public_read: bool,
-    /// Per key its versions, the newest last; never empty.
+    /// The versions of each key, the newest last; never empty.
     pub(crate) objects: BTreeMap<String, Vec<Version>>,
     pub(crate) uploads: BTreeMap<String, Upload>,
-    /// Keys that DeleteObjects refuses to delete, as under a retention rule.
+    /// Keys that DeleteObjects refuses to delete, as with a retention rule.
     pub(crate) retained: BTreeSet<String>,
 }
 
@@ -46,7 +46,7 @@ pub(crate) struct Object {
     pub(crate) attributes: Attributes,
 }
 
-/// What a client says about an object besides its bytes.
+/// The metadata that a client sends with an object.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Attributes {
     pub(crate) content_type: Option<String>,
@@ -101,7 +101,7 @@ impl State {
             .ok_or_else(|| s3_error!(NoSuchBucket, "The specified bucket does not exist"))
     }
 
-    /// An id that was never given before: opaque, and not in the order of time.
+    /// Returns a new id: opaque, and not in the order of time.
     pub(crate) fn new_id(&mut self) -> String {
         self.last_id += 1;
         format!("{:08x}.{:06x}", self.last_id.wrapping_mul(0x9e37_79b9) & 0xffff_ffff, self.last_id)
@@ -130,7 +130,7 @@ impl State {
 }
 
 impl Bucket {
-    /// The newest version of a key, or the one with the id.
+    /// Returns the newest version of a key, or the one with the id.
     pub(crate) fn version(&self, key: &str, id: Option<&str>) -> Option<&Version> {
         let versions = self.objects.get(key)?;
         match id {
@@ -139,7 +139,7 @@ impl Bucket {
         }
     }
 
-    /// The objects that a plain listing shows.
+    /// Returns the objects of a plain listing.
     pub(crate) fn current(&self) -> impl Iterator<Item = (&str, &Version, &Object)> {
         self.objects.iter().filter_map(|(key, versions)| {
             let version = versions.last()?;

@@ -1,4 +1,4 @@
-//! What a test sees of the store, besides what the wire shows.
+//! Direct access of tests to the store, without requests.
 
 use bytes::Bytes;
 
@@ -18,11 +18,11 @@ pub struct StoredObject {
     pub size_bytes: u64,
     /// Its ETag, without quotes.
     pub etag: String,
-    /// The `Content-Type` it was given.
+    /// Its `Content-Type`.
     pub content_type: Option<String>,
-    /// The storage class it was given.
+    /// Its storage class.
     pub storage_class: Option<String>,
-    /// The canned ACL it was given.
+    /// Its canned ACL.
     pub acl: Option<String>,
     /// Permission and grantee of each grant header, such as `("READ", "id=\"abc\"")`.
     pub grants: Vec<(String, String)>,
@@ -40,14 +40,14 @@ impl EmbeddedS3 {
         self.objects(bucket).into_iter().map(|object| object.key).collect()
     }
 
-    /// Returns what a plain listing of the bucket shows.
+    /// Returns the objects of a plain listing of the bucket.
     pub fn objects(&self, bucket: &str) -> Vec<StoredObject> {
         let state = self.shared().state();
         let bucket = state.buckets.get(bucket).expect("the bucket exists");
         bucket.current().map(|(key, version, object)| shown(key, &version.id, object)).collect()
     }
 
-    /// Returns all versions of a key but delete markers, the newest last.
+    /// Returns all versions of a key except delete markers, the newest last.
     pub fn versions(&self, bucket: &str, key: &str) -> Vec<StoredObject> {
         let state = self.shared().state();
         let bucket = state.buckets.get(bucket).expect("the bucket exists");
@@ -61,7 +61,7 @@ impl EmbeddedS3 {
         self.objects(bucket).into_iter().find(|object| object.key == key)
     }
 
-    /// Returns the bytes under a key.
+    /// Returns the bytes of a key.
     pub fn bytes(&self, bucket: &str, key: &str) -> Option<Bytes> {
         let content = {
             let state = self.shared().state();
@@ -71,7 +71,7 @@ impl EmbeddedS3 {
         Some(content.to_bytes().expect("the server's own files can be read"))
     }
 
-    /// Puts bytes under a key, past all checks: the remote of a test that starts in the middle, or a damaged one.
+    /// Writes bytes to a key without any checks, to prepare a remote or to damage it.
     pub fn put(&self, bucket: &str, key: &str, bytes: impl Into<Bytes>) {
         let content = Content::from(bytes.into());
         let etag = hex::encode(content.md5().expect("memory can be read"));
@@ -79,7 +79,7 @@ impl EmbeddedS3 {
         self.shared().state().store(bucket, key, Some(object)).expect("the bucket exists");
     }
 
-    /// Turns a bit over in the newest version of a key, as a disk may: its entity tag and its version stay.
+    /// Flips a bit in the newest version of a key, as a faulty disk would: its entity tag and its version stay.
     pub fn decay(&self, bucket: &str, key: &str) {
         let mut bytes = self.bytes(bucket, key).expect("the key exists").to_vec();
         let middle = bytes.len() / 2;
@@ -90,24 +90,24 @@ impl EmbeddedS3 {
         newest.object.as_mut().expect("it is no delete marker").content = Content::from(Bytes::from(bytes));
     }
 
-    /// Removes all versions of a key; tells whether there was one.
+    /// Removes all versions of a key; returns whether there was one.
     pub fn remove(&self, bucket: &str, key: &str) -> bool {
         let mut state = self.shared().state();
         state.bucket_mut(bucket).expect("the bucket exists").objects.remove(key).is_some()
     }
 
-    /// Deletes a key as a request without a version does: in a bucket with versions, a delete marker hides them.
+    /// Deletes a key like a request without a version id: in a bucket with versions, a delete marker hides them.
     pub fn hide(&self, bucket: &str, key: &str) {
         self.shared().state().store(bucket, key, None).expect("the bucket exists");
     }
 
-    /// Lets DeleteObjects refuse a key, as if a rule retained the object.
+    /// Makes DeleteObjects refuse a key, as if a retention rule applied to the object.
     pub fn retain(&self, bucket: &str, key: &str) {
         let mut state = self.shared().state();
         state.bucket_mut(bucket).expect("the bucket exists").retained.insert(key.to_owned());
     }
 
-    /// Makes an object look as if it had been written so long ago.
+    /// Sets the age of an object.
     pub fn age(&self, bucket: &str, key: &str, age: std::time::Duration) {
         let mut state = self.shared().state();
         let objects = &mut state.bucket_mut(bucket).expect("the bucket exists").objects;
@@ -115,15 +115,15 @@ impl EmbeddedS3 {
         newest.modified -= age;
     }
 
-    /// Makes a bucket, unless there is one of that name.
+    /// Makes a bucket, unless it exists.
     pub fn add_bucket(&self, options: &BucketOptions) {
         self.shared().state().add_bucket(options);
     }
 
-    /// Starts a multipart upload of so long ago, which nobody goes on with.
+    /// Adds an unfinished multipart upload of this age.
     ///
     /// # Panics
-    /// When there is no such bucket.
+    /// If there is no such bucket.
     pub fn leave_upload(&self, bucket: &str, key: &str, age: std::time::Duration) {
         let mut state = self.shared().state();
         let id = format!("upload-{}", state.new_id());
@@ -136,7 +136,7 @@ impl EmbeddedS3 {
     /// Returns the keys of multipart uploads that were neither completed nor aborted, in order.
     ///
     /// # Panics
-    /// When there is no such bucket.
+    /// If there is no such bucket.
     pub fn upload_keys(&self, bucket: &str) -> Vec<String> {
         let state = self.shared().state();
         let uploads = &state.buckets.get(bucket).expect("the bucket exists").uploads;
@@ -145,10 +145,10 @@ impl EmbeddedS3 {
         keys
     }
 
-    /// Returns the number of parts that arrived for such uploads.
+    /// Returns the number of parts of such uploads.
     ///
     /// # Panics
-    /// When there is no such bucket.
+    /// If there is no such bucket.
     pub fn open_parts(&self, bucket: &str) -> usize {
         let state = self.shared().state();
         let uploads = &state.buckets.get(bucket).expect("the bucket exists").uploads;

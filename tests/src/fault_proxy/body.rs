@@ -1,16 +1,16 @@
-//! Bodies of requests and replies: where they end, and how they are read piece by piece.
+//! Reads bodies of requests and replies piece by piece, and finds their end.
 
 use anyhow::{Result, bail, ensure};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _};
 
 use super::connection::Reader;
 
-/// How much is read at once.
+/// The number of bytes that are read at once.
 const PIECE_BYTES: usize = 64 << 10;
-/// No head and no line of a chunk is longer.
+/// The maximum length of a head and of a line of a chunk.
 const MAX_LINE_BYTES: usize = 64 << 10;
 
-/// Where a body ends.
+/// How the end of a body is marked.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Framing {
     Length(u64),
@@ -21,7 +21,7 @@ pub(super) enum Framing {
 /// A body that is being read.
 pub(super) struct Body {
     framing: Framing,
-    /// Bytes left, of the body or of its chunk.
+    /// The remaining bytes of the body or of its chunk.
     left: u64,
     has_begun: bool,
     is_done: bool,
@@ -56,7 +56,7 @@ impl Body {
             let size = line(reader).await?;
             self.left = u64::from_str_radix(size.split(';').next().unwrap_or_default().trim(), 16)?;
             if self.left == 0 {
-                // Trailers, up to an empty line.
+                // Skip the trailers, up to an empty line.
                 while !line(reader).await?.is_empty() {}
                 self.is_done = true;
                 return Ok(Vec::new());
@@ -71,7 +71,7 @@ impl Body {
         Ok(piece)
     }
 
-    /// Reads what is left.
+    /// Reads the rest.
     pub(super) async fn rest(&mut self, reader: &mut Reader) -> Result<Vec<u8>> {
         let mut whole = Vec::new();
         loop {
@@ -100,7 +100,7 @@ async fn read_line(reader: &mut Reader, line: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
-/// Reads a head up to its empty line, which it includes; `None` where the connection ends before it begins.
+/// Reads a head including its empty line; `None` if the connection ends before it begins.
 pub(super) async fn head(reader: &mut Reader) -> Result<Option<Vec<u8>>> {
     if reader.fill_buf().await?.is_empty() {
         return Ok(None);

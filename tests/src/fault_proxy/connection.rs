@@ -1,4 +1,4 @@
-//! Connections: a request in, a request out, a reply in, a reply out.
+//! Connections: receives a request, sends it on, receives the reply, sends it back.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ pub(super) type Reader = BufReader<Box<dyn Stream>>;
 /// Serves until it is dropped.
 pub(super) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
     loop {
-        // A client that is gone already: the next one may do better.
+        // The client has closed the connection: the next one may succeed.
         let Ok((stream, _)) = listener.accept().await else { continue };
         drop(stream.set_nodelay(true));
         let (tls, shared) = (tls.clone(), Arc::clone(&shared));
@@ -34,14 +34,14 @@ pub(super) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, share
                 },
             };
             let mut client = BufReader::new(stream);
-            // An error ends the connection, which is all that HTTP can say of it.
+            // An error closes the connection, as HTTP has no other way to report it.
             while matches!(exchange(&shared, &mut client).await, Ok(After::GoOn)) {}
             drop(client.shutdown().await);
         });
     }
 }
 
-/// What becomes of the client's connection after a reply.
+/// Whether the client's connection stays open after a reply.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum After {
     GoOn,
@@ -72,7 +72,7 @@ async fn exchange(shared: &Shared, client: &mut Reader) -> Result<After> {
         }
         _ => {}
     }
-    // One that an earlier request left open may be closed any moment, and the request be lost.
+    // Each request has a new connection: the server may close an old one at any moment, and the request would be lost.
     let mut upstream = BufReader::new(shared.upstream.connect().await?);
     let flip = match act {
         Some(Act::FlipRequestBit(place)) => {
@@ -86,11 +86,11 @@ async fn exchange(shared: &Shared, client: &mut Reader) -> Result<After> {
         _ => None,
     };
     let sent = send(&request, &request_head, (client, &mut body), &mut upstream, flip).await;
-    // A server that refuses a request may close its end before it has read all of it, and its words are there already.
+    // A server that refuses a request may close the connection before it has read all of it, but its reply has arrived.
     let is_whole = sent.is_ok();
     let reply_head = loop {
         let head = head(&mut upstream).await?.context("the server closed the connection")?;
-        // Interim replies are none.
+        // Interim replies (1xx) are skipped.
         if status_of(&head)? >= 200 {
             break head;
         }
@@ -99,7 +99,7 @@ async fn exchange(shared: &Shared, client: &mut Reader) -> Result<After> {
     Ok(if is_whole { after } else { After::Close })
 }
 
-/// Passes a request on.
+/// Forwards a request.
 async fn send(
     request: &RawRequest,
     head: &[u8],
@@ -127,7 +127,7 @@ async fn send(
     Ok(())
 }
 
-/// Passes a reply on, or what `act` makes of it.
+/// Forwards a reply, changed by `act`.
 async fn reply(
     request: &RawRequest,
     mut head: Vec<u8>,
@@ -149,7 +149,7 @@ async fn reply(
             return Ok(After::Close);
         }
         Some(Act::FlipReplyBit(place)) => {
-            // The place of a byte depends on the length, which chunks do not tell: such replies are read whole.
+            // The index of a byte depends on the length, which is not known with chunks: such replies are read whole.
             let mut whole = body.rest(upstream).await?;
             let at = place.of(whole.len() as u64);
             flip_in(&mut whole, 0, Some(at.context("the reply has no such byte")?));
@@ -185,7 +185,7 @@ async fn reply(
         if let Rest::Cut(0) | Rest::Stall(0) = rest_of_it {
             client.flush().await?;
             if matches!(rest_of_it, Rest::Stall(_)) {
-                // Until the client closes its end.
+                // Wait until the client closes the connection.
                 tokio::io::copy(client, &mut tokio::io::sink()).await?;
             }
             return Ok(After::Close);
@@ -208,7 +208,7 @@ async fn reply(
     Ok(after)
 }
 
-/// How much of a reply's body comes.
+/// How much of a reply's body is sent.
 enum Rest {
     All,
     Cut(u64),
@@ -244,7 +244,7 @@ async fn write_piece(to: &mut Reader, piece: &[u8], is_chunked: bool) -> Result<
     Ok(())
 }
 
-/// Sends a reply of the test's own.
+/// Sends a reply that the test defines.
 async fn answer(client: &mut Reader, reply: &RawReply) -> Result<()> {
     for step in reply.steps() {
         match step {
@@ -292,7 +292,7 @@ fn status_of(head: &[u8]) -> Result<u16> {
     text.split(' ').nth(1).and_then(|status| status.trim().parse().ok()).context("a reply has a status")
 }
 
-/// Leaves headers out, named in lower case.
+/// Removes headers, named in lower case.
 fn without(head: &[u8], names: &[&str]) -> Vec<u8> {
     let is_kept = |line: &&[u8]| {
         let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
@@ -307,7 +307,7 @@ fn insert(head: &mut Vec<u8>, line: &str) {
     head.splice(end..end, line.bytes());
 }
 
-/// Turns the lowest bit of the byte at `flip` over, if it is in this piece.
+/// Flips the lowest bit of the byte at `flip`, if it is in this piece.
 fn flip_in(piece: &mut [u8], start: u64, flip: Option<u64>) {
     let at = flip.and_then(|at| at.checked_sub(start)).and_then(|at| usize::try_from(at).ok());
     if let Some(byte) = at.and_then(|at| piece.get_mut(at)) {
@@ -315,13 +315,13 @@ fn flip_in(piece: &mut [u8], start: u64, flip: Option<u64>) {
     }
 }
 
-/// Changes the first digit of the entity tag behind `mark`; `false` where there is none.
+/// Changes the first digit of the entity tag after `mark`; returns false if there is none.
 fn change_etag(text: &mut [u8], mark: &[u8]) -> bool {
     let Some(start) = text.windows(mark.len()).position(|window| window.eq_ignore_ascii_case(mark)) else {
         return false;
     };
     let behind = &mut text[start + mark.len()..];
-    // Quotes may be written as `&#34;`, whose digits are none of the tag.
+    // Quotes may be written as `&#34;`, whose digits are not part of the tag.
     let is_tag = |bytes: &[u8]| bytes.len() >= 8 && bytes[..8].iter().all(u8::is_ascii_hexdigit);
     let Some(at) = (0..behind.len()).find(|at| is_tag(&behind[*at..])) else { return false };
     behind[at] = if behind[at] == b'0' { b'1' } else { b'0' };

@@ -1,10 +1,10 @@
-//! What is done to which requests, how often.
+//! Changes to requests and replies: which requests, and how often.
 
 use std::sync::Arc;
 
 use crate::raw::{RawReply, RawRequest};
 
-/// One thing that is done to requests of a kind, or to their replies.
+/// A change to requests of a kind, or to their replies.
 #[derive(Clone)]
 pub struct Meddling {
     fits: Vec<Arc<Predicate>>,
@@ -40,7 +40,7 @@ pub enum Place {
 }
 
 impl Place {
-    /// Returns the index of the byte in a body of this length; `None` where it has no such byte.
+    /// Returns the index of the byte in a body of this length; `None` if the body has no such byte.
     pub(super) fn of(self, length: u64) -> Option<u64> {
         let at = match self {
             Self::First => 0,
@@ -52,46 +52,46 @@ impl Place {
     }
 }
 
-/// What is done.
+/// The kind of change.
 #[derive(Debug, Clone)]
 pub enum Act {
-    /// One bit of the request's body is turned over on its way to the server.
+    /// One bit of the request's body is flipped.
     FlipRequestBit(Place),
-    /// One bit of the reply's body is turned over on its way to the client.
+    /// One bit of the reply's body is flipped.
     FlipReplyBit(Place),
-    /// One digit of the reply's entity tag is another: of the header `ETag`, else of the first `<ETag>` in the body.
+    /// One digit of the reply's entity tag is changed: of the header `ETag`, else of the first `<ETag>` in the body.
     ChangeReplyEtag,
-    /// The connection closes after the reply's head and so many bytes of its body.
+    /// The connection closes after the reply's head and this number of bytes of its body.
     CutReply {
-        /// How many bytes of the body still come.
+        /// The number of bytes of the body that are sent.
         after_bytes: u64,
     },
-    /// Nothing more comes after the reply's head and so many bytes of its body, and the connection stays open.
+    /// The reply stalls after its head and this number of bytes of its body, and the connection stays open.
     StallReply {
-        /// How many bytes of the body still come.
+        /// The number of bytes of the body that are sent.
         after_bytes: u64,
     },
-    /// The server does its work and replies; the client sees the connection close instead.
+    /// The request takes effect, but the connection closes instead of the reply.
     LoseReply,
-    /// Nothing reaches the server; the client sees the connection close.
+    /// The request does not reach the server; the connection closes.
     HangUp,
-    /// The reply comes in chunks, without a `Content-Length`.
+    /// The reply is sent in chunks, without a `Content-Length`.
     Chunked,
-    /// The reply is one of HTTP/1.0 without a `Content-Length`: its body ends with the connection.
+    /// The reply is HTTP/1.0 without a `Content-Length`: its body ends with the connection.
     UntilClose,
-    /// Nothing reaches the server, and this is what the client gets.
+    /// The request does not reach the server, and the client gets this reply.
     Answer(RawReply),
 }
 
 impl Act {
-    /// "200 OK" with a page of HTML, as a captive portal or a console sends.
+    /// Makes a "200 OK" with a page of HTML, as from a captive portal or a web console.
     pub fn html_page() -> Self {
         let page =
             "<!DOCTYPE html>\n<html><head><title>Welcome</title></head><body>Please log in.</body></html>\n";
         Self::Answer(RawReply::new(200, &[("content-type", "text/html; charset=utf-8")], page))
     }
 
-    /// "404 Not Found" with a page of HTML, as a web server sends that knows nothing of S3.
+    /// Makes a "404 Not Found" with a page of HTML, as from a web server without S3.
     pub fn not_found() -> Self {
         let page =
             "<html><head><title>404 Not Found</title></head><body><h1>404 Not Found</h1></body></html>\n";
@@ -100,17 +100,17 @@ impl Act {
 }
 
 impl Meddling {
-    /// Strikes every request, until it is limited.
+    /// Applies to every request, unless it is limited.
     pub fn everywhere(act: Act) -> Self {
         Self { fits: Vec::new(), skip: 0, times: usize::MAX, n_struck: 0, act }
     }
 
-    /// Strikes every request with this method, until it is limited.
+    /// Applies to every request with this method, unless it is limited further.
     pub fn on(method: &'static str, act: Act) -> Self {
         Self::everywhere(act).only(move |request| request.method == method)
     }
 
-    /// Limits it to requests for which `fits` holds.
+    /// Limits it to requests for which `fits` returns true.
     #[must_use]
     pub fn only(mut self, fits: impl Fn(&RawRequest) -> bool + Send + Sync + 'static) -> Self {
         self.fits.push(Arc::new(fits));
@@ -131,21 +131,21 @@ impl Meddling {
         self.only(move |request| has_parameter(request, &parameter))
     }
 
-    /// Limits it to requests without this parameter, as [`query`](Self::query) takes it.
+    /// Limits it to requests without this parameter, given as for [`query`](Self::query).
     #[must_use]
     pub fn without_query(self, parameter: impl Into<String>) -> Self {
         let parameter = parameter.into();
         self.only(move |request| !has_parameter(request, &parameter))
     }
 
-    /// Limits it to the first `times` requests that fit.
+    /// Limits it to the first `times` matching requests.
     #[must_use]
     pub fn times(mut self, times: usize) -> Self {
         self.times = times;
         self
     }
 
-    /// Lets the first `skip` requests that fit pass.
+    /// Skips the first `skip` matching requests.
     #[must_use]
     pub fn after(mut self, skip: usize) -> Self {
         self.skip = skip;
@@ -177,7 +177,7 @@ fn has_parameter(request: &RawRequest, parameter: &str) -> bool {
     })
 }
 
-/// The first of `meddlings` that strikes `request`, and counts it.
+/// Returns the first of `meddlings` that applies to `request`, and counts the request.
 pub(super) fn strike(meddlings: &mut [Meddling], request: &RawRequest) -> Option<Act> {
     meddlings.iter_mut().find_map(|meddling| meddling.strikes(request).then(|| meddling.act.clone()))
 }

@@ -1,9 +1,9 @@
-//! A proxy in front of any S3 server, real or embedded, that damages the requests and replies a test picks.
+//! A proxy in front of any S3 server, real or embedded, that damages the requests and replies that a test selects.
 //!
-//! It speaks HTTP/1.1 to the client and to the server, over TLS on both sides where the server speaks TLS: the client
-//! is given a certificate of the proxy's own authority ([`FaultProxy::ca_bundle`]). Heads are passed on as they came,
-//! `Host` included, so that signatures stay good. A request that no [`Meddling`] strikes passes unchanged, each on a
-//! connection of its own to the server; the client may keep its connection.
+//! It uses HTTP/1.1 with the client and the server, over TLS on both sides if the server uses TLS: its certificate is
+//! signed by the proxy's own authority ([`FaultProxy::ca_bundle`]). Heads are forwarded unchanged, `Host` included, so
+//! that signatures stay valid. A request that no [`Meddling`] applies to is forwarded unchanged. Each request has its own
+//! connection to the server; the client may reuse its connection.
 //!
 //! ```no_run
 //! # use haul_tests::fault_proxy::{FaultProxy, Act, Meddling, Place};
@@ -11,9 +11,9 @@
 //! let proxy = FaultProxy::in_front_of(announcement)?;
 //! // Once, a bit in the middle of the second part.
 //! proxy.inject(Meddling::on("PUT", Act::FlipRequestBit(Place::Middle)).query("partNumber=2").times(1));
-//! // Every object comes in chunks, without a Content-Length.
+//! // Every object is sent in chunks, without a Content-Length.
 //! proxy.inject(Meddling::on("GET", Act::Chunked).path("/files/md5/"));
-//! // What the client uses: proxy.endpoint(), and proxy.ca_bundle() as `ssl_verify`.
+//! // The client uses proxy.endpoint(), and proxy.ca_bundle() as `ssl_verify`.
 //! # Ok(())
 //! # }
 //! ```
@@ -22,7 +22,7 @@
 //! |---|---|
 //! | one bit of a request's or reply's body | `FlipRequestBit`, `FlipReplyBit` |
 //! | the entity tag of a reply, in its headers or its body | `ChangeReplyEtag` |
-//! | a reply breaks off, or stops; no reply comes | `CutReply`, `StallReply`, `LoseReply`, `HangUp` |
+//! | a reply is cut or stalls; there is no reply | `CutReply`, `StallReply`, `LoseReply`, `HangUp` |
 //! | a reply without `Content-Length` | `Chunked`, `UntilClose` |
 //! | another server answers: a page of HTML, 404, anything | `Answer`, [`Act::html_page`], [`Act::not_found`] |
 
@@ -59,11 +59,11 @@ pub struct FaultProxy {
     ca_bundle: Option<PathBuf>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
-    /// Holds the CA bundle.
+    /// The directory of the CA bundle.
     _folder: tempfile::TempDir,
 }
 
-/// What the connections share.
+/// The state that the connections share.
 struct Shared {
     upstream: Upstream,
     meddlings: Mutex<Vec<Meddling>>,
@@ -86,7 +86,7 @@ impl Shared {
     }
 }
 
-/// The server behind.
+/// The server behind the proxy.
 struct Upstream {
     /// Host and port.
     authority: String,
@@ -94,7 +94,7 @@ struct Upstream {
 }
 
 impl Upstream {
-    /// `authority_pem` is who signed the server's certificate; it is needed for `https` alone.
+    /// `authority_pem` is the authority of the server's certificate; it is only needed for `https`.
     fn new(endpoint: &str, authority_pem: Option<&[u8]>) -> Result<Self> {
         let (scheme, authority) = endpoint.split_once("://").context("an endpoint has a scheme")?;
         let authority = authority.trim_end_matches('/').to_owned();
@@ -127,10 +127,10 @@ impl Upstream {
 }
 
 impl FaultProxy {
-    /// Starts a proxy in front of a server that has announced itself. It speaks TLS if the server does.
+    /// Starts a proxy in front of an announced server. It uses TLS if the server does.
     ///
     /// # Errors
-    /// The server's CA bundle cannot be read, or no port can be had.
+    /// If the server's CA bundle cannot be read, or there is no free port.
     pub fn in_front_of(server: &Announcement) -> Result<Self> {
         let authority = server.ca_bundle.as_deref().map(fs_err::read).transpose()?;
         Self::start(&server.endpoint, authority.as_deref())
@@ -139,24 +139,24 @@ impl FaultProxy {
     /// Starts a proxy in front of an embedded server without TLS.
     ///
     /// # Panics
-    /// When it cannot be started.
+    /// If it cannot be started.
     pub fn in_front_of_embedded(server: &EmbeddedS3) -> Self {
         Self::start(&server.endpoint(), None).expect("a proxy starts")
     }
 
-    /// Starts a proxy in front of a URL; `authority_pem` signed the certificate of a server with TLS.
+    /// Starts a proxy in front of a URL; `authority_pem` is the authority of the certificate of a server with TLS.
     ///
     /// # Errors
-    /// The URL or the certificate cannot be used, or no port can be had.
+    /// If the URL or the certificate is invalid, or there is no free port.
     pub fn start(endpoint: &str, authority_pem: Option<&[u8]>) -> Result<Self> {
         Self::start_with(endpoint, authority_pem, Certificate::generate)
     }
 
-    /// Starts a proxy whose certificate signed itself in front of a server with TLS; [`ca_bundle`](Self::ca_bundle) is that
+    /// Starts a proxy with a self-signed certificate in front of a server with TLS; [`ca_bundle`](Self::ca_bundle) is that
     /// certificate.
     ///
     /// # Errors
-    /// The server's CA bundle cannot be read, or no port can be had.
+    /// If the server's CA bundle cannot be read, or there is no free port.
     pub fn self_signed_in_front_of(server: &Announcement) -> Result<Self> {
         let authority = server.ca_bundle.as_deref().map(fs_err::read).transpose()?;
         Self::start_with(&server.endpoint, authority.as_deref(), Certificate::generate_self_signed)
@@ -190,13 +190,13 @@ impl FaultProxy {
                     _ = stopped => {}
                 }
             });
-            // Replies that stall on purpose are not waited for.
+            // Replies that stall on purpose do not delay the end.
             runtime.shutdown_background();
         })?;
         Ok(Self { shared, address, ca_bundle, stop: Some(stop), thread: Some(thread), _folder: folder })
     }
 
-    /// Returns its URL, without a slash at the end: the host name that its certificate is for where it speaks TLS.
+    /// Returns its URL, without a slash at the end; with TLS, the host is that of its certificate.
     pub fn endpoint(&self) -> String {
         if self.ca_bundle.is_some() {
             format!("https://localhost:{}", self.address.port())
@@ -205,22 +205,22 @@ impl FaultProxy {
         }
     }
 
-    /// Returns the PEM file of the authority behind its certificate, where it speaks TLS.
+    /// Returns the PEM file of the authority of its certificate, if it uses TLS.
     pub fn ca_bundle(&self) -> Option<&Path> {
         self.ca_bundle.as_deref()
     }
 
-    /// Meddles with requests from now on. Of several that fit a request the first strikes.
+    /// Adds a change. If several match a request, the first applies.
     pub fn inject(&self, meddling: Meddling) {
         self.shared.meddlings().push(meddling);
     }
 
-    /// Ends all meddling.
+    /// Removes all changes.
     pub fn heal(&self) {
         self.shared.meddlings().clear();
     }
 
-    /// Returns how often something was done to a request or its reply, so that a test can tell that its fault struck.
+    /// Returns how often a request or its reply was changed, so that a test can check that its fault occurred.
     pub fn n_struck(&self) -> usize {
         self.shared.meddlings().iter().map(Meddling::n_struck).sum()
     }
@@ -230,7 +230,7 @@ impl FaultProxy {
         self.shared.requests().clone()
     }
 
-    /// Returns the requests so far and forgets them.
+    /// Returns the requests so far and clears them.
     pub fn take_requests(&self) -> Vec<RawRequest> {
         std::mem::take(&mut *self.shared.requests())
     }
@@ -239,7 +239,7 @@ impl FaultProxy {
 impl Drop for FaultProxy {
     fn drop(&mut self) {
         if let Some(stop) = self.stop.take() {
-            // An error says that the proxy has ended, which is as well.
+            // An error means that the proxy has already ended.
             let _ = stop.send(());
         }
         if let Some(thread) = self.thread.take() {

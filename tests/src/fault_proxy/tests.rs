@@ -5,7 +5,7 @@ use super::*;
 use crate::client::{Reply, S3Client};
 use crate::embedded::EmbeddedOptions;
 
-/// A server, the proxy before it, and a client of the proxy.
+/// Starts a server and a proxy in front of it, and makes a client of the proxy.
 struct World {
     server: EmbeddedS3,
     proxy: FaultProxy,
@@ -72,7 +72,7 @@ fn bits_and_entity_tags_are_changed_once_and_where_it_was_said() {
         world.proxy.heal();
         world.proxy.inject(Meddling::on("PUT", Act::FlipRequestBit(place)).times(1));
         world.proxy.inject(Meddling::on("GET", Act::FlipReplyBit(place)).path("/files/").times(1));
-        // The bare client signs the hash of its body.
+        // The simple client signs the hash of its body.
         let refused = world.send(&Method::PUT, vec![7; 300_000]).unwrap();
         assert!(refused.status.is_client_error(), "{}", refused.status);
         assert!(world.send(&Method::PUT, vec![7; 300_000]).unwrap().status.is_success());

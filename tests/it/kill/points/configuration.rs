@@ -4,7 +4,7 @@ use haul_tests::Folder;
 
 use super::{ONE, Scenario, tracked};
 
-/// A remote whose keys stand in the other file.
+/// Makes a remote whose keys are in the other file.
 fn two_levels(repo: &Folder<'_>) {
     tracked(repo);
     repo.haul(["remote", "add", "-d", "origin", "s3://bucket/store"]).success();

@@ -1,8 +1,8 @@
 //! SIGKILL before each call that changes a file, for each command that changes more than one thing.
 //!
-//! The command is killed once at every point, on a repository made anew; then either the same command or a checkout runs,
-//! and nothing the user had may be gone, nothing in the way. `HAUL_KILL_POINTS=all` takes every point (`cargo xtask kills`);
-//! without it, some of those at which a name comes or goes, spread evenly.
+//! The command is killed once at every point, each time in a new repository; then either the same command or a checkout
+//! runs. Nothing of the user's data may be lost, and nothing may block the command. `HAUL_KILL_POINTS=all` tries every
+//! point (`cargo xtask kills`); without it, an evenly spread sample of those at which a name is created or removed.
 
 mod configuration;
 mod transfers;
@@ -21,9 +21,9 @@ use haul_tests::{Folder, TestEnvironment};
 use super::temp_files_git_sees;
 use crate::environment;
 
-/// Points of a command that are tried unless all are asked for.
+/// The number of points of a command that are tried, unless all are requested.
 const SAMPLE: usize = 10;
-/// The calls that make, change or remove a name: between two of them, others see no difference.
+/// The calls that make, change or remove a name: between two of them, other processes see no difference.
 const NAMING: [&str; 6] = ["rename ", "unlink ", "link ", "symlink ", "mkdir ", "rmdir "];
 
 /// A command to be killed.
@@ -31,25 +31,25 @@ struct Scenario<'a> {
     name: &'a str,
     /// The command line.
     line: &'a [&'a str],
-    /// Makes what the command works on, in a new repository.
+    /// Prepares a new repository for the command.
     prepare: &'a dyn Fn(&Folder<'_>),
-    /// Bytes the user has, in the workspace or the cache; they are never gone.
+    /// Contents of the user that must always be in the workspace or the cache.
     precious: &'a [&'a str],
-    /// What the same command, once more, may fail with where it was killed at its end.
+    /// Errors that the same command may end with if it was killed when its work was done.
     is_done: &'a [&'a str],
     /// Checks after a checkout that followed the kill.
     after_checkout: &'a dyn Fn(&Folder<'_>),
     /// Runs before a repository is deleted.
     cleanup: &'a dyn Fn(&Folder<'_>),
-    /// Temporary files may lie beside the data, because `.dvc` is on another file system.
+    /// Whether temporary files may be beside the data, because `.dvc` is on another file system.
     leaves_temp_files: bool,
     /// The server whose keys the command has.
     server: Option<&'a EmbeddedS3>,
-    /// The data is on a remote, and may not be in the cache yet.
+    /// Whether the data is on a remote, and may not be in the cache yet.
     may_lack_data: bool,
-    /// The metafiles record versions, which no two runs share.
+    /// Whether the metafiles record versions, which differ in each run.
     records_versions: bool,
-    /// Most points that are tried unless all are asked for.
+    /// The maximum number of points that are tried, unless all are requested.
     sample: usize,
 }
 
@@ -113,7 +113,7 @@ impl Scenario<'_> {
         for point in points {
             for first in [First::SameCommand, First::Checkout] {
                 let repo = self.repository(&environment, &format!("at-{point}-{first:?}"));
-                // Threads may run in another order, and the last point not be reached.
+                // With another order of its threads, the command may not reach the last point.
                 let reached = repo.haul_until(self.line, point).expect("it could be traced before");
                 if let Reached::Killed { call } = reached {
                     n_killed += 1;
@@ -153,7 +153,7 @@ impl Scenario<'_> {
         if !self.leaves_temp_files {
             assert_eq!(temp_files_git_sees(repo), [""; 0], "{place}");
         }
-        // As Git says itself: nobody can know whether a living process holds it.
+        // As in Git, whether a running process holds the lock cannot be found out.
         if repo.exists(".git/index.lock") {
             repo.remove(".git/index.lock");
         }
@@ -196,14 +196,14 @@ impl Scenario<'_> {
     }
 }
 
-/// What follows a kill.
+/// The command that runs first after a kill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum First {
     SameCommand,
     Checkout,
 }
 
-/// Returns the workspace as a user sees it, with the configuration and without what is haul's own.
+/// Returns the workspace as a user sees it, with the configuration and without haul's own files.
 fn workspace(repo: &Folder<'_>) -> Tree {
     let mut tree = Tree::read_through_links(repo.path());
     let is_private =
@@ -225,7 +225,7 @@ fn init(repo: &Folder<'_>) {
     repo.haul(["init"]).success();
 }
 
-/// Two files and a directory of two, tracked.
+/// Tracks two files and a directory of two files.
 fn tracked(repo: &Folder<'_>) {
     init(repo);
     write_all(repo, "one");
@@ -326,7 +326,7 @@ fn killed_move_of_a_directory_goes_on() {
     .survives();
 }
 
-/// Makes `far` another file system, where that may be done.
+/// Mounts another file system at `far`, if that is allowed.
 fn mount(repo: &Folder<'_>) -> bool {
     repo.write("far/.keep", "");
     let folder = repo.join("far").display().to_string();
@@ -340,7 +340,7 @@ fn unmount(repo: &Folder<'_>) {
     unmount.wait(Duration::from_secs(30)).success();
 }
 
-/// Tells whether there can be two file systems in a repository; says so if not.
+/// Returns whether a repository can have two file systems; prints that the test is skipped if not.
 #[expect(clippy::print_stderr, reason = "a skipped test is to be seen")]
 fn can_mount(test: &str) -> bool {
     let environment = environment();
@@ -396,11 +396,11 @@ fn move_to_another_file_system_moves_all_or_nothing() {
     );
     assert!(!repo.exists("d") && !repo.exists("a") && !repo.exists("d.dvc"));
     repo.haul(["status"]).success().stdout_has(&["up to date"]);
-    // A file system that is a tracked directory cannot be renamed, nor go.
+    // The mount point of a file system can be neither renamed nor deleted.
     repo.haul(["move", "far/e", "back"]).success();
     repo.haul(["move", "far/a", "a"]).success();
     assert_eq!(repo.read("back/x"), "d/x one");
-    // No room for the data there.
+    // There is no space for the data.
     let folder = repo.join("far").display().to_string();
     let remount = ["-o", "remount,size=64k", &folder];
     repo.start_program(Path::new("/bin/mount"), remount).wait(Duration::from_secs(30)).success();
@@ -511,7 +511,7 @@ fn killed_checkout_goes_on_and_keeps_all_versions() {
         repo.haul(["add", "a", "b", "d"]).success();
         repo.write("a.dvc", a);
         repo.write("d.dvc", d);
-        // Tracked no longer, as after `git checkout` of another commit.
+        // It is no longer tracked, as after `git checkout` of another commit.
         repo.remove("b.dvc");
     };
     Scenario {

@@ -6,12 +6,12 @@ use haul_tests::tree::Tree;
 
 use super::{BOTH, ONE, Scenario, has_all, tracked, write_all};
 
-/// Points that are tried unless all are asked for: a transfer takes longer than what happens in a workspace.
+/// The number of points that are tried, unless all are requested: a transfer takes longer than a local command.
 const SAMPLE: usize = 5;
 /// A directory as a remote, beside the repository.
 const REMOTE: &str = "../remote";
 
-/// Tracked data, and an empty directory as the default remote.
+/// Makes tracked data, and an empty directory as the default remote.
 fn with_remote(repo: &Folder<'_>) {
     tracked(repo);
     if repo.exists(REMOTE) {
@@ -20,7 +20,7 @@ fn with_remote(repo: &Folder<'_>) {
     repo.haul(["remote", "add", "-d", "origin", REMOTE]).success();
 }
 
-/// Fails if an object of the remote is not what its name says, or a member of a directory is missing beside its manifest.
+/// Fails if an object of the remote does not match its name, or a directory manifest is there without all its members.
 fn remote_is_sound(repo: &Folder<'_>) {
     if !repo.exists(REMOTE) {
         return;
@@ -60,7 +60,7 @@ fn killed_push_into_a_directory_goes_on() {
     .survives();
 }
 
-/// Data that only the remote has.
+/// Makes data that is only on the remote.
 fn only_remote(repo: &Folder<'_>) {
     with_remote(repo);
     repo.haul(["push"]).success();
@@ -103,7 +103,7 @@ fn versioned_server() -> EmbeddedS3 {
         .expect("a server can be started")
 }
 
-/// Tracked data, and a worktree as the default remote.
+/// Makes tracked data, and a worktree remote as the default remote.
 fn with_worktree(repo: &Folder<'_>, server: &EmbeddedS3) {
     tracked(repo);
     repo.haul(["remote", "add", "-d", "origin", "s3://bucket/store"]).success();
