@@ -32,7 +32,7 @@ impl TestEnvironment {
     /// the test run replaces it, for example by a release build.
     ///
     /// # Panics
-    /// If the folder cannot be made.
+    /// If the directory cannot be made.
     pub fn new(program: impl AsRef<Path>) -> Self {
         let root =
             tempfile::Builder::new().prefix("haul-test-").tempdir().expect("a temp folder can be made");

@@ -1,4 +1,5 @@
-//! `cargo xtask check`: what has to pass on every machine; continuous integration runs it before the real servers.
+//! `cargo xtask check`: the checks that must pass on every machine; continuous integration runs them before the tests
+//! with real servers.
 
 use anyhow::Result;
 use xshell::cmd;

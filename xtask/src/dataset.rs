@@ -1,4 +1,4 @@
-//! Files to work on: the same ones for the same arguments.
+//! Data sets: the same arguments give the same files.
 
 use std::fs;
 use std::io::{BufWriter, Write as _};
@@ -29,14 +29,14 @@ impl Noise {
     }
 }
 
-/// What a data set holds.
+/// The contents of a data set.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Amount {
     pub(crate) n_files: u64,
     pub(crate) total_bytes: u64,
 }
 
-/// Writes the data set of the demo: nested folders, odd names, empty files, one large file.
+/// Writes the data set of the demo: nested directories, odd names, empty files, one large file.
 pub(crate) fn realistic(dir: &Path, n_files: u64, large_mib: u64) -> Result<Amount> {
     const FOLDERS: [&str; 6] = [
         "images/train/cats",
@@ -67,7 +67,7 @@ pub(crate) fn realistic(dir: &Path, n_files: u64, large_mib: u64) -> Result<Amou
     Ok(amount)
 }
 
-/// Writes `n_files` files of `size` bytes, 1000 to a folder.
+/// Writes `n_files` files of `size` bytes, 1000 per directory.
 pub(crate) fn uniform(dir: &Path, n_files: u64, size: u64) -> Result<Amount> {
     let mut noise = Noise::new(n_files ^ size);
     for number in 0..n_files {
@@ -95,7 +95,7 @@ fn write_noise(path: &Path, size: u64, noise: &mut Noise) -> Result<u64> {
     Ok(size)
 }
 
-/// Compares two trees byte for byte and returns what they hold.
+/// Compares two trees byte for byte and returns their contents.
 pub(crate) fn compare(left: &Path, right: &Path) -> Result<Amount> {
     let mut amount = Amount::default();
     let (left_names, right_names) = (names(left)?, names(right)?);

@@ -1,4 +1,4 @@
-//! `cargo xtask demo`: the main job, from `haul init` to a verified `haul pull`.
+//! `cargo xtask demo`: the main workflow, from `haul init` to a verified `haul pull`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ pub(crate) fn run(project: &Project, options: &flags::Demo) -> Result<()> {
     println!("folder      {}\n", dir.display());
 
     let has_git = tools::find_on_path("git").is_some();
-    // A prefix of its own for each run, so that an endpoint of the user's can be used again and again.
+    // Each run has its own prefix, so that an endpoint of the user can be used repeatedly.
     let prefix = format!("demo-{}", std::time::SystemTime::UNIX_EPOCH.elapsed()?.as_secs());
     let url = format!("s3://{}/{prefix}", server.bucket);
     let mut author_shell = Session::new(&haul, &server, &author);
@@ -77,7 +77,7 @@ pub(crate) fn run(project: &Project, options: &flags::Demo) -> Result<()> {
     Ok(())
 }
 
-/// One person's terminal.
+/// The terminal of one user.
 struct Session<'a> {
     haul: &'a Path,
     env: Vec<(String, String)>,
@@ -133,7 +133,7 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Does what `git clone` would do for the files of DVC.
+/// Copies the files of DVC that `git clone` would copy.
 fn copy_metafiles(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(to.join(".dvc"))?;
     for name in [".dvc/config", ".dvcignore", "data.dvc"] {

@@ -1,8 +1,8 @@
-//! `cargo xtask fuzz`: random inputs for the parsers, guided by the code they reach.
+//! `cargo xtask fuzz`: tests the parsers with random inputs, guided by the code that they reach.
 //!
-//! libFuzzer runs the targets of the package `haul-fuzz`. The compiler's part, counters and traces of comparisons, is a
-//! pass of LLVM that the stable toolchain has as well; sanitizers, which need a nightly one, would find little in a
-//! workspace without `unsafe`.
+//! libFuzzer runs the targets of the package `haul-fuzz`. The instrumentation by the compiler, counters and traces of
+//! comparisons, is an LLVM pass that the stable toolchain has too; sanitizers, which need a nightly toolchain, would find
+//! little in a workspace without `unsafe`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -15,7 +15,7 @@ use xshell::cmd;
 use crate::flags;
 use crate::project::Project;
 
-/// What `cargo fuzz --sanitizer none` asks for as well.
+/// The same flags as those of `cargo fuzz --sanitizer none`.
 const COVERAGE: &[&str] = &[
     "-Cpasses=sancov-module",
     "-Cllvm-args=-sanitizer-coverage-level=4",
@@ -26,11 +26,11 @@ const COVERAGE: &[&str] = &[
 ];
 
 const DEFAULT_SECONDS: u64 = 60;
-/// Longer inputs find little more, slower.
+/// The maximum length of an input; longer ones are slower and find little more.
 const MAX_INPUT_BYTES: u32 = 16 << 10;
-/// Of the whole process; what one input may take is bounded by the targets themselves, far below this.
+/// The memory limit of the whole process; the targets themselves limit one input to far less.
 const MAX_PROCESS_MIB: u32 = 1024;
-/// For one input: a square in its length shows itself here.
+/// The time limit of one input, which shows quadratic time.
 const MAX_INPUT_SECONDS: u32 = 10;
 
 pub(crate) fn run(project: &Project, options: &flags::Fuzz) -> Result<()> {
@@ -80,13 +80,13 @@ pub(crate) fn run(project: &Project, options: &flags::Fuzz) -> Result<()> {
     Ok(())
 }
 
-/// Builds the targets, and all they depend on, with the counters of the fuzzer.
+/// Builds the targets and all their dependencies with the counters of the fuzzer.
 fn build(project: &Project) -> Result<PathBuf> {
     let shell = &project.shell;
     let host = cmd!(shell, "rustc --print host-tuple").quiet().read()?;
     let folder = project.root.join("target/fuzz");
     let _flags = shell.push_env("RUSTFLAGS", COVERAGE.join(" "));
-    // With `--target`, the flags are not for build scripts and macros.
+    // With `--target`, the flags do not apply to build scripts and macros.
     cmd!(
         shell,
         "cargo build --locked --package haul-fuzz --bin fuzz --features engine --profile fuzz --target {host}"
@@ -98,11 +98,11 @@ fn build(project: &Project) -> Result<PathBuf> {
     Ok(folder.join(host).join("fuzz/fuzz"))
 }
 
-/// How much is tried.
+/// The amount of inputs.
 #[derive(Debug, Clone, Copy)]
 enum Budget {
     Seconds(u64),
-    /// Inputs, from a fixed seed and the corpus of the repository alone: what fails is found again.
+    /// A number of inputs, from a fixed seed and only the corpus of the repository, so that a failure is reproducible.
     Runs(u64),
 }
 
@@ -124,7 +124,7 @@ struct Target<'a> {
 }
 
 impl Target<'_> {
-    /// Runs the target for a time; returns what libFuzzer counted.
+    /// Runs the target for a time; returns the counts of libFuzzer.
     fn fuzz(&self, budget: Budget, grow: bool) -> Result<String> {
         let found = self.scratch.join("found").join(self.name);
         let inputs = match budget {

@@ -1,4 +1,4 @@
-//! `cargo xtask integration`: the end-to-end tests against real S3 servers.
+//! `cargo xtask integration`: runs the end-to-end tests against real S3 servers.
 
 use anyhow::{Context as _, Result, bail};
 use xshell::cmd;
@@ -7,7 +7,7 @@ use crate::matrix::{self, Matrix};
 use crate::project::Project;
 use crate::{flags, tools};
 
-/// Every server of `tests/servers.toml`; `-tls` is the same server behind a private certificate authority.
+/// Every server of `tests/servers.toml`; with `-tls` it uses TLS with a private certificate authority.
 const ALL: &[&str] = &[
     "minio",
     "minio-tls",
@@ -58,14 +58,14 @@ pub(crate) fn run(project: &Project, options: &flags::Integration) -> Result<()>
     println!("integration: {list}");
     guards.push(shell.push_env("HAUL_TEST_SERVERS", &list));
     guards.push(shell.push_env("REQUIRE_INTEGRATION", "1"));
-    // The tests of `oracle` ask DVC itself.
+    // The tests of `oracle` run DVC itself.
     guards.push(shell.push_env("HAUL_DVC", tools::Venv::clients(project)?.program("dvc")));
-    // What a server cannot do fails as it should: whole traces of that would hide the rest.
+    // Tests of features that a server lacks fail as expected; their backtraces would hide other output.
     guards.push(shell.push_env("RUST_BACKTRACE", "0"));
     let lines = project.scratch_dir("integration")?.join("results.jsonl");
     guards.push(shell.push_env("HAUL_MATRIX", &lines));
     let filters = options.filter.as_deref().map_or(vec!["integration::", "oracle::"], |filter| vec![filter]);
-    // They wait for servers more than they compute.
+    // The tests mostly wait for servers.
     let threads = std::thread::available_parallelism().map_or(1, usize::from) * 3;
     let threads = threads.to_string();
     let outcome = cmd!(shell, "cargo test --workspace --test it --locked -- {filters...}")

@@ -1,6 +1,6 @@
-//! `cargo xtask kills`: SIGKILL at every point of each command that changes more than one thing.
+//! `cargo xtask kills`: kills each command that changes more than one thing at every point.
 //!
-//! `cargo test` tries some of the points only.
+//! `cargo test` only tries some of the points.
 
 use anyhow::{Context as _, Result};
 use xshell::cmd;
@@ -12,7 +12,7 @@ pub(crate) fn run(project: &Project, options: &flags::Kills) -> Result<()> {
     let shell = &project.shell;
     let mut guards = vec![
         shell.push_env("HAUL_KILL_POINTS", "all"),
-        // A system that forbids to trace processes is no reason to pass.
+        // On a system that forbids tracing processes, the tests must fail.
         shell.push_env("REQUIRE_INTEGRATION", "1"),
     ];
     if options.dvc {

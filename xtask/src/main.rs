@@ -1,8 +1,7 @@
 //! Development tasks of haul: `cargo xtask --help`.
 //!
-//! An xtask is a plain program of the workspace that does what shell scripts would do otherwise
-//! (<https://github.com/matklad/cargo-xtask>); the alias is in `.cargo/config.toml`. It links none of haul's
-//! crates: it runs the built binaries, as a user would.
+//! An xtask is a program of the workspace that replaces shell scripts (<https://github.com/matklad/cargo-xtask>); the
+//! alias is in `.cargo/config.toml`. It links none of haul's crates: it runs the built binaries, as a user would.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line program for developers")]
 #![expect(

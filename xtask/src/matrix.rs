@@ -1,7 +1,7 @@
-//! What works on which server: the results of the integration tests as data.
+//! The compatibility matrix: the results of the integration tests on each server, as data.
 //!
-//! Each test appends one line of JSON for each server to the file that `HAUL_MATRIX` names (`tests/it/integration`). What
-//! a run saw is kept below the target folder; `--record` takes it over into `tests/compatibility.json`, which is
+//! Each test appends one line of JSON for each server to the file that `HAUL_MATRIX` names (`tests/it/integration`). The
+//! results of a run are kept below the target directory; `--record` writes them to `tests/compatibility.json`, which is
 //! tracked and from which `cargo xtask generate` makes a page.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,16 +25,16 @@ pub(crate) struct Matrix {
 
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Row {
-    /// How it is seen to work.
+    /// How the test proves it.
     proof: String,
     /// `passed`, `unsupported`, `failed` or `passed-unexpectedly`, by server.
     results: BTreeMap<String, String>,
-    /// What was read back from the server where it passed, by server.
+    /// What was read back from each server on which it passed.
     read_back: BTreeMap<String, String>,
 }
 
 impl Matrix {
-    /// Reads the lines that the tests of one run wrote.
+    /// Reads the lines of one run.
     pub(crate) fn of_lines(text: &str, servers: &[&str], is_complete: bool) -> Result<Self> {
         let servers = servers.iter().map(ToString::to_string).collect();
         let mut matrix = Self { servers, rows: BTreeMap::new(), is_complete };
@@ -71,7 +71,7 @@ impl Matrix {
                 cells.map(|(server, cell)| Some((server.clone(), cell.as_str()?.to_owned()))).collect()
             };
             let results = by_server(&row["results"]).with_context(malformed)?;
-            // Results of an older run have none.
+            // The results of older runs do not have this field.
             let read_back = by_server(&row["read_back"]).unwrap_or_default();
             let proof = row["proof"].as_str().with_context(malformed)?.to_owned();
             rows.insert(subject.clone(), Row { proof, results, read_back });
@@ -106,13 +106,13 @@ impl Matrix {
         Self::read(&tracked_path(project))
     }
 
-    /// Reads what the last run of the tests saw, if there was one.
+    /// Reads the results of the last run, if there was one.
     pub(crate) fn seen(project: &Project) -> Result<Option<Self>> {
         let path = seen_path(project);
         if path.exists() { Self::read(&path).map(Some) } else { Ok(None) }
     }
 
-    /// Takes the results of a run over into the tracked ones; those of a complete run replace them.
+    /// Merges the results of a run into the tracked ones; those of a complete run replace them.
     pub(crate) fn record(self, project: &Project, all_servers: &[&str]) -> Result<()> {
         if self.words().any(|word| word.starts_with("failed") || word.starts_with("passed-")) {
             bail!("results with failures are not recorded");
@@ -131,7 +131,7 @@ impl Matrix {
         matrix.write(&path)
     }
 
-    /// Says where a run saw something else than is tracked.
+    /// Returns the differences between the results of a run and the tracked ones.
     pub(crate) fn differences(&self, seen: &Self) -> Vec<String> {
         let mut differences = Vec::new();
         let subjects: BTreeSet<&String> = self.rows.keys().chain(seen.rows.keys()).collect();
@@ -203,12 +203,12 @@ impl Matrix {
     }
 }
 
-/// Where the tracked results are.
+/// Returns the path of the tracked results.
 fn tracked_path(project: &Project) -> PathBuf {
     project.root.join("tests/compatibility.json")
 }
 
-/// Where the results of the last run are.
+/// Returns the path of the results of the last run.
 pub(crate) fn seen_path(project: &Project) -> PathBuf {
     project.target.join("xtask/integration.json")
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use xshell::{Shell, cmd};
 
-/// Where things are, and how to build them.
+/// The paths of the checkout, and how to build its binaries.
 pub(crate) struct Project {
     pub(crate) root: PathBuf,
     pub(crate) target: PathBuf,
@@ -22,7 +22,7 @@ pub(crate) enum Profile {
 }
 
 impl Profile {
-    /// Returns the name of the folder below the target folder.
+    /// Returns the name of the directory below the target directory.
     fn folder(self) -> &'static str {
         match self {
             Self::Dev => "debug",
@@ -32,7 +32,7 @@ impl Profile {
 }
 
 impl Project {
-    /// Finds the checkout this program was built from.
+    /// Returns the checkout that this program was built from.
     pub(crate) fn find() -> Result<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask has no parent folder")?;
         let shell = Shell::new()?;
@@ -44,12 +44,12 @@ impl Project {
         Ok(Self { root: root.to_owned(), target: PathBuf::from(target), shell })
     }
 
-    /// Returns the folder for installed tools; it survives `git clean` of the tree but not `cargo clean`.
+    /// Returns the directory for installed tools; `git clean` keeps it, but `cargo clean` deletes it.
     pub(crate) fn tools_dir(&self) -> PathBuf {
         self.target.join("tools")
     }
 
-    /// Returns a scratch folder for one task, emptied first.
+    /// Returns an empty temporary directory for one task.
     pub(crate) fn scratch_dir(&self, task: &str) -> Result<PathBuf> {
         let dir = self.target.join("xtask").join(task);
         if dir.exists() {
@@ -62,7 +62,7 @@ impl Project {
 
     /// Builds the binary `bin` of `package` and returns its path.
     ///
-    /// For debugging, with the features that the whole workspace asks for: the tests have built all dependencies so.
+    /// The debug build has the features of the whole workspace, with which the tests have already built all dependencies.
     pub(crate) fn build(&self, package: &str, bin: &str, profile: Profile) -> Result<PathBuf> {
         let what: &[&str] = match profile {
             Profile::Release => &["--release", "--package", package],
@@ -73,7 +73,7 @@ impl Project {
     }
 }
 
-/// Cache folders hold read-only files; on some systems those stand in the way of deletion.
+/// Makes the read-only files of caches writable, as some systems cannot delete them otherwise.
 fn make_writable(shell: &Shell, dir: &Path) -> Result<()> {
     if cfg!(unix) {
         cmd!(shell, "chmod -R u+rwX {dir}").quiet().run()?;

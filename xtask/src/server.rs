@@ -17,13 +17,13 @@ pub(crate) struct Server {
     pub(crate) secret_key: String,
     /// The first of the buckets.
     pub(crate) bucket: String,
-    /// None for an endpoint that somebody else runs.
+    /// The server's process; `None` for an endpoint that was not started here.
     child: Option<Child>,
 }
 
 impl Server {
-    /// Starts the server called `name`, or uses the endpoint that `name` is the URL of. The embedded server is
-    /// compiled as `profile` says.
+    /// Starts the server called `name`, or uses the endpoint whose URL is `name`. The embedded server is compiled with
+    /// `profile`.
     pub(crate) fn start(project: &Project, name: &str, buckets: &[&str], profile: Profile) -> Result<Self> {
         Self::start_with(project, name, buckets, profile, &[])
     }
@@ -93,7 +93,7 @@ impl Server {
         })
     }
 
-    /// Returns the same server behind a proxy that makes each round trip last so long.
+    /// Returns the same server behind a proxy with this round trip time.
     pub(crate) fn far(&self, proxy: &Path, round_trip_ms: u64) -> Result<Self> {
         let upstream = self.endpoint.strip_prefix("http://").context("only http goes through the proxy")?;
         let mut command = Command::new(proxy);
@@ -125,7 +125,7 @@ impl Server {
         })
     }
 
-    /// Returns the environment a client of this server needs.
+    /// Returns the environment variables that a client of this server needs.
     pub(crate) fn client_env(&self) -> Vec<(String, String)> {
         [
             ("AWS_ACCESS_KEY_ID", self.access_key.as_str()),
@@ -142,7 +142,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         if let Some(child) = &mut self.child {
             drop(child.stdin.take());
-            // It stops by itself now, and deletes what it kept, which may be much; the limit is for one that hangs.
+            // It stops by itself now, and may have much data to delete; the limit is for a server that hangs.
             for _ in 0..1200 {
                 if child.try_wait().is_ok_and(|status| status.is_some()) {
                     return;

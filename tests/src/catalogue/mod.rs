@@ -168,7 +168,7 @@ impl ServerRequest {
             "moto" => moto::start(&start)?,
             "ceph" => ceph::start(&start)?,
             "versitygw" => versitygw::start(&start)?,
-            other => bail!("nobody knows how to start `{other}`"),
+            other => bail!("the harness cannot start `{other}`"),
         };
         let limited = started.limited;
         let announcement = Announcement {

@@ -1,15 +1,15 @@
-//! What is measured.
+//! The work items that are measured.
 
 /// One group of lines of the report.
 #[derive(Debug)]
 pub(super) struct Item {
     pub(super) name: &'static str,
-    /// The tools that can do it; the first is what the others are compared with.
+    /// The tools that can do it; the others are compared with the first.
     pub(super) tools: &'static [&'static str],
     pub(super) runs: u32,
     pub(super) data: Data,
     pub(super) verb: Verb,
-    /// Milliseconds of the round trip to the server.
+    /// The round trip to the server, in milliseconds.
     pub(super) round_trip_ms: u64,
 }
 
@@ -36,11 +36,11 @@ pub(super) enum Verb {
     Fetch,
 }
 
-/// `cp` is what the file system takes to copy the data once.
+/// `cp` shows how long the file system takes to copy the data once.
 const LOCAL: &[&str] = &["haul", "dvc", "cp"];
 const BOTH: &[&str] = &["haul", "dvc"];
 const REMOTE: &[&str] = &["haul", "dvc", "s5cmd", "rclone"];
-/// `curl` is what one connection and one file take.
+/// `curl` shows how long one file takes over one connection.
 const ONE_FILE: &[&str] = &["haul", "dvc", "s5cmd", "rclone", "curl"];
 const FAR: &[&str] = &["haul", "s5cmd", "rclone"];
 
@@ -90,15 +90,14 @@ impl Data {
         }
     }
 
-    /// Tells that what earlier runs left takes much room and has few files, so that it can be deleted.
+    /// Returns whether the data of earlier runs takes much space but has few files, so that it can be deleted.
     pub(super) fn is_bulky(self) -> bool {
         matches!(self, Self::Medium | Self::Large)
     }
 }
 
 impl Verb {
-    /// Tells that a round before the ones that count would cost much and change nothing: the server is as warm as
-    /// it gets.
+    /// Returns whether a warm-up round would take long and change nothing, because the server is warm already.
     pub(super) fn needs_no_warming(self) -> bool {
         matches!(self, Self::Push | Self::Fetch)
     }

@@ -10,11 +10,11 @@ pub(super) struct Figures {
     pub(super) wall_seconds: f64,
     pub(super) cpu_seconds: f64,
     pub(super) peak_mib: f64,
-    /// What haul tells of its requests.
+    /// The requests that haul reports.
     pub(super) n_requests: Option<u64>,
 }
 
-/// Starts the command given as arguments and prints what the kernel says of it. Python is here anyway (DVC), and
+/// Runs the command given as arguments and prints the kernel's figures of it. Python is installed anyway, for DVC, and
 /// its `os.wait4` saves a dependency and unsafe code.
 const WAIT4: &str = r"
 import os, sys, time, json

@@ -1,11 +1,11 @@
-//! `cargo xtask bench`: haul beside `dvc`, `s5cmd`, `rclone`, `curl` and `cp`, in one run on one machine.
+//! `cargo xtask bench`: compares haul with `dvc`, `s5cmd`, `rclone`, `curl` and `cp`, in one run on one machine.
 //!
-//! The tools take turns, each run starts from the same state, and the median counts. CPU seconds and peak memory
-//! are those of the client process and its children, as the kernel reports them (`wait4`); the peak has a floor of
-//! about 10 MiB, the size of the process that starts the tool. Requests are those that haul counts.
+//! The tools take turns, each run starts from the same state, and the median counts. CPU seconds and peak memory are
+//! those of the client process and its children, as reported by the kernel (`wait4`); the peak is at least about 10 MiB,
+//! the size of the process that starts the tool. Requests are those that haul counts.
 //!
-//! On ext4 a tool that deletes many files (`dvc add` replaces the files of the workspace) slows the next one that creates files
-//! down for minutes; `--tools haul` measures one tool alone.
+//! On ext4 a tool that deletes many files (`dvc add` replaces the files of the workspace) slows down the next one that
+//! creates files for minutes; `--tools haul` measures one tool alone.
 
 mod item;
 mod measure;
@@ -87,7 +87,7 @@ fn measure_item<'tool>(
     runs: u32,
 ) -> Result<Vec<(&'tool str, Figures)>> {
     let mut all: Vec<(&str, Vec<Figures>)> = tools.iter().map(|tool| (*tool, Vec::new())).collect();
-    // Where it matters, a first round warms caches up and does not count.
+    // If it makes a difference, a first round warms up caches and is not counted.
     let first = u32::from(!item.verb.needs_no_warming());
     for run in 0..runs + first {
         for (tool, figures) in &mut all {

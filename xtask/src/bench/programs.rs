@@ -1,4 +1,4 @@
-//! The tools, and how each of them does the work.
+//! The tools, and their commands for each work item.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use crate::project::{Profile, Project};
 use crate::server::Server;
 use crate::tools::{Venv, find_on_path};
 
-/// Connections of the peers that can be told; s5cmd takes 256 by itself.
+/// The number of connections of the other tools that have an option for it; s5cmd uses 256 by default.
 const RCLONE_TRANSFERS: &str = "32";
 
 pub(super) struct Programs {
@@ -33,17 +33,17 @@ impl Programs {
         })
     }
 
-    /// Tells whether the tool is on this machine.
+    /// Returns whether the tool is installed.
     pub(super) fn has(&self, tool: &str) -> bool {
         tool != "curl" || self.curl.is_some()
     }
 
-    /// Returns `dvc` or `haul` with arguments.
+    /// Returns the command of `dvc` or `haul` with arguments.
     pub(super) fn dvc_like(&self, tool: &str, arguments: &[&str]) -> Vec<String> {
         words(if tool == "dvc" { &self.dvc } else { &self.haul }, arguments)
     }
 
-    /// Returns what copies all files of a folder to a prefix; `only` is one file of it.
+    /// Returns the command that copies all files of a directory to a prefix; `only` is one file of it.
     pub(super) fn upload(
         &self,
         tool: &str,
@@ -61,7 +61,7 @@ impl Programs {
         }
     }
 
-    /// Returns what copies all objects below a prefix into a folder; curl gets the one that it sent.
+    /// Returns the command that copies all objects below a prefix into a directory; curl gets the one that it sent.
     pub(super) fn download(&self, tool: &str, server: &Server, from: &str, to: &Path) -> Vec<String> {
         let folder = to.display().to_string();
         let url = format!("{}/{}/{from}/object", server.endpoint, server.bucket);
@@ -73,7 +73,7 @@ impl Programs {
         }
     }
 
-    /// Returns what deletes all objects below a prefix.
+    /// Returns the command that deletes all objects below a prefix.
     pub(super) fn delete(&self, server: &Server, prefix: &str) -> Vec<String> {
         self.s5cmd(server, &["rm", &format!("s3://{}/{prefix}/*", server.bucket)])
     }
@@ -95,14 +95,14 @@ impl Programs {
 
     fn curl(&self, arguments: &[&str]) -> Vec<String> {
         let program = self.curl.as_deref().unwrap_or(Path::new("curl"));
-        // The keys come from a file that the environment of the run names.
+        // The environment of the run names a file with the keys.
         let mut command = words(program, &["--silent", "--show-error", "--fail", "--config", "curl.conf"]);
         command.extend(arguments.iter().map(|&argument| argument.to_owned()));
         command
     }
 }
 
-/// Returns what the peers need to know of the server beside DVC's variables.
+/// Returns the variables that the other tools need for the server in addition to DVC's.
 pub(super) fn peer_env(server: &Server) -> Vec<(String, String)> {
     [
         ("RCLONE_CONFIG", "/dev/null"),

@@ -1,4 +1,4 @@
-//! The figures as people and programs read them.
+//! Prints the figures as a table and as JSON.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! The state each run starts from, and the run.
+//! Prepares the state that each run starts from, and does the run.
 
 use std::cell::Cell;
 use std::fs;
@@ -17,14 +17,14 @@ pub(super) struct Bench {
     pub(super) dir: PathBuf,
     pub(super) programs: Programs,
     pub(super) server: Server,
-    /// The program that makes the server a far one, if an item needs it.
+    /// The proxy that adds latency to the server, if an item needs it.
     pub(super) proxy: Option<PathBuf>,
-    /// Counts what was put away, and fresh folders.
+    /// Counts moved trees and new directories, for their names.
     pub(super) count: Cell<u32>,
 }
 
 impl Bench {
-    /// Brings the data of `tool` into the state the item starts from, and measures the item once.
+    /// Brings the data of `tool` into the start state of the item, and measures the item once.
     pub(super) fn measure(&self, item: &Item, tool: &str, run: u32) -> Result<Figures> {
         let far = match (item.round_trip_ms, &self.proxy) {
             (0, _) | (_, None) => None,
@@ -33,7 +33,7 @@ impl Bench {
         let server = far.as_ref().unwrap_or(&self.server);
         let repo = self.repository(item.data, tool)?;
         let prefix = match item.verb {
-            // Every push goes to an empty place.
+            // Every push goes to an empty prefix.
             Verb::Push => format!("{}/{tool}/{run}", item.name),
             _ => format!("{}/{tool}", item.name),
         };
@@ -61,7 +61,7 @@ impl Bench {
             Verb::Checkout if is_dvc_like => self.put_away(item.data, &repo.join("data"))?,
             Verb::PushNothing | Verb::Fetch => {
                 if run == 0 {
-                    // What is there first does not come through the proxy.
+                    // The initial objects are not sent through the proxy.
                     if is_dvc_like {
                         set_remote(&repo, &self.server, &prefix)?;
                     }
@@ -94,7 +94,7 @@ impl Bench {
                 self.programs.download(tool, server, &prefix, &fresh)
             }
         };
-        // What earlier runs wrote must not be written back during this one.
+        // The data of earlier runs must not be written back to the disk during this one.
         Command::new("sync").status()?;
         let figures = self.command(server, &repo, tool, &command)?;
         if item.data.is_bulky() {
@@ -109,7 +109,7 @@ impl Bench {
         Ok(figures)
     }
 
-    /// Deletes what the items of a data set left behind, which nothing needs any more.
+    /// Deletes the data that the items of a data set left, which is no longer needed.
     pub(super) fn clean(&self, data: Data) -> Result<()> {
         for tool in ["haul", "dvc"] {
             let repo = self.dir.join(format!("{}-{tool}", data.name()));
@@ -120,8 +120,8 @@ impl Bench {
         Ok(())
     }
 
-    /// Returns a repository with the data added, made once for each data set and DVC. The other tools move the files
-    /// that haul put there.
+    /// Returns a repository with the added data, which is made once for each data set, for haul and for DVC. The other tools
+    /// copy haul's files.
     fn repository(&self, data: Data, tool: &str) -> Result<PathBuf> {
         let maker = if tool == "dvc" { "dvc" } else { "haul" };
         let repo = self.dir.join(format!("{}-{maker}", data.name()));
@@ -145,10 +145,10 @@ impl Bench {
         })
     }
 
-    /// Takes a file or tree out of the way, if it is there.
+    /// Moves a file or tree away, if it exists.
     ///
-    /// Many files are not deleted before a measurement: ext4 does not give out the inodes of files that were deleted in
-    /// the last seconds, and looks for others one by one, so that the next tool to create files would pay for it.
+    /// Many files are not deleted before a measurement: ext4 does not reuse the inodes of files that were deleted in the
+    /// last seconds, and searches for others one by one, which would slow down the next tool that creates files.
     fn put_away(&self, data: Data, path: &Path) -> Result<()> {
         if fs::symlink_metadata(path).is_err() {
             return Ok(());
@@ -183,7 +183,7 @@ impl Bench {
     }
 }
 
-/// Written by hand: the runs of DVC's start-up would take longer than the measurements.
+/// The files are written directly, because running DVC's commands would take longer than the measurements.
 fn set_remote(repo: &Path, server: &Server, prefix: &str) -> Result<()> {
     let config = format!(
         "[core]\n    no_scm = True\n    remote = bench\n['remote \"bench\"']\n    url = s3://{}/{prefix}\n    endpointurl = {}\n",
@@ -192,7 +192,7 @@ fn set_remote(repo: &Path, server: &Server, prefix: &str) -> Result<()> {
     fs::write(repo.join(".dvc/config"), config).context("cannot configure a repository")
 }
 
-/// Returns the largest file below a folder of folders.
+/// Returns the largest file below a directory of directories.
 fn largest_below(folder: &Path) -> Result<PathBuf> {
     let mut largest = (0, PathBuf::new());
     for folder in fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {

@@ -1,4 +1,4 @@
-//! The page of intended differences, collected from the `Deviation:` marks of the sources.
+//! Makes the page of intended differences from the `Deviation:` marks of the sources.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -7,14 +7,14 @@ use super::NOTE;
 use crate::project::Project;
 use anyhow::Result;
 
-/// Written in two parts, so that this file does not find itself.
+/// The mark, written in two parts, so that it is not found in this file.
 const MARK: &str = concat!("Devia", "tion:");
 
-/// Makes the page; those of options are in `configuration`, the reference of options.
+/// Makes the page; the deviations of options are in `configuration`, the reference of options.
 pub(super) fn page(project: &Project, configuration: &str, findings: &mut Vec<String>) -> Result<String> {
     let files = super::product_sources(project)?;
     let mut by_crate: BTreeMap<&str, Vec<(String, &str)>> = BTreeMap::new();
-    // What a crate says about itself points to the marks, and is none.
+    // The documentation of a crate mentions the marks, but has no deviation itself.
     for name in files.iter().filter(|name| !name.ends_with("/lib.rs")) {
         let Ok(text) = std::fs::read_to_string(project.root.join(name)) else { continue };
         let package = name.split('/').nth(1).unwrap_or_default();
@@ -61,7 +61,7 @@ fn collect(source: &str) -> Vec<String> {
     while let Some(line) = lines.next() {
         let Some(comment) = comment(line) else { continue };
         let Some((_, start)) = comment.split_once(MARK) else { continue };
-        // A list of places, as in the documentation of a crate, is no deviation itself.
+        // A sentence about the marks, as in the documentation of a crate, is not a deviation.
         if comment.contains(&format!("`{MARK}` where")) {
             continue;
         }
@@ -79,7 +79,7 @@ fn collect(source: &str) -> Vec<String> {
     found
 }
 
-/// Says why a text cannot be understood by somebody who does not see the code below it.
+/// Returns why a text cannot be understood by a reader who does not see the code below it.
 fn needs_context(deviation: &str) -> Option<String> {
     const LEAST_WORDS: usize = 8;
     const POINTERS: [&str; 6] = ["this", "these", "such", "here", "them", "so"];
@@ -87,7 +87,7 @@ fn needs_context(deviation: &str) -> Option<String> {
     if words.len() < LEAST_WORDS {
         return Some(format!("has less than {LEAST_WORDS} words"));
     }
-    // A word that points to something stands for what an earlier word names, and at the start there is none.
+    // Such a word refers to an earlier word, and at the start of a text there is none.
     let pointer = words
         .iter()
         .take(6)
@@ -95,17 +95,17 @@ fn needs_context(deviation: &str) -> Option<String> {
     pointer.map(|pointer| format!("points to something with `{pointer}`"))
 }
 
-/// Returns the text of a line that is a comment.
+/// Returns the text of a comment line.
 fn comment(line: &str) -> Option<&str> {
     let rest = line.trim_start().strip_prefix("//")?;
     Some(rest.trim_start_matches(['/', '!']).trim())
 }
 
-/// Starts with a capital and ends with a period; links to items of the source become plain code.
+/// Makes a text start with a capital and end with a period; links to items of the source become plain code.
 fn sentence(text: &str) -> String {
     let plain = unlinked(text);
     let mut letters = plain.chars();
-    // Names that are written small stay so.
+    // Names in lower case stay in lower case.
     let mut sentence: String = if plain.starts_with("botocore") || plain.starts_with("ruamel") {
         plain.clone()
     } else {
@@ -117,7 +117,7 @@ fn sentence(text: &str) -> String {
     sentence
 }
 
-/// Turns ``[`Item`]`` and ``[`Item`](place)`` into `` `Item` ``.
+/// Replaces ``[`Item`]`` and ``[`Item`](place)`` by `` `Item` ``.
 fn unlinked(text: &str) -> String {
     let mut plain = String::new();
     let mut rest = text;

@@ -1,4 +1,4 @@
-//! `cargo xtask generate`: the pages that are made from code and data, so that they cannot be out of date.
+//! `cargo xtask generate`: makes pages from code and data, so that they cannot be out of date.
 
 mod deviations;
 mod variables;
@@ -53,7 +53,7 @@ pub(crate) fn run(project: &Project, options: &flags::Generate) -> Result<()> {
     bail!("generate: {} findings", findings.len())
 }
 
-/// Makes all pages: names below `docs`, and texts.
+/// Makes all pages: their names below `docs`, and their texts.
 fn pages(project: &Project, findings: &mut Vec<String>) -> Result<Vec<(&'static str, String)>> {
     let haul = project.build("haul", "haul", Profile::Dev)?;
     let print = |what: &str| -> Result<String> {
@@ -84,7 +84,7 @@ fn product_sources(project: &Project) -> Result<Vec<String>> {
     Ok(files.lines().filter(is_source).map(str::to_owned).collect())
 }
 
-/// Puts the note under the title.
+/// Inserts the note that the page is generated under the title.
 fn with_note(page: &str) -> String {
     let (title, rest) = page.split_once('\n').unwrap_or((page, ""));
     format!("{title}\n\n{NOTE}\n{rest}")

@@ -1,14 +1,14 @@
-//! Checks that the page of environment variables has all of them.
+//! Checks that the page of environment variables is complete.
 
 use std::collections::BTreeSet;
 
 use crate::project::Project;
 use anyhow::Result;
 
-/// What the names of the variables start with that we read from sources as such.
+/// The prefixes by which names of variables are recognised in the sources.
 const FAMILIES: &[&str] = &["AWS_", "DVC_", "HAUL_", "XDG_"];
 
-/// Finds variables that a source names and the page lacks.
+/// Returns the variables of a source that are missing on the page.
 pub(super) fn check(project: &Project, page: &str, findings: &mut Vec<String>) -> Result<()> {
     let files = super::product_sources(project)?;
     for name in &files {

@@ -1,4 +1,4 @@
-//! Holding promises against what a power failure left.
+//! Checks haul's promises after a power failure.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,8 +12,7 @@ use super::Lab;
 use super::scene::{OUTS, Scene, Verb};
 use crate::dataset;
 
-/// Returns what is damaged in the file system mounted at `mount_point`. `is_done` tells that the command had ended with
-/// exit code 0.
+/// Returns the damages in the file system mounted at `mount_point`. `is_done`: the command had ended with exit code 0.
 pub(super) fn damages(lab: &Lab, scene: &Scene, mount_point: &Path, is_done: bool) -> Result<Vec<String>> {
     let repo = mount_point.join("repo");
     let mut damages = Vec::new();
@@ -37,7 +36,7 @@ pub(super) fn damages(lab: &Lab, scene: &Scene, mount_point: &Path, is_done: boo
             damages.push("the versions that were pushed are not recorded after exit code 0".to_owned());
         }
     }
-    // What was reported as done need not be done again.
+    // A command that reported success need not run again.
     let mut next: Vec<Vec<&str>> = Vec::new();
     if !is_done || matches!(scene.verb, Verb::Checkout | Verb::Push) {
         next.push(scene.verb.arguments());
@@ -76,7 +75,7 @@ fn empty_files(repo: &Path, damages: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// Finds objects that are trusted and have other bytes than their names say.
+/// Finds objects that are trusted, but whose bytes do not match their names.
 fn unsound_objects(repo: &Path, damages: &mut Vec<String>) -> Result<()> {
     let trusted: Vec<PathBuf> = objects(repo)?
         .into_iter()
@@ -99,7 +98,7 @@ fn unsound_objects(repo: &Path, damages: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// Returns the objects of the cache, with their modes; temporary files are none.
+/// Returns the objects of the cache, with their modes, without temporary files.
 pub(super) fn objects(repo: &Path) -> Result<Vec<(PathBuf, u32)>> {
     let root = repo.join(".dvc/cache/files/md5");
     let mut objects = Vec::new();

@@ -1,6 +1,7 @@
-//! What waiting for the disk costs.
+//! Measures the cost of waiting for the disk.
 //!
-//! In pairs, on a fresh copy of the same file system: the command without waiting, then `sync -f`; and the command as it is.
+//! The runs are in pairs, each on a new copy of the same file system: the command without waiting followed by `sync -f`,
+//! and the command with its default durability.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -13,7 +14,7 @@ use crate::dataset;
 
 const IMAGE_MIB: u64 = 8192;
 const PAIRS: usize = 5;
-/// Name, number of files, size of each in bytes.
+/// The name, number of files, and size of each in bytes, of the data sets.
 const DATA: [(&str, u64, u64); 3] =
     [("10000 x 4 KiB", 10_000, 4096), ("20 x 50 MiB", 20, 50 << 20), ("1 x 1 GiB", 1, 1 << 30)];
 
@@ -25,7 +26,7 @@ pub(super) fn run(lab: &Lab, file_systems: &[FileSystem]) -> Result<()> {
                 let base = prepare(lab, file_system, verb, n_files, size_bytes)?;
                 let mut pairs: Vec<[Duration; 2]> = Vec::new();
                 for round in 0..PAIRS {
-                    // The two take turns in going first.
+                    // The two runs of a pair take turns in being first.
                     let mut pair = [Duration::ZERO; 2];
                     for waits in if round % 2 == 0 { [false, true] } else { [true, false] } {
                         pair[usize::from(waits)] = measure(lab, &base, file_system, verb, waits)?;
@@ -81,7 +82,7 @@ fn measure(lab: &Lab, base: &Image, file_system: FileSystem, verb: &str, waits: 
     let image = Image::copy(base, &lab.dir.join("cut.img"), file_system)?;
     let mounted = image.mount(&lab.dir.join("mnt"))?;
     let repo = mounted.path().join("repo");
-    // What the copy left to write is none of the command's business.
+    // The data of the copy is written to the disk before the measurement.
     run_program("sync", &[])?;
     let arguments: &[&str] = if verb == "add" { &[verb, "data"] } else { &[verb] };
     let mut command = lab.command(&lab.haul, &repo, arguments);

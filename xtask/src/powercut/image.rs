@@ -29,7 +29,7 @@ pub(super) struct Image {
     file_system: FileSystem,
 }
 
-/// A mounted image. Dropping it unmounts it, be it in use or not.
+/// A mounted image. Dropping it unmounts it, even if it is in use.
 pub(super) struct Mounted {
     path: PathBuf,
     is_mounted: bool,
@@ -54,7 +54,7 @@ impl Image {
         Ok(Self { file: to.to_owned(), file_system })
     }
 
-    /// Mounts the image; a journal that was cut is replayed.
+    /// Mounts the image, which replays its journal.
     pub(super) fn mount(&self, at: &Path) -> Result<Mounted> {
         std::fs::create_dir_all(at)?;
         let (image, point) = (self.file.display().to_string(), at.display().to_string());
@@ -68,7 +68,7 @@ impl Mounted {
         &self.path
     }
 
-    /// Lets the file system forget what the disk does not have; with `is_flushed` its journal is written first.
+    /// Makes the file system lose everything that is not on the disk; with `is_flushed` its journal is written first.
     pub(super) fn shut_down(&self, is_flushed: bool) -> Result<()> {
         let how = if is_flushed { "shutdown -f" } else { "shutdown" };
         run("xfs_io", &["-x", "-c", how, &self.path.display().to_string()])
@@ -97,7 +97,7 @@ impl Drop for Mounted {
     }
 }
 
-/// Unmounts what is mounted at `at`, if anything is.
+/// Unmounts the file system at `at`, if there is one.
 pub(super) fn unmount_left(at: &Path) {
     drop(run("umount", &["--lazy", &at.display().to_string()]));
 }

@@ -1,15 +1,15 @@
-//! `cargo xtask powercut`: haul on file systems whose power fails.
+//! `cargo xtask powercut`: tests haul on file systems whose power fails.
 //!
-//! A file system in an image is made to forget what it has not written yet (`FS_IOC_SHUTDOWN`, through `xfs_io`): at a random
-//! moment of a command, or right after it has ended; with its journal written out, which leaves names without bytes, or
-//! not. Then it is mounted again, and what haul promises is held against what is there:
+//! A file system in an image is made to lose everything that it has not written yet (`FS_IOC_SHUTDOWN`, through `xfs_io`):
+//! at a random moment of a command, or just after it has ended; with its journal written, which leaves names without
+//! bytes, or not. Then it is mounted again, and haul's promises are checked:
 //!
-//! - no object of the cache has a trusted name and mode and other bytes;
-//! - what a command reported with exit code 0 is there;
-//! - the same command goes on without `-f`, and the workspace is whole then; what only the user has is untouched;
+//! - no object of the cache has a trusted name and mode but other bytes;
+//! - the results of a command that ended with exit code 0 are there;
+//! - the same command succeeds without `-f` and completes the workspace; unsaved data of the user is unchanged;
 //! - no metafile, configuration or `.gitignore` is empty.
 //!
-//! `--client` takes another program, such as DVC, which shows that damage is seen.
+//! `--client` tests another program, such as DVC, which shows that the checks find damage.
 
 mod check;
 mod cost;
@@ -30,16 +30,16 @@ use crate::tools::find_on_path;
 use image::{FileSystem, Image};
 use scene::{Scene, Verb};
 
-/// The bucket keeps versions, which other remotes than the versioned one do not notice.
+/// The bucket keeps versions, which only makes a difference for the versioned remote.
 const BUCKET: &str = "powercut";
 const CUTS: u32 = 200;
 const SHORT_CUTS: u32 = 36;
 
-/// What a run works with.
+/// The parameters of a run.
 struct Lab {
     dir: PathBuf,
     client: PathBuf,
-    /// Makes what each command starts from, also for another client.
+    /// Makes the start state of each command, also for another client.
     haul: PathBuf,
     server: Server,
 }
@@ -76,7 +76,7 @@ pub(crate) fn run(project: &Project, options: &flags::Powercut) -> Result<()> {
     let started = Instant::now();
     for number in 0..cuts {
         let scene = &scenes[number as usize % scenes.len()];
-        // Each scene sees all kinds: the moment changes with every round, the flush with every second one.
+        // Each scene has all kinds of cuts: the moment changes with every round, the flush with every second one.
         let round = number as usize / scenes.len();
         let cut = Cut {
             after: (!round.is_multiple_of(3)).then(|| {
@@ -107,9 +107,9 @@ pub(crate) fn run(project: &Project, options: &flags::Powercut) -> Result<()> {
 
 /// One failure of the power.
 struct Cut {
-    /// How long after the command has begun; `None` is right after it has ended.
+    /// The time after the command has started; `None` is just after it has ended.
     after: Option<Duration>,
-    /// The journal is written out, and with it names and sizes, but no bytes of files.
+    /// Whether the journal is written, which includes names and sizes, but no bytes of files.
     is_flushed: bool,
 }
 
@@ -124,7 +124,8 @@ impl Cut {
     }
 }
 
-/// Runs the command of a scene, cuts, and returns whether it had ended with exit code 0, and what is damaged.
+/// Runs the command of a scene, cuts the power, and returns whether the command had ended with exit code 0, and the
+/// damages.
 fn cut_once(lab: &Lab, scene: &Scene, cut: &Cut) -> Result<(bool, Vec<String>)> {
     let image = Image::copy(&scene.base, &lab.dir.join("cut.img"), scene.file_system)?;
     let mounted = image.mount(&lab.dir.join("mnt"))?;
@@ -145,7 +146,7 @@ fn cut_once(lab: &Lab, scene: &Scene, cut: &Cut) -> Result<(bool, Vec<String>)> 
     Ok((is_done, damages))
 }
 
-/// Waits for a command on a file system that is gone. Returns whether it ended with exit code 0.
+/// Waits for a command whose file system has lost its power. Returns whether it ended with exit code 0.
 fn wait_or_kill(child: &mut std::process::Child) -> Result<bool> {
     let end = Instant::now() + Duration::from_secs(20);
     while Instant::now() < end {
@@ -160,7 +161,7 @@ fn wait_or_kill(child: &mut std::process::Child) -> Result<bool> {
 }
 
 impl Lab {
-    /// Makes a command in a repository, apart from the configuration of the user.
+    /// Makes a command in a repository, without the configuration of the user.
     fn command(&self, program: &Path, repo: &Path, arguments: &[&str]) -> Command {
         let mut command = Command::new(program);
         command.args(arguments).current_dir(repo).stdin(Stdio::null());
@@ -169,7 +170,7 @@ impl Lab {
             ("PATH", std::env::var("PATH").unwrap_or_default()),
             ("HOME", self.dir.display().to_string()),
             ("DVC_NO_ANALYTICS", "1".to_owned()),
-            // What DVC knows of the files is cut with them.
+            // DVC's own state is on the same file system, so that it is cut with the files.
             ("DVC_SITE_CACHE_DIR", repo.with_file_name("site").display().to_string()),
         ] {
             command.env(name, value);
@@ -177,7 +178,7 @@ impl Lab {
         command
     }
 
-    /// Runs a command and fails if it does.
+    /// Runs a command; it is an error if it fails.
     fn run(&self, program: &Path, repo: &Path, arguments: &[&str]) -> Result<()> {
         let (is_good, output) = self.ask(program, repo, arguments)?;
         if !is_good {

@@ -1,4 +1,4 @@
-//! What a command starts from, and what it has to leave.
+//! The start state of a command, and its expected result.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,7 +12,7 @@ use super::{BUCKET, Lab, check};
 use crate::dataset;
 
 const IMAGE_MIB: u64 = 1024;
-/// The directories that are tracked.
+/// The tracked directories.
 pub(super) const OUTS: [&str; 2] = ["data", "big"];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(super) enum Verb {
     Pull,
     Checkout,
     Commit,
-    /// To a remote that keeps versions, whose numbers are recorded in the metafiles.
+    /// A push to a remote that keeps versions, whose ids are recorded in the metafiles.
     Push,
 }
 
@@ -53,23 +53,23 @@ impl Verb {
     }
 }
 
-/// The versions of the data: bytes differ in every file.
+/// The versions of the data, in which every file has different bytes.
 #[derive(Clone, Copy)]
 enum Version {
     Old,
     New,
 }
 
-/// A prepared file system, and what its command leaves where the power stays.
+/// A prepared file system, and the result of its command without a power failure.
 pub(super) struct Scene {
     pub(super) file_system: FileSystem,
     pub(super) verb: Verb,
     pub(super) base: Image,
     /// How long the command takes.
     pub(super) duration: Duration,
-    /// The objects that are in the cache then.
+    /// The objects in the cache after the command.
     pub(super) objects: BTreeSet<PathBuf>,
-    /// The new data, elsewhere.
+    /// A copy of the new data outside of the file system.
     pub(super) golden: PathBuf,
 }
 
@@ -85,7 +85,7 @@ impl Scene {
         let repo = mounted.path().join("repo");
         make_repository(lab, &repo)?;
         arrange(lab, &repo, verb)?;
-        // Nothing remembers the files of before.
+        // The state of the previous files is removed.
         remove(&repo.join(".dvc/tmp"))?;
         fs::create_dir(repo.join(".dvc/tmp"))?;
         fs::write(repo.join(".dvc/tmp/btime"), "")?;
@@ -121,7 +121,7 @@ fn make_repository(lab: &Lab, repo: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Brings a repository into the state before the command.
+/// Brings a repository into the start state.
 fn arrange(lab: &Lab, repo: &Path, verb: Verb) -> Result<()> {
     let add = || lab.run(&lab.haul, repo, &Verb::Add.arguments());
     match verb {
@@ -167,7 +167,7 @@ fn metafiles(repo: &Path) -> Result<Vec<(PathBuf, String)>> {
         .collect()
 }
 
-/// Writes the data anew.
+/// Writes a version of the data.
 fn write(to: &Path, version: Version) -> Result<()> {
     OUTS.iter().try_for_each(|out| remove(&to.join(out)))?;
     let more = match version {
@@ -176,7 +176,7 @@ fn write(to: &Path, version: Version) -> Result<()> {
     };
     dataset::uniform(&to.join("data"), 300, 4096 + more)?;
     dataset::uniform(&to.join("data/medium"), 3, (1 << 20) + more)?;
-    // Large enough to come in ranges, into a file that has its size from the start.
+    // This file is large enough to be downloaded in ranges, into a file that has its full size from the start.
     dataset::uniform(&to.join("big"), 1, (72 << 20) + more)?;
     Ok(())
 }

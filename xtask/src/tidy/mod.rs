@@ -10,7 +10,7 @@ use xshell::cmd;
 
 use crate::project::Project;
 
-/// Which of our packages a package may depend on, and why not on more. The same table is in ARCHITECTURE.md.
+/// The packages of the workspace that each package may depend on, with the reason. The same table is in ARCHITECTURE.md.
 const LAYERS: &[(&str, &[&str], &str)] = &[
     ("haul-config", &[], "config knows the outside world's words only: no network, no storage"),
     ("haul-auth", &["haul-config"], "auth knows AWS, not DVC repositories or buckets"),
@@ -47,7 +47,7 @@ const WRAPPED: &[(&str, &[&str], &str)] = &[
     ("tokio", &["haul-auth", "haul-storage", "haul-repo", "haul", "haul-tests"], "config is synchronous"),
 ];
 
-/// The one file of the product that reads the environment of the process.
+/// The only file of the product that reads the environment of the process.
 const ENVIRONMENT_READER: &str = "crates/config/src/env.rs";
 const MAX_LINES: usize = 600;
 const FORBIDDEN_MODULES: &[&str] = &["util", "utils", "common", "helpers", "misc", "types", "interface"];
@@ -143,12 +143,12 @@ fn check_rust(name: &str, text: &str, findings: &mut Vec<String>) {
     if FORBIDDEN_MODULES.contains(&module) {
         findings.push(format!("{name}: `{module}` says nothing about what is inside"));
     }
-    // clippy.toml bans the functions one by one; this holds for all of them, and for whoever allows himself one.
+    // clippy.toml bans the functions one by one; this check covers all of them, and code that allows the lint.
     let is_product = name.starts_with("crates/") && name.contains("/src/");
     if is_product && name != ENVIRONMENT_READER {
         for (number, line) in text.lines().enumerate() {
             let code = line.split("//").next().unwrap_or_default();
-            // The arguments are the command line's, and the constants are no environment.
+            // The command line may read arguments, and constants are not part of the environment.
             let is_allowed = code.contains("std::env::args") || code.contains("std::env::consts");
             if code.contains(concat!("std::", "env")) && !is_allowed {
                 findings.push(format!(
@@ -158,7 +158,7 @@ fn check_rust(name: &str, text: &str, findings: &mut Vec<String>) {
             }
         }
     }
-    // Written in two parts, so that this file does not find itself.
+    // The text is written in two parts, so that it is not found in this file.
     for (pattern, why) in [
         (concat!("#[ign", "ore"), "assert what happens instead of ignoring the test"),
         (concat!("#[should_", "panic"), "check the error instead"),

@@ -1,7 +1,7 @@
-//! Options of the configuration that somebody reads.
+//! Checks that every option of the configuration that claims to have an effect is read.
 //!
-//! A row of the table without a `used` says that the option takes effect. Then its value is read somewhere outside of
-//! the crate that parses it; else the row has to say why there is nothing to read.
+//! A row of the table without a `used` claims that the option takes effect. Then its value must be read outside of the
+//! crate that parses it; otherwise the row must say why it is not read.
 
 use std::path::Path;
 
@@ -10,10 +10,10 @@ use xshell::cmd;
 
 use crate::project::Project;
 
-/// The tables. The storages that haul does not speak to have rows of their own kind.
+/// The tables. Storages that haul does not support have another kind of rows.
 const TABLES: [&str; 2] = ["crates/config/src/keys/sections.rs", "crates/config/src/keys/remote.rs"];
 const ROW: &str = "Key::new(";
-/// Options whose value goes by another name.
+/// Options whose value is read by another name.
 const RENAMED: [(&str, &str); 2] = [("type", "types"), ("shared", "shared_group")];
 
 pub(super) fn check(project: &Project, findings: &mut Vec<String>) -> Result<()> {
@@ -27,7 +27,7 @@ pub(super) fn check(project: &Project, findings: &mut Vec<String>) -> Result<()>
     let mut readers = String::new();
     for name in files.lines().filter(is_reader) {
         let Ok(text) = std::fs::read_to_string(project.root.join(name)) else { continue };
-        // Tests read what they like.
+        // Reads in tests do not count.
         readers.push_str(text.split("#[cfg(test)]").next().unwrap_or_default());
     }
     for table in TABLES {
@@ -44,14 +44,14 @@ pub(super) fn check(project: &Project, findings: &mut Vec<String>) -> Result<()>
     Ok(())
 }
 
-/// Returns the options of a table that take effect.
+/// Returns the options of a table that claim to take effect.
 fn effective(table: &str) -> Vec<String> {
     let rows = table.split(ROW).skip(1).filter(|row| !of_row(row).contains(".used("));
-    // A definition of `new` itself, or a row that is made of a parameter, has no name.
+    // The definition of `new` itself, and a row that is made from a parameter, have no name.
     rows.filter_map(|row| row.trim_start().strip_prefix('"')?.split('"').next().map(str::to_owned)).collect()
 }
 
-/// Returns a row to its end, with the calls that are chained to `new`.
+/// Returns a whole row, with the calls that are chained to `new`.
 fn of_row(row: &str) -> &str {
     let mut end = behind_bracket(row);
     loop {
@@ -63,7 +63,7 @@ fn of_row(row: &str) -> &str {
     }
 }
 
-/// Returns where the bracket ends that was opened before `text`.
+/// Returns the position of the end of the bracket that was opened before `text`.
 fn behind_bracket(text: &str) -> usize {
     let (mut depth, mut is_text, mut is_escaped) = (1, false, false);
     for (at, character) in text.char_indices() {
@@ -81,8 +81,7 @@ fn behind_bracket(text: &str) -> usize {
     text.len()
 }
 
-/// Tells whether a field of this name is read, or the method that asks whether it is on; no other method, and no longer
-/// name.
+/// Returns whether a field of exactly this name is read, or the method that returns whether it is on.
 fn is_read(readers: &str, field: &str) -> bool {
     if readers.contains(&format!(".is_{field}()")) {
         return true;

@@ -65,7 +65,7 @@ impl AwsSettings {
 
 /// Returns the region.
 ///
-/// Deviation: botocore, and so DVC, ignores `AWS_REGION`, which the other AWS SDKs use; haul uses it if botocore would
+/// Deviation: botocore and DVC ignore `AWS_REGION`, which the other AWS SDKs use; haul uses it if botocore would
 /// find no region, so that wherever botocore finds one, haul uses the same.
 pub(crate) fn region(request: &CredentialRequest, reader: &Reader<'_>) -> Result<Option<Located<String>>> {
     if let Some(region) = &request.region {
@@ -75,8 +75,8 @@ pub(crate) fn region(request: &CredentialRequest, reader: &Reader<'_>) -> Result
     Ok(found.map(|region| region.map(str::to_owned)))
 }
 
-/// Returns the region that an old name with `fips` in it stands for, as `us-west-2` for `fips-us-west-2`. Such a name asks
-/// for the FIPS endpoints of that region.
+/// Returns the region of an old name with `fips` in it, such as `us-west-2` for `fips-us-west-2`. Such a name selects the
+/// FIPS endpoints of that region.
 ///
 /// Source: `_normalize_fips_region` in `botocore/client.py`.
 pub(crate) fn without_fips(region: &str) -> Option<String> {

@@ -223,19 +223,19 @@ pub(super) fn default_session_name(now: SystemTime) -> String {
 }
 
 async fn ask_code(walk: Walk<'_>, serial: &str) -> Result<haul_config::Secret, Stop> {
-    let nobody = || {
+    let no_terminal = || {
         Stop::new(format!(
             "the code of the MFA device `{serial}` is needed and there is no terminal to ask on"
         ))
         .with_hint("run the command once in a terminal; the session is then kept and shared with the AWS CLI")
     };
-    let Some(prompt) = walk.context.prompt.clone() else { return Err(nobody()) };
+    let Some(prompt) = walk.context.prompt.clone() else { return Err(no_terminal()) };
     let device = serial.to_owned();
     let answer = tokio::task::spawn_blocking(move || Arc::clone(&prompt).code(&device)).await;
     match answer {
         Ok(Ok(Some(code))) if !code.expose().trim().is_empty() => Ok(code),
         Ok(Ok(Some(_))) => Err(Stop::new(format!("no code of the MFA device `{serial}` was typed"))),
-        Ok(Ok(None)) => Err(nobody()),
+        Ok(Ok(None)) => Err(no_terminal()),
         Ok(Err(error)) => {
             Err(Stop::new(format!("cannot ask for the code of the MFA device `{serial}`")).with_source(error))
         }
