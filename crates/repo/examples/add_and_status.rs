@@ -1,4 +1,4 @@
-//! Makes a repository in a temporary folder, tracks a directory, changes it and shows what differs.
+//! Makes a repository in a temporary directory, tracks a directory, changes it and shows the differences.
 //!
 //! Run it with `cargo run -p haul-repo --example add_and_status`.
 
@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
 
-    // The change is in no cache: only with `force` is it given up.
+    // The change is not in the cache, so it is only overwritten with `force`.
     match ops::checkout(&repo, &CheckoutOptions::default(), &NoObserver) {
         Ok(_) => println!("nothing would be lost"),
         Err(error) => println!("{error}"),

@@ -1,4 +1,4 @@
-//! The `.dir` object: DVC's bytes, and what a hostile one may not do.
+//! The directory manifest: DVC's bytes, and hostile manifests.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -6,7 +6,7 @@ use haul_repo::DirManifest;
 use haul_repo::metafile::dir_manifest::{DirEntry, ManifestError};
 use proptest::prelude::*;
 
-/// What DVC 3.67.1 wrote for a directory with odd names (`tests/fixtures/make.py`).
+/// The manifest of DVC 3.67.1 for a directory with odd names (`tests/fixtures/make.py`).
 const DVC_BYTES: &[u8] = include_bytes!("fixtures/odd_names.dir");
 
 fn entry(path: &str) -> DirEntry {
@@ -177,7 +177,7 @@ fn manifest_replaced_swaps_a_folder_for_new_files() {
     assert!(manifest.replaced("a/x", vec![entry("a/x")]).is_err());
 }
 
-/// Manifests as somebody might forge them: the right shape with anything in it, or pieces in any order.
+/// Forged manifests: the right structure with arbitrary values, or fragments in any order.
 fn forged() -> impl Strategy<Value = String> {
     let path = prop_oneof![
         "[ab./\\\\]{0,8}",

@@ -1,4 +1,4 @@
-//! Making repositories, `.gitignore` entries, and what is asked of Git.
+//! Creating repositories, `.gitignore` entries, and the status of Git.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -55,7 +55,7 @@ fn init_that_was_killed_is_completed() {
     let whole = new_git();
     init(whole.path(), InitOptions::default(), &env(whole.path())).unwrap();
     let config = |folder: &Path| folder.join(".dvc/config");
-    // What there is after each step.
+    // The files after each step.
     for n_steps in 0..=6 {
         let folder = new_git();
         let path = |name: &str| folder.path().join(name);
@@ -67,7 +67,7 @@ fn init_that_was_killed_is_completed() {
             &|| fs_err::write(path(".dvc/.gitignore"), "/config.local\n"),
             &|| copy(".dvc/.gitignore"),
             &|| copy(".dvc/config"),
-            // Data that is there for whatever reason is not lost.
+            // Existing data is not lost.
             &|| fs_err::create_dir(path(".dvc/cache")),
         ];
         for step in &steps[..n_steps] {

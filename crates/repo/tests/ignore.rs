@@ -1,4 +1,4 @@
-//! `.dvcignore`, against what DVC 3.67.1 answers.
+//! `.dvcignore`, compared with the answers of DVC 3.67.1.
 
 use std::path::Path;
 

@@ -163,7 +163,7 @@ fn pipeline_without_lock_has_outs_without_hash() {
     assert!(index.outs.iter().all(|out| out.oid.is_none()));
 }
 
-/// A template once took the flags of the out that stood before it.
+/// Regression: a template got the flags of the out before it.
 #[test]
 fn template_has_the_flags_of_its_own_definition() {
     let world = World::new();

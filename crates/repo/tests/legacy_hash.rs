@@ -1,4 +1,4 @@
-//! The hash of DVC 2, against what DVC 3.67.1 computes.
+//! The hash of DVC 2, compared with that of DVC 3.67.1.
 
 use haul_repo::metafile::legacy_hash::md5_dos2unix;
 

@@ -1,4 +1,4 @@
-//! Metafiles before and after a change, beside what DVC 3.67.1 makes of them (`fixtures/make.py`).
+//! Metafiles before and after a change, compared with the output of DVC 3.67.1 (`fixtures/make.py`).
 
 use haul_repo::metafile::dvc_file::{DvcFile, DvcLock, OutState};
 use haul_storage::Layout;
@@ -9,7 +9,7 @@ fn new_state() -> OutState {
     OutState { size_bytes: Some(12), ..OutState::new(oid, Layout::Current) }
 }
 
-/// What haul writes on purpose where DVC loses the user's text or puts the new member elsewhere.
+/// The intended output of haul where DVC loses the user's text or adds the new member elsewhere.
 fn deviation(name: &str) -> Option<&'static str> {
     Some(match name {
         "legacy_comment.dvc" => {
@@ -136,7 +136,7 @@ fn file_that_shares_text_between_outs_is_not_edited() {
     .unwrap();
     let mut file = DvcFile::read(&path).unwrap();
     let error = file.set_state(1, &OutState { layout: Layout::Legacy, ..new_state() });
-    // The hash of the second out is its own from now on.
+    // The second out now has its own hash.
     assert!(error.is_ok());
     assert!(
         file.text().contains("- <<: *a\n  path: g\n  md5: f8a6701de14ec3fcfd9f2fe595e9c9ed\n  size: 12\n"),

@@ -1,11 +1,11 @@
-//! Metafiles that nobody would write: they are refused, or read, edited and read again without loss.
+//! Random metafiles: they are refused, or read, edited and read again without loss.
 
 use haul_repo::metafile::dvc_file::{DvcFile, DvcLock, OutState};
 use haul_storage::hash::md5;
 use haul_storage::{Layout, Oid};
 use proptest::prelude::*;
 
-/// Lines of metafiles in any order, most of which make no sense together.
+/// Lines of metafiles in any order, most of which are invalid together.
 fn lines() -> impl Strategy<Value = String> {
     let line = prop_oneof![
         Just("outs:"),
@@ -74,7 +74,7 @@ proptest! {
         file.write().unwrap();
         prop_assert!(file.text().contains("f8a6701de14ec3fcfd9f2fe595e9c9ed"));
         prop_assert_eq!(comments(file.text()), comments(&text));
-        // What was written is read, and says what was meant: nothing is left to change.
+        // The written file is read back with the intended values, so that nothing is left to change.
         let mut again = DvcFile::read(&path).unwrap();
         again.set_state(0, &state()).unwrap();
         prop_assert!(!again.is_changed(), "{:?} becomes {:?}", file.text(), again.text());

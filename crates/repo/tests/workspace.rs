@@ -1,4 +1,4 @@
-//! Scanning the workspace and checking an out out, below the level of metafiles.
+//! Scanning the workspace and checking out an out, without metafiles.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic, and so may what it calls")]
 
@@ -302,7 +302,7 @@ fn relink_changes_the_kind_of_link_and_nothing_else() {
         assert_eq!(world.read("d/b"), "1");
         assert!(world.plan("d", Wanted::Dir(&wanted), Some(&types)).unwrap().is_empty(), "{types:?}");
     }
-    // Two names of one object: replacing the first must not make the second look changed.
+    // Two links to one object: replacing the first must not make the second look changed.
     let next = world.entries(&[("a", "x"), ("b", "x"), ("c", "3")]);
     world.checkout("d", Wanted::Dir(&next));
     assert_eq!(world.read("d/b"), "x");

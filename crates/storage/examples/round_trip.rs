@@ -1,11 +1,11 @@
-//! Puts a folder of files into a cache, pushes them to a remote and gets them back.
+//! Stores a directory of files in a cache, pushes them to a remote and fetches them.
 //!
 //! ```sh
 //! cargo run -p haul-storage --example round_trip             # made-up files
-//! cargo run -p haul-storage --example round_trip -- SOME/FOLDER
+//! cargo run -p haul-storage --example round_trip -- SOME/DIRECTORY
 //! ```
 //!
-//! The remote is a folder here; [`haul_storage::open_remote`] gives one on S3, and nothing else changes.
+//! The remote is a directory; with [`haul_storage::open_remote`] it can be on S3, and nothing else changes.
 
 #![allow(clippy::print_stdout, reason = "an example shows what it does")]
 

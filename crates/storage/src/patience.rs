@@ -1,4 +1,4 @@
-//! What a store tells while a server keeps it waiting, and to whom.
+//! Reports of a store to the user while a server keeps it waiting.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -6,39 +6,39 @@ use std::time::Duration;
 
 use haul_auth::PromptMfa;
 
-/// A call that goes on although the server does not do it.
+/// A call that the store repeats because the server fails or throttles it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wait {
-    /// The server, as `https://minio.example.org:9000`.
+    /// The server, such as `https://minio.example.org:9000`.
     pub server: String,
-    /// What it says or does, as the rest of a sentence that starts with the server.
+    /// What the server replies or does, as the rest of a sentence that starts with the server.
     pub reason: String,
-    /// The attempt that is under way or has failed last, counted from 1.
+    /// The running attempt, or the last one that failed, counted from 1.
     pub attempt: u32,
-    /// How the wait ends if nothing changes.
+    /// When the call fails if nothing changes.
     pub end: WaitEnd,
 }
 
-/// When a call is given up.
+/// When a call that is repeated finally fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WaitEnd {
-    /// When so much time has passed.
+    /// After this time.
     After(Duration),
-    /// When so many attempts have failed.
+    /// After this number of attempts.
     Attempts(u32),
 }
 
-/// Hears of calls that take patience.
+/// Is notified of calls that are repeated for seconds.
 pub trait WaitListener: Debug + Send + Sync {
-    /// Takes note that a store has been in trouble for seconds. Told once, until a call succeeds again.
+    /// Called when calls of a store have failed for seconds, and then not again until a call has succeeded.
     fn on_wait(&self, wait: &Wait);
 }
 
-/// How a store reaches the person who waits for it. The default is that there is none.
+/// How a store reaches the user. By default it does not.
 #[derive(Debug, Clone, Default)]
 pub struct Contact {
-    /// Is asked for the codes of MFA devices.
+    /// Asks the user for the codes of MFA devices.
     pub mfa_prompt: Option<Arc<dyn PromptMfa>>,
-    /// Hears of servers that keep the program waiting.
+    /// Is notified of servers that keep the program waiting.
     pub wait_listener: Option<Arc<dyn WaitListener>>,
 }

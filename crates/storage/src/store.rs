@@ -1,19 +1,19 @@
 //! The operations that the transfer engine needs from an object store.
 //!
-//! A store says what it can do: every [`RemoteStore`] reads ([`ReadStore`]), and is a [`ListStore`], a [`WriteStore`], a
-//! [`DeleteStore`], a [`MultipartStore`] as far as it goes. [`S3Store`](crate::s3::S3Store) is all of them.
-//! [`ObjectStoreAdapter`](crate::ObjectStoreAdapter) makes them out of any store of `object_store`.
+//! Every [`RemoteStore`] can read ([`ReadStore`]), and may also be a [`ListStore`], a [`WriteStore`], a [`DeleteStore`]
+//! and a [`MultipartStore`]. [`S3Store`](crate::s3::S3Store) is all of them.
+//! [`ObjectStoreAdapter`](crate::ObjectStoreAdapter) makes one from any store of `object_store`.
 //!
-//! # What the traits of `object_store` cannot say
+//! # What the traits of `object_store` cannot express
 //!
-//! | the engine asks for | `object_store` 0.14 has |
+//! | the engine needs | `object_store` 0.14 has |
 //! |---|---|
 //! | the page after a key, in the order of keys ([`ListStore::list_page`]) | a stream in no promised order; pages (`PaginatedListStore`) of S3, GCS and Azure only |
-//! | a body out of a part of a file, read again for every attempt ([`Body`]) | `PutPayload`: all bytes in memory |
-//! | the MD5 of a body, checked on arrival ([`WriteStore::put`]) | nothing |
+//! | a body from a range of a file, which is read again for every attempt ([`Body`]) | `PutPayload`: all bytes in memory |
+//! | the MD5 of a body, which the store checks ([`WriteStore::put`]) | nothing |
 //! | the parts that an earlier run has sent ([`MultipartStore::list_parts`]) | nothing: an upload cannot be continued |
 //! | uploads that were neither completed nor aborted ([`MultipartStore::list_uploads`]) | nothing |
-//! | whether all of the bucket is missing, or the object ([`ReadStore::confirm`]) | `NotFound` for both |
+//! | whether the bucket or the object is missing ([`ReadStore::confirm`]) | `NotFound` for both |
 //! | the requests that a server throttled ([`ReadStore::tell_of_trouble`]) | nothing |
 //! | the reply of a server to a failure: code, request id ([`Error::reply`]) | text |
 //! | versions of an object ([`VersionedStore`](crate::versions::VersionedStore)) | reading one; no listing, no delete |
@@ -224,7 +224,7 @@ pub struct StoreLimits {
 }
 
 impl StoreLimits {
-    /// The limits of a store to which objects go whole, as a directory or a web server.
+    /// The limits of a store without multipart uploads, such as a directory or a web server.
     pub(crate) const WHOLE: Self = Self {
         multipart_threshold_bytes: u64::MAX,
         part_size_bytes: u64::MAX,
@@ -247,32 +247,32 @@ pub trait TroubleListener: Debug + Send + Sync {
     fn on_trouble(&self);
 }
 
-/// A store of objects below a prefix, and what can be done with it beyond reading.
+/// A store of objects below a prefix, and its operations in addition to reading.
 ///
 /// Keys are relative to that prefix and raw: no encoding, no leading `/`. Every call does its own retries within its own
 /// time budget; an error is final for this call. Dropping a future cancels the request.
 pub trait RemoteStore: ReadStore {
-    /// Returns the store as one that lists, if it does.
+    /// Returns the store's listings, if it has them.
     fn as_list(&self) -> Option<&dyn ListStore> {
         None
     }
 
-    /// Returns the store as one that can be written, if it can.
+    /// Returns the store's writing operations, if it has them.
     fn as_write(&self) -> Option<&dyn WriteStore> {
         None
     }
 
-    /// Returns the store as one that deletes, if it does.
+    /// Returns the store's deletion, if it has it.
     fn as_delete(&self) -> Option<&dyn DeleteStore> {
         None
     }
 
-    /// Returns the store as one that takes objects in parts, if it does.
+    /// Returns the store's multipart uploads, if it has them.
     fn as_multipart(&self) -> Option<&dyn MultipartStore> {
         None
     }
 
-    /// Returns the store as one that lists.
+    /// Returns the store's listings.
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`] if it has no listings.
@@ -280,26 +280,26 @@ pub trait RemoteStore: ReadStore {
         self.as_list().ok_or_else(|| lacks(self.kind(), self.location(), "listings"))
     }
 
-    /// Returns the store as one that can be written.
+    /// Returns the store's writing operations.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] if it is only read.
+    /// [`ErrorKind::Unsupported`] if it is read-only.
     fn writer(&self) -> Result<&dyn WriteStore> {
         self.as_write().ok_or_else(|| lacks(self.kind(), self.location(), "way to write an object"))
     }
 
-    /// Returns the store as one that deletes.
+    /// Returns the store's deletion.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] if what is there stays.
+    /// [`ErrorKind::Unsupported`] if it cannot delete.
     fn deleter(&self) -> Result<&dyn DeleteStore> {
         self.as_delete().ok_or_else(|| lacks(self.kind(), self.location(), "way to delete an object"))
     }
 
-    /// Returns the store as one that takes objects in parts.
+    /// Returns the store's multipart uploads.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] if an object goes there whole.
+    /// [`ErrorKind::Unsupported`] if it has none.
     fn multipart(&self) -> Result<&dyn MultipartStore> {
         self.as_multipart().ok_or_else(|| lacks(self.kind(), self.location(), "multipart uploads"))
     }
@@ -309,13 +309,13 @@ fn lacks(kind: &str, location: &str, what: &str) -> Error {
     Error::new(ErrorKind::Unsupported, format!("`{location}` is {kind} and has no {what}"))
 }
 
-/// Reading objects.
+/// Reads objects.
 #[async_trait]
 pub trait ReadStore: Debug + Send + Sync + 'static {
     /// Returns the store's name for messages, such as `s3://bucket/prefix` or a directory.
     fn location(&self) -> &str;
 
-    /// Returns what the store is, for messages: `a bucket`, `a directory`.
+    /// Returns the kind of the store, for messages: `a bucket`, `a directory`.
     fn kind(&self) -> &'static str;
 
     /// Returns the limits and properties of the store.
@@ -343,14 +343,14 @@ pub trait ReadStore: Debug + Send + Sync + 'static {
     async fn get(&self, key: &str, range: Option<Range<u64>>, if_match: Option<&str>) -> Result<Download>;
 }
 
-/// Listing objects. A web server has no listings.
+/// Lists objects. A web server has no listings.
 #[async_trait]
 pub trait ListStore: ReadStore {
     /// Returns one page of the objects whose keys start with `prefix`, which need not end at a `/`.
     async fn list_page(&self, prefix: &str, from: &ListFrom) -> Result<ListPage>;
 }
 
-/// Writing whole objects.
+/// Writes whole objects.
 #[async_trait]
 pub trait WriteStore: ReadStore {
     /// Writes an object in one request. `md5` is the digest of the body, which the store checks.
@@ -363,14 +363,14 @@ pub trait WriteStore: ReadStore {
     }
 }
 
-/// Deleting objects.
+/// Deletes objects.
 #[async_trait]
 pub trait DeleteStore: ReadStore {
     /// Deletes objects, with several requests if needed, and returns those that could not be deleted, with the reason.
     async fn delete(&self, keys: &[String]) -> Result<Vec<(String, Error)>>;
 }
 
-/// Writing objects in parts: each can be sent again, and a later run can send the rest.
+/// Writes objects in parts: each part can be sent again, and a later run can send the missing parts.
 #[async_trait]
 pub trait MultipartStore: WriteStore {
     /// Starts a multipart upload and returns its id.

@@ -1,4 +1,4 @@
-//! Every store that needs no server passes the conformance suite.
+//! Runs the conformance suite on every store that needs no server.
 
 use std::sync::Arc;
 

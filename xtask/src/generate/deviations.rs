@@ -106,7 +106,7 @@ fn sentence(text: &str) -> String {
     let plain = unlinked(text);
     let mut letters = plain.chars();
     // Names in lower case stay in lower case.
-    let mut sentence: String = if plain.starts_with("botocore") || plain.starts_with("ruamel") {
+    let mut sentence: String = if ["botocore", "ruamel", "haul"].iter().any(|name| plain.starts_with(name)) {
         plain.clone()
     } else {
         letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect()

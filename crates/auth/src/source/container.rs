@@ -34,7 +34,7 @@ const ATTEMPTS: Attempts =
 pub(crate) async fn load(walk: Walk<'_>) -> Result<Verdict, Stop> {
     let env = walk.env();
     let url = match (env.var(RELATIVE_URI), env.var(FULL_URI)) {
-        (Some(path), _) => format!("{ECS}{}", sendable(path)),
+        (Some(path), _) => format!("{ECS}{}", percent_encoded(path)),
         (None, Some(url)) => url.to_owned(),
         (None, None) => return Verdict::next(format!("neither {RELATIVE_URI} nor {FULL_URI} is set")),
     };
@@ -67,7 +67,7 @@ pub(crate) async fn load(walk: Walk<'_>) -> Result<Verdict, Stop> {
 }
 
 /// Percent-encodes characters that a URL cannot contain, such as blanks.
-pub(super) fn sendable(path: &str) -> Cow<'_, str> {
+pub(super) fn percent_encoded(path: &str) -> Cow<'_, str> {
     const UNSENDABLE: &AsciiSet =
         &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`').add(b'{').add(b'}');
     utf8_percent_encode(path, UNSENDABLE).into()

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Method, Response, StatusCode};
 
-use super::container::sendable;
+use super::container::percent_encoded;
 use super::metadata::Reply;
 use super::{Stop, Verdict, Walk};
 use crate::http::ProxyUse;
@@ -135,7 +135,7 @@ impl<'a> Service<'a> {
         let Some(role) = role.lines().next().map(str::trim).filter(|role| !role.is_empty()) else {
             return Err(Miss::Continue("the instance has no role".to_owned()));
         };
-        let reply = self.get(&format!("{CREDENTIALS}{}", sendable(role)), token.as_deref()).await?;
+        let reply = self.get(&format!("{CREDENTIALS}{}", percent_encoded(role)), token.as_deref()).await?;
         let reply: Reply = serde_json::from_str(&self.text(&reply)?).map_err(|_| {
             Miss::Continue(format!("the instance metadata service answers without keys of `{role}`"))
         })?;

@@ -69,7 +69,7 @@ fn add_inside_a_tracked_directory_records_as_dvc_does() {
     world.write("d/sub/b", "changed");
     world.write("d/a", "not added");
     world.add(&["d/sub"]);
-    // The size of the others is not known any more.
+    // The size of the other files is no longer known.
     assert_eq!(fields()[0], "  nfiles: 3");
     assert_eq!(world.status().len(), 1);
     world.write("d/a", "1");
@@ -162,7 +162,7 @@ fn add_that_cannot_stage_says_what_to_type_and_the_next_one_stages_all() {
     let report = world.add_with(&options).unwrap();
     assert!(report.is_staged);
     assert_eq!(staged(), [".dvc/.gitignore", ".dvc/config", ".dvcignore", ".gitignore", "f 1.dvc"]);
-    // What the user does to the file afterwards is staged by the user.
+    // Later changes of the file are left to the user to stage.
     world.write(".gitignore", "/f 1\nmine\n");
     let report = world.add_with(&options).unwrap();
     assert_eq!(report.files_to_track, [world.repo().root().join("f 1.dvc")]);

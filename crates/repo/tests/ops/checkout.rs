@@ -22,7 +22,7 @@ fn checkout_tells_what_it_did_as_dvc_does() {
     let report = world.checkout();
     assert!(report.added.is_empty() && report.modified.is_empty() && report.failed.is_empty());
 
-    // As DVC counts: two folders and a file.
+    // DVC counts two directories and a file.
     world.write("d/extra/x", "1");
     fs_err::create_dir(world.path("one/d/empty")).unwrap();
     let report = world.checkout();
@@ -85,7 +85,7 @@ fn checkout_takes_away_what_is_tracked_no_longer_if_nobody_changed_it() {
         fs_err::remove_file(world.path(&format!("one/{name}.dvc"))).unwrap();
     }
     fs_err::remove_file(world.object_path(&nowhere)).unwrap();
-    // With targets nothing is taken away.
+    // With targets nothing is deleted.
     world.track_file("g", "6", "");
     world.checkout_with(&CheckoutOptions { select: select(&["g"]), ..CheckoutOptions::default() }).unwrap();
     assert!(world.exists("d"));

@@ -59,7 +59,7 @@ fn status_without_memo_is_the_same() {
     assert!(world.checkout().failed.is_empty());
 }
 
-/// Keeps what it hears of, and in which thread.
+/// Records events, and the threads that report them.
 #[derive(Default)]
 struct Heard(Mutex<Vec<(Phase, u64, ThreadId)>>);
 
@@ -149,7 +149,7 @@ fn remove_stops_tracking_and_keeps_or_deletes_the_data() {
     );
     assert_eq!(world.read(".gitignore"), "/f\nmine\n");
     assert!(world.exists("d/a") && !world.exists("d.dvc"));
-    // It is the user's own now: a checkout does not take it away.
+    // The file now belongs to the user: a checkout does not delete it.
     world.checkout();
     assert!(world.exists("d/a"));
     let options = ops::RemoveOptions { targets: vec!["f.dvc".into()], outs: true, ..Default::default() };
@@ -165,7 +165,7 @@ fn commit_records_changes_only_if_forced() {
     world.add(&["d", "f"]);
     world.write("d/a", "changed");
     let report = ops::commit(&world.repo(), &CommitOptions::default(), &|_| false, &NoObserver).unwrap();
-    // As in DVC, nothing behind the first failure is looked at.
+    // As in DVC, targets after the first failure are skipped.
     assert_eq!(report.committed, [""; 0]);
     assert_eq!(
         report.failed[0].error.to_string(),
@@ -176,7 +176,7 @@ fn commit_records_changes_only_if_forced() {
     assert_eq!(report.committed, ["d.dvc", "f.dvc"]);
     assert_eq!(report.n_stored, 1);
     assert_eq!(world.status(), []);
-    // What the cache lacks of an unchanged out comes back.
+    // Objects of an unchanged out that are missing in the cache are stored again.
     fs_err::remove_file(world.object_path(&Oid::file(md5(b"2")))).unwrap();
     let report = ops::commit(&world.repo(), &CommitOptions::default(), &|_| false, &NoObserver).unwrap();
     assert_eq!(report.n_stored, 1);
@@ -204,14 +204,14 @@ fn move_takes_data_and_metafile_along() {
     assert!(!world.exists("d") && !world.exists("d.dvc"));
     assert_eq!(world.status(), []);
 
-    // As a kill would leave it: both are tracked, the data is at the new place.
+    // A kill may leave this: both are tracked, the data is at the new path.
     let text = world.read("new/e.dvc").replace("path: e", "path: g");
     world.write("g.dvc", &text);
     fs_err::rename(world.path("one/new/e"), world.path("one/g")).unwrap();
     run("new/e", "g").unwrap();
     assert!(world.exists("g/a") && !world.exists("new/e.dvc"));
     assert_eq!(world.status(), []);
-    // Into a folder.
+    // Into a directory.
     run("g", "new").unwrap();
     assert!(world.exists("new/g/a") && world.exists("new/g.dvc"));
     assert!(run("new/g", "new/g/below").is_err());
@@ -226,7 +226,7 @@ fn outs_of_a_stage_that_runs_are_left_alone() {
     }
     world.add(&["f", "g"]);
     world.write("f", "2");
-    // As DVC writes it while it runs a stage. The first process of the system lives, and is not this one.
+    // DVC writes this entry while it runs a stage. The first process of the system is running, and is not this one.
     let out = world.repo().root().join("f");
     let table = serde_json::json!({"write": {out.display().to_string(): {"pid": 1, "cmd": "dvc repro"}}});
     fs_err::write(world.path("one/.dvc/tmp/rwlock"), table.to_string()).unwrap();
@@ -261,7 +261,7 @@ fn move_keeps_what_the_user_wrote() {
     let moved = text.replace("path: f", "path: g");
     assert_eq!(world.read("new/g.dvc"), format!("# mine\n{moved}  remote: other\ndesc: text\n"));
 
-    // A metafile of another name stays where it is.
+    // A metafile of another name is not moved.
     fs_err::rename(world.path("one/new/g.dvc"), world.path("one/new/data.dvc")).unwrap();
     let options = MoveOptions { from: "new/g".to_owned(), to: "h".to_owned(), ..MoveOptions::default() };
     ops::move_out(&world.repo(), &options, &NoObserver).unwrap();

@@ -1,4 +1,4 @@
-//! The operations on whole repositories, with a folder as the remote.
+//! The operations on whole repositories, with a directory as the remote.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic, and so may what it calls")]
 
@@ -31,7 +31,7 @@ impl World {
         world
     }
 
-    /// Makes a repository whose default remote is the folder that all of them share.
+    /// Makes a repository whose default remote is the directory that all repositories share.
     fn init(&self, name: &str) {
         let root = self.path(name);
         fs_err::create_dir_all(&root).unwrap();
@@ -90,14 +90,14 @@ impl World {
         self.path("one/.dvc/cache").join(haul_storage::Layout::Current.object_path(oid))
     }
 
-    /// Tracks a file of this content; it is in the cache and not in the workspace.
+    /// Tracks a file of this content, which is in the cache and not in the workspace.
     fn track_file(&self, path: &str, text: &str, extra: &str) -> Oid {
         let oid = self.object(OidKind::File, text.as_bytes());
         self.metafile(path, &oid, extra);
         oid
     }
 
-    /// Tracks a directory of these files; it is in the cache and not in the workspace.
+    /// Tracks a directory of these files, which is in the cache and not in the workspace.
     fn track_dir(&self, path: &str, files: &[(&str, &str)]) -> Oid {
         let entries = files
             .iter()

@@ -1,4 +1,4 @@
-//! What a power failure leaves: state of ours that is empty or cut, and files of the workspace that are.
+//! The remains of a power failure: state of haul, or files of the workspace, that are empty or cut.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -19,7 +19,7 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Tells whether `path` is a file that every repository of these tests has state in.
+/// Returns whether `path` is a file of state that every repository of these tests has.
 fn has(files: &[PathBuf], name: &str) -> bool {
     files.iter().any(|path| path.to_string_lossy().contains(name))
 }
@@ -37,7 +37,7 @@ fn state_that_is_empty_or_cut_or_garbage_is_as_if_it_were_not_there() {
     let world = World::new();
     world.write("d/a", "1");
     world.write("f", "2");
-    // What was written in the same tick of the clock is not remembered.
+    // A file that was written in the same tick of the clock is not in the memo.
     std::thread::sleep(Duration::from_millis(20));
     world.add(&["d", "f"]);
     fs_err::remove_file(world.path("one/f")).unwrap();
@@ -67,7 +67,7 @@ fn state_that_is_empty_or_cut_or_garbage_is_as_if_it_were_not_there() {
     }
 }
 
-/// Keeps the warnings.
+/// Records the warnings.
 #[derive(Default)]
 struct Warnings(std::sync::Mutex<Vec<String>>);
 
@@ -110,7 +110,7 @@ fn modified(path: &Path) -> SystemTime {
     fs_err::metadata(path).unwrap().modified().unwrap()
 }
 
-/// Gives a file another content and the time that it had, as a power failure does.
+/// Changes the content of a file and keeps its time, as a power failure does.
 fn cut(path: &Path, content: &[u8]) {
     let time = modified(path);
     fs_err::write(path, content).unwrap();
@@ -154,9 +154,9 @@ fn workspace_files_that_the_user_shortened_are_kept() {
     let world = World::new();
     world.track_dir("d", &[("a", "12345"), ("b", "12345"), ("c", "12345")]);
     world.checkout();
-    // Emptied by a program, which leaves a time of its own.
+    // Emptied by a program, which changes the time.
     fs_err::write(world.path("one/d/a"), "").unwrap();
-    // Edited by one that gives the file its old time back.
+    // Edited by a program that restores the old time.
     cut(&world.path("one/d/b"), b"12x");
     let error = world.checkout_with(&CheckoutOptions::default()).unwrap_err();
     let Error::UnsavedFiles(mut paths) = error else { panic!("{error}") };

@@ -17,7 +17,7 @@ async fn push_then_pull_elsewhere_brings_every_byte() {
     let other = world.track_file("elsewhere", "5", "  remote: other\n");
     let report = ops::push(&world.repo(), &PushOptions::default(), &NoObserver).await.unwrap();
     assert!(report.is_complete(), "{report:?}");
-    // Three files and the manifest of `d`, `f`; and `elsewhere` on the other remote.
+    // Three files and the manifest of `d`, and `f`; the object of `elsewhere` is on the other remote.
     assert_eq!(report.n_pushed(), 6);
     assert_eq!(
         report.remotes.iter().map(|remote| remote.remote.as_str()).collect::<Vec<_>>(),

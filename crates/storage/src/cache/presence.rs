@@ -62,7 +62,7 @@ impl Cache {
         let is_suspect = metadata.len() == 0 && *oid.digest() != EMPTY
             || size_bytes.is_some_and(|size_bytes| size_bytes != metadata.len());
         if mode == OBJECT_MODE && !is_suspect {
-            self.take_note(&metadata, &path);
+            self.record_recent(&metadata, &path);
             return Ok(Some(metadata.len()));
         }
         if is_intact(layout, oid, &path)? {
@@ -180,7 +180,7 @@ impl Cache {
     }
 
     /// Records that a trusted object may not be on the disk yet, for [`sync_found`](Self::sync_found).
-    fn take_note(&self, metadata: &std::fs::Metadata, path: &Path) {
+    fn record_recent(&self, metadata: &std::fs::Metadata, path: &Path) {
         if self.is_looking || self.options.durability != Durability::Sync || !is_recent(metadata) {
             return;
         }

@@ -51,7 +51,7 @@ impl Cache {
                 reader::run(paths, &LinkInto { cache: self, committer: &committer }, run)
             }
         };
-        take_back(&mut answers, committer.finish());
+        fail_unfinished(&mut answers, committer.finish());
         if mode == StoreMode::Move {
             for (answer, path) in answers.iter_mut().zip(paths).filter(|(answer, _)| answer.is_ok()) {
                 if let Err(error) = remove_source(path) {
@@ -81,7 +81,7 @@ impl Cache {
 }
 
 /// Turns the answers whose objects are not durably in the cache into errors.
-fn take_back(answers: &mut [Result<StoredFile>], unfinished: Unfinished) {
+fn fail_unfinished(answers: &mut [Result<StoredFile>], unfinished: Unfinished) {
     if unfinished.objects.is_empty() && unfinished.names.is_none() && unfinished.found.is_none() {
         return;
     }

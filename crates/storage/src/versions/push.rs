@@ -340,7 +340,7 @@ async fn version_of(store: &dyn VersionedStore, key: &str, uploaded: &Uploaded) 
     match latest {
         Some(latest) if latest.version_id.is_none() => {
             let error = no_versions(store, "not turned on");
-            Err(if is_ours(&latest.etag) { take_back(store, key, uploaded, error).await } else { error })
+            Err(if is_ours(&latest.etag) { delete_sent(store, key, uploaded, error).await } else { error })
         }
         Some(ObjectVersion { version_id: Some(version_id), etag, .. }) if is_ours(&etag) => Ok(version_id),
         _ => {
@@ -354,7 +354,7 @@ async fn version_of(store: &dyn VersionedStore, key: &str, uploaded: &Uploaded) 
 
 /// Deletes the object that was sent to a bucket that keeps no versions, as its reply showed; if that fails, adds the
 /// object to the error.
-async fn take_back(store: &dyn VersionedStore, key: &str, uploaded: &Uploaded, error: Error) -> Error {
+async fn delete_sent(store: &dyn VersionedStore, key: &str, uploaded: &Uploaded, error: Error) -> Error {
     if uploaded.version_id.is_some() {
         // The bucket kept versions once: a deletion that does not name the version would leave a delete marker.
         let named = [(key.to_owned(), "null".to_owned())];

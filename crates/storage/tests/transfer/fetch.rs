@@ -8,7 +8,7 @@ use haul_storage::{ErrorKind, Layout, RemoteOdb};
 
 use crate::setup::{Setup, dir_oid, files, key, oid_of};
 
-/// Sizes on both sides of what is held in memory, streamed, and got in ranges.
+/// Sizes on both sides of the thresholds for memory, streams and ranges.
 const SIZES: [usize; 4] = [10, 300_000, 65 << 20, 0];
 
 #[tokio::test(flavor = "multi_thread")]
@@ -219,7 +219,7 @@ async fn fetch_onto_a_full_disk_ends_at_once_with_one_error_and_goes_on_later() 
         let group = setup.add_directory("data", &files(20, 10));
         setup.push(&[group.clone()]).await;
         setup.empty_cache();
-        // As the file system does it: every write fails from now on.
+        // As on a full file system, every write fails from now on.
         setup.faults.fail(Operation::Get, Fault::Error(ErrorKind::Unwritable), skip, usize::MAX);
         let fetched = setup.try_fetch(&[group.clone()]).await;
         setup.faults.heal();
@@ -250,7 +250,7 @@ async fn object_that_cannot_get_its_name_fails_alone() {
         (0..30).map(|number: u32| setup.add_file(&number.to_string(), &number.to_le_bytes())).collect();
     setup.push(&groups).await;
     setup.empty_cache();
-    // A folder with something in it is in the way.
+    // A directory that is not empty has the object's name.
     let blocked = groups[7].members[0].oid;
     fs_err::create_dir_all(setup.object_path(&blocked).join("x")).unwrap();
     let report = setup.fetch(&groups).await;

@@ -1,4 +1,4 @@
-//! Listing everything, and deleting.
+//! Listing and deleting all objects.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -9,7 +9,7 @@ use haul_storage::{CancellationToken, ErrorKind, Layout, Oid, hash};
 
 use crate::setup::Setup;
 
-/// Lists a layout; fails if an object is told twice.
+/// Lists a layout; fails if an object is listed twice.
 async fn objects(setup: &Setup, layout: Layout) -> haul_storage::Result<BTreeSet<Oid>> {
     let found = Mutex::new(BTreeSet::new());
     let visitor = |object: haul_storage::RemoteObject| {
@@ -37,7 +37,7 @@ async fn listing_finds_every_object_once_whatever_else_there_is() {
                 setup.memory.insert(&layout.object_path(oid), "x");
             }
         }
-        // Folders before, between and behind those of objects, and strangers inside of them.
+        // Directories before, between and after those of objects, and foreign keys inside of these.
         for folder in
             ["", "!", "0", "00", "000", "09x", "9z", "AB", "ab", "abc", "fe", "ff", "ff0", "g", "other"]
         {
@@ -104,7 +104,7 @@ async fn removal_goes_on_after_a_call_that_fails() {
     cancelled.cancel();
     let removal = setup.remote.remove(Layout::Current, &all, 1, &NoObserver, &cancelled).await;
     assert_eq!((removal.n_removed, removal.n_not_tried), (0, 2500));
-    // What is gone already counts as removed.
+    // An object that does not exist counts as removed.
     let removal = setup.remote.remove(Layout::Current, &all, 8, &NoObserver, &never).await;
     assert_eq!(removal.n_removed, 2500);
     assert_eq!(setup.memory.objects().len(), 1);

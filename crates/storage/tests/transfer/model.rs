@@ -1,12 +1,12 @@
 //! Random pushes, fetches, faults and damage keep the invariants: a manifest is on the remote only if all its members
-//! are; a file in the cache has the bytes that it is named by; and when the faults end, everything heals.
+//! are; the bytes of a file in the cache match its name; and after the faults end, everything is repaired.
 //!
-//! Two clients work on one remote, each with a cache of its own; one of them collects garbage, between and beside the
-//! transfers. Every size is sent and got in every way: whole, streamed, in parts and in ranges, because the thresholds are
-//! part of what is random.
+//! Two clients, each with its own cache, work on one remote; one of them collects garbage, between and during transfers.
+//! Every size is sent and received in every way, whole, streamed, in parts and in ranges, because the thresholds are
+//! random too.
 //!
-//! Each case is a seed. `HAUL_MODEL_SEEDS=10000` runs so many of them, `HAUL_MODEL_SEED=17` that one, with its steps on
-//! stderr.
+//! Each case is a seed. `HAUL_MODEL_SEEDS=10000` runs this number of seeds, `HAUL_MODEL_SEED=17` only that seed, with its
+//! steps on stderr.
 
 #![expect(
     clippy::disallowed_methods,
@@ -25,7 +25,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use crate::setup::{Setup, check_remote, key};
 
-/// Seeds that every run of the tests goes through.
+/// The number of seeds of a normal test run.
 const N_SEEDS: u64 = 200;
 
 #[derive(Debug, Clone)]
@@ -43,7 +43,7 @@ enum Step {
         first: (bool, usize),
         second: (bool, usize),
     },
-    /// The second client deletes a directory and what only that one uses; beside it, the first may push another.
+    /// The second client deletes a directory and the objects that only that one uses; meanwhile, the first may push another.
     Collect {
         directory: usize,
         pushed: Option<usize>,
@@ -66,14 +66,14 @@ enum Step {
         fault: Fault,
         skip: usize,
     },
-    /// Ends a transfer at its n-th request, in good order.
+    /// Cancels a transfer at its n-th request.
     Interrupt {
         at: u64,
         client: usize,
         is_push: bool,
         directory: usize,
     },
-    /// Drops a transfer at its n-th request, as a kill does.
+    /// Drops a transfer at its n-th request, like a kill.
     Kill {
         at: u64,
         client: usize,
@@ -85,7 +85,7 @@ enum Step {
 const N_DIRECTORIES: usize = 3;
 const N_MEMBERS: usize = 6;
 
-/// Directories that share members, of all sizes that are treated differently.
+/// Directories that share members, of all sizes that are transferred differently.
 fn members(directory: usize) -> Vec<Vec<u8>> {
     (0..N_MEMBERS)
         .map(|member| {
@@ -96,7 +96,7 @@ fn members(directory: usize) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// When objects go in parts and in ranges: at once, at sizes between those of the objects, or never.
+/// The thresholds for parts and ranges: for all objects, for some of them, or for none.
 #[derive(Debug, Clone, Copy)]
 struct Thresholds {
     multipart_threshold_bytes: u64,
@@ -206,7 +206,7 @@ async fn run(thresholds: Thresholds, steps: Vec<Step>) {
             .map(|directory| setup.add_directory(&directory.to_string(), &members(directory)))
             .collect();
     }
-    // What another client broke on the remote is not ours to guarantee until the next whole push.
+    // Damage by another client is only repaired by the next complete push.
     let mut is_remote_broken = false;
     for step in steps {
         let memory = clients[0].memory.clone();
@@ -242,7 +242,7 @@ async fn run(thresholds: Thresholds, steps: Vec<Step>) {
             }
             Step::Collect { directory, pushed } => {
                 let [one, other] = &clients;
-                // A manifest goes before its members, as in `gc`; what another directory uses stays.
+                // As in `gc`, a manifest is deleted before its members; objects that another directory uses stay.
                 let used: Vec<Oid> = groups
                     .iter()
                     .enumerate()
@@ -306,7 +306,7 @@ async fn run(thresholds: Thresholds, steps: Vec<Step>) {
                     () = transfer(setup, is_push, &groups[directory]) => {}
                     () = wait_for_requests(setup, at) => {}
                 }
-                // What a thread had in hand it still finishes; nobody waits for it.
+                // A thread still finishes its current work, which is not waited for.
                 setup.check_names();
                 if !is_remote_broken {
                     check_remote(&memory);
@@ -342,7 +342,7 @@ fn names(group: &ObjectGroup) -> Vec<(Layout, Oid, Option<u64>)> {
     group.directory.iter().chain(&group.members).map(|member| (group.layout, member.oid, None)).collect()
 }
 
-/// Runs a transfer. It may fail; what counts is what is left.
+/// Runs a transfer. It may fail; only the resulting state is checked.
 async fn transfer(setup: &Setup, is_push: bool, group: &ObjectGroup) {
     let group = std::slice::from_ref(group);
     let result = if is_push { setup.try_push(group).await } else { setup.try_fetch(group).await };
@@ -402,7 +402,7 @@ fn invariants_hold_whatever_happens() {
                     let ran = std::panic::catch_unwind(|| {
                         let runtime =
                             tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-                        // A case that hangs is wrong as well.
+                        // A case that hangs fails as well.
                         let limit = std::time::Duration::from_mins(5);
                         runtime
                             .block_on(async { tokio::time::timeout(limit, run(thresholds, steps)).await })

@@ -90,7 +90,7 @@ async fn missing_object_is_reported_and_holds_its_manifest_back() {
     assert_eq!(report.held_back.len(), 1);
     assert!(!setup.memory.objects().contains_key(&key(&dir_oid(&group))));
 
-    // It is enough that the remote has it.
+    // The remote has the object, which is enough.
     setup.memory.insert(&key(&group.members[1].oid), files(3, 10)[1].clone());
     assert!(setup.push(&[group]).await.is_complete());
     check_remote(&setup.memory);
@@ -268,7 +268,7 @@ async fn queue_of_a_push_is_as_long_as_the_store_says() {
         let groups = [setup.add_directory("data", &files(100, 92))];
         setup.faults.fail(Operation::Put, Fault::Stall, 0, usize::MAX);
         let cancel = setup.options.cancel.clone();
-        // What is read is made read-only first.
+        // An object is made read-only before it is read.
         let paths: Vec<_> = groups[0].members.iter().map(|member| setup.object_path(&member.oid)).collect();
         for path in &paths {
             fs_err::set_permissions(path, PermissionsExt::from_mode(0o644)).unwrap();
@@ -284,7 +284,7 @@ async fn queue_of_a_push_is_as_long_as_the_store_says() {
         assert!(report.is_interrupted);
         let n_objects = n_read();
         assert!(n_objects <= at_most, "{n_objects} objects in hand with a queue of {max_queue:?}");
-        // Without a limit whole batches are read ahead: the limit is what kept the number down.
+        // Without a limit whole batches are read ahead, which shows that the limit had an effect.
         assert!(max_queue.is_some() || n_objects > 10, "{n_objects}");
 
         setup.faults.heal();
@@ -339,7 +339,7 @@ async fn entity_tag_that_stays_wrong_is_a_failure() {
     setup.faults.fail(Operation::Put, Fault::WrongEtag, 0, usize::MAX);
     setup.faults.fail(Operation::CompleteMultipart, Fault::WrongEtag, 0, usize::MAX);
     let report = setup.push(&groups).await;
-    // What the reply to the completion says wrong, a look at the object puts right.
+    // The reply to the completion is wrong, which a HEAD of the object corrects.
     let [failed] = &report.failed[..] else { panic!("one failed: {report:?}") };
     assert_eq!((failed.path.as_ref(), failed.error.kind()), ("small", ErrorKind::Corrupt));
 }
@@ -377,7 +377,7 @@ async fn push_that_verifies_sends_what_the_remote_has_wrong() {
     let report = setup.push(&[group.clone()]).await;
     assert_eq!((report.n_transferred, report.n_healed, report.n_present), (2, 2, 9));
     assert_eq!(setup.memory.objects()[&member], files(10, 10)[4]);
-    // Bits that turn over on the way here are no damage there.
+    // Bits that are flipped in the reply are no damage of the object.
     setup.faults.fail_next(Operation::Get, Fault::WrongBytes);
     assert_eq!(setup.push(&[group]).await.n_transferred, 0);
 }
@@ -397,7 +397,7 @@ async fn push_that_is_dropped_gives_its_upload_up() {
             }
             assert_eq!(setup.memory.n_open_uploads(), 1);
         }
-        // Bounded: the upload is given up by a task of its own.
+        // The wait is bounded: another task aborts the upload.
         for _ in 0..5000 {
             if setup.memory.n_open_uploads() == 0 {
                 break;

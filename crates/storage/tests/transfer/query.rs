@@ -3,7 +3,7 @@ use std::sync::Arc;
 use haul_storage::testing::MemoryStore;
 use haul_storage::{FolderStore, Layout, Oid, Presence, RemoteOdb, RemoteStore, hash};
 
-/// Object `index` of many, with a name that looks like any other.
+/// Returns object `index` of many, with a random-looking name.
 fn oid(index: u64) -> Oid {
     let digest = hash::md5(&index.to_le_bytes());
     if index.is_multiple_of(7) { Oid::dir(digest) } else { Oid::file(digest) }
@@ -81,7 +81,7 @@ async fn requests_are_never_more_than_heads_or_pages_and_partitions() {
     for n_wanted in [5, 20, 100, 199, 200, 201, 500, 3000] {
         let wanted: Vec<u64> = (0..n_wanted).map(|index| index * 7919 % 20_000).collect();
         let (pages, heads) = look_up(Arc::new(memory.clone()), &wanted, |index| index < 10_000).await;
-        // The first page tells how many there are, so it may come in addition.
+        // The first page shows how many objects there are, so it may be an additional request.
         assert!(
             pages + heads <= (n_wanted + 1).min(200 + 8 + 1),
             "{n_wanted} wanted: {pages} pages, {heads} heads"

@@ -3,7 +3,7 @@ use haul_storage::testing::{Fault, Operation};
 
 use crate::setup::{Setup, key};
 
-/// Ten parts of the store in memory.
+/// The size of ten parts of the store in memory.
 fn bytes() -> Vec<u8> {
     (0..640_000_u32).flat_map(u32::to_le_bytes).take(640 << 10).collect()
 }

@@ -27,7 +27,7 @@ impl Setup {
         Self::with(MemoryStore::new())
     }
 
-    /// Large objects go in few parts.
+    /// Large objects are sent in few parts.
     pub(crate) fn with_large_parts() -> Self {
         let memory = MemoryStore::new();
         let limits = StoreLimits {
@@ -38,7 +38,7 @@ impl Setup {
         Self::with(memory.with_limits(limits))
     }
 
-    /// Objects get their names when the disk has them, many at once.
+    /// Objects get their names when the disk has them, in groups.
     pub(crate) fn that_waits_for_the_disk() -> Self {
         let setup = Self::new();
         let options = CacheOptions { durability: Durability::Sync, ..CacheOptions::default() };
@@ -48,7 +48,7 @@ impl Setup {
 
     pub(crate) fn with(memory: MemoryStore) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        // Thousands of runs that wait for the disk would take too long; the cache tests itself that it waits.
+        // Thousands of runs that wait for the disk would take too long; the cache's own tests check that it waits.
         let options = CacheOptions { durability: Durability::Rename, ..CacheOptions::default() };
         let cache = Cache::new(folder.path().join("cache"), options);
         let faults = FaultStore::new(Arc::new(memory.clone()));
@@ -56,7 +56,7 @@ impl Setup {
         Self { folder, cache, memory, faults, remote, options: TransferOptions::default() }
     }
 
-    /// Returns a client of the same remote, with a cache of its own.
+    /// Returns another client of the same remote, with its own cache.
     pub(crate) fn another_client(&self) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::new(folder.path().join("cache"), CacheOptions::default());
@@ -65,7 +65,7 @@ impl Setup {
         Self { folder, cache, memory, faults, remote, options: TransferOptions::default() }
     }
 
-    /// Stores objects in the cache and returns their group. A manifest's bytes are its members' names.
+    /// Stores objects in the cache and returns their group. The bytes of a manifest are its members' names.
     pub(crate) fn add_directory(&self, name: &str, files: &[Vec<u8>]) -> ObjectGroup {
         let mut manifest = String::new();
         let mut members = Vec::new();
@@ -122,7 +122,7 @@ impl Setup {
             .unwrap()
     }
 
-    /// Checks that every file of the cache has the bytes that it is named by; returns their number.
+    /// Checks that the bytes of every file of the cache match its name; returns the number of files.
     pub(crate) fn check_names(&self) -> usize {
         let objects = self.cache.objects(Layout::Current).unwrap();
         for object in &objects {
@@ -131,12 +131,12 @@ impl Setup {
         objects.len()
     }
 
-    /// Checks the names, and that nothing temporary is left.
+    /// Checks the names, and that no temporary file is left.
     pub(crate) fn check_cache(&self) {
         assert_eq!(count_files(self.cache.root()), self.check_names(), "a temporary file was left");
     }
 
-    /// Waits, for a bounded time, until the threads of a transfer that was dropped are done with the cache.
+    /// Waits, for a bounded time, until the threads of a dropped transfer have stopped using the cache.
     pub(crate) async fn wait_for_threads(&self) {
         for _ in 0..5000 {
             if count_files(self.cache.root()) == self.check_names() {
@@ -177,7 +177,7 @@ fn count_files(folder: &std::path::Path) -> usize {
         .sum()
 }
 
-/// Checks that each manifest on the remote has all its members there.
+/// Checks that all members of each manifest on the remote are there.
 pub(crate) fn check_remote(memory: &MemoryStore) {
     let objects = memory.objects();
     for (path, bytes) in &objects {

@@ -77,12 +77,12 @@ impl Context {
         }
     }
 
-    /// Counts text before it is produced.
+    /// Counts memory that templates are about to use.
     ///
     /// # Errors
     ///
-    /// If the templates of the file produce too much text.
-    pub(super) fn make(&self, n_bytes: usize) -> Result<(), VariableError> {
+    /// If the templates of the file need too much.
+    pub(super) fn reserve(&self, n_bytes: usize) -> Result<(), VariableError> {
         let before = self.made_bytes.fetch_add(n_bytes, Ordering::Relaxed);
         if before.saturating_add(n_bytes) <= MAX_MADE_BYTES {
             return Ok(());

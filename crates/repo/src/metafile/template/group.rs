@@ -191,8 +191,8 @@ fn of_matrix(
         let mut item = Dict::with_capacity(axes.len());
         for ((axis, values), position) in axes.iter().zip(&chosen) {
             let value = &values[*position];
-            let made = context.make(value.value.n_bytes());
-            made.map_err(|error| resolver.error(&section, error, matrix))?;
+            let reserved = context.reserve(value.value.n_bytes());
+            reserved.map_err(|error| resolver.error(&section, error, matrix))?;
             fragments.push(if value.value.is_composite() {
                 format!("{axis}{position}")
             } else {

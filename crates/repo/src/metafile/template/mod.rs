@@ -126,8 +126,8 @@ impl Resolver<'_> {
                 self.error(&place, error, vars)
             })?;
         }
-        let made = context.make(definition.entries().len() * size_of::<Node>());
-        made.map_err(|error| self.error(&format!("stage '{name}'"), error, definition))?;
+        let reserved = context.reserve(definition.entries().len() * size_of::<Node>());
+        reserved.map_err(|error| self.error(&format!("stage '{name}'"), error, definition))?;
         let mut entries = Vec::new();
         for entry in definition.entries() {
             let key = entry.key.as_str().unwrap_or_default();

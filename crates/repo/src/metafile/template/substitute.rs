@@ -33,12 +33,12 @@ pub(crate) fn substitute(
         Kind::Scalar(Scalar::Text(text)) => fill(text, node, context, purpose),
         Kind::Scalar(_) => Ok(node.clone()),
         Kind::Sequence(items) => {
-            context.make(items.len() * size_of::<Node>()).map_err(|error| (error, node.clone()))?;
+            context.reserve(items.len() * size_of::<Node>()).map_err(|error| (error, node.clone()))?;
             let items = items.iter().map(|item| substitute(item, context, purpose));
             Ok(with_kind(Kind::Sequence(items.collect::<Result<_, _>>()?)))
         }
         Kind::Mapping(entries) => {
-            context.make(entries.len() * size_of::<Entry>()).map_err(|error| (error, node.clone()))?;
+            context.reserve(entries.len() * size_of::<Entry>()).map_err(|error| (error, node.clone()))?;
             let mut filled: Vec<Entry> = Vec::with_capacity(entries.len());
             for entry in entries {
                 let key = substitute(&entry.key, context, purpose)?;
@@ -70,7 +70,7 @@ fn fill(
     {
         let value = context.select(inner).map_err(at)?;
         check(value, purpose, true).map_err(at)?;
-        context.make(value.n_bytes()).map_err(at)?;
+        context.reserve(value.n_bytes()).map_err(at)?;
         return Ok(value.to_node(node));
     }
     let mut filled = String::new();
@@ -88,12 +88,12 @@ fn fill(
                 let options = to_options(dict, style).map_err(|name| {
                     at(VariableError::Apart(format!("Cannot interpolate nested iterable in '{name}'")))
                 })?;
-                context.make(options.len()).map_err(at)?;
+                context.reserve(options.len()).map_err(at)?;
                 filled.push_str(&options);
             }
             (scalar, _) => {
                 let text = scalar.to_text();
-                context.make(text.len()).map_err(at)?;
+                context.reserve(text.len()).map_err(at)?;
                 filled.push_str(&text);
             }
         }
