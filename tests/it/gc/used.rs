@@ -195,7 +195,7 @@ fn other_projects_keep_what_they_use() {
     repos[1].write("bad.dvc", "outs: [\n");
     repos[0].haul(["gc", "-w", "-f", "-p", "../two"]).code(255);
     repos[0].haul(["gc", "-w", "-f"]).success();
-    assert!(has("of one") && !has("of two"), "nobody said that another repository uses it");
+    assert!(has("of one") && !has("of two"), "the other repository was not named");
 }
 
 #[test]

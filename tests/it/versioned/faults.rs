@@ -189,7 +189,7 @@ fn push_waits_for_whoever_holds_the_lock_before_it_records() {
     wait_for_puts(1);
     let lock =
         fs_err::OpenOptions::new().write(true).open(repo.join(".dvc/tmp/lock")).expect("DVC's lock is there");
-    lock.file().lock().expect("nobody holds it");
+    lock.file().lock().expect("the lock is free");
     wait_for_puts(N_FILES);
     for _ in 0..200 {
         assert!(running.is_running(), "it ended without the lock");

@@ -107,7 +107,7 @@ fn update_takes_the_locks_that_push_and_fetch_take() {
         (".dvc/tmp/haul/transfer.lock", "`haul gc` is at work in this repository"),
     ] {
         let lock = fs_err::OpenOptions::new().write(true).open(repo.join(file)).expect("the lock is there");
-        lock.file().lock().expect("nobody holds it");
+        lock.file().lock().expect("the lock is free");
         let push = repo.start(["push"]);
         let update = repo.start(["update", "one.txt.dvc"]);
         for command in [push, update] {

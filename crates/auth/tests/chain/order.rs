@@ -31,7 +31,7 @@ async fn half_of_the_explicit_keys_is_an_error() {
     let error = world.error().await;
     assert_eq!(
         error.to_string(),
-        "cannot get credentials from keys of the remote: the remote has `access_key_id` (command line) and no \
+        "cannot get credentials from keys of the remote: the remote has `access_key_id` (command line) but no \
          `secret_access_key`"
     );
     assert!(error.hint().unwrap().contains("haul remote modify --local"));

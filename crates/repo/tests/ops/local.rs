@@ -100,7 +100,7 @@ fn status_hashes_in_as_many_threads_as_are_set_and_counts_files_before() {
         assert_eq!(hashed.iter().map(|(n, _)| n).sum::<u64>(), 601);
         hashed.into_iter().map(|(_, thread)| thread).collect::<HashSet<_>>()
     };
-    assert_eq!(threads("1"), HashSet::from([std::thread::current().id()]), "nobody helps");
+    assert_eq!(threads("1"), HashSet::from([std::thread::current().id()]), "there is only this thread");
     assert!(!threads("2").contains(&std::thread::current().id()), "two threads work, and this one waits");
 }
 
