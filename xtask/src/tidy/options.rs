@@ -15,6 +15,8 @@ const TABLES: [&str; 2] = ["crates/config/src/keys/sections.rs", "crates/config/
 const ROW: &str = "Key::new(";
 /// Options whose value is read by another name.
 const RENAMED: [(&str, &str); 2] = [("type", "types"), ("shared", "shared_group")];
+/// Options that a method answers for.
+const ASKED: [(&str, &str); 1] = [("allow_anonymous_login", ".anonymous()")];
 
 pub(super) fn check(project: &Project, findings: &mut Vec<String>) -> Result<()> {
     let files =
@@ -34,7 +36,8 @@ pub(super) fn check(project: &Project, findings: &mut Vec<String>) -> Result<()>
         for name in effective(&std::fs::read_to_string(project.root.join(table))?) {
             let field =
                 RENAMED.iter().find(|(option, _)| *option == name).map_or(name.as_str(), |(_, field)| field);
-            if !is_read(&readers, field) {
+            let is_asked = ASKED.iter().any(|(option, call)| *option == name && readers.contains(call));
+            if !is_asked && !is_read(&readers, field) {
                 findings.push(format!(
                     "{table}: the option `{name}` is read nowhere: use it, or mark the row with `used`"
                 ));

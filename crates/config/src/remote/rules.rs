@@ -313,15 +313,13 @@ fn malformed(options: &Options<'_>, errors: &mut Vec<Error>) -> S3Values {
 fn seconds(options: &Options<'_>, option: &str, errors: &mut Vec<Error>) -> Option<Located<Duration>> {
     let leaf = options.leaf(option)?;
     let seconds = integer(&leaf.value)?;
-    match u64::try_from(seconds) {
-        Ok(seconds @ 1..) => Some(Located::new(Duration::from_secs(seconds), leaf.origin.clone())),
-        _ => {
-            let problem = format!("is `{}`, but must be at least 1 second", leaf.value);
-            let hint = format!("type {}", options.set(option, option, "60"));
-            errors.push(options.malformed(option, &problem, hint));
-            None
-        }
+    if let Ok(seconds @ 1..) = u64::try_from(seconds) {
+        return Some(Located::new(Duration::from_secs(seconds), leaf.origin.clone()));
     }
+    let problem = format!("is `{}`, but must be at least 1 second", leaf.value);
+    let hint = format!("type {}", options.set(option, option, "60"));
+    errors.push(options.malformed(option, &problem, hint));
+    None
 }
 
 /// Splits the path of an S3 URL: no query, no trailing slashes, nothing decoded.

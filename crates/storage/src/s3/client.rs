@@ -250,7 +250,7 @@ impl Client {
                 end,
             });
         }
-        tokio::time::sleep(delay - before).await;
+        tokio::time::sleep(delay.saturating_sub(before)).await;
     }
 
     /// Waits for the reply, and tells if the server is silent for long. A body that is on its way is no silence.
@@ -259,20 +259,18 @@ impl Client {
         let exchange = self.transport.send(request, self.options.read_timeout.value);
         let Some(listener) = self.wait_listener.get().filter(|_| is_short) else { return exchange.await };
         tokio::pin!(exchange);
-        match tokio::time::timeout(TELL_AFTER, &mut exchange).await {
-            Ok(reply) => reply,
-            Err(_) => {
-                if self.health.may_tell(TELL_AFTER) {
-                    listener.on_wait(&Wait {
-                        server: self.endpoint().origin(),
-                        reason: format!("has not answered for {} s", TELL_AFTER.as_secs()),
-                        attempt: number,
-                        end: WaitEnd::Attempts(self.options.retry.most_timeouts()),
-                    });
-                }
-                exchange.await
-            }
+        if let Ok(reply) = tokio::time::timeout(TELL_AFTER, &mut exchange).await {
+            return reply;
         }
+        if self.health.may_tell(TELL_AFTER) {
+            listener.on_wait(&Wait {
+                server: self.endpoint().origin(),
+                reason: format!("has not answered for {} s", TELL_AFTER.as_secs()),
+                attempt: number,
+                end: WaitEnd::Attempts(self.options.retry.most_timeouts()),
+            });
+        }
+        exchange.await
     }
 
     async fn attempt(
