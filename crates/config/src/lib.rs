@@ -64,3 +64,8 @@ pub use remote::{
 pub use schema::{CacheConfig, Config, CoreConfig, LinkType, ParsingConfig};
 pub use secret::Secret;
 pub use stack::{AddRemote, ConfigStack, Edited, Listed, ListedRemote, Notice};
+
+/// Compiles the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

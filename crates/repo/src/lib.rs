@@ -45,3 +45,8 @@ pub use metafile::dir_manifest::DirManifest;
 pub use project::{ConfigOverrides, Project};
 pub use root::Repo;
 pub use workspace::lock::{LockWait, PathLocks, RepoLock, TransferLock};
+
+/// Compiles the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

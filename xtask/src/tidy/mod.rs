@@ -1,6 +1,7 @@
 //! `cargo xtask tidy`: house rules that no compiler checks.
 
 mod options;
+mod unused;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -70,6 +71,7 @@ pub(crate) fn run(project: &Project) -> Result<()> {
 fn check_layers(project: &Project, findings: &mut Vec<String>) -> Result<()> {
     let metadata = cmd!(project.shell, "cargo metadata --format-version 1 --no-deps").quiet().read()?;
     let metadata: serde_json::Value = serde_json::from_str(&metadata)?;
+    unused::check(project, &metadata, findings)?;
     let packages = metadata["packages"].as_array().context("cargo metadata lists no packages")?;
     let layers: BTreeMap<&str, _> =
         LAYERS.iter().map(|(name, allowed, why)| (*name, (*allowed, *why))).collect();
