@@ -226,6 +226,26 @@ impl Printer {
         }
     }
 
+    /// Writes what goes with a result that is text to stderr, behind the result.
+    pub(crate) fn aside(&self, text: Option<&str>) {
+        if let Some(text) = text.filter(|_| !self.is_json.load(Ordering::Relaxed)) {
+            // What cannot be handed over is told when the program ends.
+            self.flush().ok();
+            self.remark(text);
+        }
+    }
+
+    /// Writes a part of a result that is text as soon as it is known.
+    pub(crate) fn show_part(&self, write: impl FnOnce(&mut Page)) -> Result<(), CommandError> {
+        if self.is_json.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let mut page = Page::new(self.stdout_colours());
+        write(&mut page);
+        self.out(&page.into_text())?;
+        self.flush()
+    }
+
     /// Writes an error with its causes and hints to stderr.
     pub(crate) fn error(&self, error: &CommandError) {
         // What was said before the error has to stand before it where both streams meet.

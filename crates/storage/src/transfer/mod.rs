@@ -18,6 +18,7 @@ pub(crate) mod verify;
 mod whole;
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use bytes::Bytes;
 use futures::stream::BoxStream;
@@ -145,7 +146,9 @@ pub async fn push(
     observer: &dyn Observer,
 ) -> Result<TransferReport> {
     push::check_not_cancelled(options)?;
-    push::run(cache, remote, groups, options, observer).await
+    let start = Instant::now();
+    let report = push::run(cache, remote, groups, options, observer).await?;
+    Ok(TransferReport { elapsed: start.elapsed(), ..report })
 }
 
 /// Gets what the cache lacks. Every object is verified before it gets its name.
@@ -157,7 +160,9 @@ pub async fn fetch(
     observer: &dyn Observer,
 ) -> Result<TransferReport> {
     push::check_not_cancelled(options)?;
-    fetch::run(cache, remote, groups, options, observer).await
+    let start = Instant::now();
+    let report = fetch::run(cache, remote, groups, options, observer).await?;
+    Ok(TransferReport { elapsed: start.elapsed(), ..report })
 }
 
 /// Looks which objects are in the cache and which are on the remote, and moves nothing.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::{Error, Layout, Oid};
 
@@ -129,6 +130,8 @@ pub struct TransferReport {
     pub stopped_by: Option<Error>,
     /// What it cost.
     pub requests: RequestCounts,
+    /// How long it took.
+    pub elapsed: Duration,
 }
 
 impl TransferReport {

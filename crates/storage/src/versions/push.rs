@@ -67,6 +67,7 @@ pub async fn push(
     observer: &dyn Observer,
 ) -> Result<VersionedPush> {
     check_not_cancelled(options)?;
+    let start = Instant::now();
     if uploads.is_empty() {
         return Ok(VersionedPush::default());
     }
@@ -98,6 +99,7 @@ pub async fn push(
     outcome.report.requests = counted.counts();
     outcome.report.requests.bucket += 1;
     outcome.report.is_interrupted = options.cancel.is_cancelled();
+    outcome.report.elapsed = start.elapsed();
     Ok(VersionedPush { report: outcome.finish()?, versions: push.versions })
 }
 

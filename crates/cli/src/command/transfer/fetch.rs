@@ -60,7 +60,9 @@ impl FetchArgs {
         warn_of_missing(context.printer(), &transfers);
         let message = Outcome::new(Direction::Down, self.report.dry_run, &transfers, &failed, None)
             .with_skipped(&skipped, n_outs);
+        let pace = message.pace();
         context.printer().show(message)?;
+        context.printer().aside(pace.as_deref());
         check(Verb::FETCH, Direction::Down, &transfers, &failed)?;
         Ok(ExitStatus::Success)
     }

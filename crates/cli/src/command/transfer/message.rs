@@ -24,6 +24,8 @@ pub(in crate::command) struct Outcome {
     n_objects: u64,
     /// Their size in bytes.
     total_bytes: u64,
+    /// How long it took.
+    seconds: f64,
     /// What went to or came from each remote.
     remotes: Vec<RemoteLines>,
     /// Tracked files and directories that were asked for, and skipped.
@@ -57,6 +59,8 @@ struct RemoteLines {
     n_objects: u64,
     /// Their size in bytes.
     total_bytes: u64,
+    /// How long it took.
+    seconds: f64,
     /// Number of objects that were there already.
     n_present: u64,
     /// Number of damaged objects that were replaced.
@@ -132,6 +136,7 @@ impl Outcome {
             is_complete: failed.is_empty() && reports().all(TransferReport::is_complete),
             n_objects: reports().map(|report| report.n_transferred).sum(),
             total_bytes: reports().map(|report| report.transferred_bytes).sum(),
+            seconds: reports().map(|report| report.elapsed.as_secs_f64()).sum(),
             remotes: transfers.iter().map(RemoteLines::new).collect(),
             skipped: Vec::new(),
             n_outs: 0,
@@ -144,6 +149,32 @@ impl Outcome {
     pub(super) fn with_skipped(self, skipped: &[SkippedOut], n_outs: usize) -> Self {
         let line = |out: &SkippedOut| SkippedLine { path: out.path.clone(), reason: out.reason.to_string() };
         Self { skipped: skipped.iter().map(line).collect(), n_outs, ..self }
+    }
+
+    /// Says how much moved, in which time; `None` if nothing did.
+    ///
+    /// It stands on stderr, behind the line of DVC, which programs compare.
+    pub(super) fn pace(&self) -> Option<String> {
+        if self.is_dry_run || self.n_objects == 0 {
+            return None;
+        }
+        let objects = if self.n_objects == 1 { "object" } else { "objects" };
+        let text = format!(
+            "{} {objects}, {} in {:.1} s",
+            self.n_objects,
+            human_bytes(self.total_bytes),
+            self.seconds
+        );
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "for display; not negative"
+        )]
+        let rate = (self.total_bytes as f64 / self.seconds.max(0.001)) as u64;
+        // Of an instant, or of nothing, a rate says nothing.
+        let is_long = self.seconds >= 0.1 && rate > 0;
+        Some(if is_long { format!("{text}, {}/s", human_bytes(rate)) } else { text })
     }
 
     /// Says what would be moved.
@@ -207,6 +238,7 @@ impl RemoteLines {
             total_bytes: report.transferred_bytes,
             n_present: report.n_present,
             n_healed: report.n_healed,
+            seconds: report.elapsed.as_secs_f64(),
             planned: report.planned.iter().map(ObjectLine::from).collect(),
             missing: report.missing.iter().map(ObjectLine::from).collect(),
             failed: report.failed.iter().map(ObjectLine::from).collect(),
@@ -258,6 +290,8 @@ impl RequestLine {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn text(n_transferred: u64, is_interrupted: bool) -> String {
@@ -278,6 +312,25 @@ mod tests {
         assert_eq!(text(0, false), "Everything is up to date.\n");
         assert_eq!(text(1, false), "1 file pushed\n");
         assert_eq!(text(2, false), "2 files pushed\n");
+    }
+
+    #[test]
+    fn end_of_a_transfer_has_objects_bytes_seconds_and_rate() {
+        let outcome = |n_transferred, transferred_bytes, millis| {
+            let elapsed = Duration::from_millis(millis);
+            let report =
+                TransferReport { n_transferred, transferred_bytes, elapsed, ..TransferReport::default() };
+            let (remote, location) = (String::from("s"), String::from("s3://b"));
+            let transfer = RemoteTransfer { remote, location, report, recorded: Vec::new() };
+            Outcome::new(Direction::Up, false, &[transfer], &[], None)
+        };
+        let pace = |n_transferred, bytes, millis| outcome(n_transferred, bytes, millis).pace();
+        assert_eq!(pace(3, 50 << 20, 12_500).unwrap(), "3 objects, 50.0 MiB in 12.5 s, 4.00 MiB/s");
+        assert_eq!(pace(1, 7, 20).unwrap(), "1 object, 7 B in 0.0 s");
+        assert_eq!(pace(0, 0, 900), None);
+        let json = serde_json::to_value(outcome(3, 50 << 20, 12_500)).unwrap();
+        assert_eq!(json["seconds"], 12.5);
+        assert_eq!(json["remotes"][0]["seconds"], 12.5);
     }
 
     #[test]

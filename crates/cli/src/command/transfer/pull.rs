@@ -71,7 +71,9 @@ impl PullArgs {
         let changes = report.checkout.as_ref().map(Changes::new);
         let message = Outcome::new(Direction::Down, self.report.dry_run, &transfers, &failed, changes)
             .with_skipped(&skipped, n_outs);
+        let pace = message.pace();
         context.printer().show(message)?;
+        context.printer().aside(pace.as_deref());
         if report.checkout.is_some() {
             // The checkout says it as well.
             failed.retain(|failure| !matches!(failure.error, haul_repo::Error::TargetNotFound { .. }));

@@ -71,7 +71,9 @@ impl PushArgs {
         warn_of_missing(context.printer(), &transfers);
         let message = Outcome::new(Direction::Up, self.report.dry_run, &transfers, &report.failed, None)
             .with_skipped(&report.skipped, report.n_outs);
+        let pace = message.pace();
         context.printer().show(message)?;
+        context.printer().aside(pace.as_deref());
         check(Verb::PUSH, Direction::Up, &transfers, &report.failed)?;
         Ok(ExitStatus::Success)
     }

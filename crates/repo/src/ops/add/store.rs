@@ -231,12 +231,11 @@ fn store_files(session: &Session<'_>, target: &AddTarget, mode: StoreMode, found
     if unknown.is_empty() {
         return Ok(0);
     }
-    session.memo.begin_reading();
-    session.observer.on(Event::Planned {
-        phase: Phase::Caching,
-        n_objects: unknown.len() as u64,
-        total_bytes: unknown.iter().map(|&index| files[index].stamp.size_bytes).sum(),
-    });
+    let clock = session.memo.begin_reading(unknown.iter().map(|&index| files[index].stamp));
+    let total_bytes = unknown.iter().map(|&index| files[index].stamp.size_bytes).sum();
+    tracing::debug!(n_files = unknown.len(), total_bytes, "storing");
+    let n_objects = unknown.len() as u64;
+    session.observer.on(Event::Planned { phase: Phase::Caching, n_objects, total_bytes });
     let mut n_stored = 0;
     let mut errors: Vec<Error> = Vec::new();
     let mut is_interrupted = false;
@@ -249,7 +248,9 @@ fn store_files(session: &Session<'_>, target: &AddTarget, mode: StoreMode, found
                     n_stored += u64::from(!stored.existed);
                     let stamp = FileStamp::of(&stored.source);
                     let digest: Md5Digest = *stored.oid.digest();
-                    session.memo.record(&stamp, flavour_of(layout), digest);
+                    if let Some(clock) = &clock {
+                        session.memo.record_read(clock, &stamp, flavour_of(layout), digest);
+                    }
                     files[index].stamp = stamp;
                     files[index].digest = Some(digest);
                 }

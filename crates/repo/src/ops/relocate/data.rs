@@ -11,6 +11,7 @@ use crate::metafile::dvc_file::OutState;
 use crate::ops::session::Session;
 use crate::workspace::checkout::{OutPlan, Target, Wanted, apply, delete_file, flavour_of, plan};
 use crate::workspace::scan::{FileEntry, Found, many};
+use crate::workspace::state::{FileClock, FileStamp};
 use crate::{DirManifest, Error, Out, Result};
 
 /// Moves data that the cache has to a place where nothing is, or only a part of this data.
@@ -30,7 +31,10 @@ pub(super) fn move_data(
     state: &OutState,
 ) -> Result<Option<Vec<FileEntry>>> {
     match rename_to_free_place(from, to) {
-        Ok(()) => return Ok(None),
+        Ok(()) => {
+            remember(session, to, found, state);
+            return Ok(None);
+        }
         Err(Errno::XDEV | Errno::EXIST | Errno::NOTEMPTY) => {}
         Err(error) => return Err(cannot_move(error.into())),
     }
@@ -52,6 +56,19 @@ pub(super) fn move_data(
     many(applied.failures.into_iter().map(|(_, error)| error).collect())?;
     delete_old(from, found)?;
     Ok(applied.files)
+}
+
+/// Remembers the hash of a file that got another name, which changes its stamp: without that it would be read again.
+fn remember(session: &Session<'_>, to: &Path, found: &Found, state: &OutState) {
+    let (Found::File(file), Ok(metadata)) = (found, fs_err::metadata(to)) else { return };
+    let (flavour, stamp) = (flavour_of(state.layout), FileStamp::of(&metadata));
+    if let Some(digest) = file.digest
+        && stamp.is_same_file(&file.stamp)
+        && session.memo.knows(&file.stamp, flavour)
+        && let Ok(clock) = FileClock::probe(session.memo.dir())
+    {
+        session.memo.record_written(&clock, &stamp, flavour, digest);
+    }
 }
 
 /// Looks whether a run that was killed has begun to move the data of an out: at the new place is that data or a part of

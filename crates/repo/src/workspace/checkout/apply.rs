@@ -248,7 +248,7 @@ fn create_files(
         match result {
             Some(Ok(entry)) => {
                 if let (Some(clock), Some(digest)) = (&clock, entry.digest) {
-                    memo.record_at(clock, &entry.stamp, flavour_of(layout), digest);
+                    memo.record_written(clock, &entry.stamp, flavour_of(layout), digest);
                 }
                 unchanged.push(entry);
                 match (&create.over, create.is_relink) {

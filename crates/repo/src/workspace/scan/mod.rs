@@ -165,12 +165,11 @@ impl<'a> Scanner<'a> {
         if unknown.is_empty() {
             return Ok(Vec::new());
         }
-        self.memo.begin_reading();
-        observer.on(Event::Planned {
-            phase: Phase::Hashing,
-            n_objects: unknown.len() as u64,
-            total_bytes: unknown.iter().map(|&index| entries[index].stamp.size_bytes).sum(),
-        });
+        let clock = self.memo.begin_reading(unknown.iter().map(|&index| entries[index].stamp));
+        let total_bytes = unknown.iter().map(|&index| entries[index].stamp.size_bytes).sum();
+        tracing::debug!(n_files = unknown.len(), total_bytes, "hashing");
+        let n_objects = unknown.len() as u64;
+        observer.on(Event::Planned { phase: Phase::Hashing, n_objects, total_bytes });
         let mut failures: Vec<(PathBuf, Error)> = Vec::new();
         let mut is_interrupted = false;
         for batch in unknown.chunks(HASH_BATCH) {
@@ -181,7 +180,9 @@ impl<'a> Scanner<'a> {
                 match answer {
                     Ok(hashed) => {
                         let stamp = FileStamp::of(&hashed.metadata);
-                        self.memo.record(&stamp, flavour, hashed.digest);
+                        if let Some(clock) = &clock {
+                            self.memo.record_read(clock, &stamp, flavour, hashed.digest);
+                        }
                         entries[index].stamp = stamp;
                         entries[index].digest = Some(hashed.digest);
                     }

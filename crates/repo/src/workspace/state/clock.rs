@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::Duration;
 
 use super::FileStamp;
 use super::stamp::nanoseconds;
@@ -45,6 +46,16 @@ impl FileClock {
             TICK_NS
         };
         stamp.ctime_ns.saturating_add(tick) <= self.now_ns
+    }
+
+    /// Returns how long it takes until the file is settled; `None` if that is longer than a tick.
+    pub(super) fn until_settled(&self, stamp: &FileStamp) -> Option<Duration> {
+        if self.is_settled(stamp) {
+            return Some(Duration::ZERO);
+        }
+        let left_ns = stamp.ctime_ns.saturating_add(TICK_NS).saturating_sub(self.now_ns);
+        let is_soon = stamp.device == self.device && (1..=TICK_NS).contains(&left_ns);
+        is_soon.then(|| Duration::from_nanos(left_ns.unsigned_abs()))
     }
 
     /// Returns the time in nanoseconds since the Unix epoch.

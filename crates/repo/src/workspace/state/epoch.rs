@@ -9,7 +9,9 @@ use haul_storage::hash::md5;
 pub(super) fn epoch_of(folder: &Path) -> String {
     // Where there is no such file, only the mount counts.
     let boot = fs_err::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let epoch = format!("{} {}", boot.trim(), mount_id(folder).unwrap_or(0));
+    // The first command asks before there is such a directory: then it will be on the file system above.
+    let mount = folder.ancestors().find_map(mount_id);
+    let epoch = format!("{} {}", boot.trim(), mount.unwrap_or(0));
     format!("{:032x}", u128::from_be_bytes(md5(epoch.as_bytes())))
 }
 
@@ -26,4 +28,18 @@ fn mount_id(folder: &Path) -> Option<u64> {
 #[cfg(not(target_os = "linux"))]
 fn mount_id(_folder: &Path) -> Option<u64> {
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn epoch_is_the_same_before_the_directory_is_made_and_after() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("tmp/haul");
+        let before = epoch_of(&state);
+        fs_err::create_dir_all(&state).unwrap();
+        assert_eq!(epoch_of(&state), before);
+    }
 }

@@ -26,6 +26,10 @@ const MERGE_AT: usize = 4096;
 const REFRESH_DAYS: u32 = 30;
 /// A record that was not used for so many days is dropped when the tables are merged.
 const KEEP_DAYS: u32 = 120;
+/// To read so much again takes longer than a tick of the clock.
+const WORTH_A_TICK_BYTES: u64 = 8 << 20;
+/// The clock of a file system moves in steps: it may take some looks until it has passed a tick.
+const MAX_LOOKS_AT_CLOCK: usize = 8;
 /// Waiting longer for another process to write its records costs more than losing ours.
 const LOCK_PATIENCE: Duration = Duration::from_millis(500);
 
@@ -44,6 +48,8 @@ pub struct Memo {
     epoch: OnceLock<String>,
     clock: OnceLock<Option<FileClock>>,
     fresh: Mutex<BTreeMap<Key, Record>>,
+    /// Files that we wrote so shortly before that their stamps were not settled.
+    unsettled: Mutex<Vec<Record>>,
 }
 
 impl Memo {
@@ -55,6 +61,7 @@ impl Memo {
             epoch: OnceLock::new(),
             clock: OnceLock::new(),
             fresh: Mutex::new(BTreeMap::new()),
+            unsettled: Mutex::default(),
         }
     }
 
@@ -73,35 +80,102 @@ impl Memo {
         Some(record.digest)
     }
 
-    /// Starts a round of reading files: what [`record`](Self::record) is told from now on was read later.
-    /// The first call fixes the time; without it nothing is recorded.
-    pub fn begin_reading(&self) {
-        self.clock.get_or_init(|| {
+    /// Tells whether the hash of the file with this stamp is known or was recorded.
+    pub(crate) fn knows(&self, stamp: &FileStamp, flavour: Flavour) -> bool {
+        let key = table::key(stamp, flavour);
+        let fresh = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_fresh = fresh.get(&key).is_some_and(|record| record.stamp == *stamp);
+        is_fresh
+            || self
+                .tables()
+                .iter()
+                .find_map(|table| table.get(key))
+                .is_some_and(|record| record.stamp == *stamp)
+    }
+
+    /// Starts a round of reading files with these stamps; returns the time for [`record_read`](Self::record_read), if it
+    /// can be told.
+    ///
+    /// Where much was changed within the last tick, the tick is waited out first: without that, what is read now would
+    /// have to be read again.
+    pub fn begin_reading(&self, stamps: impl Iterator<Item = FileStamp> + Clone) -> Option<FileClock> {
+        let clock = *self.clock.get_or_init(|| {
             fs_err::create_dir_all(&self.dir)
                 .and_then(|()| FileClock::probe(&self.dir))
                 .map_err(|error| tracing::debug!(%error, "the memo cannot tell the time"))
                 .ok()
         });
+        clock.map(|clock| self.wait_out(clock, stamps))
     }
 
-    /// Remembers the hash of a file that was read after [`begin_reading`](Self::begin_reading) and had this
+    /// Remembers the hash of a file that was read after `clock`, from [`begin_reading`](Self::begin_reading), and had this
     /// stamp before and after. A file that changed so shortly before that it could change again without a new
     /// stamp is not remembered.
-    pub fn record(&self, stamp: &FileStamp, flavour: Flavour, digest: Md5Digest) {
-        if let Some(clock) = self.clock.get().copied().flatten() {
-            self.record_at(&clock, stamp, flavour, digest);
-        }
-    }
-
-    /// Does [`record`](Self::record) for files that we wrote ourselves and whose stamps were taken after `clock`.
-    pub fn record_at(&self, clock: &FileClock, stamp: &FileStamp, flavour: Flavour, digest: Md5Digest) {
+    pub fn record_read(&self, clock: &FileClock, stamp: &FileStamp, flavour: Flavour, digest: Md5Digest) {
         if clock.is_settled(stamp) {
             self.insert(Record { stamp: *stamp, flavour, digest, day: clock.day() });
         }
     }
 
+    /// Remembers the hash of a file that we wrote ourselves before `clock`. A file that could still change without a new
+    /// stamp waits for [`save`](Self::save).
+    pub fn record_written(&self, clock: &FileClock, stamp: &FileStamp, flavour: Flavour, digest: Md5Digest) {
+        let record = Record { stamp: *stamp, flavour, digest, day: clock.day() };
+        if clock.is_settled(stamp) {
+            self.insert(record);
+        } else {
+            self.unsettled.lock().unwrap_or_else(PoisonError::into_inner).push(record);
+        }
+    }
+
+    /// Returns a time by which these files are settled, if it comes within a tick and waiting costs less than reading them
+    /// again; else the time that it is given.
+    fn wait_out(&self, given: FileClock, stamps: impl Iterator<Item = FileStamp> + Clone) -> FileClock {
+        let mut clock = given;
+        for look in 0..MAX_LOOKS_AT_CLOCK {
+            let unsettled =
+                || stamps.clone().filter_map(|stamp| Some((stamp.size_bytes, clock.until_settled(&stamp)?)));
+            let soon = || unsettled().filter(|(_, wait)| !wait.is_zero());
+            // The time may have been told long ago: the first look is at what it is now.
+            let is_much = if look == 0 {
+                let open = stamps.clone().filter(|stamp| !clock.is_settled(stamp));
+                open.map(|stamp| stamp.size_bytes).sum::<u64>() >= WORTH_A_TICK_BYTES
+            } else {
+                soon().map(|(size_bytes, _)| size_bytes).sum::<u64>() >= WORTH_A_TICK_BYTES
+            };
+            if !is_much {
+                break;
+            }
+            if look > 0 {
+                std::thread::sleep(soon().map(|(_, wait)| wait).max().unwrap_or_default());
+            }
+            match FileClock::probe(&self.dir) {
+                Ok(now) => clock = now,
+                Err(error) => {
+                    tracing::debug!(%error, "the memo cannot tell the time");
+                    break;
+                }
+            }
+        }
+        clock
+    }
+
+    /// Takes in the files that we wrote and that were not settled.
+    fn settle(&self) {
+        let records = std::mem::take(&mut *self.unsettled.lock().unwrap_or_else(PoisonError::into_inner));
+        if records.is_empty() {
+            return;
+        }
+        let Ok(now) = FileClock::probe(&self.dir) else { return };
+        let clock = self.wait_out(now, records.iter().map(|record| record.stamp));
+        for record in records.into_iter().filter(|record| clock.is_settled(&record.stamp)) {
+            self.insert(record);
+        }
+    }
+
     /// Writes what was recorded.
     pub fn save(&self) {
+        self.settle();
         let fresh = std::mem::take(&mut *self.fresh.lock().unwrap_or_else(PoisonError::into_inner));
         if !fresh.is_empty()
             && let Err(error) = self.merge(fresh)
@@ -233,9 +307,9 @@ mod tests {
 
     fn memo_with(dir: &Path, inodes: impl Iterator<Item = u64>) -> Memo {
         let memo = Memo::new(dir);
-        memo.begin_reading();
+        let clock = memo.begin_reading(std::iter::empty()).unwrap();
         for inode in inodes {
-            memo.record(&stamp(inode), Flavour::Md5, digest(inode));
+            memo.record_read(&clock, &stamp(inode), Flavour::Md5, digest(inode));
         }
         memo
     }
@@ -266,9 +340,9 @@ mod tests {
         memo_with(folder.path(), 0..10_000).save();
         memo_with(folder.path(), (0..20_000).step_by(7)).save();
         let memo = Memo::new(folder.path());
-        memo.begin_reading();
+        let clock = memo.begin_reading(std::iter::empty()).unwrap();
         let newer = FileStamp { mtime_ns: 99, ..stamp(7) };
-        memo.record(&newer, Flavour::Md5, [1; 16]);
+        memo.record_read(&clock, &newer, Flavour::Md5, [1; 16]);
         memo.save();
         let memo = Memo::new(folder.path());
         assert_eq!(memo.get(&newer, Flavour::Md5), Some([1; 16]));
@@ -326,11 +400,47 @@ mod tests {
         let path = folder.path().join("file");
         let memo = Memo::new(folder.path().join("state"));
         fs_err::write(&path, "x").unwrap();
-        memo.begin_reading();
+        let clock = memo.begin_reading(std::iter::empty()).unwrap();
         let stamp = FileStamp::of(&fs_err::metadata(&path).unwrap());
-        memo.record(&stamp, Flavour::Md5, [1; 16]);
+        memo.record_read(&clock, &stamp, Flavour::Md5, [1; 16]);
         memo.save();
         assert_eq!(Memo::new(memo.dir()).get(&stamp, Flavour::Md5), None);
+    }
+
+    #[test]
+    fn memo_of_a_large_fresh_file_waits_out_the_tick() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let fresh_stamp = || {
+            fs_err::File::create(&path).unwrap().set_len(WORTH_A_TICK_BYTES).unwrap();
+            FileStamp::of(&fs_err::metadata(&path).unwrap())
+        };
+        // As `status` does right after the file was written by another program.
+        let memo = Memo::new(folder.path().join("state"));
+        let stamp = fresh_stamp();
+        let clock = memo.begin_reading(std::iter::once(stamp)).unwrap();
+        memo.record_read(&clock, &stamp, Flavour::Md5, [1; 16]);
+        memo.save();
+        assert_eq!(Memo::new(memo.dir()).get(&stamp, Flavour::Md5), Some([1; 16]));
+        // As `checkout` does, which wrote the file.
+        let memo = Memo::new(folder.path().join("state"));
+        let stamp = fresh_stamp();
+        let clock = FileClock::probe(memo.dir()).unwrap();
+        memo.record_written(&clock, &stamp, Flavour::Md5, [2; 16]);
+        memo.save();
+        assert_eq!(Memo::new(memo.dir()).get(&stamp, Flavour::Md5), Some([2; 16]));
+    }
+
+    #[test]
+    fn memo_does_not_wait_for_what_no_tick_settles() {
+        let folder = tempfile::tempdir().unwrap();
+        let memo = Memo::new(folder.path());
+        let now_ns = FileClock::probe(folder.path()).unwrap().now_ns();
+        let of_tomorrow =
+            FileStamp { size_bytes: 1 << 40, ctime_ns: now_ns + 86_400_000_000_000, ..stamp(1) };
+        let clock = memo.begin_reading(std::iter::once(of_tomorrow)).unwrap();
+        assert!(!clock.is_settled(&of_tomorrow));
+        assert!(clock.now_ns() - now_ns < 10_000_000_000, "it waited");
     }
 
     #[test]
@@ -345,9 +455,9 @@ mod tests {
             memo
         };
         let memo = memo_of("a");
-        memo.begin_reading();
-        memo.record(&young, Flavour::Md5, digest(1));
-        memo.record(&old, Flavour::Md5, digest(2));
+        let clock = memo.begin_reading(std::iter::empty()).unwrap();
+        memo.record_read(&clock, &young, Flavour::Md5, digest(1));
+        memo.record_read(&clock, &old, Flavour::Md5, digest(2));
         memo.save();
         assert_eq!(memo_of("a").get(&young, Flavour::Md5), Some(digest(1)));
         for epoch in ["b", "a"] {
@@ -356,8 +466,8 @@ mod tests {
             assert_eq!(memo.get(&young, Flavour::Md5).is_some(), epoch == "a");
         }
         let memo = memo_of("b");
-        memo.begin_reading();
-        memo.record(&FileStamp { inode: 3, ..old }, Flavour::Md5, digest(3));
+        let clock = memo.begin_reading(std::iter::empty()).unwrap();
+        memo.record_read(&clock, &FileStamp { inode: 3, ..old }, Flavour::Md5, digest(3));
         memo.save();
         assert_eq!(memo_of("a").get(&young, Flavour::Md5), None, "tables of other epochs are removed");
     }

@@ -11,6 +11,7 @@ use haul_storage::{
 use super::{Findings, State, source_lines};
 use crate::command_error::CommandError;
 use crate::exit::ExitStatus;
+use crate::ui::Printer;
 
 /// S3 refuses requests whose time is 15 minutes off; a third of it is worth a word.
 const TOLERABLE_SKEW_SECONDS: u64 = 5 * 60;
@@ -25,7 +26,7 @@ pub(super) struct Question {
 
 impl Findings {
     /// Asks an S3 server; every answer that does not need the one before is got.
-    pub(super) async fn ask_s3(&mut self, connection: &S3Connection, question: Question) {
+    pub(super) async fn ask_s3(&mut self, connection: &S3Connection, question: Question, printer: &Printer) {
         self.located("profile", Some(&connection.settings.profile));
         self.located("region", connection.options.region.as_ref());
         self.located("endpoint", connection.options.endpoint_url.as_ref());
@@ -47,6 +48,7 @@ impl Findings {
                 }
             },
         );
+        self.show_known(printer);
         let credentials = connection.credentials.credentials().await;
         self.sources = source_lines(&connection.credentials.trace());
         match credentials {
@@ -55,6 +57,7 @@ impl Findings {
                 // Only AWS itself, and who was named as STS, is sure to know the caller by these keys.
                 if connection.options.endpoint_url.is_none() || connection.settings.sts_endpoint_url.is_some()
                 {
+                    self.show_known(printer);
                     self.identity(connection.credentials.caller_identity().await);
                 } else {
                     self.add("identity", State::Info, "not asked: the server is not AWS").fix =
@@ -64,12 +67,13 @@ impl Findings {
             Ok(None) => drop(self.add("credentials", State::Info, "none: requests are not signed")),
             Err(error) => return self.fail("credentials", "none", error.into()),
         }
-        self.ask_store(&connection.store, question).await;
+        self.ask_store(&connection.store, question, printer).await;
         self.clock(connection.store.clock_skew());
     }
 
     /// Asks what may be done.
-    pub(super) async fn ask_store(&mut self, store: &dyn RemoteStore, question: Question) {
+    pub(super) async fn ask_store(&mut self, store: &dyn RemoteStore, question: Question, printer: &Printer) {
+        self.show_known(printer);
         let first = match probe_listing(store, question.prefix).await {
             Ok(page) => {
                 let more = if page.is_truncated { " or more" } else { "" };
@@ -89,11 +93,13 @@ impl Findings {
                 None
             }
         };
+        self.show_known(printer);
         match probe_reading(store, first.as_ref()).await {
             Ok(()) => drop(self.add("reading", State::Ok, "allowed")),
             Err(error) => self.refused("reading", &error),
         }
         if question.write {
+            self.show_known(printer);
             self.write(store).await;
         } else {
             let fix = format!("`haul remote check --write {}` tries it with a small object", self.name);

@@ -15,7 +15,7 @@ use super::show::resolve_name;
 use crate::command::{CommandResult, Context};
 use crate::command_error::CommandError;
 use crate::exit::ExitStatus;
-use crate::ui::{Colour, Message, OriginLine, Page};
+use crate::ui::{Colour, Message, OriginLine, Page, Printer};
 
 /// Try a remote: who am I, where is it, what may I do there
 ///
@@ -43,6 +43,9 @@ pub(in crate::command) struct Findings {
     /// The first thing that has to be put right.
     #[serde(skip)]
     failure: Option<CommandError>,
+    /// How many lines are on the screen already.
+    #[serde(skip)]
+    n_shown: usize,
 }
 
 /// One line, with what to do about it.
@@ -92,8 +95,23 @@ struct SourceLine {
 
 impl Message for Findings {
     fn text(&self, page: &mut Page) {
-        page.line(format_args!("{:<12} {}", "remote", self.name));
-        for Finding { what, state, value, place, fix, .. } in &self.findings {
+        self.new_lines(page);
+        if !self.sources.is_empty() {
+            page.line("sources of credentials, in order:");
+        }
+        for SourceLine { source, answer, text } in &self.sources {
+            page.line(format_args!("  {source:<24} {answer:<7} {text}"));
+        }
+    }
+}
+
+impl Findings {
+    /// Writes the lines that are not on the screen yet.
+    fn new_lines(&self, page: &mut Page) {
+        if self.n_shown == 0 {
+            page.line(format_args!("{:<12} {}", "remote", self.name));
+        }
+        for Finding { what, state, value, place, fix, .. } in &self.findings[self.n_shown..] {
             let value = match state {
                 State::Ok | State::Info => value.clone(),
                 State::Warning => page.coloured(Colour::Yellow, value),
@@ -107,12 +125,13 @@ impl Message for Findings {
                 page.line(format_args!("{:<12}   -> {fix}", ""));
             }
         }
-        if !self.sources.is_empty() {
-            page.line("sources of credentials, in order:");
-        }
-        for SourceLine { source, answer, text } in &self.sources {
-            page.line(format_args!("  {source:<24} {answer:<7} {text}"));
-        }
+    }
+
+    /// Shows what is known, before something is asked that may take its time.
+    fn show_known(&mut self, printer: &Printer) {
+        // A stream that is gone is told of at the end.
+        printer.show_part(|page| self.new_lines(page)).ok();
+        self.n_shown = self.findings.len();
     }
 }
 
@@ -139,13 +158,13 @@ impl CheckArgs {
         if let RemoteKind::S3(s3) = &remote.kind {
             let connection = connect_s3(&remote, s3, context.env(), &context.contact())?;
             context.observe_async(async |_| {
-                findings.ask_s3(&connection, question).await;
+                findings.ask_s3(&connection, question, context.printer()).await;
                 Ok(())
             })?;
         } else {
             let store = open_remote(&remote, context.env())?;
             context.observe_async(async |_| {
-                findings.ask_store(store.as_ref(), question).await;
+                findings.ask_store(store.as_ref(), question, context.printer()).await;
                 Ok(())
             })?;
         }
@@ -190,4 +209,25 @@ fn source_lines(trace: &Trace) -> Vec<SourceLine> {
         SourceLine { source: entry.source.to_string(), answer, text: entry.answer.text().to_owned() }
     };
     trace.entries().iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::Ui;
+
+    #[test]
+    fn line_is_shown_as_soon_as_it_is_known_and_once() {
+        let (ui, captured) = Ui::captured();
+        let printer = Printer::new(ui, false);
+        let mut findings = Findings { name: String::from("s"), ..Findings::default() };
+        findings.add("url", State::Info, "s3://b");
+        findings.show_known(&printer);
+        assert_eq!(captured.stdout(), "remote       s\nurl          s3://b\n");
+        findings.show_known(&printer);
+        findings.add("listing", State::Ok, "allowed");
+        printer.show(findings).unwrap();
+        printer.flush().unwrap();
+        assert_eq!(captured.stdout(), "remote       s\nurl          s3://b\nlisting      allowed\n");
+    }
 }
