@@ -1,6 +1,7 @@
 //! `cargo xtask tidy`: house rules that no compiler checks.
 
 mod options;
+mod paths;
 mod unused;
 
 use std::collections::BTreeMap;
@@ -58,6 +59,7 @@ pub(crate) fn run(project: &Project) -> Result<()> {
     check_layers(project, &mut findings)?;
     check_files(project, &mut findings)?;
     options::check(project, &mut findings)?;
+    paths::check(project, &mut findings)?;
     if findings.is_empty() {
         println!("tidy: passed");
         return Ok(());
