@@ -46,6 +46,27 @@ fn secrets_of_config_are_not_printed_by_any_command_at_full_verbosity() {
 }
 
 #[test]
+fn secret_is_asked_for_on_the_terminal_without_an_echo() {
+    let mut environment = environment();
+    environment.guard_secret(SECRET);
+    let repo = environment.repository("repo");
+    repo.haul(["remote", "add", "-d", "origin", "s3://bucket"]).success();
+    let arguments = ["remote", "modify", "--local", "origin", "secret_access_key", "-vv"];
+    let helper = std::path::Path::new(env!("CARGO_BIN_EXE_on-a-terminal"));
+    let mut terminal = repo.start_on_terminal(helper, &arguments);
+    terminal.wait_for("Value of remote.origin.secret_access_key:");
+    terminal.type_line(SECRET);
+    let (status, screen) = terminal.wait();
+    assert!(status.success(), "{screen}");
+    assert!(!screen.contains(SECRET), "the secret is on the screen:\n{screen}");
+    assert!(repo.read(".dvc/config.local").contains(&format!("secret_access_key = {SECRET}\n")));
+    // What is no secret is not asked for.
+    let mut terminal = repo.start_on_terminal(helper, &["remote", "modify", "--local", "origin", "profile"]);
+    terminal.wait_for("option 'profile' needs a value");
+    assert!(!terminal.wait().0.success());
+}
+
+#[test]
 fn what_is_not_known_to_be_harmless_is_masked() {
     let mut environment = environment();
     environment.guard_secret(SECRET);

@@ -16,7 +16,6 @@ use crate::ui::{ColourChoice, ProgressChoice, Verbosity};
     bin_name = "haul",
     version,
     disable_version_flag = true,
-    disable_help_subcommand = true,
     infer_long_args = true,
     subcommand_required = true,
     arg_required_else_help = false,

@@ -7,6 +7,8 @@
 //! |---|---|
 //! | What may be typed? | `args`, and one file per command in `command` |
 //! | What is answered to a bad command line? | `usage` |
+//! | What are the examples at the end of each help text? | `examples` |
+//! | What does a program get? | `--json`: `command::documents`, `ui::document` |
 //! | What happens to commands that only DVC has? | `hand_over` |
 //! | What is shown, and where? | `ui` |
 //! | What is an error called, and what helps? | `command_error` |
@@ -29,6 +31,7 @@
 mod args;
 mod command;
 mod command_error;
+mod examples;
 mod exit;
 mod hand_over;
 mod interrupt;
@@ -46,6 +49,11 @@ use hand_over::Foreign;
 
 pub use exit::ExitStatus;
 pub use ui::{Captured, Stream, Ui};
+
+/// Compiles the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 /// The version of DVC whose behaviour this program reproduces.
 pub const DVC_VERSION: &str = "3.67.1";

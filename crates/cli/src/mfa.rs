@@ -37,13 +37,13 @@ impl PromptMfa for TerminalPrompt {
 ///
 /// rpassword shows the prompt before it turns the echo off: what a fast hand or a script types in between would
 /// be on the screen.
-struct Silence {
+pub(crate) struct Silence {
     terminal: File,
     before: Termios,
 }
 
 impl Silence {
-    fn of_terminal() -> io::Result<Self> {
+    pub(crate) fn of_terminal() -> io::Result<Self> {
         let terminal = File::open("/dev/tty")?;
         let before = tcgetattr(&terminal)?;
         let mut silent = before.clone();

@@ -3,11 +3,11 @@
 
 use std::ffi::OsString;
 
+use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Command, CommandFactory};
 
-use crate::args::Cli;
 use crate::command_error::CommandError;
+use crate::examples::command_tree;
 
 /// What to print for a command line that clap did not accept.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(crate) struct Usage {
 
 /// Explains why `args` were not accepted.
 pub(crate) fn explain(error: &clap::Error, args: &[OsString], columns: Option<usize>) -> Usage {
-    let mut root = Cli::command();
+    let mut root = command_tree();
     if let Some(columns) = columns {
         root = root.term_width(columns);
     }
@@ -47,7 +47,7 @@ pub(crate) fn asks_for_json(args: &[OsString]) -> bool {
 
 /// Returns the name of the command that `args` name, as `remote add`; `None` if they name none.
 pub(crate) fn command_name(args: &[OsString]) -> Option<String> {
-    let mut root = Cli::command();
+    let mut root = command_tree();
     root.build();
     let (command, is_root) = innermost(&mut root, args);
     let name = command.get_bin_name().unwrap_or_default();
@@ -56,7 +56,7 @@ pub(crate) fn command_name(args: &[OsString]) -> Option<String> {
 
 /// Returns the help of the command that `args` name.
 pub(crate) fn help_for(args: &[OsString], columns: Option<usize>) -> String {
-    let mut root = Cli::command();
+    let mut root = command_tree();
     if let Some(columns) = columns {
         root = root.term_width(columns);
     }

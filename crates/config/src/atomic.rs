@@ -18,6 +18,8 @@ const STALE_AFTER: Duration = Duration::from_mins(10);
 pub struct Replace<'a> {
     /// The folder for the temporary file (`.dvc/tmp`); it is used if it is on the file system of the file.
     pub staging: Option<&'a Path>,
+    /// Whether the file is for its owner alone; a mode that allows less stays.
+    pub is_private: bool,
 }
 
 /// Replaces the content of a file.
@@ -27,28 +29,54 @@ pub struct Replace<'a> {
 pub fn replace(target: &Path, content: &[u8], how: Replace<'_>) -> io::Result<()> {
     let beside = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if let Some(staging) = how.staging.filter(|staging| is_same_device(staging, beside)) {
-        match replace_through(staging, beside, target, content) {
+        match replace_through(staging, beside, target, content, how.is_private) {
             // Two mounts of one file system look like one.
             Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {}
             result => return result,
         }
     }
-    replace_through(beside, beside, target, content)
+    replace_through(beside, beside, target, content, how.is_private)
 }
 
-fn replace_through(folder: &Path, beside: &Path, target: &Path, content: &[u8]) -> io::Result<()> {
+fn replace_through(
+    folder: &Path,
+    beside: &Path,
+    target: &Path,
+    content: &[u8],
+    is_private: bool,
+) -> io::Result<()> {
     let mut file = new_temp_file(folder)?;
     // Before the content, which may be for the owner alone.
-    match fs_err::metadata(target) {
-        Ok(metadata) => file.as_file().set_permissions(metadata.permissions())?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+    let permissions = match fs_err::metadata(target) {
+        Ok(metadata) => Some(metadata.permissions()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(error),
+    };
+    let permissions = match permissions {
+        None if is_private => Some(file.as_file().metadata()?.permissions()),
+        found => found,
+    };
+    if let Some(permissions) = permissions {
+        file.as_file().set_permissions(if is_private { for_owner(permissions) } else { permissions })?;
     }
     file.write_all(content)?;
     // An empty file may have the new name after a power failure, if the name is quicker than the content.
     sync_file(file.as_file())?;
     file.persist(target).map_err(|error| error.error)?;
     sync_folder(beside)
+}
+
+/// Takes away what others may do with a file.
+#[cfg(unix)]
+fn for_owner(permissions: std::fs::Permissions) -> std::fs::Permissions {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::Permissions::from_mode(permissions.mode() & 0o600)
+}
+
+/// Changes nothing: there are no modes here.
+#[cfg(not(unix))]
+fn for_owner(permissions: std::fs::Permissions) -> std::fs::Permissions {
+    permissions
 }
 
 /// Waits until the disk has the content of a file.
@@ -140,7 +168,7 @@ mod tests {
     use super::*;
 
     fn how(staging: Option<&Path>) -> Replace<'_> {
-        Replace { staging }
+        Replace { staging, is_private: false }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::{Error, Result};
 pub(crate) fn write(path: &Path, content: &[u8]) -> Result<()> {
     let target = fs_err::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let staging = staging_of(path);
-    replace(&target, content, Replace { staging: staging.as_deref() })
+    replace(&target, content, Replace { staging: staging.as_deref(), is_private: false })
         .map_err(|source| Error::io(format!("cannot write `{}`", path.display()), source))
 }
 

@@ -5,7 +5,7 @@ mod variables;
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use xshell::cmd;
 
 use crate::flags;
@@ -17,17 +17,17 @@ const NOTE: &str = "Made by `cargo xtask generate`; do not edit.";
 pub(crate) fn run(project: &Project, options: &flags::Generate) -> Result<()> {
     let mut findings = Vec::new();
     for (name, text) in pages(project, &mut findings)? {
-        let path = project.root.join("docs").join(name);
+        let path = project.root.join(name);
         let is_current = std::fs::read_to_string(&path).is_ok_and(|old| old == text);
         if is_current {
             continue;
         }
         if options.check {
-            findings.push(format!("docs/{name} is out of date: run `cargo xtask generate`"));
+            findings.push(format!("{name} is out of date: run `cargo xtask generate`"));
         } else {
             std::fs::create_dir_all(project.root.join("docs"))?;
             std::fs::write(&path, text)?;
-            println!("generate: wrote docs/{name}");
+            println!("generate: wrote {name}");
         }
     }
     if options.check
@@ -53,7 +53,7 @@ pub(crate) fn run(project: &Project, options: &flags::Generate) -> Result<()> {
     bail!("generate: {} findings", findings.len())
 }
 
-/// Makes all pages: their names below `docs`, and their texts.
+/// Makes all pages: paths below the root, and texts.
 fn pages(project: &Project, findings: &mut Vec<String>) -> Result<Vec<(&'static str, String)>> {
     let haul = project.build("haul", "haul", Profile::Dev)?;
     let print = |what: &str| -> Result<String> {
@@ -65,13 +65,23 @@ fn pages(project: &Project, findings: &mut Vec<String>) -> Result<Vec<(&'static 
     variables::check(project, &environment, findings)?;
     let deviations = deviations::page(project, &configuration, findings)?;
     Ok(vec![
-        ("json.md", with_note(&print("json")?)),
-        ("cli.md", with_note(&print("markdown")?)),
-        ("configuration.md", configuration),
-        ("environment.md", environment),
-        ("deviations.md", deviations),
-        ("compatibility.md", compatibility(project)?),
+        ("README.md", readme(project, &print("commands")?)?),
+        ("docs/json.md", with_note(&print("json")?)),
+        ("docs/cli.md", with_note(&print("markdown")?)),
+        ("docs/configuration.md", configuration),
+        ("docs/environment.md", environment),
+        ("docs/deviations.md", deviations),
+        ("docs/compatibility.md", compatibility(project)?),
     ])
+}
+
+/// Puts the table of commands into the README, between two marks.
+fn readme(project: &Project, commands: &str) -> Result<String> {
+    let (begin, end) = ("<!-- commands: made by `cargo xtask generate` -->\n", "<!-- end of commands -->");
+    let text = std::fs::read_to_string(project.root.join("README.md"))?;
+    let parts = text.split_once(begin).and_then(|(before, rest)| Some((before, rest.split_once(end)?.1)));
+    let (before, after) = parts.context("README.md has no marks around the table of commands")?;
+    Ok(format!("{before}{begin}\n{commands}\n{end}{after}"))
 }
 
 /// Lists the Rust files of the product's crates.

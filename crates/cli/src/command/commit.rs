@@ -13,8 +13,6 @@ use crate::command_error::Verb;
 use crate::exit::ExitStatus;
 
 /// Record changes of tracked data, and store it in the cache
-///
-/// Example: haul commit -f data.dvc
 #[derive(Debug, Args)]
 pub(crate) struct CommitArgs {
     /// Commit what changed without a question; without a terminal to ask on, changes are refused

@@ -1,18 +1,16 @@
 //! `haul completion`.
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_complete::Shell;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{CommandResult, Context};
-use crate::args::Cli;
+use crate::examples::command_tree;
 use crate::exit::ExitStatus;
 use crate::ui::OutputFormat;
 
 /// Print a script that completes commands and flags in a shell
-///
-/// For bash: haul completion -s bash > ~/.local/share/bash-completion/completions/haul
 #[derive(Debug, Args)]
 pub(crate) struct CompletionArgs {
     /// The shell
@@ -23,7 +21,7 @@ pub(crate) struct CompletionArgs {
 impl CompletionArgs {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
         let mut script = Vec::new();
-        clap_complete::generate(self.shell, &mut Cli::command(), "haul", &mut script);
+        clap_complete::generate(self.shell, &mut command_tree(), "haul", &mut script);
         let script = String::from_utf8_lossy(&script).into_owned();
         if context.format() == OutputFormat::Text {
             context.printer().out_always(&script)?;

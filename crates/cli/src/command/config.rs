@@ -31,7 +31,7 @@ pub(crate) struct ConfigArgs {
     /// Option, as section.option or remote.name.option
     #[arg(value_parser = KeyPath::parse)]
     name: Option<KeyPath>,
-    /// New value
+    /// New value; of a secret, `-` reads it from stdin
     #[arg(allow_hyphen_values = true)]
     value: Option<String>,
 }
@@ -50,7 +50,10 @@ impl ConfigArgs {
         let mut stack = context.config_stack()?;
         let edited = match &self.value {
             _ if self.unset => stack.unset(self.level.to_write(), name)?,
-            Some(value) => stack.set(self.level.to_write(), name, value)?,
+            Some(value) => {
+                let value = context.value_of(name, value.clone())?;
+                stack.set(self.level.to_write(), name, &value)?
+            }
             None => {
                 // The bare value, be it a secret: a user who names a secret wants it, as scripts do.
                 let found = stack.get(name, self.level.asked())?;

@@ -1,5 +1,6 @@
 //! What every command works with.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
@@ -18,7 +19,7 @@ use crate::args::GlobalArgs;
 use crate::command_error::CommandError;
 use crate::exit::ExitStatus;
 use crate::interrupt::Interrupt;
-use crate::mfa::TerminalPrompt;
+use crate::mfa::{Silence, TerminalPrompt};
 use crate::ui::{OutputFormat, Printer, Progress, WaitLine};
 
 /// The surroundings of a command.
@@ -98,10 +99,29 @@ impl Context {
 
     /// Reads a line that a person types; Ctrl-C ends the wait for it.
     pub(crate) fn answer(&self) -> Result<Option<String>, CommandError> {
+        let printer = Arc::clone(&self.printer);
+        self.wait_for_person(move || printer.read_line())
+    }
+
+    /// Reads a line that a person types on the terminal, without an echo; Ctrl-C ends the wait for it, and the echo is back.
+    pub(crate) fn silent_answer(&self, question: &str) -> Result<String, CommandError> {
+        let cannot_ask = |error: &io::Error| match error.kind() {
+            io::ErrorKind::Interrupted => CommandError::interrupted(),
+            _ => CommandError::unexpected("cannot ask on the terminal").caused_by(error),
+        };
+        let question = question.to_owned();
+        let _silence = Silence::of_terminal().map_err(|error| cannot_ask(&error))?;
+        let ask = move || rpassword::prompt_password(question).map_err(|error| cannot_ask(&error)).map(Some);
+        Ok(self.wait_for_person(ask)?.unwrap_or_default())
+    }
+
+    fn wait_for_person(
+        &self,
+        read: impl FnOnce() -> Result<Option<String>, CommandError> + Send + 'static,
+    ) -> Result<Option<String>, CommandError> {
         self.interrupt.watch(&self.printer);
         let (sender, receiver) = std::sync::mpsc::channel();
-        let printer = Arc::clone(&self.printer);
-        let read = move || sender.send(printer.read_line());
+        let read = move || sender.send(read());
         std::thread::Builder::new()
             .name(String::from("haul-stdin"))
             .spawn(read)

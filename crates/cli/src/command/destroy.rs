@@ -16,8 +16,6 @@ const STATEMENT: &str = "This will destroy all information about your pipelines,
 const OPERATION: &str = "failed to destroy DVC";
 
 /// Delete all metafiles, the configuration and the cache of the repository; the data in the workspace stays
-///
-/// Example: haul destroy --force
 #[derive(Debug, Args)]
 pub(crate) struct DestroyArgs {
     /// Do not ask

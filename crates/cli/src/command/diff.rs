@@ -13,7 +13,6 @@ use crate::ui::{Colour, Message, Page};
 
 /// Show what data differs between commits, or between a commit and the workspace
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  haul diff\n  haul diff v1.0 main --targets data --json")]
 pub(crate) struct DiffArgs {
     /// The older revision of Git
     #[arg(default_value = "HEAD")]

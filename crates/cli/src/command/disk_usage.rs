@@ -15,7 +15,6 @@ use crate::ui::{Message, Page};
 
 /// Show how much space the data of a repository takes
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  haul du . data\n  haul du . -s --rev v1.0")]
 pub(crate) struct DiskUsageArgs {
     /// Path or URL of the repository
     url: String,

@@ -13,8 +13,6 @@ use crate::command_error::Verb;
 use crate::exit::ExitStatus;
 
 /// Keep stages and .dvc files from being run or updated, whatever they depend on
-///
-/// Example: haul freeze train raw.csv.dvc
 #[derive(Debug, Args)]
 pub(crate) struct FreezeArgs {
     /// Stages or .dvc files to freeze
@@ -23,8 +21,6 @@ pub(crate) struct FreezeArgs {
 }
 
 /// Take back `freeze`
-///
-/// Example: haul unfreeze train raw.csv.dvc
 #[derive(Debug, Args)]
 pub(crate) struct UnfreezeArgs {
     /// Stages or .dvc files to unfreeze

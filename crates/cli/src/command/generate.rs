@@ -1,13 +1,16 @@
 //! `haul util`: files made from the command tree, for packagers.
 
-use clap::{Args, CommandFactory, Subcommand};
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{CommandResult, Context};
-use crate::args::Cli;
 use crate::command_error::CommandError;
+use crate::examples::command_tree;
 use crate::exit::ExitStatus;
+use crate::hand_over::foreign_commands;
 use crate::ui::OutputFormat;
 
 /// Print the manual page or the reference of all commands
@@ -19,10 +22,15 @@ pub(crate) struct UtilArgs {
 
 #[derive(Debug, Subcommand)]
 enum UtilCommand {
-    /// Print the manual page
-    Man,
+    /// Print the manual page, or write one of each command
+    Man {
+        /// The directory to write `haul.1`, `haul-push.1` and so on to
+        directory: Option<PathBuf>,
+    },
     /// Print the reference of all commands as Markdown
     Markdown,
+    /// Print the table of all commands as Markdown, and what is left to DVC
+    Commands,
     /// Print the reference of all configuration options as Markdown
     Options,
     /// Print the reference of all environment variables as Markdown
@@ -44,14 +52,24 @@ const NOT_SUPPORTED: &str = "(not supported)";
 impl UtilArgs {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
         let text = match self.command {
-            UtilCommand::Man => {
+            UtilCommand::Man { directory: Some(directory) } => {
+                let directory = context.env().current_dir().join(directory);
+                let cannot_write =
+                    |error| CommandError::unexpected("cannot write the manual pages").caused_by(&error);
+                fs_err::create_dir_all(&directory).map_err(cannot_write)?;
+                let tree = command_tree().disable_help_subcommand(true);
+                clap_mangen::generate_to(tree, &directory).map_err(cannot_write)?;
+                String::new()
+            }
+            UtilCommand::Man { directory: None } => {
                 let mut page = Vec::new();
-                clap_mangen::Man::new(Cli::command()).render(&mut page).map_err(|error| {
+                clap_mangen::Man::new(command_tree()).render(&mut page).map_err(|error| {
                     CommandError::unexpected("cannot write the manual page").caused_by(&error)
                 })?;
                 String::from_utf8_lossy(&page).into_owned()
             }
             UtilCommand::Markdown => reference(),
+            UtilCommand::Commands => summary(),
             UtilCommand::Options => haul_config::keys::reference(),
             UtilCommand::Environment => haul_config::variables::reference(),
             UtilCommand::Json => super::documents::page(),
@@ -64,9 +82,32 @@ impl UtilArgs {
     }
 }
 
+/// Lists every visible command with what it does, and the commands and flags that are left to DVC.
+fn summary() -> String {
+    fn list(command: &clap::Command, path: &str, rows: &mut Vec<String>, flags: &mut Vec<String>) {
+        flags.extend(refused_flags(command).into_iter().map(|flag| format!("`{path} --{flag}`")));
+        if !command.has_subcommands() {
+            let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+            rows.push(format!("| `{path}` | {about} |"));
+        }
+        for inner in command.get_subcommands().filter(|inner| !inner.is_hide_set()) {
+            list(inner, format!("{path} {}", inner.get_name()).trim(), rows, flags);
+        }
+    }
+    let (mut rows, mut flags) = (Vec::new(), Vec::new());
+    list(&command_tree(), "", &mut rows, &mut flags);
+    let foreign: Vec<String> = foreign_commands().iter().map(|name| format!("`{name}`")).collect();
+    format!(
+        "| Command | What it does |\n|---|---|\n{}\n\nLeft to DVC, to which haul hands the command line over: {}; and the flags {}.\n",
+        rows.join("\n"),
+        foreign.join(", "),
+        flags.join(", "),
+    )
+}
+
 /// Describes every visible command by its own help text.
 fn reference() -> String {
-    let mut root = Cli::command().term_width(100);
+    let mut root = command_tree().term_width(100);
     root.build();
     let mut text = String::from("# Commands of haul\n");
     describe(&mut root, &mut text);
@@ -85,16 +126,20 @@ fn describe(command: &mut clap::Command, text: &mut String) {
             text.push_str(part);
         }
     }
-    for subcommand in command.get_subcommands_mut().filter(|subcommand| !subcommand.is_hide_set()) {
+    let is_shown = |inner: &&mut clap::Command| !inner.is_hide_set() && inner.get_name() != "help";
+    for subcommand in command.get_subcommands_mut().filter(is_shown) {
         describe(subcommand, text);
     }
 }
 
 /// Lists the flags that are known for the sake of a clear error only.
 fn refused(command: &clap::Command) -> String {
+    refused_flags(command).iter().map(|flag| format!("`--{flag}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn refused_flags(command: &clap::Command) -> Vec<&str> {
     let is_refused = |argument: &&clap::Arg| {
         argument.get_help().is_some_and(|help| help.to_string().ends_with(NOT_SUPPORTED))
     };
-    let flags = command.get_arguments().filter(is_refused).filter_map(clap::Arg::get_long);
-    flags.map(|flag| format!("`--{flag}`")).collect::<Vec<_>>().join(", ")
+    command.get_arguments().filter(is_refused).filter_map(clap::Arg::get_long).collect()
 }

@@ -14,9 +14,6 @@ use crate::ui::OutputFormat;
 
 /// Download a file or directory of a repository, tracked by DVC or by Git
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  haul get https://github.com/iterative/dataset-registry use-cases/cats-dogs\n  haul get ../other data/model.pkl --rev v1.0 -o model.pkl"
-)]
 pub(crate) struct GetArgs {
     /// Path or URL of the repository
     url: String,
@@ -28,7 +25,7 @@ pub(crate) struct GetArgs {
     /// Print the URL of the data in the remote storage, and get nothing
     #[arg(long)]
     show_url: bool,
-    /// Number of transfers at once; 0 for the default
+    /// Number of transfers at once; 0 for the default (`jobs` of the remote, else 64)
     #[arg(short, long, value_name = "number", value_parser = super::select::jobs, allow_negative_numbers = true)]
     jobs: Option<usize>,
     /// Write over what is there

@@ -18,7 +18,7 @@ pub(crate) struct GetUrlArgs {
     url: String,
     /// Where to put it
     out: Option<String>,
-    /// Number of files at once; 0 for the default
+    /// Number of files at once; 0 for the default (`jobs` of the remote, else 16)
     #[arg(short, long, value_name = "number", value_parser = super::select::jobs, allow_negative_numbers = true)]
     jobs: Option<usize>,
     /// Overwrite what is there

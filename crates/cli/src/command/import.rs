@@ -13,9 +13,6 @@ use crate::command_error::Verb;
 ///
 /// The `.dvc` file remembers the repository and the commit: `haul update` takes over what is there later.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  haul import https://github.com/iterative/dataset-registry use-cases/cats-dogs\n  haul import ../other data/model.pkl --rev v1.0 -o models/"
-)]
 pub(crate) struct ImportArgs {
     /// Path or URL of the repository
     url: String,
@@ -33,7 +30,7 @@ pub(crate) struct ImportArgs {
     /// Record the commit without getting the data
     #[arg(long, conflicts_with = "no_exec")]
     no_download: bool,
-    /// Number of transfers at once; 0 for the default
+    /// Number of transfers at once; 0 for the default (`jobs` of the remote, else 64)
     #[arg(short, long, value_name = "number", value_parser = super::select::jobs, allow_negative_numbers = true)]
     jobs: Option<usize>,
     #[command(flatten)]

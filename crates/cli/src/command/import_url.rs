@@ -33,7 +33,7 @@ pub(crate) struct ImportUrlArgs {
     /// Record what the URL has without getting it
     #[arg(long, conflicts_with = "no_exec")]
     no_download: bool,
-    /// Number of files at once; 0 for the default
+    /// Number of files at once; 0 for the default (`jobs` of the remote, else 16)
     #[arg(short, long, value_name = "number", value_parser = super::select::jobs, allow_negative_numbers = true)]
     jobs: Option<usize>,
     /// Overwrite what is there

@@ -17,7 +17,7 @@ What's next?
 ------------
 - Track data: haul add <file or folder>
 - Say where it is kept: haul remote add -d <name> s3://<bucket>/<path>
-- Everything DVC documents works here as well: <https://dvc.org/doc>
+- See what else there is: haul --help; DVC's manual <https://dvc.org/doc> describes the same files and flags
 ";
 
 /// Make a folder a DVC repository

@@ -11,8 +11,6 @@ use crate::command_error::Verb;
 use crate::exit::ExitStatus;
 
 /// Make Git call this program: status before a commit, checkout after a checkout, push before a push
-///
-/// Example: haul install
 #[derive(Debug, Args)]
 pub(crate) struct InstallArgs {
     /// Write the hooks of DVC into .pre-commit-config.yaml instead, for the pre-commit tool

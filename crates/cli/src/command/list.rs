@@ -15,9 +15,6 @@ use crate::ui::{Message, OutputFormat, Page};
 
 /// List the contents of a repository, tracked by DVC or by Git
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  haul list . -R --dvc-only\n  haul list https://github.com/iterative/example-get-started data --rev main"
-)]
 pub(crate) struct ListArgs {
     /// Path or URL of the repository
     url: String,

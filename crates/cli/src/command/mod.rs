@@ -35,6 +35,7 @@ pub(crate) mod remote;
 pub(crate) mod remove;
 pub(crate) mod root;
 mod secret_hint;
+mod secret_value;
 mod select;
 pub(crate) mod status;
 pub(crate) mod transfer;
@@ -45,12 +46,13 @@ pub(crate) mod version;
 use std::ffi::OsString;
 use std::path::Path;
 
-use clap::{CommandFactory, FromArgMatches};
+use clap::FromArgMatches;
 use haul_config::Env;
 use haul_repo::ops::Failure;
 
 use crate::args::{Cli, Command};
 use crate::command_error::{CommandError, Verb};
+use crate::examples::command_tree;
 use crate::exit::ExitStatus;
 use crate::hand_over::{Foreign, HandOver};
 use crate::ui::{OutputFormat, Printer};
@@ -78,7 +80,7 @@ pub(crate) fn run(
         return finish(&printer, &args, printer.out_always(&version).map(|()| ExitStatus::Success));
     }
     printer.set_format(OutputFormat::from_flag(usage::asks_for_json(&args)));
-    let parsed = Cli::command().try_get_matches_from(&args);
+    let parsed = command_tree().try_get_matches_from(&args);
     let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
@@ -240,6 +242,6 @@ mod tests {
 
     #[test]
     fn command_tree_is_consistent() {
-        Cli::command().debug_assert();
+        command_tree().debug_assert();
     }
 }

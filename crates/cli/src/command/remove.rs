@@ -9,8 +9,6 @@ use super::{CommandResult, Context, fail};
 use crate::command_error::Verb;
 
 /// Stop tracking files and directories, or remove stages from dvc.yaml; the data stays in the cache
-///
-/// Example: haul remove raw.csv.dvc train
 #[derive(Debug, Args)]
 pub(crate) struct RemoveArgs {
     /// Delete the data in the workspace, too

@@ -66,7 +66,7 @@ impl RevisionArgs {
 /// From or to where, and how many at once.
 #[derive(Debug, Args)]
 pub(crate) struct RemoteArgs {
-    /// Number of transfers at once; 0 for the default
+    /// Number of transfers at once; 0 for the default (`jobs` of the remote, else 64)
     #[arg(short, long, value_name = "number", value_parser = jobs, allow_negative_numbers = true)]
     pub(crate) jobs: Option<usize>,
     /// The remote; else the default one

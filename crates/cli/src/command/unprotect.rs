@@ -9,8 +9,6 @@ use super::{CommandResult, Context, fail};
 use crate::command_error::Verb;
 
 /// Replace links to the cache by files that may be edited
-///
-/// Example: haul unprotect data
 #[derive(Debug, Args)]
 pub(crate) struct UnprotectArgs {
     /// Files and folders

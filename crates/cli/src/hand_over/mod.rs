@@ -6,15 +6,14 @@ mod program;
 use std::ffi::{OsStr, OsString};
 use std::process::Command;
 
-use clap::CommandFactory;
 use haul_config::Env;
 use haul_config::HAUL_HANDED_OVER;
 
-use crate::args::Cli;
 use crate::command::{CommandResult, unsupported};
 use crate::command_error::CommandError;
+use crate::examples::command_tree;
 use crate::usage;
-use dvc_commands::subcommands;
+use dvc_commands::{DVC_COMMANDS, subcommands};
 
 /// How often in a row a command line may be handed over: by a stage of a pipeline that calls haul, for example.
 const MAX_DEPTH: u32 = 8;
@@ -45,7 +44,7 @@ impl HandOver {
         let known = subcommands(first)?;
         // The second word is a subcommand only where DVC has it.
         let second = words.get(1).filter(|(_, word)| known.contains(&word.as_str()));
-        let tree = Cli::command();
+        let tree = command_tree();
         let (at, command) = match (tree.find_subcommand(first), second) {
             (None, None) => (words[0].0, first.clone()),
             (None, Some((at, word))) => (*at, format!("{first} {word}")),
@@ -91,6 +90,13 @@ impl HandOver {
             CommandError::unexpected(format!("cannot run `{}`", program.display())).caused_by(&error)
         })
     }
+}
+
+/// Lists the commands of DVC that haul does not have.
+pub(crate) fn foreign_commands() -> Vec<&'static str> {
+    let tree = command_tree();
+    // `find_subcommand` knows aliases, too.
+    DVC_COMMANDS.iter().map(|(name, _)| *name).filter(|name| tree.find_subcommand(name).is_none()).collect()
 }
 
 /// Replaces this process, so that the exit code, signals and the terminal are DVC's.

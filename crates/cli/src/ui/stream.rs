@@ -71,6 +71,14 @@ impl Ui {
     }
 }
 
+impl Ui {
+    /// Takes the standard input from a reader.
+    #[must_use]
+    pub fn with_input(self, stdin: impl BufRead + Send + 'static) -> Self {
+        Self { stdin: Box::new(stdin), ..self }
+    }
+}
+
 impl fmt::Debug for Ui {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter

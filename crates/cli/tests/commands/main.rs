@@ -7,4 +7,5 @@ mod data;
 mod help;
 mod remote;
 mod sandbox;
+mod secrets;
 mod usage;

@@ -91,6 +91,19 @@ impl Sandbox {
         }
     }
 
+    /// Runs the program with words separated by blanks, and a text on the standard input.
+    pub(crate) fn haul_with_input(&self, line: &str, input: &str) -> Output {
+        let (ui, captured) = Ui::captured();
+        let ui = ui.with_input(std::io::Cursor::new(input.to_owned()));
+        let args = std::iter::once("haul").chain(line.split_whitespace()).map(OsString::from);
+        let status = haul::run(args, &self.env(&self.root()), ui);
+        Output {
+            status,
+            stdout: self.portable(&captured.stdout()),
+            stderr: self.portable(&captured.stderr()),
+        }
+    }
+
     /// Replaces what differs from run to run.
     fn portable(&self, text: &str) -> String {
         let root = self.root();

@@ -237,9 +237,10 @@ impl ConfigStack {
         for (level, document) in changes {
             let layer = self.layer(level)?;
             let (path, text) = (layer.path.clone(), document.to_string());
+            let is_private = Layer::new(level, &path, document.clone(), &self.env)?.is_private();
             let is_unchanged = text == layer.document.to_string() || (!layer.exists && text == "\n");
             if !is_unchanged {
-                write::replace(&path, &text).map_err(|source| Error::Io {
+                write::replace(&path, &text, is_private).map_err(|source| Error::Io {
                     action: "write",
                     path: path.clone(),
                     source,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::resolve::{holds_path, resolve};
 use super::tree::{Leaf, Node, Table};
 use crate::ini::{Document, Outline, Value};
-use crate::{Env, Error, Level, Origin, Result, SectionName};
+use crate::{Env, Error, Level, Origin, Result, SectionName, keys, mask_urls};
 
 /// The file of one level, as text and as options.
 #[derive(Debug, Clone)]
@@ -20,6 +20,19 @@ pub(super) struct Layer {
 }
 
 impl Layer {
+    /// Whether the file is for its owner alone: one of a user or a checkout that holds a secret.
+    ///
+    /// Deviation: DVC leaves `config.local` readable for all users of a machine, also with keys and passwords in it; haul
+    /// takes that right away when it writes a file that holds one.
+    pub(super) fn is_private(&self) -> bool {
+        let is_secret = |path: &[&str], leaf: &Leaf| {
+            let has_password = matches!(&leaf.raw, Value::Text(text) if mask_urls(text) != *text);
+            has_password || !keys::is_harmless(path)
+        };
+        matches!(self.level, Level::Local | Level::Global)
+            && self.table.flatten().iter().any(|(path, leaf)| is_secret(path, leaf))
+    }
+
     /// Reads a file; one that does not exist is empty.
     pub(super) fn load(level: Level, path: &Path, env: &Env) -> Result<Self> {
         let bytes = match fs_err::read(path) {

@@ -7,9 +7,10 @@ use crate::atomic::{self, Replace};
 
 /// Replaces the content of a configuration file.
 ///
-/// Whoever reads at any time, also after a power failure, sees the old or the new content. The mode of the file stays; a symlink
+/// Whoever reads at any time, also after a power failure, sees the old or the new content. The mode of the file stays, but a private
+/// file is for its owner alone; a symlink
 /// stays and its target is replaced; a file that is not writable is an error. Missing folders are made.
-pub(super) fn replace(path: &Path, content: &str) -> io::Result<()> {
+pub(super) fn replace(path: &Path, content: &str, is_private: bool) -> io::Result<()> {
     let target = follow(path)?;
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs_err::create_dir_all(folder)?;
@@ -21,7 +22,7 @@ pub(super) fn replace(path: &Path, content: &str) -> io::Result<()> {
         _ => {}
     }
     let staging = staging_of(path)?;
-    atomic::replace(&target, content.as_bytes(), Replace { staging: staging.as_deref() })
+    atomic::replace(&target, content.as_bytes(), Replace { staging: staging.as_deref(), is_private })
 }
 
 /// Returns the folder for temporary files of a repository's configuration: a secret in one that is left behind must

@@ -12,8 +12,6 @@ use crate::exit::ExitStatus;
 use crate::ui::{Message, Page};
 
 /// Carry the objects of DVC 2 over to where DVC 3 keeps them; nothing is deleted
-///
-/// Example: haul cache migrate --dvc-files --dry
 #[derive(Debug, Args)]
 pub(crate) struct MigrateArgs {
     /// Migrate the entries of all .dvc files and dvc.lock, too

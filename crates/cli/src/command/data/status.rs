@@ -14,9 +14,6 @@ use crate::ui::{Colour, Message, OutputFormat, Page};
 
 /// Show what changed between the last commit, the metafiles and the workspace
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  haul data status --granular\n  haul data status data --not-in-remote --json"
-)]
 pub(crate) struct DataStatusArgs {
     /// Look only at these tracked files and directories
     targets: Vec<String>,

@@ -1,6 +1,7 @@
 //! `haul remote modify`.
 
 use clap::Args;
+use haul_config::{KeyPath, keys};
 
 use crate::command::level::LevelArgs;
 use crate::command::{CommandResult, Context};
@@ -20,7 +21,7 @@ pub(crate) struct ModifyArgs {
     name: String,
     /// Name of the option
     option: String,
-    /// Value of the option
+    /// Value of the option; of a secret, `-` reads it from stdin, and without a value a terminal is asked
     #[arg(allow_hyphen_values = true)]
     value: Option<String>,
 }
@@ -33,11 +34,11 @@ impl ModifyArgs {
             stack.unset_remote_option(level, &name, &self.option)?
         } else {
             // Deviation: DVC lets its schema say `expected str`, or fails on a `None` (255).
-            let value = self.value.ok_or_else(|| {
-                let option = &self.option;
-                CommandError::configuration(format!("config file error: option '{option}' needs a value"))
-                    .with_hint(format!("to remove the option: haul remote modify --unset {name} {option}"))
-            })?;
+            let key = KeyPath::remote(&name, &self.option);
+            let value = match self.value {
+                Some(value) => context.value_of(&key, value)?,
+                None => context.ask_for_secret(&key)?.ok_or_else(|| no_value(&key, &name))?,
+            };
             stack.modify_remote(level, &name, &self.option, &value)?
         };
         context.report_edit(&edited);
@@ -45,5 +46,19 @@ impl ModifyArgs {
             context.report_profile(&stack, &name, &self.option);
         }
         Ok(ExitStatus::Success)
+    }
+}
+
+fn no_value(key: &KeyPath, name: &str) -> CommandError {
+    let option = &key.option;
+    let error = CommandError::configuration(format!("config file error: option '{option}' needs a value"))
+        .about(key.to_string())
+        .with_hint(format!("to remove the option: haul remote modify --unset {name} {option}"));
+    if keys::is_secret(key) {
+        error.with_hint(format!(
+            "to give it on the standard input: haul remote modify --local {name} {option} -"
+        ))
+    } else {
+        error
     }
 }

@@ -126,8 +126,28 @@ pub(super) fn s3_options_help() -> String {
     let lines: Vec<String> = known()
         .map(|key| {
             let secret = if key.is_secret { " Secret: use --local." } else { "" };
-            format!("  {:width$}  {}{secret}", key.name, key.about)
+            let about = hanging(&format!("{}{secret}", key.about), HELP_COLUMNS - width - 4);
+            let gap = format!("\n{:gap$}", "", gap = width + 4);
+            format!("  {:width$}  {}", key.name, about.join(&gap))
         })
         .collect();
     format!("Options of S3 remotes:\n{}", lines.join("\n"))
+}
+
+/// As many columns as the table has; a terminal that is narrower than that is rare.
+const HELP_COLUMNS: usize = 80;
+
+/// Breaks a text into lines of at most `columns`.
+fn hanging(text: &str, columns: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= columns => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
