@@ -60,7 +60,7 @@ impl Observer for Recorder {
             }
             Event::Bytes { phase, n_bytes } if phase == self.phase => state.moved_bytes += signed(n_bytes),
             Event::BytesLost { phase, n_bytes } if phase == self.phase => {
-                state.moved_bytes -= signed(n_bytes)
+                state.moved_bytes -= signed(n_bytes);
             }
             Event::Finished { phase, n_objects } if phase == self.phase => state.n_finished += n_objects,
             Event::Finished { phase: Phase::Looking, .. } => *self.looked.lock().unwrap() = state,
