@@ -114,7 +114,7 @@ fn server_that_never_answers_is_given_up_within_thirty_seconds() {
         server.inject(Fault::everywhere(FaultAction::Silence));
         let output = repo.haul(line).failure().within(Duration::from_secs(30));
         let place = format!("{}:", repo.join(".dvc/config").display());
-        output.stderr_has(&[&server.endpoint(), "`read_timeout`", "2 s", &place]);
+        output.says(&[&server.endpoint(), "`read_timeout`", "2 s", &place]);
         let mut attempts = std::collections::BTreeMap::new();
         for request in server.requests() {
             *attempts.entry((request.operation, request.key, request.query)).or_insert(0) += 1;

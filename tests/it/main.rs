@@ -27,6 +27,7 @@ mod links;
 mod looking;
 mod missing;
 mod multipart;
+mod next_steps;
 mod odd_files;
 mod options;
 mod oracle;

@@ -39,6 +39,9 @@ fn self_signed_certificate_is_believed_where_it_is_named() {
     ]);
     repo.haul(["remote", "modify", "origin", "ssl_verify", &certificate]).success();
     repo.haul(["push"]).success();
+    repo.haul(["remote", "check"])
+        .success()
+        .stdout_has(&["tls          certificate for ", "signed by itself"]);
 
     // Another certificate of the same name is not trusted.
     let other = Certificate::generate_self_signed().expect("a certificate can be made");

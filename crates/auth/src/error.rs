@@ -141,6 +141,11 @@ impl Error {
         }
     }
 
+    /// Returns what the user can do, with the name of the remote in its commands.
+    pub fn hint_for(&self, remote: &str) -> Option<String> {
+        self.hint().map(|hint| hint.replace(" REMOTE ", &format!(" {remote} ")))
+    }
+
     /// Returns what the sources answered, if the error comes from the chain.
     pub fn trace(&self) -> Option<&Trace> {
         match self {

@@ -79,6 +79,22 @@ impl Exhausted {
         }
     }
 
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Space, Self::Quota, Self::Writable, Self::OpenFiles, Self::SystemFiles, Self::Device];
+
+    /// Returns what it is, in a few words.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Space => "the file system is full (`ENOSPC`)",
+            Self::Quota => "the quota is used up (`EDQUOT`)",
+            Self::Writable => "the file system is mounted read-only (`EROFS`)",
+            Self::OpenFiles => "the process has too many files open (`EMFILE`)",
+            Self::SystemFiles => "the system has too many files open (`ENFILE`)",
+            Self::Device => "the device fails (`EIO`)",
+        }
+    }
+
     /// Returns what the user can do.
     pub fn hint(self) -> &'static str {
         match self {

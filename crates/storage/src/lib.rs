@@ -69,7 +69,7 @@ pub use layout::Layout;
 pub use oid::{InvalidOid, Md5Digest, Oid, OidKind};
 pub use open::{S3Connection, connect_s3, open_remote, open_remote_with, open_versioned_remote};
 pub use patience::{Contact, Wait, WaitEnd, WaitListener};
-pub use probe::{WriteProbe, probe_listing, probe_reading, probe_writing};
+pub use probe::{WriteProbe, probe_key, probe_listing, probe_reading, probe_writing};
 pub use remote::{Presence, RemoteObject, RemoteOdb, Removal};
 #[cfg(feature = "fuzzing")]
 pub use s3::fuzzing;

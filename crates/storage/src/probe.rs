@@ -39,12 +39,17 @@ pub async fn probe_reading(store: &dyn RemoteStore, object: Option<&ObjectInfo>)
     Ok(())
 }
 
+/// Returns the key of an object that no other one has, and that neither DVC nor haul looks at.
+pub fn probe_key() -> String {
+    format!("haul-check-{:016x}", rand::rng().random::<u64>())
+}
+
 /// Writes a small object next to the data, reads it back and deletes it.
 ///
 /// Its name is new each time and is not an object's name, so that nothing is overwritten, and DVC and haul ignore the
 /// object if it cannot be deleted.
 pub async fn probe_writing(store: &dyn RemoteStore) -> WriteProbe {
-    let key = format!("haul-check-{:016x}", rand::rng().random::<u64>());
+    let key = probe_key();
     let content = Bytes::from(format!("written by haul remote check: {key}\n"));
     let digest = crate::hash::md5(&content);
     let body = Body::bytes(content.clone());

@@ -4,6 +4,7 @@ use haul_tests::embedded::{Fault, FaultAction, Operation};
 use haul_tests::raw::{RawReply, RawServer};
 
 use super::{ID, LATER, SECRET, TOKEN, json, metadata, repository, s3, world};
+use crate::versioned::stage;
 use crate::{environment, served};
 
 fn identity() -> RawReply {
@@ -39,12 +40,7 @@ fn check_tells_who_where_and_what_is_allowed_and_changes_nothing() {
         "clock        agrees with the server's",
     ]);
     output.stdout_has(&["environment              used"]);
-    assert!(
-        server
-            .requests()
-            .iter()
-            .all(|request| matches!(request.operation, Operation::ListObjectsV2 | Operation::HeadObject))
-    );
+    assert!(server.requests().iter().all(|request| request.method == "GET" || request.method == "HEAD"));
 
     let output = repo.haul(["remote", "check", "--json"]).success();
     let json: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
@@ -65,7 +61,8 @@ fn check_with_write_leaves_nothing_behind() {
     let repo = environment.repository_at("repo", &server.endpoint());
     let output = repo.haul(["remote", "check", "--write"]).success();
     output.stdout_has(&["writing      allowed", "deleting     allowed", "identity     not asked"]);
-    assert_eq!(server.count(Operation::PutObject), 1);
+    // One to be read back, and one for what stands under its name already.
+    assert_eq!(server.count(Operation::PutObject), 3);
     assert!(server.objects("bucket").is_empty());
 }
 
@@ -77,10 +74,10 @@ fn check_with_write_says_what_is_left_where_nothing_may_be_deleted() {
         server.inject(Fault::on(operation, FaultAction::error(403, "AccessDenied")));
     }
     let output = repo.haul(["remote", "check", "--write"]).success();
-    output.stdout_has(&["deleting     ", "`haul-check-", "is left", "-> allow s3:DeleteObject"]);
+    let output = output.stdout_has(&["deleting     ", "`haul-check-", "is left", "-> allow s3:DeleteObject"]);
     let left = server.objects("bucket");
-    assert_eq!(left.len(), 1);
-    assert!(left[0].key.starts_with("store/haul-check-"), "{}", left[0].key);
+    assert!(left.iter().all(|object| object.key.starts_with("store/haul-check-")), "{left:?}");
+    assert_eq!(left.len(), output.stdout.matches("haul-check-").count(), "{output}");
 }
 
 #[test]
@@ -95,7 +92,8 @@ fn check_goes_on_where_listing_is_not_allowed_and_fails_in_the_end() {
         "reading      allowed",
         "writing      allowed",
     ]);
-    output.stderr_has(&["AccessDenied"]);
+    let output = output.stderr_has(&["ERROR: remote 'origin' does not pass: listing"]);
+    assert!(output.stdout.contains("AccessDenied") && !output.stderr.contains("AccessDenied"), "{output}");
 }
 
 #[test]
@@ -146,4 +144,84 @@ fn check_without_a_server_says_so_and_sends_no_more_requests() {
     let output = repo.haul(["remote", "check", "--json"]).failure().stdout_has(&["is_reachable"]);
     let json: serde_json::Value = serde_json::from_str(output.stdout.lines().next().unwrap()).unwrap();
     assert_eq!(json["is_reachable"], false);
+}
+
+#[test]
+fn check_names_what_is_in_effect_where_nothing_is_set() {
+    let (server, mut environment) = served();
+    environment.set("AWS_MAX_ATTEMPTS", "1");
+    environment.unset("NO_PROXY");
+    environment.set("https_proxy", "http://127.0.0.1:9");
+    let repo = environment.repository_at("repo", &server.endpoint());
+    repo.haul(["remote", "modify", "--unset", "origin", "region"]).success();
+    let output = repo.haul(["remote", "check"]).success();
+    output.stdout_has(&["region       us-east-1  (", "endpoint     http://", "listing by   ListObjectsV2"]);
+    // Behind a proxy that does not answer, AWS's endpoint is named all the same.
+    repo.haul(["remote", "modify", "--unset", "origin", "endpointurl"]).success();
+    repo.haul(["remote", "check"]).failure().stdout_has(&[
+        "endpoint     https://",
+        "(AWS's, of the region)",
+        "proxy        http://127.0.0.1:9/",
+    ]);
+}
+
+#[test]
+fn check_of_a_versioned_remote_asks_for_the_versioning_of_the_bucket_and_leaves_no_version() {
+    let (server, environment) = stage();
+    let repo = environment.repository_at("repo", &server.endpoint());
+    repo.haul(["remote", "modify", "origin", "version_aware", "true"]).success();
+    let output = repo.haul(["remote", "check", "--write"]).success();
+    output.stdout_has(&[
+        "versioning   the bucket keeps versions, which `version_aware` needs",
+        "writing      allowed",
+    ]);
+    let puts = server.requests().into_iter().filter(|request| request.operation == Operation::PutObject);
+    for put in puts {
+        assert!(server.versions("bucket", &put.key).is_empty(), "versions of `{}` are left", put.key);
+    }
+
+    // A bucket that keeps none: the push would fail.
+    let (server, environment) = served();
+    let repo = environment.repository_at("repo", &server.endpoint());
+    repo.haul(["remote", "modify", "origin", "version_aware", "true"]).success();
+    let unset = "haul remote modify --unset origin version_aware";
+    repo.haul(["remote", "check"]).code(1).stdout_has(&[
+        "does not keep versions",
+        "put-bucket-versioning",
+        unset,
+    ]);
+    repo.haul(unset.split(' ').skip(1)).success();
+    repo.haul(["remote", "check"]).success().stdout_has(&["versioning   off"]);
+}
+
+#[test]
+fn check_tells_what_it_may_not_ask_and_passes() {
+    let (server, environment) = served();
+    let repo = environment.repository_at("repo", &server.endpoint());
+    for operation in [Operation::GetBucketVersioning, Operation::ListMultipartUploads, Operation::Other] {
+        server.inject(Fault::on(operation, FaultAction::error(403, "AccessDenied")));
+    }
+    let output = repo.haul(["remote", "check"]).success();
+    let output = output.stdout_has(&[
+        "versioning   not known: not allowed to ask",
+        "object lock  not known: not allowed to ask",
+        "encryption   not known: not allowed to ask",
+        "leftovers    not known: not allowed to ask",
+        "s3:GetBucketObjectLockConfiguration",
+    ]);
+    assert!(output.stderr.is_empty(), "{output}");
+}
+
+#[test]
+fn check_counts_unfinished_uploads_and_the_command_it_names_gives_them_up() {
+    let (server, environment) = served();
+    let repo = environment.repository_at("repo", &server.endpoint());
+    let key = format!("store/files/md5/{}/{}", "ab", "c".repeat(30));
+    server.leave_upload("bucket", &key, std::time::Duration::from_hours(8 * 24));
+    let command = "haul gc -w -c -r origin --older-than 7d";
+    repo.haul(["remote", "check"])
+        .success()
+        .stdout_has(&["1 unfinished upload, the oldest 8 days old", command]);
+    repo.haul(command.split(' ').skip(1).chain(["-f"])).success();
+    repo.haul(["remote", "check"]).success().stdout_has(&["leftovers    no unfinished uploads"]);
 }

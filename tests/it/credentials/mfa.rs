@@ -67,7 +67,7 @@ fn missing_terminal_is_an_error_that_says_what_to_do() {
     let (server, sts) = (s3(), sts());
     let world = with(&sts);
     let repo = repository(&world, &server);
-    repo.haul(["remote", "check"]).failure().stderr_has(&[
+    repo.haul(["remote", "check"]).failure().stdout_has(&[
         SERIAL,
         "there is no terminal to ask on",
         "run the command once in a terminal",

@@ -228,7 +228,7 @@ fn wrong_secret_of_a_source_is_not_let_in() {
     let mut world = world();
     world.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", service.endpoint());
     let repo = repository(&world, &server);
-    repo.haul(["remote", "check"]).failure().stderr_has(&["SignatureDoesNotMatch"]);
+    repo.haul(["remote", "check"]).failure().stdout_has(&["SignatureDoesNotMatch"]);
 }
 
 #[test]
@@ -250,7 +250,7 @@ fn renewal_that_fails_ends_the_command_with_the_reason() {
     let mut world = world();
     world.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", service.endpoint());
     let repo = repository(&world, &server);
-    repo.haul(["remote", "check"]).failure().stderr_has(&["container", "the role was taken away"]);
+    repo.haul(["remote", "check"]).failure().stdout_has(&["container", "the role was taken away"]);
     assert!(server.requests().is_empty());
 }
 
@@ -259,7 +259,7 @@ fn no_credentials_says_what_to_do() {
     let server = s3();
     let world = world();
     let repo = repository(&world, &server);
-    repo.haul(["remote", "check"]).failure().stderr_has(&["no AWS credentials found", "AWS_ACCESS_KEY_ID"]);
+    repo.haul(["remote", "check"]).failure().stdout_has(&["no AWS credentials found", "AWS_ACCESS_KEY_ID"]);
 }
 
 #[test]
@@ -272,7 +272,7 @@ fn profile_option_takes_the_environment_out() {
     world.folder("aws").write("config", "[profile empty]\nregion = us-east-1\n");
     let repo = repository(&world, &server);
     repo.haul(["remote", "modify", "origin", "profile", "empty"]).success();
-    repo.haul(["remote", "check"]).failure().stderr_has(&["no AWS credentials found"]);
+    repo.haul(["remote", "check"]).failure().stdout_has(&["no AWS credentials found"]);
     repo.haul(["remote", "modify", "origin", "profile", "--unset"]).success();
     repo.haul(["remote", "check"]).success();
 }

@@ -44,6 +44,8 @@ impl Operation {
             ("GET", true, _) => Self::ListBuckets,
             ("GET", _, true) if has("versions") => Self::ListObjectVersions,
             ("GET", _, true) if has("versioning") => Self::GetBucketVersioning,
+            // The server answers neither.
+            ("GET", _, true) if has("encryption") || has("object-lock") => Self::Other,
             ("GET", _, true) if has("location") => Self::GetBucketLocation,
             ("GET", _, true) if has("uploads") => Self::ListMultipartUploads,
             ("GET", _, true) if has("list-type") => Self::ListObjectsV2,

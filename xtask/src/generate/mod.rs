@@ -1,6 +1,7 @@
 //! `cargo xtask generate`: makes pages from code and data, so that they cannot be out of date.
 
 mod deviations;
+mod errors;
 mod variables;
 
 use std::path::Path;
@@ -64,8 +65,10 @@ fn pages(project: &Project, findings: &mut Vec<String>) -> Result<Vec<(&'static 
     let environment = print("environment")?;
     variables::check(project, &environment, findings)?;
     let deviations = deviations::page(project, &configuration, findings)?;
+    let errors = errors::page(project, &print("errors")?)?;
     Ok(vec![
         ("README.md", readme(project, &print("commands")?)?),
+        ("docs/errors.md", errors),
         ("docs/json.md", with_note(&print("json")?)),
         ("docs/cli.md", with_note(&print("markdown")?)),
         ("docs/configuration.md", configuration),

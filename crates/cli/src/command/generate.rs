@@ -37,6 +37,8 @@ enum UtilCommand {
     Environment,
     /// Print the description of all JSON documents as Markdown
     Json,
+    /// Print the reference of errors and next steps as Markdown
+    Errors,
 }
 
 /// A page.
@@ -73,6 +75,7 @@ impl UtilArgs {
             UtilCommand::Options => haul_config::keys::reference(),
             UtilCommand::Environment => haul_config::variables::reference(),
             UtilCommand::Json => super::documents::page(),
+            UtilCommand::Errors => crate::command_error::reference(),
         };
         if context.format() == OutputFormat::Text {
             context.printer().out_always(&text)?;

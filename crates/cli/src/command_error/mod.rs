@@ -5,7 +5,10 @@
 //! opened, and 1 inside of `push`.
 
 mod from;
+#[cfg(test)]
+mod hints;
 mod kind;
+mod reference;
 mod verb;
 
 use std::error::Error as StdError;
@@ -15,6 +18,7 @@ use std::path::Path;
 use crate::exit::ExitStatus;
 
 pub(crate) use kind::FailureKind;
+pub(crate) use reference::reference;
 pub(crate) use verb::Verb;
 
 /// An error on its way to the user.

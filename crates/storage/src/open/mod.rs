@@ -81,6 +81,8 @@ pub struct S3Connection {
     pub credentials: Arc<CredentialChain>,
     /// What environment and AWS files say.
     pub settings: AwsSettings,
+    /// The way to the server.
+    pub http: Http,
 }
 
 /// Connects to an S3 remote. Nothing is sent, and no credentials are looked for, before the first call of the store.
@@ -119,7 +121,7 @@ pub fn connect_s3(remote: &Remote, s3: &S3Remote, env: &Env, contact: &Contact) 
     if let Some(listener) = &contact.wait_listener {
         store.tell_of_waits(Arc::clone(listener));
     }
-    Ok(S3Connection { store, options, credentials, settings })
+    Ok(S3Connection { store, options, credentials, settings, http })
 }
 
 #[cfg(test)]

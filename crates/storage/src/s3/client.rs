@@ -297,7 +297,7 @@ impl Client {
             );
         }
         let url = target.url();
-        *used = self.credentials.credentials().await.map_err(credentials_error)?;
+        *used = self.credentials.credentials().await.map_err(|error| self.credentials_error(error))?;
         self.signed_with.lock().unwrap_or_else(PoisonError::into_inner).clone_from(used);
         if let Some(credentials) = used {
             let payload = match &digests.sha256 {
@@ -457,6 +457,22 @@ impl Client {
         });
     }
 
+    fn credentials_error(&self, error: haul_auth::Error) -> Failure {
+        let kind = if error.is_transient() { ErrorKind::Network } else { ErrorKind::Unauthenticated };
+        // It may be in the middle of a long transfer that they cannot be renewed.
+        let again = "then run the same command again: what was transferred is kept";
+        let remote = self.options.name_in_commands();
+        let hint = match error.hint_for(remote) {
+            Some(hint) => format!("{hint}; {again}"),
+            None => {
+                format!(
+                    "put the credentials right (`haul remote check {remote}` shows what was tried), {again}"
+                )
+            }
+        };
+        Failure::Local(Error::new(kind, "no usable credentials").with_source(error).with_hint(hint))
+    }
+
     fn now(&self) -> SystemTime {
         let skew = self.clock_skew.load(Ordering::Relaxed);
         let seconds = Duration::from_secs(skew.unsigned_abs());
@@ -523,15 +539,4 @@ async fn finish(expect: Expect, reply: Reply, endpoint: &Endpoint) -> Result<Ans
 
 fn refuse_page(body: &[u8]) -> Result<(), Failure> {
     WebPage::in_body(body).map_or(Ok(()), |page| Err(page.into()))
-}
-
-fn credentials_error(error: haul_auth::Error) -> Failure {
-    let kind = if error.is_transient() { ErrorKind::Network } else { ErrorKind::Unauthenticated };
-    // It may be in the middle of a long transfer that they cannot be renewed.
-    let again = "then run the same command again: what was transferred is kept";
-    let hint = match error.hint() {
-        Some(hint) => format!("{hint}; {again}"),
-        None => format!("put the credentials right (`haul remote check` shows what was tried), {again}"),
-    };
-    Failure::Local(Error::new(kind, "no usable credentials").with_source(error).with_hint(hint))
 }

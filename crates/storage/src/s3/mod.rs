@@ -31,6 +31,7 @@ mod store;
 mod tests;
 pub(crate) mod transport;
 
+pub use reply::bucket::{DefaultEncryption, ObjectLock};
 pub(crate) use reply::documents::ErrorReply;
 pub(crate) use reply::first_words;
 pub use reply::refusals::{REFUSALS, Refusal};
@@ -43,3 +44,4 @@ pub use store::S3Store;
 pub(crate) use transport::http_client::HttpTransport;
 pub use transport::http_client::{Http, HttpSettings};
 pub use transport::proxy::ProxySettings;
+pub use transport::tls::ServerCertificate;

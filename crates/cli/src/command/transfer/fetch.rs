@@ -1,6 +1,7 @@
 //! `haul fetch`.
 
 use clap::Args;
+use haul_repo::Repo;
 use haul_repo::ops::{self, FetchOptions, FetchReport};
 
 use super::message::Outcome;
@@ -56,7 +57,7 @@ impl FetchArgs {
         }
         let FetchReport { remotes, failed, skipped, n_outs, .. } = report;
         warn_of_skipped(context.printer(), &skipped);
-        let transfers = transfers(remotes);
+        let transfers = transfers(&repo, remotes);
         warn_of_missing(context.printer(), &transfers);
         let message = Outcome::new(Direction::Down, self.report.dry_run, &transfers, &failed, None)
             .with_skipped(&skipped, n_outs);
@@ -68,10 +69,13 @@ impl FetchArgs {
     }
 }
 
-pub(super) fn transfers(remotes: Vec<ops::RemoteFetch>) -> Vec<RemoteTransfer> {
+pub(super) fn transfers(repo: &Repo, remotes: Vec<ops::RemoteFetch>) -> Vec<RemoteTransfer> {
+    let is_versioned =
+        |name: &str| repo.config().remote(Some(name)).is_ok_and(|remote| remote.is_cloud_versioned());
     remotes
         .into_iter()
         .map(|one| RemoteTransfer {
+            is_versioned: is_versioned(&one.remote),
             remote: one.remote,
             location: one.location,
             report: one.transfer,

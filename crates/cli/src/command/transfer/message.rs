@@ -301,6 +301,7 @@ mod tests {
             location: String::from("s3://b"),
             report,
             recorded: Vec::new(),
+            is_versioned: false,
         };
         let mut page = Page::new(false);
         Outcome::new(Direction::Up, false, &[transfer], &[], None).text(&mut page);
@@ -321,7 +322,8 @@ mod tests {
             let report =
                 TransferReport { n_transferred, transferred_bytes, elapsed, ..TransferReport::default() };
             let (remote, location) = (String::from("s"), String::from("s3://b"));
-            let transfer = RemoteTransfer { remote, location, report, recorded: Vec::new() };
+            let transfer =
+                RemoteTransfer { remote, location, report, recorded: Vec::new(), is_versioned: false };
             Outcome::new(Direction::Up, false, &[transfer], &[], None)
         };
         let pace = |n_transferred, bytes, millis| outcome(n_transferred, bytes, millis).pace();

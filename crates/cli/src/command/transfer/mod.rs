@@ -74,6 +74,8 @@ struct RemoteTransfer {
     report: TransferReport,
     /// Metafiles that were written, as a person knows them.
     recorded: Vec<String>,
+    /// Whether it keeps versions of files, of which the metafiles name one each.
+    is_versioned: bool,
 }
 
 /// Says which outs were passed over, and why: one line for each reason.
@@ -170,8 +172,21 @@ fn check(
     let hint = reports().flat_map(|report| &report.failed).find_map(|object| object.error.hint());
     let hint = hint.or_else(|| stopped_by().and_then(haul_storage::Error::hint));
     let hint = hint.map(str::to_owned).or_else(|| failed.iter().find_map(|failure| failure.error.hint()));
-    let hint = hint.or_else(|| (n_missing > 0).then(|| direction.hint_of_missing().to_owned()));
+    let hint = hint.or_else(|| (n_missing > 0).then(|| hint_of_missing(direction, transfers)));
     Err(error.with_optional_hint(hint))
+}
+
+/// Says what to do about objects that exist nowhere; versions do not come back by a push of what is recorded.
+fn hint_of_missing(direction: Direction, transfers: &[RemoteTransfer]) -> String {
+    let has_lost = |transfer: &&RemoteTransfer| transfer.is_versioned && !transfer.report.missing.is_empty();
+    match transfers.iter().find(has_lost).filter(|_| direction == Direction::Down) {
+        Some(lost) => format!(
+            "the recorded versions are gone from `{}`: they were deleted, or a lifecycle rule of the bucket let them \
+             expire; where a copy of the data is left, `haul push` records new ones, which then have to be committed to Git",
+            lost.location
+        ),
+        None => direction.hint_of_missing().to_owned(),
+    }
 }
 
 fn more(n_objects: usize) -> String {

@@ -5,7 +5,7 @@ use haul_repo::ops::{self, Failure, FetchOptions, FetchReport, PullOptions};
 
 use super::fetch::transfers;
 use super::message::Outcome;
-use super::{Direction, ReportArgs, check, warn_of_missing, warn_of_skipped};
+use super::{Direction, ReportArgs, check, hint_of_missing, warn_of_missing, warn_of_skipped};
 use crate::command::checkout::{self, Changes};
 use crate::command::select::{RemoteArgs, RevisionArgs, RunCacheArgs, SelectArgs};
 use crate::command::{CommandResult, Context};
@@ -66,7 +66,7 @@ impl PullArgs {
             context.printer().warning(warning);
         }
         warn_of_skipped(context.printer(), &skipped);
-        let transfers = transfers(remotes);
+        let transfers = transfers(&repo, remotes);
         warn_of_missing(context.printer(), &transfers);
         let changes = report.checkout.as_ref().map(Changes::new);
         let message = Outcome::new(Direction::Down, self.report.dry_run, &transfers, &failed, changes)
@@ -81,8 +81,8 @@ impl PullArgs {
         // What the workspace lacks says more than what the cache lacks.
         if let Some(checkout) = &report.checkout {
             let hint = failed.iter().find_map(|failure| failure.error.hint());
-            let hint = hint.as_deref().unwrap_or_else(|| Direction::Down.hint_of_missing());
-            checkout::check(checkout, Verb::PULL, hint).map_err(|error| {
+            let hint = hint.unwrap_or_else(|| hint_of_missing(Direction::Down, &transfers));
+            checkout::check(checkout, Verb::PULL, &hint).map_err(|error| {
                 failed
                     .iter()
                     .fold(error, |made, failure| made.with_detail(CommandError::chain(&failure.error)))

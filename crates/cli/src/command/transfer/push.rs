@@ -62,6 +62,7 @@ impl PushArgs {
             .remotes
             .into_iter()
             .map(|one| RemoteTransfer {
+                is_versioned: false,
                 remote: one.remote,
                 location: one.location,
                 report: one.transfer,

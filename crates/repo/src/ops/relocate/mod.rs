@@ -86,14 +86,14 @@ fn run(session: &Session<'_>, options: &MoveOptions) -> Result<MoveReport> {
         )));
     }
     let mut to = repo.identify(&repo.absolute(&options.to));
+    // As DVC, for which the name is that of a directory then.
+    if options.to.ends_with('/') && !to.is_dir() {
+        return Err(Error::BadOut(format!("stage working dir '{}' does not exist", to.display())));
+    }
     let is_out = |path: &Path| index.outs.iter().any(|other| other.path == path);
     // A tracked directory is no directory to put things into; it may be what a killed run has moved already.
     if to.is_dir() && to != from && !is_out(&to) {
         to.push(from.file_name().unwrap_or_default());
-    }
-    // As DVC, for which the name is that of a directory then.
-    if options.to.ends_with('/') && !to.is_dir() && from.is_file() {
-        return Err(Error::BadOut(format!("'{}' does not exist: make the directory first", options.to)));
     }
     let is_inside_out = to.ancestors().skip(1).any(is_out);
     if !to.starts_with(repo.root()) || to == from || is_inside_out {

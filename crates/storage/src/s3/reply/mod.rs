@@ -2,12 +2,13 @@
 //!
 //! | module | |
 //! |---|---|
-//! | `xml`, `documents` | what S3 servers write |
+//! | `xml`, `documents`, `bucket` | what S3 servers write |
 //! | `error_body`, `web_page` | what other servers write |
 //! | `checksum`, `etags` | whether the bytes are those of the object |
 //! | `failure`, `describe` | what a failure is; in words |
 //! | `refusals`, `remedies`, `signer` | what to type; the codes of S3; whose keys were refused |
 
+pub(super) mod bucket;
 pub(super) mod checksum;
 pub(super) mod describe;
 pub(super) mod documents;

@@ -80,6 +80,17 @@ tags!(
     VersioningConfiguration,
     GetBucketVersioningResponse,
     Status,
+    ServerSideEncryptionConfiguration,
+    Rule,
+    ApplyServerSideEncryptionByDefault,
+    SSEAlgorithm,
+    KMSMasterKeyID,
+    ObjectLockConfiguration,
+    ObjectLockEnabled,
+    DefaultRetention,
+    Mode,
+    Days,
+    Years,
 );
 
 /// Calls `close` at the end of every element with the elements that hold it, itself last, and its text.

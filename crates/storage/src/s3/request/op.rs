@@ -30,6 +30,8 @@ pub(crate) enum Op {
     BulkDelete,
     DeleteVersions,
     BucketVersioning,
+    BucketEncryption,
+    ObjectLock,
 }
 
 impl Op {
@@ -54,7 +56,15 @@ impl Op {
 
     /// Tells whether its right is one on objects, not on the bucket.
     pub(crate) fn concerns_objects(self) -> bool {
-        !matches!(self, Self::List | Self::ListVersions | Self::ListUploads | Self::BucketVersioning)
+        !matches!(
+            self,
+            Self::List
+                | Self::ListVersions
+                | Self::ListUploads
+                | Self::BucketVersioning
+                | Self::BucketEncryption
+                | Self::ObjectLock
+        )
     }
 
     /// Returns the verb of a message, as `cannot get …`.
@@ -79,6 +89,8 @@ impl Op {
             Self::BulkDelete => "delete objects in",
             Self::DeleteVersions => "delete versions in",
             Self::BucketVersioning => "ask for the versioning of",
+            Self::BucketEncryption => "ask for the default encryption of",
+            Self::ObjectLock => "ask for the object lock of",
         }
     }
 
@@ -98,6 +110,8 @@ impl Op {
             Self::Delete | Self::BulkDelete => "s3:DeleteObject",
             Self::DeleteVersion | Self::DeleteVersions => "s3:DeleteObjectVersion",
             Self::BucketVersioning => "s3:GetBucketVersioning",
+            Self::BucketEncryption => "s3:GetEncryptionConfiguration",
+            Self::ObjectLock => "s3:GetBucketObjectLockConfiguration",
         }
     }
 }
@@ -121,6 +135,8 @@ impl fmt::Display for Op {
             Self::Delete | Self::DeleteVersion => "DeleteObject",
             Self::BulkDelete | Self::DeleteVersions => "DeleteObjects",
             Self::BucketVersioning => "GetBucketVersioning",
+            Self::BucketEncryption => "GetBucketEncryption",
+            Self::ObjectLock => "GetObjectLockConfiguration",
         })
     }
 }

@@ -5,9 +5,11 @@
 //! | `ops`, `list`, `uploads`, `download` | one function per call; listings; GET that goes on where it broke off |
 //! | `locked` | objects that the customer key does not open |
 //! | `versions` | [`S3Store`] as a store that keeps versions |
+//! | `examine` | what the bucket is set up to do |
 //! | `object_store` | [`S3Store`] as a store of the `object_store` crate |
 
 mod download;
+mod examine;
 pub(super) mod list;
 mod locked;
 mod object_store;
@@ -27,7 +29,7 @@ use crate::s3::client::Client;
 use crate::s3::reply::documents::etag;
 use crate::s3::reply::etags::EtagKnowledge;
 use crate::s3::request::endpoint::{Endpoint, Query};
-use crate::s3::request::options::{AddressingStyle, S3Options};
+use crate::s3::request::options::{AddressingStyle, ListApi, S3Options};
 use crate::s3::request::payload::Payload;
 use crate::s3::transport::exchange::Transport;
 use crate::s3::transport::http_client::{Http, HttpTransport};
@@ -93,6 +95,11 @@ impl S3Store {
     /// Returns the server that requests go to, as `https://minio.example.org:9000`.
     pub fn endpoint(&self) -> String {
         self.client.endpoint().origin()
+    }
+
+    /// Whether listings use the second version of the protocol.
+    pub fn lists_by_v2(&self) -> bool {
+        self.client.options.list_api == ListApi::V2
     }
 
     /// Returns the URL that an object has there, as it is sent and signed.

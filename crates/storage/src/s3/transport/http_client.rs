@@ -18,7 +18,7 @@ use reqwest::Proxy;
 use super::exchange::{Reply, Request, Transport, TransportError, TransportErrorKind};
 use super::proxy::ProxySettings;
 use super::throttle::Throttle;
-use super::tls::{self, BundleError, TlsTrouble};
+use super::tls::{self, BundleError, ServerCertificate, TlsTrouble};
 use super::watch::{Watch, WatchConnects};
 use crate::s3::request::options::{ServerTrust, from_origin};
 use crate::s3::request::payload::LocalFileError;
@@ -41,6 +41,11 @@ pub struct HttpSettings {
 ///
 /// HTTP/2 would send everything over one connection, which is slow where many small objects move.
 fn build(settings: &HttpSettings, uses_tls: bool, uses_proxies: bool) -> Result<reqwest::Client> {
+    let builder = builder(settings, uses_tls, uses_proxies)?;
+    builder.build().map_err(|source| no_certificates(source, settings))
+}
+
+fn builder(settings: &HttpSettings, uses_tls: bool, uses_proxies: bool) -> Result<reqwest::ClientBuilder> {
     // The program may have chosen a provider for this process; either will do.
     drop(rustls::crypto::ring::default_provider().install_default());
     let mut builder = reqwest::Client::builder()
@@ -75,7 +80,7 @@ fn build(settings: &HttpSettings, uses_tls: bool, uses_proxies: bool) -> Result<
             }));
         }
     }
-    builder.build().map_err(|source| no_certificates(source, settings))
+    Ok(builder)
 }
 
 /// Makes the error of a machine whose certificates cannot be used.
@@ -154,6 +159,23 @@ impl Http {
     pub(crate) fn client(&self, uses_tls: bool) -> Result<reqwest::Client> {
         let slot = if uses_tls { &self.inner.for_https } else { &self.inner.for_http };
         self.get_or_build(slot, uses_tls, true)
+    }
+
+    /// Returns the certificate that the server at `origin` shows, over a connection of its own; `None` without TLS, or if
+    /// there is no connection.
+    pub async fn server_certificate(&self, origin: &str) -> Result<Option<ServerCertificate>> {
+        if !origin.starts_with("https:") {
+            return Ok(None);
+        }
+        let settings = &self.inner.settings;
+        let client = builder(settings, true, true)?.tls_info(true).timeout(settings.connect_timeout).build();
+        let client = client.map_err(|source| no_certificates(source, settings))?;
+        // Whatever it answers: the certificate comes before.
+        let reply = client.head(origin).send().await.ok();
+        Ok(reply.and_then(|reply| {
+            let shown = reply.extensions().get::<reqwest::tls::TlsInfo>()?.peer_certificate()?;
+            ServerCertificate::read(shown)
+        }))
     }
 
     fn get_or_build(

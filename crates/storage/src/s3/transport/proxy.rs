@@ -59,6 +59,13 @@ impl ProxySettings {
         }
     }
 
+    /// Returns the proxy that a request to `url` goes through, without its password.
+    pub fn in_use(&self, url: &str) -> Option<String> {
+        let url = Url::parse(url).ok()?;
+        let proxy = self.url_for(url.scheme()).ok().flatten().filter(|_| !self.bypasses(&url))?;
+        Some(haul_config::mask_urls(proxy.as_str()))
+    }
+
     /// Whether the server at `url` is reached without a proxy.
     ///
     /// Deviation: an entry with the default port, as `host:443`, matches a URL without a port; in Python only one

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use haul_auth::{CallerIdentity, Credentials, ProvideCredentials};
+use haul_auth::{Credentials, ProvideCredentials};
 use haul_storage::s3::{AddressingStyle, Checksums};
 use haul_storage::{
     Error, ErrorKind, RemoteStore, S3Connection, probe_listing, probe_reading, probe_writing,
@@ -20,6 +20,8 @@ const TOLERABLE_SKEW_SECONDS: u64 = 5 * 60;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Question {
     pub(super) write: bool,
+    /// Whether files are named by their paths, in a bucket that keeps versions.
+    pub(super) is_versioned: bool,
     /// Where data is, below the URL of the remote.
     pub(super) prefix: &'static str,
 }
@@ -28,8 +30,10 @@ impl Findings {
     /// Asks an S3 server; every answer that does not need the one before is got.
     pub(super) async fn ask_s3(&mut self, connection: &S3Connection, question: Question, printer: &Printer) {
         self.located("profile", Some(&connection.settings.profile));
-        self.located("region", connection.options.region.as_ref());
-        self.located("endpoint", connection.options.endpoint_url.as_ref());
+        let store = &connection.store;
+        self.effective("region", &store.region(), connection.options.region.as_ref(), "the default");
+        let of_region = "AWS's, of the region";
+        self.effective("endpoint", &store.endpoint(), connection.options.endpoint_url.as_ref(), of_region);
         self.add(
             "addressing",
             State::Info,
@@ -65,10 +69,39 @@ impl Findings {
                 }
             }
             Ok(None) => drop(self.add("credentials", State::Info, "none: requests are not signed")),
-            Err(error) => return self.fail("credentials", "none", error.into()),
+            Err(error) => {
+                let hint = error.hint_for(&self.name.clone());
+                let error =
+                    CommandError::new(ExitStatus::Failure, "").caused_by(&error).with_optional_hint(hint);
+                return self.fail("credentials", format!("none: {}", error.text()), error);
+            }
         }
-        self.ask_store(&connection.store, question, printer).await;
-        self.clock(connection.store.clock_skew());
+        self.show_known(printer);
+        self.ask_way(connection).await;
+        let signed_for = store.region();
+        self.ask_store(store, question, printer).await;
+        if store.region() != signed_for {
+            let text = format!(
+                "the server says that the bucket is in {}, which is used from now on",
+                store.region()
+            );
+            self.add("region", State::Warning, text).fix =
+                Some(format!("type `haul remote modify {} region {}`", self.name, store.region()));
+        }
+        if self.is_reachable {
+            self.show_known(printer);
+            let keeping = self.ask_bucket(connection, question.is_versioned).await;
+            if question.write {
+                self.show_known(printer);
+                self.try_conditions(store, keeping).await;
+                if keeping.versions
+                    && let Some(key) = self.probe.take()
+                {
+                    self.erase(store, &key, true).await;
+                }
+            }
+        }
+        self.clock(store.clock_skew());
     }
 
     /// Asks what may be done.
@@ -109,6 +142,9 @@ impl Findings {
 
     async fn write(&mut self, store: &dyn RemoteStore) {
         let probe = probe_writing(store).await;
+        if probe.wrote.is_ok() {
+            self.probe = Some(probe.key.clone());
+        }
         match probe.wrote {
             Ok(()) => drop(self.add("writing", State::Ok, "allowed")),
             Err(error) => self.refused("writing", &error),
@@ -131,7 +167,8 @@ impl Findings {
     fn refused(&mut self, what: &'static str, error: &Error) {
         let made =
             CommandError::new(ExitStatus::Failure, "").caused_by(error).with_optional_hint(error.hint());
-        self.fail(what, if error.kind() == ErrorKind::Denied { "not allowed" } else { "failed" }, made);
+        let result = if error.kind() == ErrorKind::Denied { "not allowed" } else { "failed" };
+        self.fail(what, format!("{result}: {}", made.text()), made);
     }
 
     fn describe(&mut self, credentials: &Credentials) {
@@ -144,20 +181,6 @@ impl Findings {
                     self.add("expire", State::Info, format!("in {minutes} min; renewed by then"));
                 }
                 Err(_) => drop(self.add("expire", State::Warning, "have expired")),
-            }
-        }
-    }
-
-    fn identity(&mut self, identity: haul_auth::Result<Option<CallerIdentity>>) {
-        match identity {
-            Ok(Some(identity)) => {
-                let text = format!("{} (account {})", identity.arn, identity.account);
-                self.add("identity", State::Ok, text);
-            }
-            Ok(None) => {}
-            Err(error) => {
-                let text = format!("not known: {}", CommandError::chain(&error));
-                self.add("identity", State::Warning, text).fix = error.hint();
             }
         }
     }

@@ -1,10 +1,11 @@
 //! `haul remote check`.
 
 mod ask;
+mod bucket;
 
 use clap::Args;
 use haul_auth::{Answer, Trace};
-use haul_config::{Located, RemoteKind, mask_urls};
+use haul_config::{Located, Origin, RemoteKind, mask_urls};
 use haul_storage::{connect_s3, open_remote};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -40,9 +41,12 @@ pub(in crate::command) struct Findings {
     sources: Vec<SourceLine>,
     /// Whether the server answers.
     is_reachable: bool,
-    /// The first thing that has to be put right.
+    /// What has to be put right before a push succeeds.
     #[serde(skip)]
-    failure: Option<CommandError>,
+    failed: Vec<&'static str>,
+    /// The object that was written, and whose versions may be left.
+    #[serde(skip)]
+    probe: Option<String>,
     /// How many lines are on the screen already.
     #[serde(skip)]
     n_shown: usize,
@@ -147,12 +151,14 @@ impl CheckArgs {
         let can_upload = match remote.check_uploads() {
             Ok(()) => true,
             Err(error) => {
-                findings.fail("uploads", error.to_string(), error.into());
+                let text = error.to_string();
+                findings.fail("uploads", text, error.into());
                 false
             }
         };
         let question = Question {
             write: self.write && can_upload,
+            is_versioned,
             prefix: if is_versioned { "" } else { "files/md5/" },
         };
         if let RemoteKind::S3(s3) = &remote.kind {
@@ -168,9 +174,13 @@ impl CheckArgs {
                 Ok(())
             })?;
         }
-        let failure = findings.failure.take();
+        let (name, failed) = (findings.name.clone(), findings.failed.join(", "));
         context.printer().show(findings)?;
-        failure.map_or(Ok(ExitStatus::Success), Err)
+        if failed.is_empty() {
+            return Ok(ExitStatus::Success);
+        }
+        // What failed and what helps stands in its line.
+        Err(CommandError::failure(format!("remote '{name}' does not pass: {failed}")))
     }
 }
 
@@ -192,10 +202,17 @@ impl Findings {
         }
     }
 
-    /// Notes what failed; the first failure decides how the command ends.
+    /// Says what is in effect, and by whose word.
+    fn effective(&mut self, what: &'static str, value: &str, set: Option<&Located<String>>, fallback: &str) {
+        let finding = self.add(what, State::Info, mask_urls(value));
+        finding.place = Some(set.map_or_else(|| fallback.to_owned(), |set| set.origin.to_string()));
+        finding.origin = Some(set.map_or(&Origin::Default, |set| &set.origin).into());
+    }
+
+    /// Notes what failed, with what to do about it.
     fn fail(&mut self, what: &'static str, value: impl Into<String>, error: CommandError) {
         self.add(what, State::Failed, value).fix = error.hints().first().cloned();
-        self.failure.get_or_insert(error);
+        self.failed.push(what);
     }
 }
 

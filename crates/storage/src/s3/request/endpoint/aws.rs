@@ -87,7 +87,10 @@ fn check_kind_of_bucket(options: &S3Options) -> Result<()> {
     // Deviation: DVC sends to directory buckets (S3 Express One Zone) and to buckets on AWS Outposts. Requests to these
     // are signed in ways of their own, and directory buckets are not listed in order; haul refuses them.
     let (kind, reason) = if bucket.ends_with("--x-s3") || bucket.ends_with("--xa-s3") {
-        ("a directory bucket (S3 Express One Zone)", "sessions of its own for the requests")
+        (
+            "a directory bucket (S3 Express One Zone)",
+            "sessions of its own for the requests, and is not listed in the order of its keys",
+        )
     } else if bucket.ends_with("--op-s3") {
         ("a bucket on AWS Outposts", "signatures of its own for the requests")
     } else {

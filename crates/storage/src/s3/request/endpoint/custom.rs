@@ -41,7 +41,10 @@ pub(super) fn endpoint(options: &S3Options, text: &str, region: &str) -> Result<
         // name, or is told that there is no such key.
         return Err((
             format!("names the bucket `{}` already", options.bucket),
-            format!("leave it out: `haul remote modify NAME endpointurl {without}`"),
+            format!(
+                "leave it out: `haul remote modify {} endpointurl {without}`",
+                options.name_in_commands()
+            ),
         ));
     }
     let base_path = url.path().trim_end_matches('/');

@@ -19,6 +19,34 @@ const LEAST_RSA_BITS: usize = 2048;
 #[derive(Debug)]
 pub(super) struct Certificate<'a>(X509Certificate<'a>);
 
+/// The certificate that a server showed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerCertificate {
+    /// The hosts it is for; without any, its subject.
+    pub names: Vec<String>,
+    /// Who signed it.
+    pub issuer: String,
+    /// Whether that is the server itself.
+    pub is_self_signed: bool,
+    /// The moment it ceases to be valid, in seconds since the Unix epoch.
+    pub expires_at: i64,
+}
+
+impl ServerCertificate {
+    /// Reads a certificate; `None` if it is malformed.
+    pub(crate) fn read(der: &[u8]) -> Option<Self> {
+        Certificate::parse(&CertificateDer::from_slice(der)).map(|certificate| certificate.facts())
+    }
+}
+
+fn address(bytes: &[u8]) -> Option<String> {
+    let ip = match bytes.len() {
+        4 => std::net::IpAddr::from(<[u8; 4]>::try_from(bytes).ok()?),
+        _ => std::net::IpAddr::from(<[u8; 16]>::try_from(bytes).ok()?),
+    };
+    Some(ip.to_string())
+}
+
 /// Whether a certificate is valid at some time.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Validity {
@@ -36,6 +64,24 @@ impl<'a> Certificate<'a> {
     /// Returns what stands behind the certificate.
     pub(super) fn rest(der: &'a CertificateDer<'_>) -> Option<&'a [u8]> {
         X509Certificate::from_der(der).ok().map(|(rest, _)| rest)
+    }
+
+    /// Returns what a person wants to know of it.
+    pub(super) fn facts(&self) -> ServerCertificate {
+        let names = self.0.subject_alternative_name().ok().flatten();
+        let names =
+            names.into_iter().flat_map(|names| &names.value.general_names).filter_map(|name| match name {
+                GeneralName::DNSName(name) => Some((*name).to_owned()),
+                GeneralName::IPAddress(bytes) => address(bytes),
+                _ => None,
+            });
+        let names: Vec<String> = names.collect();
+        ServerCertificate {
+            names: if names.is_empty() { vec![self.0.subject().to_string()] } else { names },
+            issuer: self.0.issuer().to_string(),
+            is_self_signed: self.0.subject() == self.0.issuer(),
+            expires_at: self.0.validity().not_after.timestamp(),
+        }
     }
 
     /// Whether it is of version 1, without any extension.

@@ -21,6 +21,8 @@ use std::sync::Arc;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 
+pub use certificate::ServerCertificate;
+
 pub(super) use bundle::{BundleError, read as read_bundle};
 pub(crate) use trouble::TlsTrouble;
 pub(in crate::s3) use trouble::{hint, is_damage};
