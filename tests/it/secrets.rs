@@ -61,7 +61,7 @@ fn secret_is_asked_for_on_the_terminal_without_an_echo() {
     assert!(!screen.contains(SECRET), "the secret is on the screen:\n{screen}");
     assert!(repo.read(".dvc/config.local").contains(&format!("secret_access_key = {SECRET}\n")));
     // What is no secret is not asked for.
-    let mut terminal = repo.start_on_terminal(helper, &["remote", "modify", "--local", "origin", "profile"]);
+    let terminal = repo.start_on_terminal(helper, &["remote", "modify", "--local", "origin", "profile"]);
     terminal.wait_for("option 'profile' needs a value");
     assert!(!terminal.wait().0.success());
 }
