@@ -54,9 +54,12 @@ xflags::xflags! {
             optional --filter filter: String
             /// Keep the repositories of scenarios that passed, too.
             optional --keep
-            /// Seed of the random cases of credentials and endpoints (default 1).
+            /// Run so many random sequences of commands through both instead of the scenarios.
+            optional --fuzz fuzz: u64
+            /// Seed of the random cases of credentials, endpoints and templates (default 1), and of the sequences (default: a random one,
+            /// which is printed).
             optional --seed seed: u64
-            /// Number of cases of credentials (default 700) and of endpoints (default 2000).
+            /// Number of cases of credentials (default 700), of endpoints (default 2000) and of templates (default 1000).
             optional --cases cases: u32
             /// Server: `embedded` (default), another server by name, or the URL of an endpoint that has the buckets.
             optional --server server: String

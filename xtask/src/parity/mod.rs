@@ -5,14 +5,21 @@
 //! configuration, metafiles, cache, workspace, and the keys and bytes on the remote. After `swap` the tools
 //! change places in a fresh clone, so that each works on what the other one made.
 //!
+//! Random sequences of commands take the place of the scenarios with `--fuzz`.
+//!
+//! What the stages of templates are is compared with DVC's own resolver (`templates`).
+//!
 //! The credential chain and the building of hosts are compared with botocore's, case by case (`credentials`, `endpoints`).
 
 mod credentials;
 mod endpoints;
+mod fuzz;
 mod remote;
 mod scenario;
 mod side;
 mod snapshot;
+mod templates;
+mod warm;
 mod web;
 
 use std::sync::Mutex;
@@ -32,13 +39,17 @@ const BUCKETS: [&str; 2] = ["parity-a", "parity-b"];
 
 pub(crate) fn run(project: &Project, options: &flags::Parity) -> Result<()> {
     let filter = options.filter.as_deref().unwrap_or_default();
-    if filter.split(',').any(|part| credentials::NAME.contains(part)) {
+    let wants = |name: &str| options.fuzz.is_none() && filter.split(',').any(|part| name.contains(part));
+    if wants(credentials::NAME) {
         credentials::run(project, options)?;
     }
-    if filter.split(',').any(|part| endpoints::NAME.contains(part)) {
+    if wants(endpoints::NAME) {
         endpoints::run(project, options)?;
     }
-    if filter == credentials::NAME || filter == endpoints::NAME {
+    if wants(templates::NAME) {
+        templates::run(project, options)?;
+    }
+    if [credentials::NAME, endpoints::NAME, templates::NAME].contains(&filter) {
         return Ok(());
     }
     let haul = match &options.haul {
@@ -50,10 +61,15 @@ pub(crate) fn run(project: &Project, options: &flags::Parity) -> Result<()> {
     let buckets: Vec<&str> = BUCKETS.into_iter().chain(versioned.iter().map(String::as_str)).collect();
     let name = options.server.as_deref().unwrap_or("embedded");
     let server = Server::start(project, name, &buckets, Profile::Dev)?;
-    let scratch = project.scratch_dir("parity")?;
+    let scratch =
+        project.scratch_dir(if options.fuzz.is_some() { "parity-fuzz" } else { "parity" })?.canonicalize()?;
     let web = web::WebServer::start(&scratch.join("served"))?;
-    let programs = Programs { dvc: venv.program("dvc"), haul, python: venv.program("python"), web };
+    let warm = warm::Warm::start(&venv, &scratch.join("warm"))?;
+    let programs = Programs { dvc: warm.program.clone(), haul, web };
     remote::keep_versions(&programs, &server, &versioned)?;
+    if let Some(n_sequences) = options.fuzz {
+        return fuzz::run(n_sequences, options.seed, &programs, &server, &scratch);
+    }
     let scenarios: Vec<Scenario> = Scenario::load_all(&project.root.join("tests/parity"))?
         .into_iter()
         .filter(|scenario| filter.split(',').any(|part| scenario.name.contains(part)))
@@ -64,7 +80,6 @@ pub(crate) fn run(project: &Project, options: &flags::Parity) -> Result<()> {
 
     let next = AtomicUsize::new(0);
     let failures = Mutex::new(Vec::new());
-    // Two at a time: DVC spends most of its time starting up.
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {

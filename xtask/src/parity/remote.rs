@@ -44,8 +44,8 @@ pub(super) fn put(side: &Side<'_>, key: &str, bytes: &[u8]) -> Result<()> {
     for byte in bytes {
         write!(hex, "{byte:02x}")?;
     }
-    let mut python = Command::new(&side.programs.python)
-        .args(["-c", PUT, &side.server.endpoint, &side.remote_bucket()])
+    let mut python = Command::new(&side.programs.dvc)
+        .args(["--script", PUT, &side.server.endpoint, &side.remote_bucket()])
         .arg(format!("{}/{key}", side.prefix))
         .envs(side.server.client_env())
         .stdin(Stdio::piped())
@@ -59,8 +59,8 @@ pub(super) fn put(side: &Side<'_>, key: &str, bytes: &[u8]) -> Result<()> {
 
 /// Turns the versioning of buckets on.
 pub(super) fn keep_versions(programs: &Programs, server: &Server, buckets: &[String]) -> Result<()> {
-    let output = Command::new(&programs.python)
-        .args(["-c", KEEP_VERSIONS, &server.endpoint])
+    let output = Command::new(&programs.dvc)
+        .args(["--script", KEEP_VERSIONS, &server.endpoint])
         .args(buckets)
         .envs(server.client_env())
         .output()?;
@@ -72,8 +72,8 @@ pub(super) fn keep_versions(programs: &Programs, server: &Server, buckets: &[Str
 
 /// Lists the objects below the side's prefix.
 pub(super) fn list(side: &Side<'_>) -> Result<Snapshot> {
-    let output = Command::new(&side.programs.python)
-        .args(["-c", LIST, &side.server.endpoint, &side.remote_bucket(), &side.prefix])
+    let output = Command::new(&side.programs.dvc)
+        .args(["--script", LIST, &side.server.endpoint, &side.remote_bucket(), &side.prefix])
         .envs(side.server.client_env())
         .env("HOME", side.root())
         .output()?;

@@ -17,6 +17,7 @@
 //! dvc! ARGUMENTS            both must fail with the same code and the same words in the first error
 //! dvc[1] ARGUMENTS          both must exit with 1; the words of the error differ
 //! dvc? ARGUMENTS            the exit codes must be equal, whatever they are
+//! dvc?# ARGUMENTS           … and so must the lines, or the JSON, if both succeed
 //! dvc[0,1] ARGUMENTS        a deviation: DVC exits with 0, haul with 1
 //! dvc[fails,0] ARGUMENTS    … where the code DVC fails with depends on the server
 //! swap                      commit, clone, and go on in the clone with the other tool
@@ -61,6 +62,7 @@ pub(super) enum Expect {
     SuccessAndSameSet,
     SameError,
     SameCode,
+    SameCodeAndSet,
     /// A deviation: exit code of DVC (`None`: any that is not 0), exit code of haul.
     Codes(Option<i32>, i32),
 }
@@ -115,7 +117,7 @@ impl Scenario {
         Ok(scenarios)
     }
 
-    fn parse(file: &str, text: &str) -> Result<Vec<Self>> {
+    pub(super) fn parse(file: &str, text: &str) -> Result<Vec<Self>> {
         let mut scenarios: Vec<Self> = Vec::new();
         for (index, line) in text.lines().enumerate() {
             let place = format!("{file}:{}", index + 1);
@@ -180,6 +182,7 @@ impl Action {
             "dvc~" => Self::Tool { arguments: rest.to_owned(), expect: Expect::SuccessAndWords },
             "dvc#" => Self::Tool { arguments: rest.to_owned(), expect: Expect::SuccessAndSameSet },
             "dvc!" => Self::Tool { arguments: rest.to_owned(), expect: Expect::SameError },
+            "dvc?#" => Self::Tool { arguments: rest.to_owned(), expect: Expect::SameCodeAndSet },
             "dvc?" => Self::Tool { arguments: rest.to_owned(), expect: Expect::SameCode },
             _ => {
                 let codes = verb.strip_prefix("dvc[").and_then(|codes| codes.strip_suffix(']'));
@@ -204,7 +207,7 @@ impl Step {
             | Expect::SuccessAndWords
             | Expect::SuccessAndSameSet => codes == (0, 0),
             Expect::SameError => codes.0 == codes.1 && codes.0 != 0,
-            Expect::SameCode => codes.0 == codes.1,
+            Expect::SameCode | Expect::SameCodeAndSet => codes.0 == codes.1,
         };
         if !fits {
             bail!(
@@ -221,6 +224,7 @@ impl Step {
             Expect::SuccessAndOutput => dvc.stdout == haul.stdout,
             Expect::SuccessAndWords => dvc.stdout.split_whitespace().eq(haul.stdout.split_whitespace()),
             Expect::SuccessAndSameSet => in_order(&dvc.stdout) == in_order(&haul.stdout),
+            Expect::SameCodeAndSet => dvc.code != 0 || in_order(&dvc.stdout) == in_order(&haul.stdout),
             Expect::SameError => dvc
                 .first_error()
                 .is_some_and(|of_dvc| haul.first_error().is_some_and(|error| error == of_dvc)),

@@ -15,9 +15,9 @@ use crate::server::Server;
 /// The programs that take part.
 #[derive(Debug)]
 pub(super) struct Programs {
+    /// Real DVC, kept warm.
     pub(super) dvc: PathBuf,
     pub(super) haul: PathBuf,
-    pub(super) python: PathBuf,
     pub(super) web: WebServer,
 }
 
