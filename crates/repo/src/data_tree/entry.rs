@@ -76,7 +76,9 @@ impl DataEntry {
             Tracked::Out(out) => {
                 let object = out.oid.map(|oid| DataObject { layout: out.layout, oid });
                 let is_dir = out.oid.is_some_and(|oid| oid.is_dir());
-                Self { is_dir, size_bytes: out.size_bytes, object, ..entry }
+                // DVC shows 0 for what has never been recorded.
+                let size_bytes = out.size_bytes.or(out.oid.is_none().then_some(0));
+                Self { is_dir, size_bytes, object, ..entry }
             }
             Tracked::File(object) => Self { is_dir: false, object: Some(object), ..entry },
         }

@@ -41,10 +41,11 @@ pub(crate) struct DataTree<'a> {
 }
 
 impl<'a> DataTree<'a> {
-    /// Combines the tree of the repository at `root` with the outs of `index`. Outs outside of the repository are left out.
+    /// Combines the tree of the repository at `root` with the outs of `index`. Outs outside of the repository are left out, and
+    /// so are those that are not cached: they are files of the tree.
     pub(crate) fn new(tree: &'a dyn Tree, index: &'a Index, root: &std::path::Path) -> Self {
         let mut outs = BTreeMap::new();
-        for (number, out) in index.outs.iter().enumerate() {
+        for (number, out) in index.outs.iter().enumerate().filter(|(_, out)| out.use_cache) {
             let below = out.path.strip_prefix(root).ok().and_then(|below| posix(below).ok());
             if let Some(path) = below.filter(|path| !path.is_empty()) {
                 outs.insert(path, number);

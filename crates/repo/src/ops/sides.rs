@@ -78,7 +78,8 @@ pub(super) fn of_workspace(
         .par_iter()
         .map(|out| {
             session.check_cancelled()?;
-            let Some(path) = session.key(&out.path) else { return Ok(Vec::new()) };
+            // What is not cached is a file of the workspace like any other.
+            let Some(path) = session.key(&out.path).filter(|_| out.use_cache) else { return Ok(Vec::new()) };
             match portion(selection, &path) {
                 Some(portion) => hash_out(session, out, &path, is_granular, portion.path()),
                 None => Ok(Vec::new()),
