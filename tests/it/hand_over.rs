@@ -85,15 +85,3 @@ fn script_that_calls_haul_is_found_out() {
     environment.set("PATH", path_of(&[&bin]));
     environment.folder("work").haul(["repro"]).code(254).stderr_has(&["leads back to haul"]);
 }
-
-#[test]
-fn flags_that_haul_has_not_are_handed_over_before_anything_is_done() {
-    let mut environment = environment();
-    let bin = stand_in(&environment, "bin", "echo \"$@\"; exit 7");
-    environment.set("PATH", path_of(&[&bin]));
-    let folder = environment.folder("work");
-    let output = folder.haul(["-q", "push", "--run-cache", "x"]).code(7);
-    assert_eq!(output.stdout, "push -q --run-cache x\n");
-    let output = folder.haul(["fetch", "--type", "plots"]).code(7);
-    assert_eq!(output.stdout, "fetch --type plots\n");
-}

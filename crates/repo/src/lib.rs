@@ -40,7 +40,7 @@ pub mod workspace;
 pub use error::{Error, Result};
 pub use git::Git;
 pub use ignore::IgnoreRules;
-pub use index::{Dep, Index, Out, SelectOptions, Selected, Selection, Stage};
+pub use index::{Dep, Index, Out, OutKind, SelectOptions, Selected, Selection, Stage};
 pub use metafile::dir_manifest::DirManifest;
 pub use project::{ConfigOverrides, Project};
 pub use root::Repo;

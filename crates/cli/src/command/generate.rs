@@ -48,9 +48,6 @@ pub(super) struct Generated {
     text: String,
 }
 
-/// Ends the help of flags that are refused.
-const NOT_SUPPORTED: &str = "(not supported)";
-
 impl UtilArgs {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
         let text = match self.command {
@@ -85,26 +82,24 @@ impl UtilArgs {
     }
 }
 
-/// Lists every visible command with what it does, and the commands and flags that are left to DVC.
+/// Lists every visible command with what it does, and the commands that are left to DVC.
 fn summary() -> String {
-    fn list(command: &clap::Command, path: &str, rows: &mut Vec<String>, flags: &mut Vec<String>) {
-        flags.extend(refused_flags(command).into_iter().map(|flag| format!("`{path} --{flag}`")));
+    fn list(command: &clap::Command, path: &str, rows: &mut Vec<String>) {
         if !command.has_subcommands() {
             let about = command.get_about().map(ToString::to_string).unwrap_or_default();
             rows.push(format!("| `{path}` | {about} |"));
         }
         for inner in command.get_subcommands().filter(|inner| !inner.is_hide_set()) {
-            list(inner, format!("{path} {}", inner.get_name()).trim(), rows, flags);
+            list(inner, format!("{path} {}", inner.get_name()).trim(), rows);
         }
     }
-    let (mut rows, mut flags) = (Vec::new(), Vec::new());
-    list(&command_tree(), "", &mut rows, &mut flags);
+    let mut rows = Vec::new();
+    list(&command_tree(), "", &mut rows);
     let foreign: Vec<String> = foreign_commands().iter().map(|name| format!("`{name}`")).collect();
     format!(
-        "| Command | What it does |\n|---|---|\n{}\n\nLeft to DVC, to which haul hands the command line over: {}; and the flags {}.\n",
+        "| Command | What it does |\n|---|---|\n{}\n\nLeft to DVC, to which haul hands the command line over: {}.\n",
         rows.join("\n"),
         foreign.join(", "),
-        flags.join(", "),
     )
 }
 
@@ -123,26 +118,8 @@ fn describe(command: &mut clap::Command, text: &mut String) {
     for part in ["\n## `", &name, "`\n\n```text\n", help.trim_end(), "\n```\n"] {
         text.push_str(part);
     }
-    let refused = refused(command);
-    if !refused.is_empty() {
-        for part in ["\nFlags of DVC that are refused, with the `dvc` command to use: ", &refused, ".\n"] {
-            text.push_str(part);
-        }
-    }
     let is_shown = |inner: &&mut clap::Command| !inner.is_hide_set() && inner.get_name() != "help";
     for subcommand in command.get_subcommands_mut().filter(is_shown) {
         describe(subcommand, text);
     }
-}
-
-/// Lists the flags that are known for the sake of a clear error only.
-fn refused(command: &clap::Command) -> String {
-    refused_flags(command).iter().map(|flag| format!("`--{flag}`")).collect::<Vec<_>>().join(", ")
-}
-
-fn refused_flags(command: &clap::Command) -> Vec<&str> {
-    let is_refused = |argument: &&clap::Arg| {
-        argument.get_help().is_some_and(|help| help.to_string().ends_with(NOT_SUPPORTED))
-    };
-    command.get_arguments().filter(is_refused).filter_map(clap::Arg::get_long).collect()
 }

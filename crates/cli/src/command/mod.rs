@@ -114,13 +114,6 @@ pub(crate) fn run(
     tracing::debug!(version = env!("CARGO_PKG_VERSION"), os = std::env::consts::OS, "haul starts");
     let context = Context::new(&cli.global, env.clone(), printer, is_called_dvc(args.first()));
     let result = context.enter(&cli.global).and_then(|context| dispatch(cli.command, &context));
-    let result = result.or_else(|error| {
-        if error.is_for_dvc() {
-            HandOver::of_refused(&args, error).carry_out(env, foreign)
-        } else {
-            Err(error)
-        }
-    });
     finish(
         context.printer(),
         &args,
@@ -188,12 +181,6 @@ fn locks_written(repo: &haul_repo::Repo, locks: &[(std::path::PathBuf, bool)]) -
         lines.push(format!("Updating lock file '{lock}'"));
     }
     lines
-}
-
-/// Returns the error of a part of DVC that haul does not have. A command returns it before it does anything: where there
-/// is a DVC, the command line is handed over.
-pub(crate) fn unsupported(what: &str) -> CommandError {
-    CommandError::for_dvc(what)
 }
 
 /// Tells whether `-V` stands before the command, where it wins over anything that follows.

@@ -4,9 +4,6 @@ use clap::Args;
 use haul_repo::SelectOptions;
 use haul_repo::git::RevisionSet;
 
-use super::unsupported;
-use crate::command_error::CommandError;
-
 /// Which outs a command works on.
 #[derive(Debug, Args)]
 pub(crate) struct SelectArgs {
@@ -86,20 +83,20 @@ impl RemoteArgs {
     }
 }
 
-/// The cache of pipeline runs, which DVC moves.
+/// The cache of pipeline runs.
 #[derive(Debug, Clone, Copy, Args)]
 pub(crate) struct RunCacheArgs {
-    /// Move the history of pipeline runs, too (not supported)
-    #[arg(long, hide = true, overrides_with = "no_run_cache")]
+    /// Move the history of pipeline runs, too
+    #[arg(long, overrides_with = "no_run_cache")]
     run_cache: bool,
     /// Leave the history of pipeline runs where it is
-    #[arg(long, hide = true, overrides_with = "run_cache")]
+    #[arg(long, overrides_with = "run_cache")]
     no_run_cache: bool,
 }
 
 impl RunCacheArgs {
-    pub(crate) fn check(self, command: &str) -> Result<(), CommandError> {
-        if self.run_cache { Err(unsupported(&format!("{command} --run-cache"))) } else { Ok(()) }
+    pub(crate) fn is_wanted(self) -> bool {
+        self.run_cache
     }
 }
 

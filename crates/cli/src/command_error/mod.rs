@@ -36,7 +36,6 @@ pub(crate) struct CommandError {
     notes: Vec<String>,
     hints: Vec<String>,
     is_silent: bool,
-    is_for_dvc: bool,
 }
 
 /// The failure of a single object or file.
@@ -80,7 +79,6 @@ impl CommandError {
             notes: Vec::new(),
             hints: Vec::new(),
             is_silent: false,
-            is_for_dvc: false,
         }
     }
 
@@ -124,10 +122,9 @@ impl CommandError {
         Self { is_silent: true, ..Self::new(status, "") }
     }
 
-    /// A part of DVC that haul does not have; nothing was done yet.
+    /// A command of DVC that haul does not have.
     pub(crate) fn for_dvc(what: &str) -> Self {
-        let message = format!("haul has no `{what}`: run `dvc {what}`, which works in the same repository");
-        Self { is_for_dvc: true, ..Self::usage(message) }
+        Self::usage(format!("haul has no `{what}`: run `dvc {what}`, which works in the same repository"))
     }
 
     /// Translates a failed write to stdout: a closed pipe is not worth a message.
@@ -238,11 +235,6 @@ impl CommandError {
             self.message = format!("{operation} - {}", join(&self.message, &text));
         }
         self
-    }
-
-    /// Whether DVC can do what was asked for, and haul has not begun to.
-    pub(crate) fn is_for_dvc(&self) -> bool {
-        self.is_for_dvc
     }
 
     /// Returns the exit code.

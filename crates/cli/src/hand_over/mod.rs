@@ -9,7 +9,7 @@ use std::process::Command;
 use haul_config::Env;
 use haul_config::HAUL_HANDED_OVER;
 
-use crate::command::{CommandResult, unsupported};
+use crate::command::CommandResult;
 use crate::command_error::CommandError;
 use crate::examples::command_tree;
 use crate::usage;
@@ -53,20 +53,7 @@ impl HandOver {
             }
             _ => return None,
         };
-        Some(Self { refusal: unsupported(&command), args: for_dvc(args, at) })
-    }
-
-    /// Hands over a command that haul has, because of flags that it has not.
-    pub(crate) fn of_refused(args: &[OsString], refusal: CommandError) -> Self {
-        let words = command_words(args);
-        let has_subcommands =
-            |word: &str| subcommands(word).is_some_and(|subcommands| !subcommands.is_empty());
-        let at = match words.as_slice() {
-            [(_, first), (at, _), ..] if has_subcommands(first) => *at,
-            [(at, _), ..] => *at,
-            [] => 0,
-        };
-        Self { refusal, args: for_dvc(args, at) }
+        Some(Self { refusal: CommandError::for_dvc(&command), args: for_dvc(args, at) })
     }
 
     /// Becomes DVC, which never returns; or says why that is impossible.
@@ -200,19 +187,6 @@ mod tests {
             ("haul --color always exp run --color never", "exp run", "exp run --color never"),
         ] {
             assert_eq!(handed_over(line), Some((command.to_owned(), args.to_owned())), "{line}");
-        }
-    }
-
-    #[test]
-    fn flags_that_haul_has_not_go_with_their_command() {
-        for (line, args) in [
-            ("haul -q push --run-cache", "push -q --run-cache"),
-            ("haul --cd x -v cache -q dir x", "--cd x cache dir -v -q x"),
-        ] {
-            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-            let HandOver { args: found, .. } = HandOver::of_refused(&words, unsupported("x"));
-            let expected: Vec<OsString> = args.split(' ').map(OsString::from).collect();
-            assert_eq!(found, expected, "{line}");
         }
     }
 

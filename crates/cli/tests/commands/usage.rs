@@ -121,15 +121,6 @@ fn pipelines_are_left_to_dvc() {
 }
 
 #[test]
-fn parts_of_commands_that_are_missing_are_refused_not_ignored() {
-    for line in ["push --run-cache", "fetch --run-cache", "pull --run-cache", "fetch --type plots"] {
-        let output = Sandbox::new().haul(line);
-        assert_eq!(output.status.code(), 254, "`haul {line}`");
-        assert!(output.stderr.starts_with("ERROR: haul has no `"), "`haul {line}`: {}", output.stderr);
-    }
-}
-
-#[test]
 fn add_refuses_what_dvc_refuses() {
     for (line, error) in [
         ("add --remote x a", "--remote can't be used without --to-remote"),

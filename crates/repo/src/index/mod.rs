@@ -43,7 +43,7 @@ pub struct Stage {
     /// Whether the stage has a command (a pipeline stage).
     pub has_command: bool,
     /// The command, one text or several, as `dvc.lock` records it.
-    pub(crate) command: Vec<String>,
+    pub command: Vec<String>,
     /// Whether the command is written as a list.
     pub(crate) is_command_list: bool,
     /// Whether the command differs from the one recorded in `dvc.lock`.
@@ -145,10 +145,24 @@ pub struct Out {
     pub persist: bool,
     /// The remote this out is bound to.
     pub remote: Option<String>,
+    /// What the data is for.
+    pub kind: OutKind,
     /// The version of the data in a cloud-versioned remote.
     pub version: Option<Version>,
     /// The files of a directory in a cloud-versioned remote, which are recorded in the metafile itself.
     pub files: Option<Vec<VersionedFile>>,
+}
+
+/// What an out is for, beyond being data.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OutKind {
+    /// Nothing else.
+    #[default]
+    Data,
+    /// It holds metrics.
+    Metric,
+    /// It is plotted.
+    Plot,
 }
 
 impl Out {
@@ -205,12 +219,25 @@ pub struct Index {
     pub(crate) has_unknown: bool,
     /// Stages whose templates cannot be resolved.
     pub(crate) unresolved: Vec<Unresolved>,
+    /// Paths that a `dvc.yaml` names as metrics or plots beside its stages.
+    pub(crate) named: Vec<(OutKind, PathBuf)>,
 }
 
 impl Index {
     /// Returns the stage of an out.
     pub fn stage_of(&self, out: &Out) -> &Stage {
         &self.stages[out.stage]
+    }
+
+    /// Returns whether an out is of a kind, by its own flags or because a `dvc.yaml` names it, or something in it or around it.
+    pub(crate) fn is_of_kind(&self, out: &Out, kind: OutKind) -> bool {
+        let is_named = |(named, path): &(OutKind, PathBuf)| {
+            *named == kind && (path.starts_with(&out.path) || out.path.starts_with(path))
+        };
+        let is_around = |other: &Out| {
+            other.kind == kind && (other.path.starts_with(&out.path) || out.path.starts_with(&other.path))
+        };
+        self.named.iter().any(is_named) || self.outs.iter().any(is_around)
     }
 
     /// Returns the identity of an out, however its metafile spells its path.
@@ -241,6 +268,7 @@ impl Index {
     /// Adds the stages of one metafile.
     fn extend(&mut self, read: read::ReadStages) {
         self.unresolved.extend(read.unresolved);
+        self.named.extend(read.named);
         for read::ReadStage { mut stage, outs } in read.stages {
             let first = self.outs.len();
             stage.outs = first..first + outs.len();

@@ -6,7 +6,7 @@ use haul_storage::hash::md5;
 use haul_storage::{Layout, Oid};
 
 use super::collect::is_stage_file;
-use super::{Dep, Out, Stage, Version, VersionedFile, manifest_of};
+use super::{Dep, Out, OutKind, Stage, Version, VersionedFile, manifest_of};
 use crate::ignore::IgnoreRules;
 use crate::metafile::MetafileError;
 use crate::metafile::dependency::Dependency;
@@ -25,6 +25,8 @@ pub(super) struct ReadStages {
     pub(super) stages: Vec<ReadStage>,
     /// Stages whose templates cannot be resolved.
     pub(super) unresolved: Vec<Unresolved>,
+    /// What a `dvc.yaml` names as metrics and plots beside its stages.
+    pub(super) named: Vec<(OutKind, PathBuf)>,
 }
 
 /// A stage of a `dvc.yaml` whose templates cannot be resolved.
@@ -91,7 +93,7 @@ impl Context<'_> {
             params: Vec::new(),
             outs: 0..0,
         };
-        Ok(ReadStages { stages: vec![ReadStage { stage, outs }], unresolved: Vec::new() })
+        Ok(ReadStages { stages: vec![ReadStage { stage, outs }], ..ReadStages::default() })
     }
 
     /// Reads a `dvc.yaml` together with its `dvc.lock`, if there is one.
@@ -110,6 +112,11 @@ impl Context<'_> {
         let lock_path = lock.map_or(path, |(path, _)| path);
         let mut read = ReadStages::default();
         let Some(root) = root else { return Ok(read) };
+        for (key, kind) in [("metrics", OutKind::Metric), ("plots", OutKind::Plot)] {
+            let folder = path.parent().unwrap_or(path);
+            let named = root.get(key).map(named_paths).unwrap_or_default();
+            read.named.extend(named.into_iter().map(|path| (kind, normalize(&folder.join(path)))));
+        }
         let shown = self.shown(path);
         let resolver = Resolver {
             files: self.files,
@@ -160,6 +167,11 @@ impl Context<'_> {
         };
         let mut outs: Vec<Out> = Vec::new();
         for key in ["outs", "metrics", "plots"] {
+            let kind = match key {
+                "metrics" => OutKind::Metric,
+                "plots" => OutKind::Plot,
+                _ => OutKind::Data,
+            };
             for item in definition.get(key).map(Node::items).unwrap_or_default() {
                 for (def_path, flags) in definitions(item) {
                     let Some(def_path) = def_path.as_str() else {
@@ -170,7 +182,7 @@ impl Context<'_> {
                         Some(node) => self.out(lock_path, &wdir, def_path, flags, Some(node))?,
                         None => self.out(path, &wdir, def_path, flags, None)?,
                     };
-                    outs.push(Out { position: outs.len(), ..out });
+                    outs.push(Out { position: outs.len(), kind, ..out });
                 }
             }
         }
@@ -270,9 +282,21 @@ impl Context<'_> {
             use_cache: flag("cache", true),
             can_push: flag("push", true),
             persist: flag("persist", false),
-            remote: flags.and_then(|flags| flags.get("remote")).and_then(Node::as_str).map(str::to_owned),
+            // A template may have put a number there.
+            remote: flags
+                .and_then(|flags| flags.get("remote"))
+                .filter(|remote| !remote.is_null())
+                .map(text_of),
             version: state.version,
             files: state.files,
+            kind: match (
+                flags.and_then(|flags| flags.get("metric")),
+                flags.and_then(|flags| flags.get("plot")),
+            ) {
+                (Some(metric), _) if !metric.is_falsy() => OutKind::Metric,
+                (_, Some(plot)) if !plot.is_falsy() => OutKind::Plot,
+                _ => OutKind::Data,
+            },
         })
     }
 
@@ -475,6 +499,34 @@ fn is_edited(root: &Node, has_checksum: bool) -> bool {
     let recorded = root.get("md5").and_then(Node::as_str).filter(|text| !text.is_empty());
     let expected = has_checksum.then(|| stage_checksum(root));
     recorded != expected.as_deref()
+}
+
+/// Returns the paths of the metrics or plots that stand beside the stages: texts, or keys with more about them, whose
+/// plots may take several files for an axis.
+fn named_paths(section: &Node) -> Vec<String> {
+    let mut paths = Vec::new();
+    let of_one = |name: &Node, more: Option<&Node>, paths: &mut Vec<String>| {
+        let axes: Vec<&Node> = match more.and_then(|more| more.get("y")) {
+            Some(y) if y.is_mapping() => {
+                [Some(y), more.and_then(|more| more.get("x"))].into_iter().flatten().collect()
+            }
+            _ => Vec::new(),
+        };
+        if axes.is_empty() {
+            paths.extend(name.as_str().map(str::to_owned));
+        }
+        let files = axes.iter().flat_map(|axis| axis.entries());
+        paths.extend(files.filter_map(|file| file.key.as_str().map(str::to_owned)));
+    };
+    for item in section.items() {
+        for (name, more) in definitions(item) {
+            of_one(name, more, &mut paths);
+        }
+    }
+    for entry in section.entries() {
+        of_one(&entry.key, Some(&entry.value), &mut paths);
+    }
+    paths
 }
 
 fn wdir_of(path: &Path, wdir: Option<&str>) -> PathBuf {

@@ -108,6 +108,7 @@ pub async fn cloud_status(
         revisions: options.revisions,
         remote: options.remote.as_deref(),
         max_size_bytes: None,
+        kinds: &[],
         wait: options.wait,
     };
     let collected = collect::collect(&session, &request)?;

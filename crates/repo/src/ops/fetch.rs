@@ -9,11 +9,12 @@ use haul_storage::{Cache, CancellationToken, ErrorKind, Layout, Oid};
 
 use super::collect::{self, Collected, Item, Parts, Request, SkippedOut};
 use super::import::{ImportChain, fetch_imports, fetch_repo_imports};
+use super::run_cache::{self, Way};
 use super::session::{Session, Stores};
 use super::versioned;
 use crate::git::RevisionSet;
 use crate::ops::Failure;
-use crate::{LockWait, Repo, Result, SelectOptions, TransferLock};
+use crate::{LockWait, OutKind, Repo, Result, SelectOptions, TransferLock};
 
 /// What to fetch, and how.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +28,10 @@ pub struct FetchOptions {
     pub remote: Option<String>,
     /// Requests under way at once (`-j`).
     pub jobs: Option<usize>,
+    /// Get what the run cache of the remote has, too (`--run-cache`).
+    pub run_cache: bool,
+    /// Only outs of these kinds (`--type`); none means all.
+    pub kinds: Vec<OutKind>,
     /// Transfer or plan.
     pub mode: TransferMode,
     /// Pass over outs whose recorded size in bytes is at least this (`--max-size`).
@@ -82,6 +87,10 @@ pub async fn fetch(repo: &Repo, options: &FetchOptions, observer: &dyn Observer)
     let takes_lock = options.mode == TransferMode::Execute;
     let share = || TransferLock::share(session.memo.dir(), options.wait, &options.cancel);
     let _share = takes_lock.then(share).transpose()?;
+    if options.run_cache {
+        let remote = options.remote.as_deref();
+        run_cache::transfer(&session, remote, options.jobs, Way::Fetch, options.mode).await?;
+    }
     let collected = collect::collect(&session, &Request::of_fetch(options))?;
     fetch_collected(session, collected, options, &ImportChain::default()).await
 }

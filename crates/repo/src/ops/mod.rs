@@ -31,6 +31,7 @@ mod pull;
 mod push;
 mod relocate;
 mod remove;
+mod run_cache;
 mod session;
 mod show_url;
 mod sides;

@@ -8,6 +8,7 @@ use haul_storage::transfer::{self, DirTrust, RemoteCheck, TransferMode, Transfer
 use haul_storage::{CancellationToken, ErrorKind};
 
 use super::collect::{self, Item, Parts, Purpose, Request, SkippedOut};
+use super::run_cache::{self, Way};
 use super::session::Stores;
 use super::versioned;
 use crate::git::RevisionSet;
@@ -26,6 +27,8 @@ pub struct PushOptions {
     pub remote: Option<String>,
     /// Requests under way at once (`-j`).
     pub jobs: Option<usize>,
+    /// Send what the run cache has, too (`--run-cache`).
+    pub run_cache: bool,
     /// Transfer or plan.
     pub mode: TransferMode,
     /// Believe that a directory's files are on the remote if its manifest is, as DVC does.
@@ -62,6 +65,8 @@ pub struct PushReport {
     pub skipped: Vec<SkippedOut>,
     /// Number of outs that took part.
     pub n_outs: usize,
+    /// Number of runs that were sent.
+    pub n_runs: u64,
     /// Sentences for the user.
     pub warnings: Vec<String>,
 }
@@ -69,7 +74,7 @@ pub struct PushReport {
 impl PushReport {
     /// Returns the number of objects that were sent.
     pub fn n_pushed(&self) -> u64 {
-        self.remotes.iter().map(|remote| remote.transfer.n_transferred).sum()
+        self.remotes.iter().map(|remote| remote.transfer.n_transferred).sum::<u64>() + self.n_runs
     }
 
     /// Tells that everything that was asked for is on the remotes.
@@ -85,12 +90,19 @@ pub async fn push(repo: &Repo, options: &PushOptions, observer: &dyn Observer) -
     let takes_lock = options.mode == TransferMode::Execute;
     let share = || TransferLock::share(session.memo.dir(), options.wait, &options.cancel);
     let _share = takes_lock.then(share).transpose()?;
+    let n_runs = if options.run_cache {
+        let remote = options.remote.as_deref();
+        run_cache::transfer(&session, remote, options.jobs, Way::Push, options.mode).await?
+    } else {
+        0
+    };
     let request = Request {
         purpose: Purpose::Push,
         select: &options.select,
         revisions: options.revisions,
         remote: options.remote.as_deref(),
         max_size_bytes: None,
+        kinds: &[],
         wait: options.wait,
     };
     let collected = collect::collect(&session, &request)?;
@@ -101,6 +113,7 @@ pub async fn push(repo: &Repo, options: &PushOptions, observer: &dyn Observer) -
         warnings: collected.warnings,
         skipped: collected.skipped,
         n_outs,
+        n_runs,
         ..PushReport::default()
     };
     let is_one_of_many = collected.batches.len() + collected.versioned.len() > 1;

@@ -1,13 +1,13 @@
 //! `haul fetch`.
 
-use clap::Args;
-use haul_repo::Repo;
+use clap::{Args, ValueEnum};
 use haul_repo::ops::{self, FetchOptions, FetchReport};
+use haul_repo::{OutKind, Repo};
 
 use super::message::Outcome;
 use super::{Direction, RemoteTransfer, ReportArgs, check, warn_of_missing, warn_of_skipped};
 use crate::command::select::{RemoteArgs, RevisionArgs, RunCacheArgs, SelectArgs};
-use crate::command::{CommandResult, Context, unsupported};
+use crate::command::{CommandResult, Context};
 use crate::command_error::Verb;
 use crate::exit::ExitStatus;
 
@@ -23,26 +23,40 @@ pub(crate) struct FetchArgs {
     /// Pass over files and folders of this size or more
     #[arg(long, value_name = "bytes")]
     max_size: Option<u64>,
-    /// Only metrics or plots (not supported)
-    #[arg(long = "type", value_parser = ["metrics", "plots"], hide = true)]
-    types: Vec<String>,
+    /// Only metrics, or only plots; both if given twice
+    #[arg(long = "type", value_name = "type")]
+    types: Vec<DataType>,
     #[command(flatten)]
     report: ReportArgs,
     #[command(flatten)]
     select: SelectArgs,
 }
 
+/// What data is for.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum DataType {
+    Metrics,
+    Plots,
+}
+
+impl DataType {
+    fn kind(self) -> OutKind {
+        match self {
+            Self::Metrics => OutKind::Metric,
+            Self::Plots => OutKind::Plot,
+        }
+    }
+}
+
 impl FetchArgs {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
-        self.run_cache.check("fetch")?;
-        if !self.types.is_empty() {
-            return Err(unsupported("fetch --type"));
-        }
         let repo = context.open_repo()?;
         let options = FetchOptions {
             revisions: self.revisions.set(),
             remote: self.remote.name(),
             jobs: self.remote.n_jobs(),
+            run_cache: self.run_cache.is_wanted(),
+            kinds: self.types.iter().map(|kind| kind.kind()).collect(),
             mode: self.report.mode(),
             max_size_bytes: self.max_size,
             select: self.select.into_options(false),

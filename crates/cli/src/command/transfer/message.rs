@@ -34,6 +34,9 @@ pub(in crate::command) struct Outcome {
     /// Number of outs that were looked at.
     #[serde(skip)]
     n_outs: usize,
+    /// Number of files of the run cache that were sent, or would be.
+    #[serde(skip)]
+    n_runs: u64,
     /// What changed in the workspace; only of `pull`.
     #[serde(skip_serializing_if = "Option::is_none")]
     checkout: Option<Changes>,
@@ -140,6 +143,7 @@ impl Outcome {
             remotes: transfers.iter().map(RemoteLines::new).collect(),
             skipped: Vec::new(),
             n_outs: 0,
+            n_runs: 0,
             checkout,
         }
     }
@@ -149,6 +153,13 @@ impl Outcome {
     pub(super) fn with_skipped(self, skipped: &[SkippedOut], n_outs: usize) -> Self {
         let line = |out: &SkippedOut| SkippedLine { path: out.path.clone(), reason: out.reason.to_string() };
         Self { skipped: skipped.iter().map(line).collect(), n_outs, ..self }
+    }
+
+    /// Adds the runs that were sent.
+    #[must_use]
+    pub(super) fn with_runs(self, n_runs: u64) -> Self {
+        let n_sent = if self.is_dry_run { 0 } else { n_runs };
+        Self { n_objects: self.n_objects + n_sent, n_runs, ..self }
     }
 
     /// Says how much moved, in which time; `None` if nothing did.
@@ -189,6 +200,13 @@ impl Outcome {
             (planned().count(), planned().filter_map(|object| object.total_bytes).sum());
         let n_requests: u64 = self.remotes.iter().map(|remote| remote.requests.total()).sum();
         let files = if n_objects == 1 { "file" } else { "files" };
+        if self.n_runs > 0 {
+            page.line(format_args!(
+                "{} files of the run cache would be {}",
+                self.n_runs,
+                self.direction.participle()
+            ));
+        }
         page.line(format_args!(
             "{n_objects} {files} ({}) would be {}; requests to find out: {n_requests}",
             human_bytes(total),

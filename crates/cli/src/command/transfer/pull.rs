@@ -38,13 +38,14 @@ pub(crate) struct PullArgs {
 
 impl PullArgs {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
-        self.run_cache.check("pull")?;
         let repo = context.open_repo()?;
         let options = PullOptions {
             fetch: FetchOptions {
                 revisions: self.revisions.set(),
                 remote: self.remote.name(),
                 jobs: self.remote.n_jobs(),
+                run_cache: self.run_cache.is_wanted(),
+                kinds: Vec::new(),
                 mode: self.report.mode(),
                 max_size_bytes: None,
                 select: self.select.into_options(self.glob),

@@ -38,12 +38,12 @@ pub(crate) struct PushArgs {
 
 impl PushArgs {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
-        self.run_cache.check("push")?;
         let repo = context.open_repo()?;
         let options = PushOptions {
             revisions: self.revisions.set(),
             remote: self.remote.name(),
             jobs: self.remote.n_jobs(),
+            run_cache: self.run_cache.is_wanted(),
             mode: self.report.mode(),
             trust_dir: self.trust_dir,
             remote_check: if self.verify { RemoteCheck::Content } else { RemoteCheck::Listing },
@@ -71,7 +71,8 @@ impl PushArgs {
             .collect();
         warn_of_missing(context.printer(), &transfers);
         let message = Outcome::new(Direction::Up, self.report.dry_run, &transfers, &report.failed, None)
-            .with_skipped(&report.skipped, report.n_outs);
+            .with_skipped(&report.skipped, report.n_outs)
+            .with_runs(report.n_runs);
         let pace = message.pace();
         context.printer().show(message)?;
         context.printer().aside(pace.as_deref());

@@ -24,7 +24,7 @@ use crate::git::{Revision, RevisionSet};
 use crate::index::{CommitReader, Reading, Unresolved, unseen_sentences};
 use crate::ops::{Failure, FetchOptions};
 use crate::workspace::checkout::is_at_or_below;
-use crate::{Error, LockWait, Out, Result, SelectOptions, Selection, Stage};
+use crate::{Error, LockWait, Out, OutKind, Result, SelectOptions, Selection, Stage};
 
 /// Revisions that cannot be read and are named one by one.
 const MAX_NAMED_REVISIONS: usize = 5;
@@ -47,6 +47,8 @@ pub(super) struct Request<'a> {
     pub(super) remote: Option<&'a str>,
     /// Pass over outs of at least this size in bytes.
     pub(super) max_size_bytes: Option<u64>,
+    /// Pass over outs that are of none of these kinds; none means all.
+    pub(super) kinds: &'a [OutKind],
     /// How long to wait while another command reads or writes metafiles.
     pub(super) wait: LockWait,
 }
@@ -60,6 +62,7 @@ impl<'a> Request<'a> {
             revisions: options.revisions,
             remote: options.remote.as_deref(),
             max_size_bytes: options.max_size_bytes,
+            kinds: &options.kinds,
             wait: options.wait,
         }
     }

@@ -35,6 +35,8 @@ pub enum SkipReason {
     },
     /// It is not smaller than the limit.
     TooLarge,
+    /// It holds neither metrics nor plots, where one of them was asked for.
+    OtherKind,
     /// A folder below which no metafile is read.
     NoMetafiles {
         /// Why, if more is known than that there is none.
@@ -55,6 +57,7 @@ impl fmt::Display for SkipReason {
             Self::BoundElsewhere { remote } => {
                 return write!(formatter, "it is bound to the remote `{remote}`");
             }
+            Self::OtherKind => "it is not of the `--type`",
             Self::TooLarge => "it is not smaller than `--max-size`",
             Self::NoMetafiles { why } => return write!(formatter, "no metafile is read below it{why}"),
         })
@@ -69,6 +72,8 @@ pub(super) fn skip_reason(request: &Request<'_>, index: &Index, out: &Out) -> Op
         .max_size_bytes
         .zip(out.size_bytes)
         .is_some_and(|(max_bytes, size_bytes)| size_bytes >= max_bytes);
+    let is_of_kinds =
+        request.kinds.is_empty() || request.kinds.iter().any(|kind| index.is_of_kind(out, *kind));
     if !out.use_cache {
         Some(SkipReason::NotCached)
     } else if out.is_external {
@@ -79,6 +84,8 @@ pub(super) fn skip_reason(request: &Request<'_>, index: &Index, out: &Out) -> Op
         Some(SkipReason::NotPushed)
     } else if let Some(remote) = other_remote {
         Some(SkipReason::BoundElsewhere { remote: remote.clone() })
+    } else if !is_of_kinds {
+        Some(SkipReason::OtherKind)
     } else if is_too_large {
         Some(SkipReason::TooLarge)
     } else {
