@@ -31,6 +31,10 @@ pub const VARIABLES: &[VariableGroup] = &[
                 "Where clones of other repositories are kept, in `haul/clones`; `~/.cache` by default.",
             ),
             (
+                &["TMPDIR"],
+                "Where clones of other repositories are kept if there is neither `XDG_CACHE_HOME` nor `HOME`; `/tmp` by default.",
+            ),
+            (
                 &["HAUL_LOG"],
                 "What is logged on stderr, in the syntax of `RUST_LOG`, as `haul_storage=debug,warn`; `-v` and `-vv` are \
                  shorter.",

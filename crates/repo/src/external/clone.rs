@@ -1,8 +1,8 @@
 //! Clones of other repositories, kept between runs.
 //!
-//! They are bare, and are in the user's cache directory (`$XDG_CACHE_HOME/haul/clones`, `~/.cache/haul/clones`): if they are
-//! deleted, the next run downloads them again. The program `git` does the network access, so that its credential helpers,
-//! keys and proxies work; the clones are read without it.
+//! They are bare, and are in the user's cache directory (`$XDG_CACHE_HOME/haul/clones`, `~/.cache/haul/clones`; of users
+//! without a home, `$TMPDIR/haul-UID/haul/clones`): if they are deleted, the next run downloads them again. The program `git`
+//! does the network access, so that its credential helpers, keys and proxies work; the clones are read without it.
 //!
 //! Deviation: haul keeps clones of other repositories between runs and updates them; DVC makes a new clone in a temporary
 //! directory for each run.
@@ -66,16 +66,32 @@ pub(super) fn open(url: &str, revision: Option<&str>, env: &Env, cancel: &Cancel
 
 fn directory_of(url: &str, env: &Env) -> Result<PathBuf> {
     let base = env.var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|base| base.is_absolute());
-    let base = base.or_else(|| Some(env.home_dir()?.join(".cache"))).ok_or_else(|| {
-        Error::NotARepository(format!(
-            "cannot keep a clone of '{}': neither HOME nor XDG_CACHE_HOME is set",
-            mask_urls(url)
-        ))
-    })?;
+    let base = base.or_else(|| Some(env.home_dir()?.join(".cache")));
+    let base = base.map_or_else(|| temporary(env, url), Ok)?;
     // The same relative path is another repository in another working directory.
     let absolute = env.absolute(url);
     let name = if absolute.exists() { absolute.to_string_lossy().into_owned() } else { url.to_owned() };
     Ok(base.join("haul").join("clones").join(hex::encode(md5(name.as_bytes()))))
+}
+
+/// Returns a directory for temporary files that is the user's own, for machines where the user has no home.
+fn temporary(env: &Env, url: &str) -> Result<PathBuf> {
+    use std::os::unix::fs::MetadataExt;
+    let folder = env.var_os("TMPDIR").map_or_else(|| PathBuf::from("/tmp"), |folder| env.absolute(folder));
+    let user = rustix::process::geteuid().as_raw();
+    let own = folder.join(format!("haul-{user}"));
+    let failed = |source| Error::io("cannot make room for a clone", source);
+    make_private(&own).map_err(failed)?;
+    // Others can make directories there as well.
+    let metadata = fs_err::symlink_metadata(&own).map_err(failed)?;
+    if !metadata.is_dir() || metadata.uid() != user || metadata.mode() & 0o077 != 0 {
+        return Err(Error::NotARepository(format!(
+            "cannot keep a clone of '{}': neither HOME nor XDG_CACHE_HOME is set, and others can write to '{}'",
+            mask_urls(url),
+            own.display()
+        )));
+    }
+    Ok(own)
 }
 
 /// Creates a directory that only the user can read: URLs may contain a token, and the repositories may be private.

@@ -9,6 +9,7 @@ use haul_storage::{Cache, CacheOptions, CancellationToken, Durability};
 
 use super::import::resolve_out;
 use super::obtain::{FileSource, IntoCache, Part, ProjectPath, find, incomplete};
+use super::staging::Staging;
 use crate::data_tree::{DataObject, DataTree};
 use crate::external::Location;
 use crate::ops::FetchOptions;
@@ -54,7 +55,7 @@ pub async fn get(options: &GetOptions, env: &haul_config::Env, observer: &dyn Ob
     let parent = out.parent().unwrap_or(Path::new("/"));
     let failed = |source| Error::io("cannot prepare the destination", source);
     fs_err::create_dir_all(parent).map_err(failed)?;
-    let staging = tempfile::Builder::new().prefix(".haul-get-").tempdir_in(parent).map_err(failed)?;
+    let staging = Staging::make(parent)?;
     let objects = CacheOptions { durability: Durability::Rename, ..CacheOptions::default() };
     let cache = Cache::new(staging.path().join("objects"), objects);
     let memo = Memo::new(staging.path().join("memo"));

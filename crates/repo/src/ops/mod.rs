@@ -35,6 +35,7 @@ mod run_cache;
 mod session;
 mod show_url;
 mod sides;
+mod staging;
 mod status;
 mod unprotect;
 mod unused;
