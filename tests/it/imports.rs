@@ -117,3 +117,17 @@ fn version_that_the_url_names_is_imported() {
     repo.haul(["update", "a.dvc"]).success();
     assert_eq!(repo.read("a"), "new");
 }
+
+#[test]
+fn import_that_was_never_downloaded_is_named_with_the_command_that_gets_it() {
+    let (server, environment) = served();
+    let repo = environment.repository_at("repo", &server.endpoint());
+    put(&server, &[("a", "one")]);
+    repo.haul(["import-url", "--no-download", "remote://origin/src/a"]).success();
+    repo.haul(["checkout", "a.dvc"])
+        .code(255)
+        .stderr_has(&["the data of the import was never downloaded", "haul pull a.dvc"]);
+    repo.haul(["push", "a.dvc"]).success().stderr_has(&["'a' was skipped"]);
+    repo.haul(["pull", "a.dvc"]).success();
+    assert_eq!(repo.read("a"), "one");
+}

@@ -210,3 +210,26 @@ fn checkout_after_an_add_without_commit_has_nothing_to_do() {
     repo.haul(["commit"]).success();
     repo.haul(["status"]).success().stdout_has(&["up to date"]);
 }
+
+#[test]
+fn list_of_files_that_only_the_remote_has_is_fetched_to_replace_a_part() {
+    let (server, environment) = served();
+    let repo = environment.repository_at("repo", &server.endpoint());
+    repo.write("d/a", "one");
+    repo.haul(["add", "d"]).success();
+    repo.haul(["push"]).success();
+    repo.remove(".dvc/cache");
+    repo.write("d/new", "two");
+    repo.haul(["add", "d/new"]).success();
+    assert!(repo.read("d.dvc").contains("nfiles: 2"), "{}", repo.read("d.dvc"));
+
+    // A remote that does not have it, either.
+    for key in server.keys("bucket") {
+        assert!(server.remove("bucket", &key));
+    }
+    repo.remove(".dvc/cache");
+    let recorded = repo.read("d.dvc");
+    repo.write("d/more", "three");
+    repo.haul(["add", "d/more"]).failure().says(&["is not in the cache or on its remote"]);
+    assert_eq!(repo.read("d.dvc"), recorded);
+}

@@ -179,3 +179,14 @@ fn metafile_with_a_conflict_is_named_as_one() {
         ]);
     }
 }
+
+#[test]
+fn data_status_does_not_call_gone_what_it_could_not_look_at() {
+    let environment = crate::environment();
+    let repo = environment.repository("repo");
+    repo.write("d/a", "one");
+    repo.haul(["add", "d"]).success();
+    repo.write("d/.dvcignore", "*.log\n");
+    let output = repo.haul(["data", "status", "--granular"]).failure().says(&[".dvcignore"]);
+    assert!(!output.stdout.contains("deleted"), "{output}");
+}

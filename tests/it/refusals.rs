@@ -400,3 +400,31 @@ fn damaged_object_of_the_cache_is_not_blamed_on_the_remote() {
     repo.haul(["push"]).success().stdout_has(&["1 file pushed"]);
     repo.haul(["status", "-c"]).success().stdout_has(&["in sync"]);
 }
+
+#[test]
+fn page_of_a_web_server_is_no_object_though_it_has_an_entity_tag() {
+    let headers = [("ETag", "\"abc\""), ("Content-Type", "text/html")];
+    let server =
+        RawServer::new(move |_: &RawRequest| RawReply::new(200, &headers, "<html><title>Login</title>"));
+    let environment = with_keys();
+    let folder = environment.folder("here");
+    let endpoint = format!("endpointurl={}", server.endpoint());
+    folder
+        .haul(["get-url", "s3://bucket/k", "out", "--fs-config", &endpoint])
+        .failure()
+        .says(&["it is a page of HTML"]);
+    assert!(!folder.exists("out"));
+}
+
+#[test]
+fn server_that_is_down_is_named_though_the_first_call_was_for_a_list_of_files() {
+    let environment = with_keys();
+    let repo = environment.repository_at("repo", "http://127.0.0.1:9");
+    repo.write("d/a", "one");
+    repo.write("e", "two");
+    repo.haul(["add", "d", "e"]).success();
+    repo.remove(".dvc/cache");
+    repo.remove("d");
+    repo.remove("e");
+    repo.haul(["pull"]).failure().says(&["http://127.0.0.1:9"]);
+}

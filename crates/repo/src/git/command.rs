@@ -2,8 +2,10 @@
 
 /// Returns the `git add` command of these paths, quoted for a POSIX shell as Python's `shlex.quote` does.
 pub fn add_command<Path: AsRef<str>>(paths: &[Path]) -> String {
+    // DVC's words; `--` stands only where a path would be taken for a flag.
+    let has_dash = paths.iter().any(|path| path.as_ref().starts_with('-'));
     let paths: Vec<String> = paths.iter().map(|path| shell_quoted(path.as_ref())).collect();
-    format!("git add {}", paths.join(" "))
+    format!("git add {}{}", if has_dash { "-- " } else { "" }, paths.join(" "))
 }
 
 /// Quotes a word for a POSIX shell, if it needs that.
@@ -32,5 +34,6 @@ mod tests {
             assert_eq!(shell_quoted(word), quoted);
         }
         assert_eq!(add_command(&["a", "b c"]), "git add a 'b c'");
+        assert_eq!(add_command(&["-a.dvc", "b"]), "git add -- -a.dvc b");
     }
 }

@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use haul_storage::progress::Observer;
-use haul_storage::{CancellationToken, Layout, Oid};
+use haul_storage::{CancellationToken, ErrorKind, Layout, Oid};
 use rayon::prelude::*;
 
 use super::collect::absent;
 use super::import::partial_state;
 use super::session::{Session, Stores};
 use super::unused::remove_unused;
+use crate::git::shell_quoted;
 use crate::index::unseen_sentences;
 use crate::ops::{Failure, manifest_of};
 use crate::workspace::checkout::{Applied, OutPlan, Target, Wanted, apply, flavour_of, plan};
@@ -139,7 +140,22 @@ fn run(session: &Session<'_>, options: &CheckoutOptions) -> Result<CheckoutRepor
             Ok(Planned::Plan(plan)) => plans.push((*selected, out, *plan)),
             Ok(Planned::Nothing) => {}
             Ok(Planned::NoManifest(_) | Planned::NotFetched) if options.allow_missing => {}
-            Ok(Planned::NotFetched) => report.failed.push(failed_out(session, out)),
+            Ok(Planned::NotFetched) => {
+                let mut failed = failed_out(session, out);
+                let stage = selection.index.stage_of(out).addressing(session.repo.current_dir());
+                let error = haul_storage::Error::new(
+                    ErrorKind::NotFound,
+                    "the data of the import was never downloaded",
+                );
+                let error =
+                    error.with_hint(format!("get it from its source: haul pull {}", shell_quoted(&stage)));
+                failed.failures.push(Failure {
+                    subject: failed.display.clone(),
+                    path: Some(out.path.clone()),
+                    error: error.into(),
+                });
+                report.failed.push(failed);
+            }
             Ok(Planned::Absent(within)) => {
                 let display = failed_out(session, out).display;
                 let subject = format!("{display}/{within}");

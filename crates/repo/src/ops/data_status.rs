@@ -83,6 +83,7 @@ pub async fn data_status(
     session.memo.save();
     let mut report = DataStatusReport { failed, ..DataStatusReport::default() };
     let mut unchanged = report.add_uncommitted(&session, &recorded, &found)?;
+    report.forget_failed(repo);
     if let Some(git) = repo.git() {
         report.has_no_commits = git.has_no_commits()?;
         let head = if report.has_no_commits {
@@ -158,6 +159,15 @@ fn sort(old: &Side, new: &Side) -> (DataChanges, Vec<String>) {
 }
 
 impl DataStatusReport {
+    /// Takes out what was said of outs that could not be looked at: they are not gone.
+    fn forget_failed(&mut self, repo: &Repo) {
+        let paths = self.failed.iter().filter_map(|failure| repo.relative(failure.path.as_ref()?));
+        let paths: Vec<String> = paths.filter_map(|path| crate::paths::posix(path).ok()).collect();
+        self.uncommitted
+            .deleted
+            .retain(|path| !paths.iter().any(|failed| is_at_or_below(path.trim_end_matches('/'), failed)));
+    }
+
     /// Adds what the workspace has changed and what the cache lacks; returns what is unchanged.
     fn add_uncommitted(
         &mut self,

@@ -23,6 +23,7 @@ mod get;
 mod import;
 mod install;
 mod list;
+mod lists;
 mod looking;
 mod merge;
 mod migrate;

@@ -156,9 +156,7 @@ impl Client {
     /// Sends a call that goes on where an earlier one broke off, within the budget of both.
     pub(crate) async fn send_from(&self, call: &Call<'_>, attempts: &mut Attempts<'_>) -> Result<Answer> {
         if self.health.is_given_up() {
-            let failure =
-                Error::new(ErrorKind::Network, "the server failed all calls shortly before this one");
-            return Err(self.describe(call, Failure::Local(failure), 0));
+            return Err(self.describe(call, Failure::Local(self.given_up()), 0));
         }
         let digests = match self.digests(call).await {
             Ok(digests) => digests,
@@ -186,7 +184,24 @@ impl Client {
             }
             match self.recover(call, failure, attempts, used.as_deref()).await {
                 Ok(()) => {}
-                Err(failure) => return Err(self.describe(call, failure, attempts.count())),
+                Err(failure) => {
+                    let error = self.describe(call, failure, attempts.count());
+                    self.health.note_reason(&error);
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// Makes the error of a call that is not tried, as those before it failed. The first of them says why: it may be one
+    /// whose own error is never shown.
+    fn given_up(&self) -> Error {
+        const MESSAGE: &str = "the server failed all calls shortly before this one";
+        match self.health.reason() {
+            None => Error::new(ErrorKind::Network, MESSAGE),
+            Some((reason, hint)) => {
+                let error = Error::new(ErrorKind::Network, format!("{MESSAGE} ({reason})"));
+                hint.into_iter().fold(error, Error::with_hint)
             }
         }
     }

@@ -307,15 +307,15 @@ fn previous_manifest(session: &Session<'_>, previous: Option<&Out>) -> Result<Di
     let Some((previous, oid)) = previous.and_then(|out| Some((out, out.oid?))) else {
         return Ok(DirManifest::default());
     };
-    session.manifest_of(previous, &oid)?.ok_or_else(|| {
+    session.obtain_manifest(previous, &oid)?.ok_or_else(|| {
         let kind = ErrorKind::NotFound;
         let name = session.repo.display_path(&previous.path);
         Error::Storage(
             haul_storage::Error::new(
                 kind,
-                format!("the list of files of `{name}` (`{oid}`) is not in the cache"),
+                format!("the list of files of `{name}` (`{oid}`) is not in the cache or on its remote"),
             )
-            .with_hint(format!("run `haul fetch {name}` first")),
+            .with_hint("push it from a copy that has it: haul push"),
         )
     })
 }

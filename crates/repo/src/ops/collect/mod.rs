@@ -264,6 +264,8 @@ impl<'a> Collector<'a> {
                         dependency: dependency.clone(),
                         display,
                     }));
+                } else if request.purpose != Purpose::Fetch && !request.select.targets.is_empty() {
+                    self.skip(display, SkipReason::NotDownloaded, source);
                 }
                 continue;
             }

@@ -20,6 +20,8 @@ pub struct SkippedOut {
 pub enum SkipReason {
     /// Nothing is recorded of its content.
     NoHash,
+    /// An import whose data was never downloaded.
+    NotDownloaded,
     /// `cache: false`.
     NotCached,
     /// `push: false`.
@@ -49,6 +51,9 @@ impl fmt::Display for SkipReason {
         formatter.write_str(match self {
             Self::NoHash => {
                 "no hash of it is recorded; store the data with `haul commit`, or run its stage with `dvc repro`"
+            }
+            Self::NotDownloaded => {
+                "the data of the import was never downloaded; get it from its source with `haul pull`"
             }
             Self::NotCached => "`cache: false` keeps it out of the cache",
             Self::NotPushed => "`push: false` keeps it from being sent",

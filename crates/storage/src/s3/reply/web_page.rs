@@ -36,10 +36,14 @@ impl WebPage {
         Some(Self { title })
     }
 
-    /// Returns the page that a reply without its body announces, if it announces one: S3 gives every object a tag.
+    /// Returns the page that a reply without its body announces, if it announces one. An object may be a page of HTML as
+    /// well, but S3 gives it an entity tag and the reply a header of its own.
+    ///
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/API/RESTCommonResponseHeaders.html>.
     pub(crate) fn in_headers(headers: &HeaderMap) -> Option<Self> {
-        (calls_itself_html(headers) && !headers.contains_key(http::header::ETAG))
-            .then_some(Self { title: None })
+        let is_object = headers.contains_key(http::header::ETAG)
+            && headers.keys().any(|name| name.as_str().starts_with("x-amz-"));
+        (calls_itself_html(headers) && !is_object).then_some(Self { title: None })
     }
 }
 
@@ -52,6 +56,21 @@ pub(crate) fn calls_itself_html(headers: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn page_with_an_entity_tag_is_no_object_where_s3_says_nothing_of_itself() {
+        let is_page = |lines: &[(&'static str, &'static str)]| {
+            let headers = lines.iter().map(|(name, value)| {
+                (http::HeaderName::from_static(name), http::HeaderValue::from_static(value))
+            });
+            WebPage::in_headers(&headers.collect()).is_some()
+        };
+        let html = ("content-type", "text/html; charset=utf-8");
+        assert!(is_page(&[html]));
+        assert!(is_page(&[html, ("etag", "\"abc\"")]), "web servers give tags, too");
+        assert!(!is_page(&[html, ("etag", "\"abc\""), ("x-amz-request-id", "1")]));
+        assert!(!is_page(&[("content-type", "binary/octet-stream")]));
+    }
 
     #[test]
     fn pages_are_told_from_replies_and_their_titles_are_fit_to_be_shown() {

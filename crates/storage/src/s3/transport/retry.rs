@@ -172,6 +172,8 @@ struct HealthState {
     has_answered: bool,
     n_successes: u64,
     given_up_at: Option<Instant>,
+    /// What the call said that gave the server up: the message and the hint.
+    reason: Option<(String, Option<String>)>,
     last_success: Option<Instant>,
     /// Whether a word was said about the trouble that goes on.
     has_told: bool,
@@ -189,6 +191,7 @@ impl Health {
         state.has_answered = true;
         state.n_successes += 1;
         state.given_up_at = None;
+        state.reason = None;
         state.last_success = Some(Instant::now());
         state.has_told = false;
     }
@@ -200,6 +203,19 @@ impl Health {
     /// Notes that a call gave the server up: calls that start soon fail at once, instead of one timeout after another.
     pub(crate) fn note_given_up(&self) {
         self.lock().given_up_at = Some(Instant::now());
+    }
+
+    /// Notes why the server was given up, unless an earlier call has said it.
+    pub(crate) fn note_reason(&self, error: &crate::Error) {
+        let mut state = self.lock();
+        if state.given_up_at.is_some() && state.reason.is_none() {
+            state.reason = Some((error.to_string(), error.hint().map(str::to_owned)));
+        }
+    }
+
+    /// Returns why the server was given up: the message and the hint of the call that did.
+    pub(crate) fn reason(&self) -> Option<(String, Option<String>)> {
+        self.lock().reason.clone()
     }
 
     /// Tells whether a word is due about trouble that lasts for longer than `patience`: if no call succeeded meanwhile,
