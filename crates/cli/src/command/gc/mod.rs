@@ -103,7 +103,7 @@ impl GcArgs {
             return Ok(ExitStatus::Success);
         }
         if !self.force && !confirm(context, "Are you sure you want to proceed?")? {
-            // Deviation: without a terminal DVC ends here with exit code 1 and without a word.
+            // Deviation: without a terminal DVC ends `gc` with exit code 1 and without a word; haul says why.
             return Err(CommandError::failure(
                 "cannot collect garbage without a confirmation from the user. Use `-f` to force.",
             ));
