@@ -17,16 +17,16 @@ pub(super) fn damages(lab: &Lab, scene: &Scene, mount_point: &Path, is_done: boo
     let repo = mount_point.join("repo");
     let mut damages = Vec::new();
     empty_files(&repo, &mut damages)?;
-    unsound_objects(&repo, &mut damages)?;
-    let has_only_copy = matches!(scene.verb, Verb::Add | Verb::Commit | Verb::Push);
+    let (cache, store) = (cache_of(&repo), repo.with_file_name("store").join("files/md5"));
+    unsound_objects(&cache, Trusted::ByMode, &mut damages)?;
+    let has_only_copy = matches!(scene.verb, Verb::Add | Verb::Commit | Verb::Push | Verb::Store);
     if has_only_copy {
         compare(scene, &repo, "the user's data", &mut damages);
     }
     if is_done {
-        let found: BTreeSet<PathBuf> = objects(&repo)?.into_iter().map(|(path, _)| path).collect();
-        let n_lost = scene.objects.difference(&found).count();
-        if n_lost > 0 {
-            damages.push(format!("{n_lost} of {} objects are lost after exit code 0", scene.objects.len()));
+        lost_objects(scene, &cache, "are lost after exit code 0", &mut damages)?;
+        if scene.verb == Verb::Store {
+            lost_objects(scene, &store, "are lost on the remote after exit code 0", &mut damages)?;
         }
         let metafile = fs::read_to_string(repo.join("data.dvc")).unwrap_or_default();
         if metafile.is_empty() {
@@ -38,7 +38,7 @@ pub(super) fn damages(lab: &Lab, scene: &Scene, mount_point: &Path, is_done: boo
     }
     // A command that reported success need not run again.
     let mut next: Vec<Vec<&str>> = Vec::new();
-    if !is_done || matches!(scene.verb, Verb::Checkout | Verb::Push) {
+    if !is_done || matches!(scene.verb, Verb::Checkout | Verb::Push | Verb::Store) {
         next.push(scene.verb.arguments());
     }
     next.extend([vec!["checkout"], vec!["status"]]);
@@ -52,8 +52,34 @@ pub(super) fn damages(lab: &Lab, scene: &Scene, mount_point: &Path, is_done: boo
         }
     }
     compare(scene, &repo, "the workspace", &mut damages);
-    unsound_objects(&repo, &mut damages)?;
+    unsound_objects(&cache, Trusted::ByMode, &mut damages)?;
+    if scene.verb == Verb::Store {
+        // What the push that was cut has left, another clone would fetch.
+        lost_objects(scene, &store, "are not on the remote after the next push", &mut damages)?;
+        unsound_objects(&store, Trusted::ByName, &mut damages)?;
+    }
     Ok(damages)
+}
+
+/// Returns the object database of a repository.
+pub(super) fn cache_of(repo: &Path) -> PathBuf {
+    repo.join(".dvc/cache/files/md5")
+}
+
+/// What makes an object one that is believed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Trusted {
+    ByMode,
+    ByName,
+}
+
+fn lost_objects(scene: &Scene, database: &Path, how: &str, damages: &mut Vec<String>) -> Result<()> {
+    let found: BTreeSet<PathBuf> = objects(database)?.into_iter().map(|(path, _)| path).collect();
+    let n_lost = scene.objects.difference(&found).count();
+    if n_lost > 0 {
+        damages.push(format!("{n_lost} of {} objects {how}", scene.objects.len()));
+    }
+    Ok(())
 }
 
 fn compare(scene: &Scene, repo: &Path, what: &str, damages: &mut Vec<String>) {
@@ -75,12 +101,12 @@ fn empty_files(repo: &Path, damages: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// Finds objects that are trusted, but whose bytes do not match their names.
-fn unsound_objects(repo: &Path, damages: &mut Vec<String>) -> Result<()> {
-    let trusted: Vec<PathBuf> = objects(repo)?
+/// Finds objects that are trusted and have other bytes than their names say.
+fn unsound_objects(database: &Path, by: Trusted, damages: &mut Vec<String>) -> Result<()> {
+    let trusted: Vec<PathBuf> = objects(database)?
         .into_iter()
-        .filter(|(_, mode)| mode & 0o7777 == 0o444)
-        .map(|(path, _)| repo.join(".dvc/cache/files/md5").join(path))
+        .filter(|(_, mode)| by == Trusted::ByName || mode & 0o7777 == 0o444)
+        .map(|(path, _)| database.join(path))
         .collect();
     if trusted.is_empty() {
         return Ok(());
@@ -98,11 +124,10 @@ fn unsound_objects(repo: &Path, damages: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// Returns the objects of the cache, with their modes, without temporary files.
-pub(super) fn objects(repo: &Path) -> Result<Vec<(PathBuf, u32)>> {
-    let root = repo.join(".dvc/cache/files/md5");
+/// Returns the objects of a database, with their modes; temporary files are none.
+pub(super) fn objects(database: &Path) -> Result<Vec<(PathBuf, u32)>> {
     let mut objects = Vec::new();
-    let folders = match fs::read_dir(&root) {
+    let folders = match fs::read_dir(database) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(objects),
         other => other?,
     };

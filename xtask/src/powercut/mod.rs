@@ -33,7 +33,7 @@ use scene::{Scene, Verb};
 /// The bucket keeps versions, which only makes a difference for the versioned remote.
 const BUCKET: &str = "powercut";
 const CUTS: u32 = 200;
-const SHORT_CUTS: u32 = 36;
+const SHORT_CUTS: u32 = 42;
 
 /// The parameters of a run.
 struct Lab {

@@ -24,11 +24,13 @@ pub(super) enum Verb {
     Commit,
     /// A push to a remote that keeps versions, whose ids are recorded in the metafiles.
     Push,
+    /// To a remote that is a directory of the same file system.
+    Store,
 }
 
 impl Verb {
     pub(super) const ALL: &'static [Self] =
-        &[Self::Add, Self::Fetch, Self::Pull, Self::Checkout, Self::Commit, Self::Push];
+        &[Self::Add, Self::Fetch, Self::Pull, Self::Checkout, Self::Commit, Self::Push, Self::Store];
 
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -38,6 +40,7 @@ impl Verb {
             Self::Checkout => "checkout",
             Self::Commit => "commit",
             Self::Push => "push",
+            Self::Store => "store",
         }
     }
 
@@ -49,6 +52,7 @@ impl Verb {
             Self::Checkout => vec!["checkout"],
             Self::Commit => vec!["commit", "-f"],
             Self::Push => vec!["push", "-r", "versions", "data"],
+            Self::Store => vec!["push", "-r", "store"],
         }
     }
 }
@@ -97,7 +101,7 @@ impl Scene {
         let started = Instant::now();
         lab.run(&lab.client, &repo, &verb.arguments())?;
         let duration = started.elapsed();
-        let objects = check::objects(&repo)?.into_iter().map(|(path, _)| path).collect();
+        let objects = check::objects(&check::cache_of(&repo))?.into_iter().map(|(path, _)| path).collect();
         mounted.unmount()?;
         Ok(Self { file_system, verb, base: image, duration, objects, golden })
     }
@@ -108,6 +112,7 @@ fn make_repository(lab: &Lab, repo: &Path) -> Result<()> {
     lab.run(Path::new("git"), repo, &["init", "--quiet"])?;
     let endpoint = &lab.server.endpoint;
     let (plain, versions) = (format!("s3://{BUCKET}/plain"), format!("s3://{BUCKET}/versions"));
+    let store = repo.with_file_name("store").display().to_string();
     for arguments in [
         &["init", "--quiet"][..],
         &["remote", "add", "--default", "plain", &plain],
@@ -115,6 +120,7 @@ fn make_repository(lab: &Lab, repo: &Path) -> Result<()> {
         &["remote", "add", "versions", &versions],
         &["remote", "modify", "versions", "endpointurl", endpoint],
         &["remote", "modify", "versions", "version_aware", "true"],
+        &["remote", "add", "store", &store],
     ] {
         lab.run(&lab.haul, repo, arguments)?;
     }
@@ -148,7 +154,7 @@ fn arrange(lab: &Lab, repo: &Path, verb: Verb) -> Result<()> {
             add()?;
             write(repo, Version::New)?;
         }
-        Verb::Push => {
+        Verb::Push | Verb::Store => {
             write(repo, Version::New)?;
             add()?;
         }
