@@ -13,8 +13,19 @@ use crate::server::Server;
 use crate::{flags, tools};
 
 pub(crate) fn run(project: &Project, options: &flags::Demo) -> Result<()> {
-    let profile = if options.debug { Profile::Dev } else { Profile::Release };
+    let profile = if options.release { Profile::Release } else { Profile::Dev };
     let haul = project.build("haul", "haul", profile)?;
+    play(project, options, &haul, profile)
+}
+
+/// Runs a small demo with a binary that was built elsewhere.
+pub(crate) fn with_binary(project: &Project, haul: &Path) -> Result<()> {
+    let small =
+        flags::Demo { server: None, files: Some(400), large_mib: Some(40), keep: false, release: false };
+    play(project, &small, haul, Profile::Dev)
+}
+
+fn play(project: &Project, options: &flags::Demo, haul: &Path, profile: Profile) -> Result<()> {
     let server =
         Server::start(project, options.server.as_deref().unwrap_or("embedded"), &["haul-demo"], profile)?;
     let dir = project.scratch_dir("demo")?;
@@ -33,7 +44,7 @@ pub(crate) fn run(project: &Project, options: &flags::Demo) -> Result<()> {
     // Each run has its own prefix, so that an endpoint of the user can be used repeatedly.
     let prefix = format!("demo-{}", std::time::SystemTime::UNIX_EPOCH.elapsed()?.as_secs());
     let url = format!("s3://{}/{prefix}", server.bucket);
-    let mut author_shell = Session::new(&haul, &server, &author);
+    let mut author_shell = Session::new(haul, &server, &author);
     if has_git {
         author_shell.git(&["init", "--quiet"])?;
         author_shell.haul(&["init", "--quiet"], None)?;
@@ -56,7 +67,7 @@ pub(crate) fn run(project: &Project, options: &flags::Demo) -> Result<()> {
     } else {
         copy_metafiles(&author, &colleague)?;
     }
-    let mut colleague_shell = Session::new(&haul, &server, &colleague);
+    let mut colleague_shell = Session::new(haul, &server, &colleague);
     colleague_shell.haul(&["pull"], Some(data))?;
     colleague_shell.haul(&["status"], None)?;
 

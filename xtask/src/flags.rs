@@ -16,8 +16,8 @@ xflags::xflags! {
             optional --large-mib large_mib: u64
             /// Keep the directory and the server until Enter is pressed.
             optional --keep
-            /// Use the debug build: slower, but already built after `cargo test`.
-            optional --debug
+            /// Take the release build: minutes more to compile, and the speed that users get.
+            optional --release
         }
         /// Run the checks that must pass before a change is merged: fmt, clippy, tests, docs, tidy.
         cmd check {
@@ -99,7 +99,8 @@ xflags::xflags! {
             optional --short
             /// Comma-separated file systems: ext4, xfs (default both).
             optional --fs fs: String
-            /// Comma-separated commands: add, fetch, pull, checkout, commit, push (default all).
+            /// Comma-separated commands: add, fetch, pull, checkout, commit, push (to a remote with
+            /// versions), store (push to a directory); default all.
             optional --verbs verbs: String
             /// Seed of the times of the cuts (default 1).
             optional --seed seed: u64
@@ -110,7 +111,15 @@ xflags::xflags! {
             /// Do not cut the power: print how long commands take with and without waiting for the disk, in pairs.
             optional --cost
         }
-        /// Install the programs that the other tasks need below target/tools.
+        /// Build what is handed to users into target/packages: an archive with the static binary, a Debian package, a wheel, the
+        /// list of parts (SBOM) and checksums.
+        cmd dist {
+            /// Build once more, in another directory, and fail if the binary differs.
+            optional --reproduce
+            /// Install each package into an empty place, and run the demo with what the wheel installed.
+            optional --try-out
+        }
+        /// Install what the other tasks need below target/tools.
         cmd tools {
             /// One of minio, mc, versitygw, clients (dvc, s5cmd), servers (moto, SeaweedFS), ceph.
             repeated names: String

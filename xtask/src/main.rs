@@ -13,6 +13,7 @@ mod bench;
 mod check;
 mod dataset;
 mod demo;
+mod dist;
 mod flags;
 mod fuzz;
 mod generate;
@@ -33,6 +34,7 @@ fn main() -> Result<()> {
     let project = project::Project::find()?;
     match flags.subcommand {
         flags::XtaskCmd::Demo(options) => demo::run(&project, &options),
+        flags::XtaskCmd::Dist(options) => dist::run(&project, &options),
         flags::XtaskCmd::Check(options) => check::run(&project, &options),
         flags::XtaskCmd::Tidy(_) => tidy::run(&project),
         flags::XtaskCmd::Integration(options) => integration::run(&project, &options),

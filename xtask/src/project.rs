@@ -68,7 +68,8 @@ impl Project {
             Profile::Release => &["--release", "--package", package],
             Profile::Dev => &["--workspace"],
         };
-        cmd!(self.shell, "cargo build --quiet {what...} --bin {bin}").quiet().run()?;
+        // It says what it compiles: minutes without a line look like a program that hangs.
+        cmd!(self.shell, "cargo build {what...} --bin {bin}").quiet().run()?;
         Ok(self.target.join(profile.folder()).join(bin))
     }
 }

