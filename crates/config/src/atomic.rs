@@ -57,7 +57,7 @@ fn replace_through(
         found => found,
     };
     if let Some(permissions) = permissions {
-        file.as_file().set_permissions(if is_private { for_owner(permissions) } else { permissions })?;
+        file.as_file().set_permissions(if is_private { for_owner(&permissions) } else { permissions })?;
     }
     file.write_all(content)?;
     // An empty file may have the new name after a power failure, if the name is quicker than the content.
@@ -68,15 +68,15 @@ fn replace_through(
 
 /// Takes away what others may do with a file.
 #[cfg(unix)]
-fn for_owner(permissions: std::fs::Permissions) -> std::fs::Permissions {
+fn for_owner(permissions: &std::fs::Permissions) -> std::fs::Permissions {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::Permissions::from_mode(permissions.mode() & 0o600)
 }
 
 /// Changes nothing: there are no modes here.
 #[cfg(not(unix))]
-fn for_owner(permissions: std::fs::Permissions) -> std::fs::Permissions {
-    permissions
+fn for_owner(permissions: &std::fs::Permissions) -> std::fs::Permissions {
+    permissions.clone()
 }
 
 /// Waits until the disk has the content of a file.

@@ -32,7 +32,7 @@ pub const VARIABLES: &[VariableGroup] = &[
             ),
             (
                 &["TMPDIR"],
-                "Where clones of other repositories are kept if there is neither `XDG_CACHE_HOME` nor `HOME`; `/tmp` by default.",
+                "Where clones of other repositories are kept where there is no home directory; `/tmp` by default.",
             ),
             (
                 &["HAUL_LOG"],

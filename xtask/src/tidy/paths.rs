@@ -62,7 +62,7 @@ fn existing_part(path: &Path) -> PathBuf {
         let stem = part.split('.').next().unwrap_or_default();
         !stem.is_empty()
             && stem.chars().all(|character| character.is_ascii_uppercase())
-            && part.ends_with(".rs")
+            && part.split('.').nth(1) == Some("rs")
             || part == "NOUN"
     };
     path.iter().take_while(|part| part.to_str().is_none_or(|part| !stands_for_name(part))).collect()

@@ -79,7 +79,7 @@ impl CheckIgnoreArgs {
         checked.paths.push(CheckedPath {
             path: target.to_owned(),
             is_ignored,
-            rules: matches.iter().map(|rule| rule.rule.to_string()).collect(),
+            rules: matches.iter().map(|rule| rule.rule.clone()).collect(),
         });
         if !self.details {
             if is_ignored {

@@ -125,6 +125,7 @@ pub(super) struct Changes {
 
 /// Numbers of files in the workspace that changed.
 #[derive(Debug, Default, Clone, Copy, Serialize, JsonSchema)]
+#[expect(clippy::struct_field_names, reason = "numbers are called so in all documents")]
 pub(super) struct ChangeStats {
     /// Number of files that changed.
     n_modified: u64,

@@ -51,7 +51,15 @@ pub(super) fn documents() -> Vec<(&'static [&'static str], Schema)> {
         (&["version"], schema_for!(super::version::About)),
         (&["completion"], schema_for!(super::completion::Script)),
         (
-            &["util man", "util markdown", "util commands", "util options", "util environment", "util json"],
+            &[
+                "util man",
+                "util markdown",
+                "util commands",
+                "util options",
+                "util environment",
+                "util errors",
+                "util json",
+            ],
             schema_for!(super::generate::Generated),
         ),
     ]

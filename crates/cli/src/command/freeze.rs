@@ -74,7 +74,7 @@ fn run(
         })
         .collect();
     let Some(last) = errors.pop() else { return Ok(ExitStatus::Success) };
-    Err(errors.into_iter().fold(last, |made, error| made.with_detail(error)))
+    Err(errors.into_iter().fold(last, super::super::command_error::CommandError::with_detail))
 }
 
 /// What was frozen, or unfrozen.

@@ -88,13 +88,12 @@ pub(crate) fn run(
                 return finish(&printer, &args, hand_over.carry_out(env, foreign));
             }
             let usage::Usage { help, error } = usage::explain(&error, &args, columns);
-            let result = match error {
-                Some(error) => refuse(&printer, &help, error),
-                None => {
-                    // Help is text, whatever else was asked for.
-                    printer.set_format(OutputFormat::Text);
-                    printer.out_always(&help).map(|()| ExitStatus::Success)
-                }
+            let result = if let Some(error) = error {
+                refuse(&printer, &help, error)
+            } else {
+                // Help is text, whatever else was asked for.
+                printer.set_format(OutputFormat::Text);
+                printer.out_always(&help).map(|()| ExitStatus::Success)
             };
             return finish(&printer, &args, result);
         }

@@ -79,6 +79,7 @@ impl Message for About {
 }
 
 impl VersionArgs {
+    #[expect(clippy::unused_self, reason = "run as every command")]
     pub(crate) fn run(self, context: &Context) -> CommandResult {
         let stack = context.config_stack()?;
         let folder = |level| {

@@ -12,7 +12,7 @@ pub(crate) fn reference() -> String {
     let mut page =
         String::from("# Errors and what helps\n\n## Exit codes\n\n| Code | Meaning |\n|---|---|\n");
     for status in ExitStatus::ALL {
-        page.push_str(&format!("| {} | {} |\n", status.code(), status.meaning()));
+        page.extend(["| ", &status.code().to_string(), " | ", status.meaning(), " |\n"]);
     }
     page.push_str(
         "\n## Codes of S3\n\nThe code stands in the message, as in `… (NoSuchBucket, HTTP 404)`. Words in capitals stand for \
@@ -21,11 +21,11 @@ pub(crate) fn reference() -> String {
     for refusal in REFUSALS {
         let codes: Vec<String> = refusal.codes.iter().map(|code| format!("`{code}`")).collect();
         let next = refusal.next.map_or_else(|| "-".to_owned(), named);
-        page.push_str(&format!("| {} | {} | {next} |\n", codes.join(", "), refusal.cause));
+        page.extend(["| ", &codes.join(", "), " | ", refusal.cause, " | ", &next, " |\n"]);
     }
     page.push_str("\n## What the machine has run out of\n\n| What | Next step |\n|---|---|\n");
     for exhausted in Exhausted::ALL {
-        page.push_str(&format!("| {} | {} |\n", exhausted.meaning(), exhausted.hint()));
+        page.extend(["| ", exhausted.meaning(), " | ", exhausted.hint(), " |\n"]);
     }
     page
 }

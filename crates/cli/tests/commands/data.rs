@@ -36,13 +36,13 @@ fn push_and_pull_say_what_they_did() {
         "",
     );
     assert!(!sandbox.path(&format!("../store/{OBJECT}")).exists());
-    sandbox.haul("push").is(0, "1 file pushed\n", "");
+    sandbox.haul("push").moved("1 file pushed\n");
     assert_eq!(sandbox.read(&format!("../store/{OBJECT}")), "hello\n");
     sandbox.haul("push").is(0, "Everything is up to date.\n", "");
 
     forget_cache(&sandbox);
     forget_workspace(&sandbox);
-    sandbox.haul("pull").is(0, "A       hello.txt\n1 file fetched and 1 file added\n", "");
+    sandbox.haul("pull").moved("A       hello.txt\n1 file fetched and 1 file added\n");
     assert_eq!(sandbox.read("hello.txt"), "hello\n");
     sandbox.haul("pull").is(0, "Everything is up to date.\n", "");
 }
@@ -53,7 +53,7 @@ fn fetch_fills_the_cache_only() {
     sandbox.haul("push -q").is_silent_success();
     forget_cache(&sandbox);
     forget_workspace(&sandbox);
-    sandbox.haul("fetch hello.txt").is(0, "1 file fetched\n", "");
+    sandbox.haul("fetch hello.txt").moved("1 file fetched\n");
     assert!(!sandbox.path("hello.txt").exists());
     sandbox.haul("checkout --summary").is(0, "1 file added\n", "");
     sandbox.haul("checkout --summary").is(0, "No changes.\n", "");
@@ -245,7 +245,7 @@ fn cd_is_the_current_folder_of_everything() {
     let sandbox = tracked();
     fs_err::create_dir(sandbox.path("sub")).unwrap();
     sandbox.haul("--cd sub root").is(0, "..\n", "");
-    sandbox.haul("--cd sub push ../hello.txt.dvc").is(0, "1 file pushed\n", "");
+    sandbox.haul("--cd sub push ../hello.txt.dvc").moved("1 file pushed\n");
     let output = sandbox.haul("--cd nowhere status");
     assert_eq!(output.status.code(), 255);
     assert!(output.stderr.starts_with("ERROR: cannot change the directory"), "{}", output.stderr);

@@ -123,6 +123,14 @@ impl Output {
         );
     }
 
+    /// Checks a run that moved one object of six bytes: stderr says how much that was, and how long it took.
+    #[track_caller]
+    pub(crate) fn moved(&self, stdout: &str) {
+        assert_eq!((self.status.code(), self.stdout.as_str()), (0, stdout), "{}", self.stderr);
+        assert!(self.stderr.starts_with("1 object, 6 B in "), "{}", self.stderr);
+        assert_eq!(self.stderr.lines().count(), 1, "{}", self.stderr);
+    }
+
     /// Checks that a run succeeded without a word.
     #[track_caller]
     pub(crate) fn is_silent_success(&self) {

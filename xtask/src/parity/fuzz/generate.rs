@@ -176,7 +176,7 @@ impl World {
         let line = match self.random.below(12) {
             0 => format!("dvc? add --no-commit {path}"),
             1 => format!("dvc? add -f {path}"),
-            2 => format!("dvc? add --glob 'e/*'"),
+            2 => "dvc? add --glob 'e/*'".to_string(),
             3 if self.has_other => {
                 format!("dvc? add ../src/s -o copied{}", self.random.flags(30, &["--to-remote"]))
             }
@@ -309,7 +309,7 @@ impl World {
                 "dvc?# data status --json".to_owned()
             }
             21 => format!("dvc? checkout -f {out}"),
-            22 => format!("dvc? --cd e status -q"),
+            22 => "dvc? --cd e status -q".to_string(),
             _ => format!(
                 "dvc? {}",
                 self.random.pick(&[

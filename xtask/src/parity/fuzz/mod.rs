@@ -191,7 +191,7 @@ impl Stage<'_> {
 /// Forgets lists of files that only one of the caches has: DVC leaves those of inner directories, and haul those of what was
 /// imported from. They are made anew whenever they are needed.
 fn forget_manifests(dvc: &mut Snapshot, haul: &mut Snapshot) {
-    let is_manifest = |path: &str| path.contains("/.dvc/cache/") && path.ends_with(".dir");
+    let is_manifest = |path: &str| path.contains("/.dvc/cache/") && path.strip_suffix(".dir").is_some();
     let only_in = |one: &Snapshot, other: &Snapshot| -> Vec<String> {
         one.keys().filter(|path| is_manifest(path) && !other.contains_key(*path)).cloned().collect()
     };

@@ -34,6 +34,7 @@ impl Random {
 
     /// Returns ` FLAG` for each of the flags that is drawn, so many times of a hundred.
     pub(super) fn flags(&mut self, percent: usize, of: &[&str]) -> String {
-        of.iter().filter(|_| self.chance(percent)).map(|flag| format!(" {flag}")).collect()
+        let drawn: Vec<&str> = of.iter().copied().filter(|_| self.chance(percent)).collect();
+        drawn.iter().flat_map(|flag| [" ", flag]).collect()
     }
 }

@@ -250,7 +250,7 @@ impl Message for Outcome {
             let scheme = if place.place.is_legacy { "legacy" } else { "repo" };
             match (place.place.remote.is_some(), place.has_unused) {
                 (false, true) => {
-                    page.line(format_args!("{removed} {n_removed} objects from {scheme} cache."))
+                    page.line(format_args!("{removed} {n_removed} objects from {scheme} cache."));
                 }
                 (false, false) => page.line(format_args!("No unused '{scheme}' cache to remove.")),
                 (true, true) => page.line(format_args!("{removed} {n_removed} objects from remote.")),

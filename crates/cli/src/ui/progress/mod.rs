@@ -56,10 +56,11 @@ enum Sink {
 impl Sink {
     fn choose(printer: &Printer, in_ci: bool) -> Self {
         match (printer.progress(), printer.verbosity()) {
-            (ProgressChoice::None, _) | (_, Verbosity::Quiet) => Self::Nowhere,
+            // Log lines say more than bars.
+            (ProgressChoice::None, _)
+            | (_, Verbosity::Quiet)
+            | (ProgressChoice::Auto, Verbosity::Verbose(_)) => Self::Nowhere,
             (ProgressChoice::Plain, _) => Self::Lines,
-            // Log lines say more.
-            (ProgressChoice::Auto, Verbosity::Verbose(_)) => Self::Nowhere,
             (ProgressChoice::Auto, Verbosity::Normal) if printer.stderr_is_terminal() => Self::Bars,
             (ProgressChoice::Auto, Verbosity::Normal) if in_ci => Self::Lines,
             (ProgressChoice::Auto, Verbosity::Normal) => Self::RareLines,

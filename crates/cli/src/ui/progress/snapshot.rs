@@ -238,7 +238,7 @@ mod tests {
             moved_bytes: 999 << 30,
             ..busy().0
         };
-        let pace = Pace { bytes_per_second: 999 * MIB, left: Some(Duration::from_secs(360_000)) };
+        let pace = Pace { bytes_per_second: 999 * MIB, left: Some(Duration::from_hours(100)) };
         for (snapshot, pace) in [busy(), (large, pace), (large, Pace::default())] {
             let whole = snapshot.describe(pace);
             let words: Vec<&str> =

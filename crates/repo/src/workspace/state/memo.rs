@@ -98,6 +98,7 @@ impl Memo {
     ///
     /// Where much was changed within the last tick, the tick is waited out first: without that, what is read now would
     /// have to be read again.
+    #[expect(clippy::needless_pass_by_value, reason = "iterators are handed over")]
     pub fn begin_reading(&self, stamps: impl Iterator<Item = FileStamp> + Clone) -> Option<FileClock> {
         let clock = *self.clock.get_or_init(|| {
             fs_err::create_dir_all(&self.dir)
@@ -105,7 +106,7 @@ impl Memo {
                 .map_err(|error| tracing::debug!(%error, "the memo cannot tell the time"))
                 .ok()
         });
-        clock.map(|clock| self.wait_out(clock, stamps))
+        clock.map(|clock| self.wait_out(clock, &stamps))
     }
 
     /// Remembers the hash of a file that was read after `clock`, from [`begin_reading`](Self::begin_reading), and had this
@@ -130,7 +131,7 @@ impl Memo {
 
     /// Returns a time by which these files are settled, if it comes within a tick and waiting costs less than reading them
     /// again; else the time that it is given.
-    fn wait_out(&self, given: FileClock, stamps: impl Iterator<Item = FileStamp> + Clone) -> FileClock {
+    fn wait_out(&self, given: FileClock, stamps: &(impl Iterator<Item = FileStamp> + Clone)) -> FileClock {
         let mut clock = given;
         for look in 0..MAX_LOOKS_AT_CLOCK {
             let unsettled =
@@ -167,7 +168,7 @@ impl Memo {
             return;
         }
         let Ok(now) = FileClock::probe(&self.dir) else { return };
-        let clock = self.wait_out(now, records.iter().map(|record| record.stamp));
+        let clock = self.wait_out(now, &records.iter().map(|record| record.stamp));
         for record in records.into_iter().filter(|record| clock.is_settled(&record.stamp)) {
             self.insert(record);
         }

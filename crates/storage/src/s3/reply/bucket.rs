@@ -34,7 +34,7 @@ pub(crate) fn parse_encryption(xml: &[u8]) -> Result<Option<DefaultEncryption>, 
                 Tag::ApplyServerSideEncryptionByDefault,
                 last,
             ] => match last {
-                Tag::SSEAlgorithm => found.algorithm = text.trim().to_owned(),
+                Tag::SSEAlgorithm => text.trim().clone_into(&mut found.algorithm),
                 Tag::KMSMasterKeyID => found.kms_key_id = not_empty(text.trim()),
                 _ => {}
             },

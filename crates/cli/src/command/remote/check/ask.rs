@@ -73,7 +73,7 @@ impl Findings {
                 let hint = error.hint_for(&self.name.clone());
                 let error =
                     CommandError::new(ExitStatus::Failure, "").caused_by(&error).with_optional_hint(hint);
-                return self.fail("credentials", format!("none: {}", error.text()), error);
+                return self.fail("credentials", format!("none: {}", error.text()), &error);
             }
         }
         self.show_known(printer);
@@ -168,7 +168,7 @@ impl Findings {
         let made =
             CommandError::new(ExitStatus::Failure, "").caused_by(error).with_optional_hint(error.hint());
         let result = if error.kind() == ErrorKind::Denied { "not allowed" } else { "failed" };
-        self.fail(what, format!("{result}: {}", made.text()), made);
+        self.fail(what, format!("{result}: {}", made.text()), &made);
     }
 
     fn describe(&mut self, credentials: &Credentials) {

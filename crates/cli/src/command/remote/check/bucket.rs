@@ -122,7 +122,7 @@ impl Findings {
                     "turn it on with `aws s3api put-bucket-versioning --bucket {bucket} --versioning-configuration \
                      Status=Enabled{endpoint}`, or type `haul remote modify --unset {name} version_aware`"
                 ));
-                self.fail("versioning", message, error);
+                self.fail("versioning", message, &error);
                 state == Versioning::Suspended
             }
             Ok(state) => {

@@ -32,6 +32,7 @@ pub(crate) struct CheckArgs {
 
 /// What was found out, in the order in which it matters.
 #[derive(Debug, Default, Serialize, JsonSchema)]
+#[expect(clippy::struct_field_names, reason = "the list is called so in the document")]
 pub(in crate::command) struct Findings {
     /// The name of the remote.
     name: String,
@@ -152,7 +153,7 @@ impl CheckArgs {
             Ok(()) => true,
             Err(error) => {
                 let text = error.to_string();
-                findings.fail("uploads", text, error.into());
+                findings.fail("uploads", text, &error.into());
                 false
             }
         };
@@ -210,7 +211,7 @@ impl Findings {
     }
 
     /// Notes what failed, with what to do about it.
-    fn fail(&mut self, what: &'static str, value: impl Into<String>, error: CommandError) {
+    fn fail(&mut self, what: &'static str, value: impl Into<String>, error: &CommandError) {
         self.add(what, State::Failed, value).fix = error.hints().first().cloned();
         self.failed.push(what);
     }

@@ -62,11 +62,11 @@ pub(super) fn system_certificates() -> Option<Vec<CertificateDer<'static>>> {
     })
 }
 
-/// Whether the environment says where the system's certificates are.
+/// Whether the environment says where the system's certificates are: that of the process, which rustls-native-certs reads.
 #[cfg(all(unix, not(target_vendor = "apple"), not(target_os = "android")))]
-#[expect(clippy::disallowed_methods, reason = "rustls-native-certs reads these two of the process itself")]
 fn are_named() -> bool {
-    ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().any(|name| std::env::var_os(name).is_some())
+    haul_config::Env::from_process()
+        .is_ok_and(|env| env.is_set("SSL_CERT_FILE") || env.is_set("SSL_CERT_DIR"))
 }
 
 /// Returns the certificates of the operating system, where they are files; elsewhere it checks certificates itself.
