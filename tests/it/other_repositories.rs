@@ -153,8 +153,8 @@ fn import_of_data_that_its_repository_does_not_keep_is_an_error() {
     commit(&source);
     let repo = other(&environment, "repo");
     repo.haul(["import", &source.path().display().to_string(), "m.json"])
-        .code(1)
-        .stderr_has(&["m.json", "not found"]);
+        .code(255)
+        .stderr_has(&["m.json", "No such file"]);
     assert!(!repo.exists("m.json") && !repo.exists("m.json.dvc"));
 }
 

@@ -69,10 +69,10 @@ pub(crate) fn check(options: &Options<'_>, env: &Env) -> Result<Vec<Notice>, Err
         Some("region") => region(options),
         Some("ssl_verify") => certificates(options, env),
         Some(option @ ("credentialpath" | "configpath")) => no_file(options, option),
-        Some(option) => empty(options, option),
-        None => None,
+        _ => None,
     };
-    Ok(doubts.into_iter().collect())
+    let nothing = options.setting.and_then(|option| empty(options, option));
+    Ok(nothing.or(doubts).into_iter().collect())
 }
 
 /// An `https://` URL of an S3 server is a remote that DVC speaks plain HTTP to.
@@ -108,7 +108,7 @@ fn capitals(options: &Options<'_>, url: &str) -> Option<Notice> {
 }
 
 fn no_file(options: &Options<'_>, option: &str) -> Option<Notice> {
-    let Some(path) = options.text(option) else { return empty(options, option) };
+    let path = options.text(option)?;
     if Path::new(&path.value).is_file() || path.value.starts_with('~') {
         return None;
     }

@@ -30,7 +30,7 @@ impl HttpStore {
     /// Makes the store of a remote; nothing is sent.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] for a URL or for credentials that cannot be used.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a URL or for credentials that cannot be used.
     pub fn new(remote: &Remote, options: &HttpRemote, env: &Env) -> Result<Self> {
         let client = WebClient::new(remote, options, env)?;
         let location = display(client.base()).trim_end_matches('/').into();

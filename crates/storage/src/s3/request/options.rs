@@ -1,4 +1,4 @@
-//! Everything an [`S3Store`](super::S3Store) has to be told.
+//! Everything an [`S3Store`](crate::s3::S3Store) has to be told.
 
 use std::fmt;
 use std::path::PathBuf;
