@@ -17,6 +17,8 @@ use crate::ui::{ColourChoice, ProgressChoice, Verbosity};
     version,
     disable_version_flag = true,
     infer_long_args = true,
+    // As in DVC, the last one counts.
+    args_override_self = true,
     subcommand_required = true,
     arg_required_else_help = false,
     max_term_width = 100

@@ -111,7 +111,8 @@ fn describe(error: &clap::Error, command: &Command, is_root: bool) -> String {
             let name = context(error, ContextKind::InvalidSubcommand).unwrap_or_default();
             let known: Vec<String> = command
                 .get_subcommands()
-                .filter(|sub| !sub.is_hide_set())
+                // In DVC's words, which has no such command.
+                .filter(|sub| !sub.is_hide_set() && sub.get_name() != "help")
                 .map(|sub| format!("'{}'", sub.get_name()))
                 .collect();
             format!("argument {placeholder}: invalid choice: '{name}' (choose from {})", known.join(", "))

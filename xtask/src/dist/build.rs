@@ -50,7 +50,11 @@ impl Settings {
             (self.cargo_home.clone(), "/cargo"),
             (self.sysroot.clone(), "/rust"),
         ];
-        let mut rust = vec!["-Ctarget-feature=+crt-static".to_owned()];
+        let mut rust = vec![
+            "-Ctarget-feature=+crt-static".to_owned(),
+            // The system call (Linux 3.17): a static binary would look for a function of a library, and then for a device.
+            "--cfg=getrandom_backend=\"linux_getrandom\"".to_owned(),
+        ];
         let mut c = Vec::new();
         for (from, to) in &places {
             rust.push(format!("--remap-path-prefix={from}={to}"));

@@ -58,6 +58,8 @@ fn in_a_jail(shell: &Shell, haul: &Path, jail: &Path) -> Result<()> {
         println!("not tried in an empty root directory: that needs root");
         return Ok(());
     }
+    // Not what this machine says of proxies and certificates.
+    let path = std::env::var("PATH").unwrap_or_default();
     std::fs::create_dir(jail)?;
     std::fs::copy(haul, jail.join("haul"))?;
     for arguments in [
@@ -67,9 +69,16 @@ fn in_a_jail(shell: &Shell, haul: &Path, jail: &Path) -> Result<()> {
         &["add", "haul"],
         &["status"],
     ] {
-        cmd!(shell, "chroot {jail} /haul {arguments...}").quiet().ignore_stdout().run()?;
+        cmd!(shell, "chroot {jail} /haul {arguments...}")
+            .env_clear()
+            .env("PATH", &path)
+            .quiet()
+            .ignore_stdout()
+            .run()?;
     }
     let reply = cmd!(shell, "chroot {jail} /haul push")
+        .env_clear()
+        .env("PATH", &path)
         .env("AWS_ACCESS_KEY_ID", "id")
         .env("AWS_SECRET_ACCESS_KEY", "secret")
         .quiet()

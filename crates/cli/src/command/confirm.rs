@@ -12,8 +12,11 @@ pub(super) fn confirm(context: &Context, statement: &str) -> Result<bool, Comman
         match context.answer()?.map(|line| line.trim().to_lowercase()).as_deref() {
             Some("y" | "yes") => return Ok(true),
             Some("n" | "no") => return Ok(false),
-            // The end of the input is a no; what follows begins on a line of its own.
-            None => return ask("\n").map(|()| false),
+            // The end of the input is a no; what follows on stderr begins on a line of its own.
+            None => {
+                context.printer().remark("");
+                return Ok(false);
+            }
             Some(_) => ask("Your response must be one of: ['yes', 'no', 'y', 'n']. Please try again.\n")?,
         }
     }
