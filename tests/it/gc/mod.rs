@@ -106,7 +106,7 @@ fn gc_that_is_not_confirmed_deletes_nothing() {
     assert!(!output.stdout.contains("Removed"), "{output}");
     let output =
         output.stderr_has(&["ERROR: cannot collect garbage without a confirmation", "Use `-f` to force."]);
-    assert!(output.stdout.ends_with("[y/n]: \n"), "{output}");
+    assert!(output.stdout.ends_with("[y/n]: "), "{output}");
     repo.haul(["gc", "-w", "-c", "--dry"]).success().stdout_has(&[
         &format!("Would remove {BUCKET}/store/files/md5/"),
         "Would remove 1 objects from repo cache.",
