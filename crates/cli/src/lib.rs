@@ -85,8 +85,3 @@ fn run_with(args: impl IntoIterator<Item = OsString>, env: &Env, ui: Ui, foreign
     let printer = ui::Printer::new(ui, are_colours_forbidden);
     command::run(args, env, printer, columns, foreign)
 }
-
-/// Compiles the example of the README.
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;
