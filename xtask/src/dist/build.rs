@@ -11,14 +11,14 @@ use xshell::{PushEnv, Shell, cmd};
 
 use crate::project::Project;
 
-pub(crate) const TARGET: &str = "x86_64-unknown-linux-gnu";
+pub(super) const TARGET: &str = "x86_64-unknown-linux-gnu";
 pub(super) const PROFILE: &str = "dist";
 
 /// How the binary is built.
-pub(crate) struct Settings {
-    pub(crate) version: String,
+pub(super) struct Settings {
+    pub(super) version: String,
     /// The time of the commit, in seconds since the Unix epoch: what packages give as the time of their files.
-    pub(crate) epoch: String,
+    pub(super) epoch: String,
     cargo_home: String,
     sysroot: String,
 }

@@ -21,7 +21,7 @@ use anyhow::{Result, bail};
 use crate::flags;
 use crate::project::Project;
 
-pub(crate) use build::{Settings, TARGET};
+use build::{Settings, TARGET};
 
 /// What users load, so it stays small.
 const MAX_BINARY_MIB: u64 = 15;

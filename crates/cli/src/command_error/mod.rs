@@ -52,7 +52,7 @@ impl From<String> for Detail {
     }
 }
 
-/// What belongs to the error goes with its message; what it was made of is told by its own details.
+/// Keeps the kind, the message and the path of the error. Its own details are listed separately.
 impl From<CommandError> for Detail {
     fn from(error: CommandError) -> Self {
         Self { kind: error.kind, text: error.text(), path: error.path }

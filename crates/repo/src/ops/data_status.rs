@@ -11,6 +11,7 @@ use super::sides::{Wanted, of_commit, of_metafiles, of_workspace};
 use crate::data_tree::{ChangeKind, Portion, Side, compare};
 use crate::ops::Failure;
 use crate::tree::WorkspaceTree;
+use crate::workspace::checkout::is_at_or_below;
 use crate::{Index, LockWait, Repo, Result};
 
 /// What to look at.
@@ -127,10 +128,6 @@ fn restrict(mut side: Side, options: &DataStatusOptions) -> Side {
         side.entries.retain(|path, _| options.targets.iter().any(|target| is_at_or_below(path, target)));
     }
     side
-}
-
-fn is_at_or_below(path: &str, above: &str) -> bool {
-    path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Sorts what differs by its kind; the second list is what is the same.

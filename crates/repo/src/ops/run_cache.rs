@@ -1,7 +1,7 @@
 //! The run cache, which `push`, `fetch` and `pull` take along with `--run-cache`: what runs of stages made of what.
 //!
 //! DVC keeps a run in `runs/KK/KEY/VALUE` of the cache, and under that key on a remote. Both names are SHA-256: that of what went
-//! into the run, and that of all that the file says. So a file with the right name has the right content, whatever the time.
+//! into the run, and that of all that the file says. So runs of the same name are the same, and one that is there is not copied.
 //!
 //! Deviation: DVC copies all runs each time; those that the other side has are not copied again here.
 //!
@@ -13,14 +13,16 @@ use std::path::Path;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use haul_config::{Remote, RemoteKind};
 use haul_storage::transfer::TransferMode;
-use haul_storage::{Body, ErrorKind, ListFrom, RemoteStore, open_remote_with};
+use haul_storage::{
+    Body, ErrorKind, ListFrom, ReadStore as _, RemoteOdb, RemoteStore as _, open_remote_with,
+};
 
 use super::session::Session;
 use crate::{Error, Result};
 
-/// The folder of the cache, and the prefix of the keys.
+/// The directory of the cache, and the prefix of the keys.
 const RUNS: &str = "runs";
-/// A run names commands, dependencies and outs: nobody has so many.
+/// A run names commands, dependencies and outs, and is far smaller.
 const MAX_RUN_BYTES: u64 = 64 << 20;
 /// Runs under way at once, if nothing else is configured.
 const RUNS_AT_ONCE: usize = 16;
@@ -49,16 +51,16 @@ pub(super) async fn transfer(
     if remote.is_cloud_versioned() || matches!(remote.kind, RemoteKind::Http(_)) {
         return Ok(0);
     }
-    let store = open_remote_with(&remote, repo.env(), repo.contact())?;
+    let store = RemoteOdb::new(open_remote_with(&remote, repo.env(), repo.contact())?);
     let here = local_runs(session.cache.root())?;
     if way == Way::Push && here.is_empty() {
         return Ok(0);
     }
-    let there = remote_runs(session, store.as_ref()).await?;
+    let there = remote_runs(session, &store).await?;
     let (have, lack) = if way == Way::Push { (here, there) } else { (there, here) };
     let wanted: Vec<String> = have.difference(&lack).cloned().collect();
     if mode == TransferMode::Execute {
-        copy(session, &remote, store.as_ref(), &wanted, jobs, way).await?;
+        copy(session, &remote, &store, &wanted, jobs, way).await?;
     }
     Ok(wanted.len() as u64)
 }
@@ -66,13 +68,13 @@ pub(super) async fn transfer(
 async fn copy(
     session: &Session<'_>,
     remote: &Remote,
-    store: &dyn RemoteStore,
+    store: &RemoteOdb,
     keys: &[String],
     jobs: Option<usize>,
     way: Way,
 ) -> Result<()> {
     let configured = remote.jobs.as_ref().map(|jobs| jobs.value.get());
-    let jobs = store.limits().jobs(jobs.or(configured), RUNS_AT_ONCE);
+    let jobs = store.store().limits().jobs(jobs.or(configured), RUNS_AT_ONCE);
     let one = |key: &String| {
         let (key, path) = (key.clone(), session.cache.root().join(key));
         async move {
@@ -85,30 +87,22 @@ async fn copy(
     };
     stream::iter(keys.iter().map(one)).buffer_unordered(jobs).try_collect::<()>().await?;
     if way == Way::Push {
-        store.writer()?.sync().await?;
+        store.store().writer()?.sync().await?;
     }
     Ok(())
 }
 
-async fn send(store: &dyn RemoteStore, key: &str, path: &Path) -> Result<()> {
+async fn send(store: &RemoteOdb, key: &str, path: &Path) -> Result<()> {
     let bytes = fs_err::read(path).map_err(|error| Error::io("cannot read a run", error))?;
-    store.writer()?.put(key, &Body::bytes(bytes), None).await?;
+    store.store().writer()?.put(key, &Body::bytes(bytes), None).await?;
     Ok(())
 }
 
-async fn get(store: &dyn RemoteStore, key: &str, path: &Path) -> Result<()> {
-    let mut download = store.get(key, None, None).await?;
-    let mut bytes = Vec::new();
-    while let Some(part) = download.stream.try_next().await? {
-        bytes.extend_from_slice(&part);
-        if bytes.len() as u64 > MAX_RUN_BYTES {
-            let message = format!("`{key}` is no run: it has more than {MAX_RUN_BYTES} bytes");
-            return Err(haul_storage::Error::new(ErrorKind::Corrupt, message).into());
-        }
-    }
-    if let Some(folder) = path.parent() {
-        fs_err::create_dir_all(folder)
-            .map_err(|error| Error::io("cannot make a folder of the run cache", error))?;
+async fn get(remote: &RemoteOdb, key: &str, path: &Path) -> Result<()> {
+    let bytes = remote.get_whole(key, MAX_RUN_BYTES).await?;
+    if let Some(directory) = path.parent() {
+        fs_err::create_dir_all(directory)
+            .map_err(|error| Error::io("cannot make a directory of the run cache", error))?;
     }
     crate::atomic::write(path, &bytes)
 }
@@ -136,21 +130,25 @@ fn local_runs(cache: &Path) -> Result<BTreeSet<String>> {
 }
 
 /// Returns the keys of the runs on a remote.
-async fn remote_runs(session: &Session<'_>, store: &dyn RemoteStore) -> Result<BTreeSet<String>> {
+async fn remote_runs(session: &Session<'_>, store: &RemoteOdb) -> Result<BTreeSet<String>> {
     let mut keys = BTreeSet::new();
     let mut from = ListFrom::Start;
     loop {
         session.check_cancelled()?;
-        let page = store.lister()?.list_page(&format!("{RUNS}/"), &from).await?;
+        let page = store.store().lister()?.list_page(&format!("{RUNS}/"), &from).await?;
         keys.extend(page.objects.into_iter().map(|object| object.key).filter(|key| is_run(key)));
         match page.next.filter(|_| page.is_truncated) {
+            Some(next) if next == from => {
+                let message = format!("the listing of the runs on `{}` does not advance", store.location());
+                return Err(haul_storage::Error::new(ErrorKind::Corrupt, message).into());
+            }
             Some(next) => from = next,
             None => return Ok(keys),
         }
     }
 }
 
-/// Tells whether a key is that of a run.
+/// Returns whether a key is that of a run.
 fn is_run(key: &str) -> bool {
     let parts: Vec<&str> = key.split('/').collect();
     let is_sha256 =

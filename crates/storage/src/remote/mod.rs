@@ -118,7 +118,11 @@ impl RemoteOdb {
         }
     }
 
-    async fn get_whole(&self, key: &str, max_bytes: u64) -> Result<Bytes> {
+    /// Downloads a whole object into memory, without a look at its content.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Corrupt`] if it has more than `max_bytes`, or another size than the server announces.
+    pub async fn get_whole(&self, key: &str, max_bytes: u64) -> Result<Bytes> {
         let mut download = self.store.get(key, None, None).await?;
         let too_long = |size_bytes: u64| {
             let location = self.location();

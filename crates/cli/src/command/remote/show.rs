@@ -10,7 +10,7 @@ use crate::command_error::CommandError;
 use crate::exit::ExitStatus;
 use crate::ui::{MASK, Message, OriginLine, Page};
 
-/// Show every option of a remote, and the file each stands in
+/// Show every option of a remote, and the file that sets it
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
     /// Show options that are not set, too, with what holds then

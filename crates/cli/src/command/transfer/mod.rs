@@ -176,7 +176,8 @@ fn check(
     Err(error.with_optional_hint(hint))
 }
 
-/// Says what to do about objects that exist nowhere; versions do not come back by a push of what is recorded.
+/// Returns the next step for objects that are neither in the cache nor on the remote. A push does not bring recorded
+/// versions back: it makes new ones.
 fn hint_of_missing(direction: Direction, transfers: &[RemoteTransfer]) -> String {
     let has_lost = |transfer: &&RemoteTransfer| transfer.is_versioned && !transfer.report.missing.is_empty();
     match transfers.iter().find(has_lost).filter(|_| direction == Direction::Down) {

@@ -134,7 +134,7 @@ impl Findings {
 
     /// Shows what is known, before something is asked that may take its time.
     fn show_known(&mut self, printer: &Printer) {
-        // A stream that is gone is told of at the end.
+        // A closed stdout is reported when the command ends.
         printer.show_part(|page| self.new_lines(page)).ok();
         self.n_shown = self.findings.len();
     }
@@ -180,7 +180,7 @@ impl CheckArgs {
         if failed.is_empty() {
             return Ok(ExitStatus::Success);
         }
-        // What failed and what helps stands in its line.
+        // The line of each finding has the failure and the next step.
         Err(CommandError::failure(format!("remote '{name}' does not pass: {failed}")))
     }
 }
