@@ -59,7 +59,7 @@ xflags::xflags! {
             /// Seed of the random cases of credentials, endpoints and templates (default 1), and of the sequences (default: a random one,
             /// which is printed).
             optional --seed seed: u64
-            /// Number of cases of credentials (default 700), of endpoints (default 2000) and of templates (default 1000).
+            /// Number of cases of credentials (default 700), of endpoints (default 2000) and of templates (default 400).
             optional --cases cases: u32
             /// Server: `embedded` (default), another server by name, or the URL of an endpoint that has the buckets.
             optional --server server: String
