@@ -132,6 +132,25 @@ fn stage_of_a_revision_that_cannot_be_worked_out_is_a_failure_and_the_rest_takes
 }
 
 #[test]
+fn target_of_a_revision_that_cannot_be_worked_out_does_not_stop_the_others() {
+    let (server, environment) = stage();
+    let repo = environment.folder("repo");
+    repo.write("beside", "before");
+    repo.haul(["add", "beside"]).success();
+    repo.write("dvc.yaml", "stages:\n  made:\n    cmd: run\n    outs: [\"${nothing}\"]\n");
+    let broken = repo.commit();
+    repo.write("dvc.yaml", "stages:\n  made:\n    cmd: run\n    outs: [{file: {cache: false}}]\n");
+    repo.write("beside", "after");
+    repo.haul(["add", "beside"]).success();
+    let failed = format!("Failed to collect '{broken}'");
+    repo.haul(["push", "-A", "made", "beside.dvc"]).code(1).stderr_has(&[&failed, "stages.made.outs"]);
+    for content in ["before", "after"] {
+        let key = key_of(&md5_of(content.as_bytes()));
+        assert!(server.object("bucket", &key).is_some(), "`{content}` stays behind");
+    }
+}
+
+#[test]
 fn dvcignore_of_the_revision_counts() {
     let (server, environment) = stage();
     let repo = environment.folder("repo");

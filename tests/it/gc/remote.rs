@@ -1,5 +1,7 @@
 //! What `gc` deletes from remotes.
 
+use std::time::Duration;
+
 use haul_tests::embedded::{Fault, FaultAction, Operation};
 use haul_tests::objects::{key_of, md5_of, put_directory, put_object, track};
 
@@ -209,4 +211,31 @@ fn object_that_an_out_bound_to_another_remote_uses_is_told_before_it_goes() {
         "2 of 2 objects",
         "1 of them are used by outs that are bound to other remotes",
     ]);
+}
+
+#[test]
+fn temporary_files_in_a_directory_go_when_they_are_old() {
+    let (_server, environment) = stage();
+    let repo = environment.repository("repo");
+    let remote = environment.root().join("remote");
+    repo.haul(["remote", "add", "-d", "origin", &remote.display().to_string()]).success();
+    store(&repo, "file", "used");
+    let old = remote.join("files/md5/ab/.JFn5gOVADzTHBXMN0WEbiA.tmp");
+    // Another clone may be writing this one.
+    let young = old.with_file_name(".JFn5gOVADzTHBXMN0WEbiB.tmp");
+    let foreign = old.with_file_name(".mine.tmp");
+    fs_err::create_dir_all(old.parent().expect("it has a parent")).expect("a directory can be made");
+    for path in [&old, &young, &foreign] {
+        fs_err::write(path, "cut").expect("a file can be written");
+    }
+    let two_days_ago = std::time::SystemTime::now() - Duration::from_hours(48);
+    for path in [&old, &foreign] {
+        fs_err::File::open(path)
+            .and_then(|file| file.file().set_modified(two_days_ago))
+            .expect("times can be set");
+    }
+    repo.haul(["gc", "-w", "-c", "-f"]).success().stdout_has(&["Removed 1 objects from remote."]);
+    assert!(!old.exists());
+    assert!(young.exists() && foreign.exists());
+    repo.haul(["status", "-c"]).success();
 }

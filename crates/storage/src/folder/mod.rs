@@ -20,8 +20,8 @@ use crate::cache::{CacheOptions, Durability};
 use crate::hash::Md5Hasher;
 use crate::store::BodyContent;
 use crate::{
-    Body, DeleteStore, Download, Error, ErrorKind, ListFrom, ListPage, ListStore, Md5Digest, ObjectInfo,
-    ReadStore, RemoteStore, Result, StoreLimits, Uploaded, WriteStore,
+    Body, CancellationToken, DeleteStore, Download, Error, ErrorKind, ListFrom, ListPage, ListStore,
+    Md5Digest, ObjectInfo, ReadStore, RemoteStore, Result, StoreLimits, Uploaded, WriteStore,
 };
 
 type Unsynced = Option<Arc<Mutex<FileSystems>>>;
@@ -172,8 +172,11 @@ impl WriteStore for FolderStore {
         // Where the system cannot wait for a file system, each object is waited for.
         let durability = if cfg!(target_os = "linux") { Durability::Rename } else { self.options.durability };
         let options = CacheOptions { durability, ..self.options };
+        // A put that is given up ends with the next chunk, and its temporary file goes with it.
+        let given_up = CancellationToken::new();
+        let _guard = given_up.clone().drop_guard();
         blocking(move || {
-            let uploaded = write(&path, &body, md5, options)?;
+            let uploaded = write(&path, &body, md5, options, &given_up)?;
             if let (Some(unsynced), Some(folder)) = (&unsynced, path.parent()) {
                 lock(unsynced).open(folder);
             }
@@ -233,11 +236,20 @@ fn read_chunk(mut file: File, left: u64) -> Result<(Bytes, File)> {
 }
 
 /// Writes an object under a temporary name, and renames it when its digest is right.
-fn write(path: &Path, body: &Body, md5: Option<Md5Digest>, options: CacheOptions) -> Result<Uploaded> {
+fn write(
+    path: &Path,
+    body: &Body,
+    md5: Option<Md5Digest>,
+    options: CacheOptions,
+    given_up: &CancellationToken,
+) -> Result<Uploaded> {
     let folder = path.parent().expect("a key lies below the root");
     let mut pending = PendingFile::create(folder, options)?;
     let mut hasher = md5.map(|_| Md5Hasher::new());
     let mut take = |chunk: &[u8]| {
+        if given_up.is_cancelled() {
+            return Err(Error::new(ErrorKind::Interrupted, format!("`{}` was not written", path.display())));
+        }
         if let Some(hasher) = &mut hasher {
             hasher.update(chunk);
         }
@@ -286,5 +298,53 @@ fn io_error(message: &str, error: io::Error) -> Error {
             Error::new(ErrorKind::NotFound, message).with_source(error)
         }
         _ => Error::io(message, error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::progress::BytesListener;
+
+    /// Stops the put at its first bytes, until the test lets it go on.
+    #[derive(Debug)]
+    struct Gate {
+        reached: tokio::sync::Notify,
+        go_on: Mutex<mpsc::Receiver<()>>,
+    }
+
+    impl BytesListener for Gate {
+        fn moved(&self, _n_bytes: u64) {
+            self.reached.notify_one();
+            let _sender_is_gone = self.go_on.lock().unwrap().recv();
+        }
+
+        fn taken_back(&self, _n_bytes: u64) {}
+    }
+
+    #[test]
+    fn put_that_is_given_up_leaves_no_temporary_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = folder.path().join("source");
+        fs_err::write(&source, vec![7; 3 * CHUNK_BYTES]).unwrap();
+        let store = FolderStore::new(folder.path().join("remote"));
+        let (go_on, receiver) = mpsc::channel();
+        let gate = Arc::new(Gate { reached: tokio::sync::Notify::new(), go_on: Mutex::new(receiver) });
+        let range = 0..3 * CHUNK_BYTES as u64;
+        let body = Body::file_range(Arc::new(source), range).heard_by(Arc::clone(&gate) as _);
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            tokio::select! {
+                _ = store.put("files/md5/ab/cd", &body, None) => panic!("the put is held"),
+                () = gate.reached.notified() => {}
+            }
+        });
+        drop(go_on);
+        // Waits for the thread that writes.
+        drop(runtime);
+        let left: Vec<_> = fs_err::read_dir(folder.path().join("remote/files/md5/ab")).unwrap().collect();
+        assert!(left.is_empty(), "{left:?}");
     }
 }

@@ -21,7 +21,8 @@ use super::import::{ImportedOut, RepoImport};
 use super::session::Session;
 use super::versioned::{Share, VersionedBatch, VersionedOut, homes};
 use crate::git::{Revision, RevisionSet};
-use crate::index::{CommitReader, Reading, Unresolved, unseen_sentences};
+use crate::index::{CommitReader, Reading, unseen_sentences};
+use crate::metafile::MetafileError;
 use crate::ops::{Failure, FetchOptions};
 use crate::workspace::checkout::is_at_or_below;
 use crate::{Error, LockWait, Out, OutKind, Result, SelectOptions, Selection, Stage};
@@ -389,8 +390,7 @@ impl<'a> Collector<'a> {
             self.session.check_cancelled()?;
             let error = match self.add_revision(&mut reader, &revision) {
                 Ok(unresolved) => {
-                    let of_revision =
-                        |stage: Unresolved| (revision.name.clone(), Error::UnresolvedStage(stage.error));
+                    let of_revision = |error| (revision.name.clone(), Error::UnresolvedStage(error));
                     unread.extend(unresolved.into_iter().map(of_revision));
                     continue;
                 }
@@ -423,22 +423,32 @@ impl<'a> Collector<'a> {
         Ok(())
     }
 
-    /// Adds what a revision uses. Returns its stages whose templates cannot be worked out.
+    /// Adds what a revision uses. Returns the errors of its stages whose templates cannot be worked out.
     fn add_revision(
         &mut self,
         reader: &mut CommitReader<'_>,
         revision: &Revision,
-    ) -> Result<Vec<Unresolved>> {
+    ) -> Result<Vec<MetafileError>> {
         let (config, problem) = match self.configs.of_revision(reader, revision) {
             Err(Error::Config(error)) => (0, Some(error)),
             config => (config?, None),
         };
-        let mut selection =
-            Selection::resolve_at(reader, revision, Reading::Under(config), self.request.select)?;
-        // With targets, one that is asked for is an error already.
-        let unresolved = std::mem::take(&mut selection.index.unresolved);
-        let unresolved = if self.request.select.targets.is_empty() { unresolved } else { Vec::new() };
-        if selection.outs.is_empty() {
+        let select = self.request.select;
+        let resolved = Selection::resolve_at(reader, revision, Reading::Under(config), select);
+        let (selections, unresolved) = match resolved {
+            Err(Error::UnresolvedStage(_)) if select.targets.len() > 1 => {
+                one_by_one(reader, revision, Reading::Under(config), select)?
+            }
+            resolved => {
+                let mut selection = resolved?;
+                let unresolved = std::mem::take(&mut selection.index.unresolved);
+                // With targets, one that is asked for is an error already.
+                let is_asked_for = select.targets.is_empty();
+                let errors = unresolved.into_iter().filter(|_| is_asked_for).map(|stage| stage.error);
+                (vec![selection], errors.collect())
+            }
+        };
+        if selections.iter().all(|selection| selection.outs.is_empty()) {
             return Ok(unresolved);
         }
         if let Some(cause) = problem {
@@ -447,7 +457,9 @@ impl<'a> Collector<'a> {
                 "the configuration of '{name}' cannot be used, and that of the workspace takes its place: {cause}"
             ));
         }
-        self.add_outs(&selection, Source::Revision(config))?;
+        for selection in &selections {
+            self.add_outs(selection, Source::Revision(config))?;
+        }
         Ok(unresolved)
     }
 
@@ -508,6 +520,26 @@ impl<'a> Collector<'a> {
         self.collected.batches.push(batch);
         Ok(())
     }
+}
+
+/// Selects each target by itself, where the templates of a stage that one of them names cannot be worked out: the other
+/// targets still take part. Returns the errors of those that cannot.
+fn one_by_one(
+    reader: &mut CommitReader<'_>,
+    revision: &Revision,
+    reading: Reading,
+    select: &SelectOptions,
+) -> Result<(Vec<Selection>, Vec<MetafileError>)> {
+    let (mut selections, mut unresolved) = (Vec::new(), Vec::new());
+    for target in &select.targets {
+        let one = SelectOptions { targets: vec![target.clone()], ..select.clone() };
+        match Selection::resolve_at(reader, revision, reading, &one) {
+            Ok(selection) => selections.push(selection),
+            Err(Error::UnresolvedStage(error)) => unresolved.push(error),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((selections, unresolved))
 }
 
 /// Says what is in the way of uploads, to someone who only reads.

@@ -50,13 +50,11 @@ impl GcPlan {
         };
         collected.n_held_back = (oids.len() - n_directories - files.len()) as u64;
         take(&mut collected, self.remove(number, layout, &files, observer).await);
-        if self.remotes[number].is_none() {
-            for file in &place.temporary {
-                // Its process may have given it its name by now.
-                match fs_err::remove_file(&file.path) {
-                    Ok(()) => collected.n_removed += 1,
-                    Err(error) => tracing::debug!(%error, "a temporary file stays behind"),
-                }
+        for file in &place.temporary {
+            // Its process may have given it its name by now.
+            match fs_err::remove_file(&file.path) {
+                Ok(()) => collected.n_removed += 1,
+                Err(error) => tracing::debug!(%error, "a temporary file stays behind"),
             }
         }
         collected
@@ -65,7 +63,7 @@ impl GcPlan {
     async fn remove(&self, number: usize, layout: Layout, oids: &[Oid], observer: &dyn Observer) -> Removal {
         let cancel = &self.options.cancel;
         match &self.remotes[number] {
-            Some(OpenRemote { odb, jobs }) => odb.remove(layout, oids, *jobs, observer, cancel).await,
+            Some(OpenRemote { odb, jobs, .. }) => odb.remove(layout, oids, *jobs, observer, cancel).await,
             None => remove_from_cache(&self.projects[0], layout, oids, observer, cancel),
         }
     }

@@ -1,9 +1,11 @@
 //! The files of used directories.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use haul_config::RemoteKind;
 use haul_storage::progress::{Event, Observer, Phase};
 use haul_storage::{CancellationToken, ErrorKind, OidKind, ReadStore as _, RemoteOdb, open_remote_with};
 
@@ -30,6 +32,8 @@ pub(super) struct Remotes<'a> {
 pub(super) struct OpenRemote {
     pub(super) odb: RemoteOdb,
     pub(super) jobs: usize,
+    /// The directory, if the remote is one of this machine.
+    pub(super) directory: Option<PathBuf>,
 }
 
 impl<'a> Remotes<'a> {
@@ -47,7 +51,12 @@ impl<'a> Remotes<'a> {
         let repo = &self.projects[project].repo;
         let remote = repo.config().remote(name)?;
         let odb = RemoteOdb::new(open_remote_with(&remote, repo.env(), repo.contact())?);
-        let remote = OpenRemote { jobs: jobs(self.options, &remote, odb.store().limits()), odb };
+        let directory = match &remote.kind {
+            RemoteKind::Local(local) => Some(local.path.clone()),
+            _ => None,
+        };
+        let jobs = jobs(self.options, &remote, odb.store().limits());
+        let remote = OpenRemote { odb, jobs, directory };
         open.insert(key, remote.clone());
         Ok(remote)
     }

@@ -145,7 +145,7 @@ pub struct PlannedPlace {
     pub total_bytes: u64,
     /// Those that nothing uses: directories first, each kind in the order of names.
     pub unused: Vec<UnusedObject>,
-    /// Left-over files with temporary names, in a cache.
+    /// Left-over files with temporary names, in a cache or in a remote that is a directory.
     pub temporary: Vec<TemporaryFile>,
     /// Objects that nothing uses, and that are kept because they are young or a young directory has them.
     pub n_young: u64,

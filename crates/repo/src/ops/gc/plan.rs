@@ -7,7 +7,10 @@ use std::time::{Duration, SystemTime};
 use haul_config::Remote;
 use haul_storage::progress::{Event, Observer, Phase};
 use haul_storage::versions::VersionedStore;
-use haul_storage::{Error as StorageError, ErrorKind, Layout, Presence, RemoteOdb, StoreLimits};
+use haul_storage::{
+    Cache, CacheOptions, Error as StorageError, ErrorKind, Layout, Presence, RemoteOdb, StoreLimits,
+    TemporaryFile,
+};
 
 use super::manifests::{self, OpenRemote, Remotes};
 use super::projects::{self, Project};
@@ -18,7 +21,7 @@ use crate::{Repo, Result};
 
 /// Requests at once unless the user says how many.
 const DEFAULT_JOBS: usize = 16;
-/// How old a temporary file in a cache that others may share has to be.
+/// How old a temporary file has to be in a cache or a remote that others may share.
 const DAY: Duration = Duration::from_hours(24);
 
 /// A plan, which holds the locks of the repositories until it is dropped.
@@ -258,21 +261,15 @@ impl Planner<'_> {
             }
             // Other repositories may be writing into a cache that is not this one's own.
             let is_own = cache.root().starts_with(project.repo.dvc_dir());
-            let is_left_over = |modified: i64| {
-                !self.is_young(Some(modified))
-                    && (is_own || !is_within(Some(modified), DAY, self.options.now))
-            };
-            let mut temporary = cache.temporary_files(layout)?;
-            temporary.retain(|file| is_left_over(file.modified));
             let mut planned = self.planned(&place, layout, found, None).await?;
-            planned.temporary = temporary;
+            planned.temporary = self.left_over(cache.temporary_files(layout)?, is_own);
             places.push(planned);
         }
         Ok(places)
     }
 
     async fn remote(&self, kept: &KeepOnRemote) -> Result<Vec<PlannedPlace>> {
-        let OpenRemote { odb, jobs } = &kept.remote;
+        let OpenRemote { odb, jobs, directory } = &kept.remote;
         let place = GcPlace::Remote { name: kept.name.clone(), location: odb.location().to_owned() };
         let mut places = Vec::new();
         for layout in [Layout::Current, Layout::Legacy] {
@@ -295,9 +292,24 @@ impl Planner<'_> {
             let cancel = &self.options.cancel;
             odb.for_each_object(layout, *jobs, cancel, &visitor).await?;
             let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-            places.push(self.planned(&place, layout, found, Some(odb)).await?);
+            let mut planned = self.planned(&place, layout, found, Some(odb)).await?;
+            if let Some(directory) = directory {
+                let files = Cache::new(directory, CacheOptions::default()).temporary_files(layout)?;
+                planned.temporary = self.left_over(files, false);
+            }
+            places.push(planned);
         }
         Ok(places)
+    }
+
+    /// Returns the temporary files that no running process is likely to be writing: in a directory that others may share,
+    /// those that are old.
+    fn left_over(&self, mut files: Vec<TemporaryFile>, is_own: bool) -> Vec<TemporaryFile> {
+        files.retain(|file| {
+            let modified = Some(file.modified);
+            !self.is_young(modified) && (is_own || !is_within(modified, DAY, self.options.now))
+        });
+        files
     }
 
     /// Takes what young directories need out of what is unused, and sorts the rest.
