@@ -1,9 +1,9 @@
 //! A validated remote.
 
 mod build;
+pub(crate) mod new_values;
 pub(crate) mod rules;
 mod server;
-pub(crate) mod written;
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;

@@ -12,7 +12,7 @@ use super::tree::Table;
 use super::{AddRemote, ConfigStack, Edited, Notice, not_found, write};
 use crate::error::stands_at;
 use crate::ini::{Document, Unquotable, Value};
-use crate::remote::{dereference, rules, written};
+use crate::remote::{dereference, new_values, rules};
 use crate::schema::values::boolean;
 use crate::schema::{self, validate};
 use crate::{Env, Error, KeyPath, Level, Place, Result, SectionName, keys};
@@ -124,7 +124,7 @@ impl ConfigStack {
         self.refresh(level)?;
         let path = [key.section.path(), vec![key.option.as_str()]].concat();
         if let ["remote", _, "url"] = path[..] {
-            written::check_scheme(value)?;
+            new_values::check_scheme(value)?;
         }
         let is_path =
             holds_path(&path) || (may_hold_path(&path) && boolean(&Value::Text(value.into())).is_none());
@@ -285,7 +285,7 @@ fn notices(merged: &Table, key: &KeyPath, env: &Env) -> Result<Vec<Notice>> {
             _ => {}
         }
     }
-    notices.extend(written::check(&options, env)?);
+    notices.extend(new_values::check(&options, env)?);
     Ok(notices)
 }
 

@@ -3,7 +3,7 @@
 use haul_storage::CancellationToken;
 
 use super::import::ImportChain;
-use super::looking::learn;
+use super::learn::learn;
 use super::obtain::{find, no_such_file};
 use crate::data_tree::{DataEntry, DataTree};
 use crate::external::Location;

@@ -8,7 +8,7 @@ use haul_storage::{Cache, CancellationToken};
 use super::collect::{Collected, Request, collect_selection};
 use super::fetch::{FetchOptions, FetchReport, fetch_collected};
 use super::import::ImportChain;
-use super::looking::learn;
+use super::learn::learn;
 use super::session::Session;
 use crate::data_tree::{DataObject, DataTree};
 use crate::external::{Location, open};

@@ -5,7 +5,7 @@ use haul_storage::open_remote_with;
 
 use super::get::GetOptions;
 use super::import::ImportChain;
-use super::looking::learn;
+use super::learn::learn;
 use super::obtain::find;
 use crate::{Error, Result};
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rayon::prelude::*;
 
 use super::import::ImportChain;
-use super::looking::learn_in;
+use super::learn::learn_in;
 use super::session::Session;
 use crate::data_tree::{DataObject, DataTree, Portion, Side, Sided};
 use crate::index::Selected;

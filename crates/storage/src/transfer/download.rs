@@ -83,7 +83,7 @@ async fn get_once(
     };
     if announced.or(expected).is_some_and(|size_bytes| size_bytes <= SMALL_BYTES) {
         let got = collect(context, &tally, &key, download, expected).await;
-        context.slots.good();
+        context.slots.note_success();
         return got.map(|bytes| {
             tally.keep();
             Got::Bytes(bytes)
@@ -101,7 +101,7 @@ async fn get_once(
         let _slot = context.slots.acquire().await;
         stream_to_cache(context, &tally, (layout, oid), &key, download, expected).await?
     };
-    context.slots.good();
+    context.slots.note_success();
     tally.keep();
     Ok(Got::Stored { size_bytes })
 }

@@ -370,7 +370,7 @@ impl Fetch<'_> {
 
     fn take_failure(&mut self, object: usize, error: Error, started: Instant) {
         if error.is_transient() {
-            self.context.slots.trouble(Instant::now());
+            self.context.slots.note_trouble(Instant::now());
         }
         if error.kind() == ErrorKind::Interrupted {
             // Neither moved nor failed: it counts as not tried.

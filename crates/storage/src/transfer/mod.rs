@@ -6,6 +6,7 @@ mod download;
 mod estimate;
 mod fetch;
 mod files;
+mod object_hash;
 pub(crate) mod outcome;
 mod plan;
 pub(crate) mod push;
@@ -15,7 +16,6 @@ mod resume;
 pub(crate) mod slots;
 pub(crate) mod upload;
 pub(crate) mod verify;
-mod whole;
 
 use std::path::PathBuf;
 use std::time::Instant;

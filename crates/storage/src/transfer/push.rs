@@ -187,7 +187,7 @@ impl Push<'_> {
             if matches!(presence, Presence::Present { .. }) {
                 for trusted in self.plan.with_members(object) {
                     if !self.settled[trusted] {
-                        self.is_there(trusted);
+                        self.note_present(trusted);
                         self.observer.on(Event::Finished { phase: Phase::Querying, n_objects: 1 });
                     }
                 }
@@ -224,25 +224,25 @@ impl Push<'_> {
                 Presence::Present { .. } if self.options.remote_check == RemoteCheck::Content => {
                     self.unverified.push_back(object);
                 }
-                Presence::Present { .. } => self.is_there(object),
+                Presence::Present { .. } => self.note_present(object),
                 Presence::Damaged { .. } => self.heal(object),
-                Presence::Absent | Presence::Unknown => self.is_lacking(object),
+                Presence::Absent | Presence::Unknown => self.want(object),
             }
         }
         self.observer.on(Event::Finished { phase: Phase::Querying, n_objects: batch.len() as u64 });
     }
 
-    fn is_there(&mut self, object: usize) {
+    fn note_present(&mut self, object: usize) {
         self.outcome.report.n_present += 1;
         self.settle(object, true);
     }
 
     fn heal(&mut self, object: usize) {
         self.healing.insert(object);
-        self.is_lacking(object);
+        self.want(object);
     }
 
-    fn is_lacking(&mut self, object: usize) {
+    fn want(&mut self, object: usize) {
         if self.plan.is_directory(object) {
             let release = self.plan.want_directory(object);
             self.release(release);
@@ -369,7 +369,7 @@ impl Push<'_> {
             Ok(Done::Verified { object, started, result }) => {
                 self.n_verifying -= 1;
                 match result {
-                    Ok(true) => self.is_there(object),
+                    Ok(true) => self.note_present(object),
                     Ok(false) => self.heal(object),
                     Err(error) => self.take_failure(object, error, started),
                 }
@@ -433,7 +433,7 @@ impl Push<'_> {
         self.observer.on(Event::Finished { phase: Phase::Uploading, n_objects: 1 });
         match result {
             Ok(()) => {
-                self.context.slots.good();
+                self.context.slots.note_success();
                 self.outcome.moved(size_bytes, Instant::now());
                 // Only now: where sizes differ, it may have been the cache that was wrong, which the upload finds out.
                 if self.healing.contains(&object) {
@@ -448,7 +448,7 @@ impl Push<'_> {
 
     fn take_failure(&mut self, object: usize, error: Error, started: Instant) {
         if error.is_transient() {
-            self.context.slots.trouble(Instant::now());
+            self.context.slots.note_trouble(Instant::now());
         }
         if error.kind() == ErrorKind::Interrupted {
             // Neither moved nor failed: it counts as not tried.

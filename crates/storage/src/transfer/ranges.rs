@@ -151,7 +151,7 @@ impl Parts<'_> {
             match got {
                 Ok(bytes) => {
                     tally.keep();
-                    self.context.slots.good();
+                    self.context.slots.note_success();
                     let bytes = room.is_some().then_some(bytes);
                     let part = Part { number, bytes, _room: room };
                     return done.send(part).map_err(|_| interrupted());

@@ -66,7 +66,7 @@ impl Slots {
     }
 
     /// Takes note of a request that went well.
-    pub(crate) fn good(&self) {
+    pub(crate) fn note_success(&self) {
         let mut state = self.state();
         state.n_good += 1;
         if state.limit < state.most && state.n_good >= GROW_AFTER {
@@ -81,7 +81,7 @@ impl Slots {
     }
 
     /// Takes note of a request that the server refused for haste or did not answer in time.
-    pub(crate) fn trouble(&self, now: Instant) {
+    pub(crate) fn note_trouble(&self, now: Instant) {
         let mut state = self.state();
         state.n_good = 0;
         if state.last_cut.is_some_and(|last| now.saturating_duration_since(last) < PATIENCE)
@@ -99,7 +99,7 @@ impl Slots {
 
 impl TroubleListener for Slots {
     fn on_trouble(&self) {
-        self.trouble(Instant::now());
+        self.note_trouble(Instant::now());
     }
 }
 
@@ -124,19 +124,19 @@ mod tests {
         let slots = Slots::new(8);
         let held: Vec<_> = futures::future::join_all((0..8).map(|_| slots.acquire())).await;
         let now = Instant::now();
-        slots.trouble(now);
-        slots.trouble(now);
+        slots.note_trouble(now);
+        slots.note_trouble(now);
         assert_eq!(slots.limit(), 4);
-        slots.trouble(now + PATIENCE);
+        slots.note_trouble(now + PATIENCE);
         assert_eq!(slots.limit(), 2);
         drop(held);
         assert_eq!(slots.semaphore.available_permits(), 2);
         for _ in 0..GROW_AFTER * 6 {
-            slots.good();
+            slots.note_success();
         }
         assert_eq!((slots.limit(), slots.semaphore.available_permits()), (8, 8));
         for step in 2..20 {
-            slots.trouble(now + PATIENCE * step);
+            slots.note_trouble(now + PATIENCE * step);
         }
         assert_eq!((slots.limit(), slots.semaphore.available_permits()), (1, 1));
     }

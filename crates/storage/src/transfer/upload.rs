@@ -10,9 +10,9 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::Semaphore;
 
 use super::context::{Context, blocking, interrupted};
+use super::object_hash::{ObjectCheck, md5_if_intact};
 use super::push::{damaged, damaged_at};
 use super::resume::Resume;
-use super::whole::{WholeCheck, md5_if_intact};
 use crate::progress::Tally;
 use crate::store::{BodyContent, etags_of_parts};
 use crate::{
@@ -160,7 +160,7 @@ async fn send_parts(
         .state_dir
         .as_ref()
         .map(|folder| Resume::new(folder, context.store.location(), key, &oid, size_bytes, part_bytes));
-    let mut whole = WholeCheck::start(&context.lanes, &path, (layout, oid), size_bytes, part_bytes);
+    let mut whole = ObjectCheck::start(&context.lanes, &path, (layout, oid), size_bytes, part_bytes);
     let mut attempt = 1;
     let (upload_id, sent) = loop {
         let (upload_id, there) = start(context, key, resume.as_ref()).await?;
@@ -315,7 +315,7 @@ struct Parts<'a> {
     size_bytes: u64,
     part_bytes: u64,
     resume: Option<&'a Resume>,
-    whole: &'a WholeCheck,
+    whole: &'a ObjectCheck,
 }
 
 impl Parts<'_> {
@@ -388,7 +388,7 @@ impl Parts<'_> {
             match put {
                 Ok(part) => {
                     tally.keep_all(body.len_bytes());
-                    self.context.slots.good();
+                    self.context.slots.note_success();
                     if let Some(resume) = self.resume {
                         resume.remember_part(&part);
                     }
@@ -405,7 +405,7 @@ impl Parts<'_> {
     }
 }
 
-/// The error of a part whose object could not be read; [`WholeCheck::failure`] knows why.
+/// The error of a part whose object could not be read; [`ObjectCheck::failure`] knows why.
 fn not_hashed() -> Error {
     Error::new(ErrorKind::Io, "an object could not be hashed")
 }

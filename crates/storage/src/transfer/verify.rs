@@ -7,7 +7,7 @@ use futures::StreamExt as _;
 
 use super::context::{Context, interrupted};
 use super::download::MOST_UNANNOUNCED_BYTES;
-use super::whole::ObjectHasher;
+use super::object_hash::ObjectHasher;
 use crate::{Download, ErrorKind, Layout, Oid, ReadStore as _, Result};
 
 /// How often an object is read before its damage is believed: bits may turn over on the way here as well.

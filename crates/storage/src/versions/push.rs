@@ -266,7 +266,7 @@ impl Push<'_> {
         match result {
             Ok(Sent::Version(version)) => {
                 (self.on_version)(index, &version);
-                self.context.slots.good();
+                self.context.slots.note_success();
                 self.outcome.moved(version.size_bytes, Instant::now());
                 self.versions[index] = Some(version);
             }
@@ -274,7 +274,7 @@ impl Push<'_> {
             Err(error) if error.kind() == ErrorKind::Interrupted => return,
             Err(error) => {
                 if error.is_transient() {
-                    self.context.slots.trouble(Instant::now());
+                    self.context.slots.note_trouble(Instant::now());
                 }
                 match self.outcome.failed(name(&self.uploads[index]), error, started) {
                     Verdict::GoOn => {}

@@ -22,7 +22,7 @@ const CHUNK_BYTES: usize = 256 << 10;
 
 /// A thread that reads the object from its start to its end. Dropping it ends the thread within a part.
 #[derive(Debug)]
-pub(super) struct WholeCheck {
+pub(super) struct ObjectCheck {
     /// A message for each part that is wanted. The thread reads no further than that: what is sent from a file is in the
     /// memory of the system, and need not be read from the disk twice.
     wanted: Sender<()>,
@@ -43,7 +43,7 @@ struct Work {
     part_bytes: u64,
 }
 
-impl WholeCheck {
+impl ObjectCheck {
     /// Starts to hash the object at `path`, one part of `part_bytes` for each that is [wanted](Self::want).
     pub(super) fn start(
         lanes: &Arc<SharedLanes>,
