@@ -101,9 +101,9 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     (
         "completion",
         &[
-            "haul completion -s bash > ~/.local/share/bash-completion/completions/haul",
-            "haul completion -s zsh > ~/.zfunc/_haul",
-            "haul completion -s fish > ~/.config/fish/completions/haul.fish",
+            "haul completion bash > ~/.local/share/bash-completion/completions/haul",
+            "haul completion zsh > ~/.zfunc/_haul",
+            "haul completion fish > ~/.config/fish/completions/haul.fish",
         ],
     ),
 ];

@@ -9,6 +9,7 @@
 //! | What is answered to a bad command line? | `usage` |
 //! | What are the examples at the end of each help text? | `examples` |
 //! | What does a program get? | `--json`: `command::documents`, `ui::document` |
+//! | What may follow on a command line that is being typed? | `completion` |
 //! | What happens to commands that only DVC has? | `hand_over` |
 //! | What is shown, and where? | `ui` |
 //! | What is an error called, and what helps? | `command_error` |
@@ -31,6 +32,7 @@
 mod args;
 mod command;
 mod command_error;
+mod completion;
 mod examples;
 mod exit;
 mod hand_over;
@@ -78,10 +80,14 @@ pub fn run(args: impl IntoIterator<Item = OsString>, env: &Env, ui: Ui) -> ExitS
 }
 
 fn run_with(args: impl IntoIterator<Item = OsString>, env: &Env, ui: Ui, foreign: Foreign) -> ExitStatus {
+    let args: Vec<OsString> = args.into_iter().collect();
+    if let Some(answer) = completion::answer(&args, env) {
+        return ui.answer(&answer);
+    }
     // <https://no-color.org>: an empty value does not count.
     let forbids_colours = env.var("NO_COLOR").is_some_and(|value| !value.is_empty());
     let are_colours_forbidden = forbids_colours || env.var("TERM") == Some("dumb");
     let columns = ui.columns;
     let printer = ui::Printer::new(ui, are_colours_forbidden);
-    command::run(args, env, printer, columns, foreign)
+    command::run(&args, env, printer, columns, foreign)
 }

@@ -54,6 +54,11 @@ pub const VARIABLES: &[VariableGroup] = &[
                 "Set by haul for DVC: how often in a row a command line was handed over, so that a `dvc` that leads back to \
                  haul is found out.",
             ),
+            (
+                &["COMPLETE"],
+                "Set by the scripts of `haul completion`: the shell that asks what may follow on a command line, which stands \
+                 behind `--`.",
+            ),
             (&["HOME"], "The home directory, for `~` and the AWS files."),
             (&["CI"], "Set to anything, it makes progress plain lines."),
             (&["NO_COLOR", "TERM"], "Set, or `dumb`: no colours."),

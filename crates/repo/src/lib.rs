@@ -13,6 +13,7 @@
 //! | Which files are in the workspace, or in a commit? | `tree` |
 //! | Which data do paths lead to? | `data_tree` |
 //! | How is another repository, or a commit, read? | [`project`] |
+//! | What may a command line name in a directory? | [`nearby`] |
 //! | What reads and changes the workspace: locks, hashes of files, links, checkout? | [`workspace`] |
 //! | What can a user do? | [`ops`] |
 
@@ -30,6 +31,7 @@ pub mod ignore;
 pub mod index;
 pub mod init;
 pub mod metafile;
+pub mod nearby;
 pub mod ops;
 mod paths;
 pub mod project;

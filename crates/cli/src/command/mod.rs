@@ -68,26 +68,25 @@ pub(crate) type CommandResult = Result<ExitStatus, CommandError>;
 
 /// Parses the command line and runs the command.
 pub(crate) fn run(
-    args: impl IntoIterator<Item = OsString>,
+    args: &[OsString],
     env: &Env,
     mut printer: Printer,
     columns: Option<usize>,
     foreign: Foreign,
 ) -> ExitStatus {
-    let args: Vec<OsString> = args.into_iter().collect();
-    if asks_for_version(&args) {
-        let version = format!("{}\n", shown_version(&args));
-        return finish(&printer, &args, printer.out_always(&version).map(|()| ExitStatus::Success));
+    if asks_for_version(args) {
+        let version = format!("{}\n", shown_version(args));
+        return finish(&printer, args, printer.out_always(&version).map(|()| ExitStatus::Success));
     }
-    printer.set_format(OutputFormat::from_flag(usage::asks_for_json(&args)));
-    let parsed = command_tree().try_get_matches_from(&args);
+    printer.set_format(OutputFormat::from_flag(usage::asks_for_json(args)));
+    let parsed = command_tree().try_get_matches_from(args);
     let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
-            if let Some(hand_over) = HandOver::of(&args) {
-                return finish(&printer, &args, hand_over.carry_out(env, foreign));
+            if let Some(hand_over) = HandOver::of(args) {
+                return finish(&printer, args, hand_over.carry_out(env, foreign));
             }
-            let usage::Usage { help, error } = usage::explain(&error, &args, columns);
+            let usage::Usage { help, error } = usage::explain(&error, args, columns);
             let result = if let Some(error) = error {
                 refuse(&printer, &help, error)
             } else {
@@ -95,14 +94,14 @@ pub(crate) fn run(
                 printer.set_format(OutputFormat::Text);
                 printer.out_always(&help).map(|()| ExitStatus::Success)
             };
-            return finish(&printer, &args, result);
+            return finish(&printer, args, result);
         }
     };
     printer.set_format(OutputFormat::from_flag(cli.global.json));
     let Some(verbosity) = cli.global.verbosity() else {
         let error = CommandError::usage("argument -v/--verbose: not allowed with argument -q/--quiet");
-        let refused = refuse(&printer, &usage::help_for(&args, columns), error);
-        return finish(&printer, &args, refused);
+        let refused = refuse(&printer, &usage::help_for(args, columns), error);
+        return finish(&printer, args, refused);
     };
     printer.set_verbosity(verbosity);
     printer.set_display(cli.global.progress, cli.global.color);
@@ -115,7 +114,7 @@ pub(crate) fn run(
     let result = context.enter(&cli.global).and_then(|context| dispatch(cli.command, &context));
     finish(
         context.printer(),
-        &args,
+        args,
         result.map_err(|error| error.interrupted_by(context.interrupted_status())),
     )
 }
@@ -197,7 +196,7 @@ fn shown_version(args: &[OsString]) -> &'static str {
 }
 
 /// Whether the program was called as `dvc`, as by a link of that name.
-fn is_called_dvc(program: Option<&OsString>) -> bool {
+pub(crate) fn is_called_dvc(program: Option<&OsString>) -> bool {
     program.is_some_and(|program| Path::new(program).file_stem() == Some("dvc".as_ref()))
 }
 

@@ -86,6 +86,18 @@ pub(crate) fn foreign_commands() -> Vec<&'static str> {
     DVC_COMMANDS.iter().map(|(name, _)| *name).filter(|name| tree.find_subcommand(name).is_none()).collect()
 }
 
+/// Makes commands, for completion, of those that haul does not have; they show only when nothing else fits.
+pub(crate) fn foreign_tree() -> Vec<clap::Command> {
+    let targets = || clap::Arg::new("targets").num_args(0..);
+    let inner = |name: &&'static str| clap::Command::new(*name).arg(targets());
+    let tree = |name: &'static str| {
+        let inner: Vec<clap::Command> = subcommands(name).unwrap_or_default().iter().map(inner).collect();
+        let command = clap::Command::new(name).about("Left to DVC").hide(true);
+        if inner.is_empty() { command.arg(targets()) } else { command.subcommands(inner) }
+    };
+    foreign_commands().into_iter().map(tree).collect()
+}
+
 /// Replaces this process, so that the exit code, signals and the terminal are DVC's.
 #[cfg(unix)]
 fn become_program(mut command: Command) -> Result<crate::ExitStatus, std::io::Error> {
@@ -119,7 +131,7 @@ fn command_words(args: &[OsString]) -> Vec<(usize, String)> {
 }
 
 /// Whether a flag before the command has its value in the next word.
-fn takes_value(flag: &str) -> bool {
+pub(crate) fn takes_value(flag: &str) -> bool {
     usage::takes_value(flag) || ["--cprofile-dump", "--viztracer-depth"].contains(&flag)
 }
 

@@ -56,6 +56,12 @@ impl Ui {
         ExitStatus::Unexpected
     }
 
+    /// Writes an answer to another program, which does not care how the process ends.
+    pub(crate) fn answer(mut self, text: &str) -> ExitStatus {
+        let written = self.stdout.writer.write_all(text.as_bytes()).and_then(|()| self.stdout.writer.flush());
+        if written.is_ok() { ExitStatus::Success } else { ExitStatus::Failure }
+    }
+
     /// Makes a user interface of the given streams; help is wrapped at `columns`.
     pub fn new(stdout: Stream, stderr: Stream, stdin: impl BufRead + Send + 'static, columns: usize) -> Self {
         Self { stdout, stderr, stdin: Box::new(stdin), is_interactive: false, columns: Some(columns) }

@@ -56,17 +56,19 @@ impl Sandbox {
         fs_err::read_to_string(self.path(relative)).unwrap()
     }
 
-    fn env(&self, directory: &Path) -> Env {
+    /// Returns the environment variables of the runs.
+    pub(crate) fn variables(&self) -> [(&'static str, PathBuf); 4] {
         let home = self.root().with_file_name("home");
-        Env::new(
-            directory,
-            [
-                ("HOME", home.clone()),
-                ("USERPROFILE", home.clone()),
-                ("DVC_SYSTEM_CONFIG_DIR", home.join("system")),
-                ("DVC_GLOBAL_CONFIG_DIR", home.join("global")),
-            ],
-        )
+        [
+            ("HOME", home.clone()),
+            ("USERPROFILE", home.clone()),
+            ("DVC_SYSTEM_CONFIG_DIR", home.join("system")),
+            ("DVC_GLOBAL_CONFIG_DIR", home.join("global")),
+        ]
+    }
+
+    fn env(&self, directory: &Path) -> Env {
+        Env::new(directory, self.variables())
     }
 
     /// Runs the program with words separated by blanks.

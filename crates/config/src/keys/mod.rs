@@ -12,6 +12,7 @@ use std::fmt;
 use crate::{KeyPath, SectionName};
 
 pub use reference::reference;
+pub(crate) use remote::{CANNED_ACLS, ENCRYPTIONS};
 
 /// What values an option takes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -67,13 +68,24 @@ pub struct Key {
     pub used: Use,
     /// What it is for, in one line.
     pub about: &'static str,
+    /// Values it may well have, where its kind does not name them all.
+    pub examples: &'static [&'static str],
     /// Where haul differs from DVC on purpose, and why.
     pub deviation: Option<&'static str>,
 }
 
 impl Key {
     pub(crate) const fn new(name: &'static str, kind: Kind, about: &'static str) -> Self {
-        Self { name, kind, default: "", is_secret: false, used: Use::Effective, about, deviation: None }
+        Self {
+            name,
+            kind,
+            default: "",
+            is_secret: false,
+            used: Use::Effective,
+            about,
+            examples: &[],
+            deviation: None,
+        }
     }
 
     const fn default(mut self, default: &'static str) -> Self {
@@ -88,6 +100,11 @@ impl Key {
 
     const fn used(mut self, used: Use) -> Self {
         self.used = used;
+        self
+    }
+
+    const fn examples(mut self, examples: &'static [&'static str]) -> Self {
+        self.examples = examples;
         self
     }
 

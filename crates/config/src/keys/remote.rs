@@ -37,6 +37,22 @@ const VERIFY: Key = Key::new("verify", Bool, "Whether downloads are hashed again
     .default("false")
     .deviation("haul hashes every download while it streams; the option adds a second look at the file");
 
+/// The server-side encryptions.
+pub(crate) const ENCRYPTIONS: [&str; 3] = ["AES256", "aws:kms", "aws:kms:dsse"];
+
+/// The canned ACLs of objects.
+///
+/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html#canned-acl>.
+pub(crate) const CANNED_ACLS: [&str; 7] = [
+    "private",
+    "public-read",
+    "public-read-write",
+    "aws-exec-read",
+    "authenticated-read",
+    "bucket-owner-read",
+    "bucket-owner-full-control",
+];
+
 const S3: &[Key] = &[
     Key::new("region", Text, "The region requests are signed for.")
         .deviation("what cannot be the name of a region is refused when it is written; DVC refuses it when it is used"),
@@ -59,6 +75,7 @@ const S3: &[Key] = &[
              which is tried second",
         ),
     Key::new("sse", Text, "The server-side encryption: `AES256`, `aws:kms` or `aws:kms:dsse`.")
+        .examples(&ENCRYPTIONS)
         .deviation("other values are refused before the server refuses them"),
     Key::new("sse_kms_key_id", Text, "The KMS key of `aws:kms` encryption.")
         .deviation("needs `sse`; DVC sends it alone and the server refuses"),
@@ -68,7 +85,7 @@ const S3: &[Key] = &[
     Key::new("sse_customer_key", Text, "The customer key: 32 bytes in base64.")
         .secret()
         .deviation("what is not 32 bytes in base64 is refused before it is used"),
-    Key::new("acl", Text, "The canned ACL of new objects; not together with `grant_*`."),
+    Key::new("acl", Text, "The canned ACL of new objects; not together with `grant_*`.").examples(&CANNED_ACLS),
     Key::new("grant_read", Text, "Who may read new objects."),
     Key::new("grant_read_acp", Text, "Who may read the ACL of new objects."),
     Key::new("grant_write_acp", Text, "Who may write the ACL of new objects."),

@@ -9,19 +9,6 @@ use crate::mask::has_user_info;
 use crate::schema::url::UrlParts;
 use crate::{Env, Error, Notice, keys, mask_urls};
 
-/// The canned ACLs of objects.
-///
-/// Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html#canned-acl>.
-const CANNED_ACLS: [&str; 7] = [
-    "private",
-    "public-read",
-    "public-read-write",
-    "aws-exec-read",
-    "authenticated-read",
-    "bucket-owner-read",
-    "bucket-owner-full-control",
-];
-
 /// Refuses a URL as it is typed whose scheme has no `//` behind it.
 ///
 /// Deviation: DVC takes `s3:bucket` for a directory, which it then makes beside the repository; one of such a name is
@@ -150,10 +137,10 @@ fn region(options: &Options<'_>) -> Option<Notice> {
 }
 
 fn acl(options: &Options<'_>) -> Option<Notice> {
-    let acl = options.text("acl").filter(|acl| !CANNED_ACLS.contains(&acl.value.as_str()))?;
-    let hint = match keys::nearest(&acl.value, CANNED_ACLS) {
+    let acl = options.text("acl").filter(|acl| !keys::CANNED_ACLS.contains(&acl.value.as_str()))?;
+    let hint = match keys::nearest(&acl.value, keys::CANNED_ACLS) {
         Some(nearest) => format!("did you mean {}?", options.set("acl", "acl", nearest)),
-        None => format!("there are: {}", CANNED_ACLS.join(", ")),
+        None => format!("there are: {}", keys::CANNED_ACLS.join(", ")),
     };
     Some(Notice::Doubtful { message: format!("`{}` is no canned ACL of AWS", acl.value), hint })
 }

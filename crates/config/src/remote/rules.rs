@@ -232,8 +232,7 @@ fn malformed(options: &Options<'_>, errors: &mut Vec<Error>) -> S3Values {
         if let Some(known) = ServerSideEncryption::from_name(&sse.value) {
             values.sse = Some(Located::new(known, sse.origin));
         } else {
-            let known = ["AES256", "aws:kms", "aws:kms:dsse"];
-            let value = keys::nearest(&sse.value, known).unwrap_or("AES256");
+            let value = keys::nearest(&sse.value, keys::ENCRYPTIONS).unwrap_or("AES256");
             let problem = format!("is `{}`, but must be `AES256`, `aws:kms` or `aws:kms:dsse`", sse.value);
             let hint = format!("type {}", options.set("sse", "sse", value));
             errors.push(options.malformed("sse", &problem, hint));

@@ -14,6 +14,7 @@ mod command;
 pub mod gitignore;
 mod history;
 mod hooks;
+mod names;
 mod revision;
 mod stage;
 mod status;

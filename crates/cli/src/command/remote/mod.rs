@@ -13,6 +13,8 @@ use clap::{Args, Subcommand};
 
 use super::{CommandResult, Context};
 
+pub(crate) use show::known_options;
+
 /// Set up and manage remotes
 #[derive(Debug, Args)]
 pub(crate) struct RemoteArgs {

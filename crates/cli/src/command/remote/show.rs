@@ -105,7 +105,10 @@ pub(super) fn resolve_name(typed: Option<String>, stack: &ConfigStack) -> Result
 }
 
 /// Returns the options a remote with this URL can have; all that are written, if the kind of URL is not known.
-fn known_options(stack: &ConfigStack, name: &str) -> Result<Vec<&'static keys::Key>, CommandError> {
+pub(crate) fn known_options(
+    stack: &ConfigStack,
+    name: &str,
+) -> Result<Vec<&'static keys::Key>, CommandError> {
     let url = Level::ALL.into_iter().rev().find_map(|level| {
         let remotes = stack.remotes(Some(level)).ok()?;
         remotes.into_iter().find(|remote| remote.name == name)?.url
