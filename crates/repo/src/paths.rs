@@ -9,6 +9,11 @@ use crate::{Error, Result};
 /// The maximum length of a path in bytes: `PATH_MAX` of Linux without the NUL at the end.
 pub(crate) const MAX_PATH_BYTES: usize = 4095;
 
+/// Returns whether there is nothing at a path: neither the file, nor the directory it would be in.
+pub(crate) fn is_absence(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
+}
+
 /// Removes `.` and `..` from an absolute path without following links.
 pub(crate) fn normalize(path: &Path) -> PathBuf {
     let mut normal = PathBuf::new();

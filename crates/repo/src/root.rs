@@ -166,6 +166,21 @@ impl Repo {
         self.git.get_or_init(open).as_ref()
     }
 
+    /// Fails if there is no Git repository to read commits from; with `core.no_scm` set there is none to be read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownRevision`].
+    pub(crate) fn require_git(&self) -> Result<()> {
+        if self.config.core.no_scm.value || self.git().is_some() {
+            return Ok(());
+        }
+        Err(Error::UnknownRevision(format!(
+            "there is no Git repository that can be read around `{}`, so it is not known what its commits use",
+            self.root.display()
+        )))
+    }
+
     /// Returns the rules of `.dvcignore`, read on demand and kept.
     pub fn ignore(&self) -> &Arc<IgnoreRules> {
         self.ignore.get_or_init(|| Arc::new(IgnoreRules::new(&self.root)))

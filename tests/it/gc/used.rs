@@ -167,9 +167,39 @@ fn nothing_is_deleted_when_history_is_missing() {
     repo.haul(["gc", "-a", "-f"]).code(255);
     assert!(is_cached(&repo, "old"));
     repo.remove(".git/refs/heads/broken");
+    // A copy whose references are gone looks like a repository without commits.
+    let clone = environment.folder("without references");
+    copy_folder(repo.path(), clone.path());
+    clone.remove(".git/refs/heads");
+    clone.write(".git/refs/heads/.keep", "");
+    clone.write(".git/logs/HEAD", "0 1 A <a@b> 0 +0000\tcommit: first\n");
+    clone.haul(["gc", "-a", "-f"]).code(255).stderr_has(&["no branch is left", "logs/HEAD"]);
+    assert!(is_cached(&clone, "old"));
     repo.remove(".git");
-    repo.haul(["gc", "-A", "-f"]).code(255).stderr_has(&["Git"]);
+    repo.haul(["gc", "-A", "-f"]).code(255).stderr_has(&["no Git repository"]);
     assert!(is_cached(&repo, "old"));
+    // Other commands do not take the workspace for all commits either.
+    for command in [["push", "-A"], ["fetch", "-T"], ["status", "-ca"]] {
+        repo.haul(command).code(1).stderr_has(&["no Git repository"]);
+    }
+    repo.haul(["push"]).success();
+    repo.haul(["config", "core.no_scm", "true"]).success();
+    repo.haul(["push", "-A"]).success();
+}
+
+#[test]
+fn young_list_of_an_import_does_not_stop_a_collection() {
+    let (server, environment) = stage();
+    let repo = environment.repository_at("repo", &server.endpoint());
+    store(&repo, "file", "used");
+    server.put(BUCKET, "src/a", "a");
+    repo.haul(["remote", "add", "src", "s3://bucket/src"]).success();
+    repo.haul(["remote", "modify", "src", "endpointurl", &server.endpoint()]).success();
+    repo.haul(["import-url", "remote://src", "data"]).success();
+    repo.haul(["gc", "-w", "-f", "--older-than", "7d"]).success();
+    repo.haul(["status"]).success();
+    repo.remove("data");
+    repo.haul(["checkout"]).success();
 }
 
 #[test]

@@ -121,11 +121,23 @@ impl ConfigStack {
 
     /// Returns the same files, but with `text` in the place of the one of the repository: the configuration that held
     /// in a commit. As in DVC, the other levels are those of now, and relative paths mean what they would mean now.
+    ///
+    /// Deviation: what other levels say of a remote that the commit does not have yet, such as its keys in `config.local`, is
+    /// left out. For DVC the configuration of that commit is wrong, because the remote has no `url`.
     pub fn with_repo_text(&self, text: &[u8]) -> Result<Self> {
         let mut stack = self.clone();
         for layer in stack.layers.iter_mut().filter(|layer| layer.level == Level::Repo) {
             let path = layer.path.clone();
             *layer = Layer::parse(Level::Repo, &path, text.to_owned(), &self.env)?;
+        }
+        let merged = stack.merged(None);
+        let has_url = |name: &&str| merged.leaf(&["remote", *name, "url"]).is_some();
+        let unknown: Vec<&str> = schema::names(&merged).into_iter().filter(|name| !has_url(name)).collect();
+        for layer in stack.layers.iter_mut().filter(|layer| layer.level != Level::Repo) {
+            if layer.table.get("remote").is_some() {
+                let remotes = layer.table.table_mut("remote");
+                unknown.iter().for_each(|name| remotes.remove(name));
+            }
         }
         Ok(stack)
     }

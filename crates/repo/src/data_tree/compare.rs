@@ -1,8 +1,10 @@
 //! Compares the data of two sides: two commits, or a commit and the workspace.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
 use super::{DataObject, DataTree};
+use crate::DirManifest;
+use crate::metafile::dir_manifest::DirEntry;
 
 /// A file or directory of one side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,16 +26,29 @@ pub(crate) struct Side {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Portion {
     Whole,
-    /// Everything at or below a path in it.
-    Below(String),
+    /// Everything at or below these paths in it.
+    Below(BTreeSet<String>),
 }
 
 impl Portion {
-    /// Returns the path in the out that is wanted; `None` for the whole out.
-    pub(crate) fn path(&self) -> Option<&str> {
+    /// Adds another portion of the same out.
+    pub(crate) fn add(&mut self, other: Self) {
+        match (&mut *self, other) {
+            (Self::Below(paths), Self::Below(others)) => paths.extend(others),
+            (_, Self::Whole) => *self = Self::Whole,
+            (Self::Whole, Self::Below(_)) => {}
+        }
+    }
+
+    pub(crate) fn is_whole(&self) -> bool {
+        matches!(self, Self::Whole)
+    }
+
+    /// Returns the wanted files of a directory.
+    pub(crate) fn of<'a>(&self, manifest: &'a DirManifest) -> Vec<&'a DirEntry> {
         match self {
-            Self::Whole => None,
-            Self::Below(path) => Some(path),
+            Self::Whole => manifest.entries().iter().collect(),
+            Self::Below(paths) => paths.iter().flat_map(|path| manifest.below(path)).collect(),
         }
     }
 }
@@ -48,10 +63,9 @@ impl Side {
         let mut side = Self::default();
         for (path, out) in tree.outs() {
             let Some(portion) = wanted(path) else { continue };
-            let within = portion.path();
             let object = out.oid.map(|oid| DataObject { layout: out.layout, oid });
             let is_dir = out.oid.is_some_and(|oid| oid.is_dir());
-            if within.is_none() {
+            if portion.is_whole() {
                 side.entries.insert(path.to_owned(), Sided { is_dir, object });
             }
             if !is_dir || !is_granular {
@@ -61,8 +75,7 @@ impl Side {
                 side.opaque.push(path.to_owned());
                 continue;
             };
-            let files = within.map_or_else(|| manifest.entries(), |within| manifest.below(within));
-            for file in files {
+            for file in portion.of(manifest) {
                 let object = DataObject { layout: out.layout, oid: haul_storage::Oid::file(file.digest) };
                 let file = format!("{path}/{}", file.path);
                 side.entries.insert(file, Sided { is_dir: false, object: Some(object) });

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use gix::ObjectId;
 use gix::object::Kind;
 
-use super::revision::{AnyError, Commits};
+use super::revision::{AnyError, Commits, check_references};
 use super::{Git, Revision, RevisionSet, unreadable};
 use crate::{Error, Result};
 
@@ -69,6 +69,9 @@ impl Git {
     pub fn history(&self, options: &HistoryOptions) -> Result<Vec<Revision>> {
         let repo = self.repo.to_thread_local();
         let reader = History { repo: &repo };
+        if !options.set.is_empty() {
+            reader.refuse_lost_branches()?;
+        }
         let mut commits = Commits::default();
         for name in &options.revisions {
             let start = reader.resolve(name)?;
@@ -135,6 +138,21 @@ impl History<'_> {
         Ok(object
             .map_err(|source| unreadable(self.repo, format!("cannot read the revision `{name}`"), source))?
             .id)
+    }
+
+    /// Fails if there is no branch although commits were made: the files that name the branches are damaged or gone, and
+    /// to Git the repository looks like a new one.
+    fn refuse_lost_branches(&self) -> Result<()> {
+        let head = self.repo.head().map_err(|source| Error::git("cannot read HEAD", source))?;
+        let log = self.repo.git_dir().join("logs/HEAD");
+        if head.is_unborn()
+            && self.references("refs/heads/")?.is_empty()
+            && fs_err::metadata(&log).is_ok_and(|metadata| metadata.len() > 0)
+        {
+            let message = format!("no branch is left, but `{}` tells of commits", log.display());
+            return Err(Error::git("cannot find the branches of Git", message));
+        }
+        Ok(())
     }
 
     /// Adds a commit and its first parents.
@@ -212,6 +230,7 @@ impl History<'_> {
     /// A reference to a file is left out.
     fn references(&self, prefix: &str) -> Result<Vec<(String, ObjectId)>> {
         let cannot = |source: AnyError| Error::git(format!("cannot read the references `{prefix}`"), source);
+        check_references(self.repo, prefix).map_err(cannot)?;
         let platform = self.repo.references().map_err(|source| cannot(source.into()))?;
         let mut found = Vec::new();
         for reference in platform.prefixed(prefix).map_err(|source| cannot(source.into()))? {

@@ -6,6 +6,7 @@ use gix::ObjectId;
 use gix::object::Kind;
 
 use super::{Git, unreadable};
+use crate::paths::is_absence;
 use crate::{Error, Result};
 
 /// A commit to read.
@@ -115,9 +116,18 @@ fn all_commits(repo: &gix::Repository) -> Result<Vec<ObjectId>, AnyError> {
     repo.rev_walk(tips).all()?.map(|commit| Ok(commit?.id)).collect()
 }
 
+/// Fails if the directory of references of this kind cannot be read: gix then finds none.
+pub(super) fn check_references(repo: &gix::Repository, prefix: &str) -> Result<(), AnyError> {
+    match fs_err::read_dir(repo.common_dir().join(prefix)) {
+        Err(error) if !is_absence(&error) => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
 /// Returns the short names of references and their commits. As in DVC, a reference to another object is left out; one
 /// that cannot be read is an error.
 fn references(repo: &gix::Repository, prefix: &str) -> Result<Vec<(String, ObjectId)>, AnyError> {
+    check_references(repo, prefix)?;
     let mut found = Vec::new();
     for reference in repo.references()?.prefixed(prefix)? {
         let mut reference = reference?;

@@ -1,7 +1,6 @@
 //! Reads every metafile of the workspace, or of a commit.
 
 use std::collections::{BTreeMap, HashSet};
-use std::io;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -11,6 +10,7 @@ use super::unseen::{self, Unseen};
 use super::{Index, graph};
 use crate::metafile::template::OptionStyle;
 use crate::metafile::template::context::{FileContent, ReadFiles};
+use crate::paths::is_absence;
 use crate::{Error, Repo, Result};
 
 /// The name of the file with pipeline stages.
@@ -135,9 +135,7 @@ impl ReadFiles for Repo {
         match fs_err::read(path) {
             Ok(bytes) => Ok(Some(FileContent::File(bytes))),
             Err(_) if path.is_dir() => Ok(Some(FileContent::Directory)),
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-                Ok(None)
-            }
+            Err(error) if is_absence(&error) => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use haul_storage::progress::Observer;
 use haul_storage::{CancellationToken, Presence, RemoteOdb, open_remote_with};
 
-use super::diff::{at, is_cached, shown};
+use super::diff::{at_if_there, is_cached, shown};
 use super::session::{Session, Stores};
 use super::sides::{Wanted, of_commit, of_metafiles, of_workspace};
 use crate::data_tree::{ChangeKind, Portion, Side, compare};
@@ -90,12 +90,9 @@ pub async fn data_status(
         let head = if report.has_no_commits {
             Side::default()
         } else {
-            let project = at(repo, git.resolve("HEAD")?);
-            // A commit may be from before this was a DVC repository.
-            match project {
-                Ok(project) => of_commit(&session, &project, options.granular, &None).await?,
-                Err(crate::Error::NotARepository(_)) => Side::default(),
-                Err(error) => return Err(error),
+            match at_if_there(repo, git.resolve("HEAD")?)? {
+                Some(project) => of_commit(&session, &project, options.granular, &None).await?,
+                None => Side::default(),
             }
         };
         let (changes, same) = sort(&restrict(head, options), &recorded);

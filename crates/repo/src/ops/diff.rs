@@ -5,7 +5,7 @@ use haul_storage::progress::Observer;
 
 use super::session::{Session, Stores};
 use super::sides::{Wanted, of_commit, of_workspace, selected};
-use crate::data_tree::{Change, ChangeKind, DataObject, Sided, compare};
+use crate::data_tree::{Change, ChangeKind, DataObject, Side, Sided, compare};
 use crate::git::Revision;
 use crate::ops::Failure;
 use crate::paths::posix;
@@ -67,38 +67,45 @@ pub async fn diff(repo: &Repo, options: &DiffOptions, observer: &dyn Observer) -
     let _lock = repo.lock(options.wait)?;
     let stores = Stores::looking(repo);
     let session = stores.session(repo, observer, &options.cancel);
-    let nothing = DiffReport { is_empty: true, ..DiffReport::default() };
+    let no_difference = || Ok(DiffReport { is_empty: true, ..DiffReport::default() });
     let git = repo.git().ok_or_else(|| {
         Error::UnknownRevision(format!("{} is not a git repository", repo.root().display()))
     })?;
     if git.has_no_commits()? {
-        return Ok(nothing);
+        return no_difference();
     }
     let old_revision = git.resolve(options.old.as_deref().unwrap_or("HEAD"))?;
     let new_revision = options.new.as_deref().map(|name| git.resolve(name)).transpose()?;
     if new_revision.as_ref().is_some_and(|new| new.commit == old_revision.commit) {
-        return Ok(nothing);
+        return no_difference();
     }
-    let old = at(repo, old_revision)?;
-    let (old_wanted, old_missing) = wanted(repo, old.index()?, &options.targets)?;
-    let (new_project, new_index) = match new_revision {
-        Some(revision) => (Some(at(repo, revision)?), Index::default()),
+    let nothing = Index::default();
+    let old = at_if_there(repo, old_revision)?;
+    let index = old.as_ref().map_or(Ok(&nothing), Project::index)?;
+    let (old_wanted, old_missing) = wanted(repo, index, &options.targets)?;
+    let is_of_workspace = new_revision.is_none();
+    let (new, new_index) = match new_revision {
+        Some(revision) => (at_if_there(repo, revision)?, Index::default()),
         None => (None, Index::collect(repo)?),
     };
-    let index = new_project.as_ref().map_or(Ok(&new_index), Project::index)?;
+    let index = new.as_ref().map_or(Ok(&new_index), Project::index)?;
     let (new_wanted, new_missing) = wanted(repo, index, &options.targets)?;
     if let Some(target) = old_missing.iter().find(|target| new_missing.contains(target)) {
         return Err(super::obtain::no_such_file(target));
     }
-    let old = of_commit(&session, &old, true, &old_wanted).await?;
-    let (new, failed) = match &new_project {
+    let old = match &old {
+        Some(project) => of_commit(&session, project, true, &old_wanted).await?,
+        None => Side::default(),
+    };
+    let (new, failed) = match &new {
         Some(project) => (of_commit(&session, project, true, &new_wanted).await?, Vec::new()),
-        None => of_workspace(&session, index, true, &new_wanted)?,
+        None if is_of_workspace => of_workspace(&session, index, true, &new_wanted)?,
+        None => (Side::default(), Vec::new()),
     };
     session.memo.save();
     let mut report = DiffReport { failed, ..DiffReport::default() };
     for change in compare(&old, &new) {
-        if new_project.is_none() {
+        if is_of_workspace {
             report.not_in_cache.extend(lacking(&session, &change)?);
         }
         report.add(change);
@@ -110,10 +117,20 @@ pub async fn diff(repo: &Repo, options: &DiffOptions, observer: &dyn Observer) -
 }
 
 /// Opens this repository at a commit.
-pub(super) fn at(repo: &Repo, revision: Revision) -> Result<Project> {
+fn at(repo: &Repo, revision: Revision) -> Result<Project> {
     let Some(git) = repo.git() else { return Err(Error::UnknownRevision(revision.name)) };
     let below = repo.root().strip_prefix(git.work_dir()).map_or_else(|_| Ok(String::new()), posix)?;
     Project::of_commit(git.again(), revision, &below, repo.env(), &ConfigOverrides::default())
+}
+
+/// Opens this repository at a commit; `None` for one from before it was there.
+///
+/// Deviation: all that is tracked now counts as added since such a commit. DVC finds no difference at all.
+pub(super) fn at_if_there(repo: &Repo, revision: Revision) -> Result<Option<Project>> {
+    match at(repo, revision) {
+        Err(Error::NotARepository(_)) => Ok(None),
+        project => project.map(Some),
+    }
 }
 
 fn wanted(repo: &Repo, index: &Index, targets: &[String]) -> Result<(Wanted, Vec<String>)> {

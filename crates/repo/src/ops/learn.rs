@@ -32,16 +32,25 @@ pub(super) async fn learn(
     path: &str,
     chain: &ImportChain,
 ) -> Result<Vec<Error>> {
-    learn_in(project.repo(), project.cache().as_ref(), tree, path, chain).await
+    let cache = project.cache();
+    learn_in((project.repo(), cache.as_ref()), tree, path, chain, NoRemote::IsAnError).await
 }
 
-/// Does [`learn`] with the remotes of `repo` and a cache.
+/// What a remote means that an out needs and the configuration does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NoRemote {
+    IsAnError,
+    /// The directories that it may have stay unknown.
+    IsNothing,
+}
+
+/// Does [`learn`] with the remotes of a repository and a cache.
 pub(super) async fn learn_in(
-    repo: &Repo,
-    cache: Option<&Cache>,
+    (repo, cache): (&Repo, Option<&Cache>),
     tree: &mut DataTree<'_>,
     path: &str,
     chain: &ImportChain,
+    no_remote: NoRemote,
 ) -> Result<Vec<Error>> {
     let mut remotes: HashMap<Option<&str>, RemoteOdb> = HashMap::new();
     let mut wanted = Vec::new();
@@ -61,7 +70,14 @@ pub(super) async fn learn_in(
         }
         let name = out.remote.as_deref();
         if let Entry::Vacant(unopened) = remotes.entry(name) {
-            unopened.insert(open(repo, name)?);
+            match open(repo, name) {
+                Ok(remote) => drop(unopened.insert(remote)),
+                Err(error @ Error::Config(_)) if no_remote == NoRemote::IsNothing => {
+                    failed.push(error);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            }
         }
         wanted.push(out);
     }

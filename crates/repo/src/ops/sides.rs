@@ -1,11 +1,12 @@
 //! The data of a commit, of the metafiles of the workspace, and of the workspace itself, to be compared.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 
 use rayon::prelude::*;
 
 use super::import::ImportChain;
-use super::learn::learn_in;
+use super::learn::{NoRemote, learn_in};
 use super::session::Session;
 use crate::data_tree::{DataObject, DataTree, Portion, Side, Sided};
 use crate::index::Selected;
@@ -22,12 +23,20 @@ pub(super) type Portions = HashMap<String, Portion>;
 /// Which outs take part, or which portions of them; `None` means all.
 pub(super) type Wanted = Option<Portions>;
 
-/// Returns the outs of a selection by their paths below the root of `repo`.
-fn portions(repo: &Repo, index: &Index, outs: &[Selected]) -> Portions {
-    let key = |out: &Out| posix(repo.relative(&out.path)?).ok();
-    let portion = |selected: &Selected| selected.within.clone().map_or(Portion::Whole, Portion::Below);
-    let named = outs.iter().filter_map(|selected| Some((key(&index.outs[selected.out])?, portion(selected))));
-    named.collect()
+/// Adds the outs of a selection, by their paths below the root of `repo`.
+fn add_portions(portions: &mut Portions, repo: &Repo, index: &Index, outs: &[Selected]) {
+    for selected in outs {
+        let Some(key) = repo.relative(&index.outs[selected.out].path).and_then(|path| posix(path).ok())
+        else {
+            continue;
+        };
+        let within = selected.within.clone();
+        let portion = within.map_or(Portion::Whole, |path| Portion::Below(BTreeSet::from([path])));
+        match portions.entry(key) {
+            Entry::Occupied(mut known) => known.get_mut().add(portion),
+            Entry::Vacant(new) => drop(new.insert(portion)),
+        }
+    }
 }
 
 fn portion(wanted: &Wanted, path: &str) -> Option<Portion> {
@@ -46,9 +55,16 @@ pub(super) async fn of_commit(
 ) -> Result<Side> {
     let mut tree = project.data_tree()?;
     if is_granular {
-        learn_in(project.repo(), Some(session.cache), &mut tree, "", &ImportChain::default()).await?;
+        learn_what_is_there(project.repo(), session, &mut tree).await?;
     }
     Ok(Side::of_tree(&tree, is_granular, &|path| portion(selection, path)))
+}
+
+/// Makes the directories known whose lists of files can be had. As in DVC, without a remote those in the cache can.
+async fn learn_what_is_there(repo: &Repo, session: &Session<'_>, tree: &mut DataTree<'_>) -> Result<()> {
+    let place = (repo, Some(session.cache));
+    learn_in(place, tree, "", &ImportChain::default(), NoRemote::IsNothing).await?;
+    Ok(())
 }
 
 /// Returns the data that metafiles of the workspace name.
@@ -61,7 +77,7 @@ pub(super) async fn of_metafiles(
 ) -> Result<Side> {
     let mut tree = DataTree::new(files, index, session.repo.root());
     if is_granular {
-        learn_in(session.repo, Some(session.cache), &mut tree, "", &ImportChain::default()).await?;
+        learn_what_is_there(session.repo, session, &mut tree).await?;
     }
     Ok(Side::of_tree(&tree, is_granular, &|path| portion(selection, path)))
 }
@@ -81,7 +97,7 @@ pub(super) fn of_workspace(
             // What is not cached is a file of the workspace like any other.
             let Some(path) = session.key(&out.path).filter(|_| out.use_cache) else { return Ok(Vec::new()) };
             match portion(selection, &path) {
-                Some(portion) => hash_out(session, out, &path, is_granular, portion.path()),
+                Some(portion) => hash_out(session, out, &path, is_granular, &portion),
                 None => Ok(Vec::new()),
             }
         })
@@ -106,7 +122,7 @@ fn hash_out(
     out: &Out,
     path: &str,
     is_granular: bool,
-    within: Option<&str>,
+    portion: &Portion,
 ) -> Result<Vec<(String, Sided)>> {
     let found = session.scanner().scan(&out.path, flavour_of(out.layout), session.observer)?;
     let object = |oid| Some(DataObject { layout: out.layout, oid });
@@ -115,17 +131,16 @@ fn hash_out(
         Found::File(entry) => {
             let oid = entry.oid().ok_or(Error::Interrupted)?;
             let sided = Sided { is_dir: false, object: object(oid) };
-            if within.is_none() { vec![(path.to_owned(), sided)] } else { Vec::new() }
+            if portion.is_whole() { vec![(path.to_owned(), sided)] } else { Vec::new() }
         }
         Found::Dir(dir) => {
             let (manifest, oid) = super::manifest_of(&dir.files)?;
             let mut entries = Vec::new();
-            if within.is_none() {
+            if portion.is_whole() {
                 entries.push((path.to_owned(), Sided { is_dir: true, object: object(oid) }));
             }
             if is_granular {
-                let files = within.map_or_else(|| manifest.entries(), |within| manifest.below(within));
-                entries.extend(files.iter().map(|file| {
+                entries.extend(portion.of(&manifest).into_iter().map(|file| {
                     let object = object(haul_storage::Oid::file(file.digest));
                     (format!("{path}/{}", file.path), Sided { is_dir: false, object })
                 }));
@@ -141,7 +156,7 @@ pub(super) fn selected(repo: &Repo, index: &Index, targets: &[String]) -> Result
     let mut missing = Vec::new();
     for target in targets {
         match Selection::resolve_in(repo, index, target) {
-            Ok(selection) => found.extend(portions(repo, &selection.index, &selection.outs)),
+            Ok(selection) => add_portions(&mut found, repo, &selection.index, &selection.outs),
             Err(Error::TargetNotFound { .. }) => missing.push(target.clone()),
             Err(error) => return Err(error),
         }

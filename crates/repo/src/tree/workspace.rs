@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{Tree, TreeEntry};
+use crate::paths::is_absence;
 use crate::root::DVC_DIR;
 use crate::{Error, IgnoreRules, Result};
 
@@ -26,7 +27,7 @@ impl Tree for WorkspaceTree {
         let absolute = self.absolute(path);
         let metadata = match fs_err::metadata(&absolute).or_else(|_| fs_err::symlink_metadata(&absolute)) {
             Ok(metadata) => metadata,
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Err(error) if is_absence(&error) => {
                 return Ok(None);
             }
             Err(error) => return Err(Error::io("cannot read the workspace", error)),
@@ -42,7 +43,7 @@ impl Tree for WorkspaceTree {
         let absolute = self.absolute(directory);
         let entries = match fs_err::read_dir(&absolute) {
             Ok(entries) => entries,
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Err(error) if is_absence(&error) => {
                 return Ok(Vec::new());
             }
             Err(error) => return Err(Error::io("cannot read the workspace", error)),

@@ -375,9 +375,9 @@ impl<'a> Collector<'a> {
     /// Deviation: of a revision with a stage whose templates cannot be worked out, the rest takes part, and the stage is a
     /// failure: its data would stay behind unseen. DVC skips the whole revision with a warning, and ends with 0.
     fn add_revisions(&mut self) -> Result<()> {
-        let Some(git) = self.session.repo.git() else {
-            return Ok(());
-        };
+        self.session.repo.require_git()?;
+        // There is none with `core.no_scm`: as in DVC, the workspace is all there is.
+        let Some(git) = self.session.repo.git() else { return Ok(()) };
         if self.request.revisions.all_commits && git.is_shallow()? {
             self.collected.warnings.push(String::from(
                 "the clone is shallow, and commits that it does not have were not looked at; get them with `git fetch \

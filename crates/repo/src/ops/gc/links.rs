@@ -13,7 +13,7 @@ use haul_storage::Layout;
 
 use super::projects::Project;
 use super::used::Object;
-use crate::paths::normalize;
+use crate::paths::{is_absence, normalize};
 use crate::workspace::state::Links;
 use crate::{Error, Index, Result};
 
@@ -96,8 +96,4 @@ fn object_of(link: &Path, caches: [&Path; 2]) -> Result<Option<Object>> {
             .find_map(|layout| layout.parse_path(key).map(|oid| (layout, oid)))
     };
     Ok(object(&as_written).or_else(|| real.as_deref().and_then(object)))
-}
-
-fn is_absence(error: &std::io::Error) -> bool {
-    matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
 }

@@ -55,13 +55,8 @@ fn lock(repo: &Repo, options: &GcOptions) -> Result<(Stores, Locks)> {
     // In this order: a push that holds its share waits for the other lock when it records versions.
     let alone = TransferLock::alone(stores.memo_dir(), options.wait, &options.cancel)?;
     let locks = (alone, repo.lock(options.wait)?);
-    let needs_git = !options.history.is_empty() && !repo.config().core.no_scm.value;
-    if needs_git && repo.git().is_none() {
-        let message = format!(
-            "there is no Git repository that can be read around `{}`, so nobody can tell what its commits use",
-            repo.root().display()
-        );
-        return Err(Error::UnknownRevision(message));
+    if !options.history.is_empty() {
+        repo.require_git()?;
     }
     if repo.config().core.no_scm.value && !options.history.revisions.is_empty() {
         return Err(Error::UnknownRevision(

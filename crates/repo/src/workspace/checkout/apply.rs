@@ -12,6 +12,7 @@ use rayon::prelude::*;
 
 use super::OutPlan;
 use super::plan::{Create, ancestors};
+use crate::paths::is_absence;
 use crate::paths::private_folder_in;
 use crate::workspace::link::{LinkError, Linker, Placed};
 use crate::workspace::scan::FileEntry;
@@ -104,8 +105,6 @@ pub(crate) fn check_parents(root: &Path, path: &Path) -> Result<()> {
 /// Deletes a file of the workspace if it is, at this moment, the one that was looked at; one that is gone is fine.
 pub(crate) fn delete_file(path: &Path, entry: &FileEntry) -> Result<()> {
     let cannot = |error| Error::io("cannot delete a file", error);
-    let is_absence =
-        |error: &io::Error| matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
     match FileEntry::read(&entry.path, path) {
         Ok(now) if now.stamp.is_same_file(&entry.stamp) && now.is_symlink == entry.is_symlink => {
             fs_err::remove_file(path).map_err(cannot)

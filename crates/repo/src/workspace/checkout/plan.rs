@@ -1,7 +1,6 @@
 //! What differs between an out and what it should be.
 
 use std::cmp::Ordering;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use haul_config::LinkType;
@@ -10,7 +9,7 @@ use haul_storage::{Cache, CancellationToken, Layout, Md5Digest, Oid};
 
 use super::flavour_of;
 use crate::metafile::dir_manifest::DirEntry;
-use crate::paths::MAX_PATH_BYTES;
+use crate::paths::{MAX_PATH_BYTES, is_absence};
 use crate::workspace::link::is_linked_as_wanted;
 use crate::workspace::scan::{FileEntry, Found, FoundDir, Scanner, many};
 use crate::{Error, Result};
@@ -188,7 +187,7 @@ fn find_ignored(dir: &mut FoundDir, root: &Path, wanted: &[DirEntry]) -> Result<
             Ok(file) if path.is_file() => found.push(file),
             // A directory in the way is an error when the file is to be made.
             Ok(_) => {}
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
+            Err(error) if is_absence(&error) => {}
             Err(error) => return Err(Error::io("cannot look at the workspace", error)),
         }
     }

@@ -11,6 +11,7 @@ use haul_storage::progress::{Event, Observer, Phase};
 use rayon::prelude::*;
 
 use super::{FileEntry, Found, FoundDir, many};
+use crate::paths::is_absence;
 use crate::root::DVC_DIR;
 use crate::{Error, IgnoreRules, Result};
 
@@ -57,7 +58,7 @@ pub(super) enum Role {
 pub(super) fn look(path: &Path, role: Role, walk: Walk<'_>) -> Result<Found> {
     let metadata = match fs_err::symlink_metadata(path) {
         Ok(metadata) => metadata,
-        Err(error) if is_absent(&error) => return Ok(Found::Nothing),
+        Err(error) if is_absence(&error) => return Ok(Found::Nothing),
         Err(error) => return Err(Error::io("cannot look at the workspace", error)),
     };
     let is_symlink = metadata.is_symlink();
@@ -212,11 +213,6 @@ fn add_entry(
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => listing.errors.push(Error::io("cannot look at the workspace", error)),
     }
-}
-
-/// Tells whether there is nothing under a name.
-fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 /// Tells whether a symbolic link leads to nothing, as one in a loop does.
