@@ -9,6 +9,7 @@ mod from;
 mod hints;
 mod kind;
 mod reference;
+mod url_hint;
 mod verb;
 
 use std::error::Error as StdError;
@@ -175,8 +176,15 @@ impl CommandError {
     /// Adds a sentence or command that helps.
     #[must_use]
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
-        self.hints.push(hint.into());
+        self.hints.push(url_hint::typed_for_url(hint.into()));
         self
+    }
+
+    /// Puts a hint in the place of those there are, which do not fit the command.
+    #[must_use]
+    pub(crate) fn with_hint_instead(mut self, hint: impl Into<String>) -> Self {
+        self.hints.clear();
+        self.with_hint(hint)
     }
 
     /// Adds a hint if there is one.

@@ -6,6 +6,7 @@ mod completion;
 mod config;
 mod data;
 mod help;
+mod next_steps;
 mod remote;
 mod sandbox;
 mod secrets;

@@ -55,11 +55,11 @@ fn modify_sets_and_unsets() {
 fn modify_without_a_value_says_how_to_remove_the_option() {
     let sandbox = Sandbox::with_repository();
     sandbox.haul("remote add x s3://bucket").is_silent_success();
-    sandbox.haul("remote modify x url").is(
+    sandbox.haul("remote modify x region").is(
         251,
         "",
-        "ERROR: configuration error - config file error: option 'url' needs a value\n\
-         hint: to remove the option: haul remote modify --unset x url\n",
+        "ERROR: configuration error - config file error: option 'region' needs a value\n\
+         hint: to remove the option: haul remote modify --unset x region\n",
     );
 }
 

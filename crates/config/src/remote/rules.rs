@@ -57,7 +57,13 @@ impl<'a> Options<'a> {
 
     fn place(&self, option: &str) -> Option<Place> {
         let origin = self.leaf(option)?.origin.clone();
-        Some(Place { key: format!("remote.{}.{option}", self.name), origin })
+        // The options of a URL stand on the command line.
+        let key = if self.name.contains("://") {
+            option.to_owned()
+        } else {
+            format!("remote.{}.{option}", self.name)
+        };
+        Some(Place { key, origin })
     }
 
     fn places(&self, options: &[&str]) -> Vec<Place> {

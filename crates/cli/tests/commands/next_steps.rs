@@ -1,0 +1,76 @@
+//! Next steps that are printed can be typed, and help.
+
+use crate::sandbox::Sandbox;
+
+/// Checks that a failed command names a next step, and that nothing in it is for a remote that there is not.
+#[track_caller]
+fn check(sandbox: &Sandbox, line: &str, hint: &str) {
+    let output = sandbox.haul(line);
+    assert_ne!(output.status.code(), 0, "`{line}`");
+    assert!(output.stderr.contains(hint), "`{line}`\n{}", output.stderr);
+}
+
+#[test]
+fn options_of_a_url_are_named_as_the_command_line_takes_them() {
+    let sandbox = Sandbox::with_repository();
+    for command in ["get-url s3://bucket/x", "list-url s3://bucket/x", "import-url s3://bucket/x"] {
+        let line = |option: &str| format!("{command} --fs-config {option}");
+        check(&sandbox, &line("region=EU-west-1"), "hint: type `--fs-config region=eu-west-1`\n");
+        check(
+            &sandbox,
+            &line("endpoint=http://h"),
+            "did you mean `endpointurl`? leave it out of the command line\n",
+        );
+        let output = sandbox.haul(&line("access_key_id=AKIA"));
+        assert!(!output.stderr.contains("haul remote"), "{}", output.stderr);
+        assert!(
+            output.stderr.contains("note: `access_key_id` is set at command line\n"),
+            "{}",
+            output.stderr
+        );
+    }
+}
+
+#[test]
+fn unknown_option_is_removed_from_the_file_that_has_it() {
+    let sandbox = Sandbox::with_repository();
+    for (file, flag) in [(".dvc/config", ""), (".dvc/config.local", " --local")] {
+        sandbox.write(".dvc/config", "['remote \"s\"']\n    url = s3://b/p\n");
+        let section = format!("['remote \"s\"']\n    url = s3://b/p\n    bogus = abc\n");
+        sandbox.write(file, &section);
+        let step = format!("remote modify{flag} --unset s bogus");
+        check(&sandbox, "status", &format!("hint: remove it with `haul {step}`\n"));
+        sandbox.haul(&step).is_silent_success();
+        assert_eq!(sandbox.haul("status").status.code(), 0);
+    }
+}
+
+#[test]
+fn remote_that_is_named_by_its_place_in_the_command_is_so_in_the_hint() {
+    let sandbox = Sandbox::with_repository();
+    sandbox.haul("remote add -q s s3://b/p").is_silent_success();
+    for command in ["remote check", "remote show"] {
+        check(&sandbox, command, "hint: name one behind the command, or make it the default with");
+    }
+    check(&sandbox, "push", "hint: name one with `--remote <name>`, or make it the default with");
+}
+
+#[test]
+fn option_of_a_remote_that_is_not_there_leads_to_add() {
+    let sandbox = Sandbox::with_repository();
+    check(
+        &sandbox,
+        "config remote.nope.region x",
+        "there is no remote `nope`: add it with `haul remote add nope <url>`",
+    );
+    check(&sandbox, "config --local remote.nope.region x", "`haul remote add --local nope <url>`");
+}
+
+#[test]
+fn misspelt_secret_is_not_led_into_git() {
+    let sandbox = Sandbox::with_repository();
+    sandbox.haul("remote add -q s s3://b/p").is_silent_success();
+    let hint = "did you mean `haul remote modify --local s secret_access_key -`";
+    check(&sandbox, "remote modify s secret_acces_key XYZZY", hint);
+    check(&sandbox, "remote modify s url", "hint: to remove the remote: haul remote remove s\n");
+}
