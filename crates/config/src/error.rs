@@ -254,7 +254,7 @@ impl Error {
                 root.is_none().then(|| "add one with `haul remote add -d <name> <url>`".to_owned())
             }
             Self::NoDefaultRemote { available, .. } => Some(format!(
-                "name one with `-r <name>`, or make it the default with `haul remote default <name>`; there are: {}",
+                "name one with `--remote <name>`, or make it the default with `haul remote default <name>`; there are: {}",
                 available.join(", ")
             )),
             Self::NotInRepository { .. } => {
@@ -295,9 +295,17 @@ impl Error {
 /// Returns the flag that names the level of an option, with a blank before it; the repository's needs none.
 pub fn level_flag(origin: &Origin) -> &'static str {
     match origin {
-        Origin::File { level: Level::System, .. } => " --system",
-        Origin::File { level: Level::Global, .. } => " --global",
-        Origin::File { level: Level::Local, .. } => " --local",
+        Origin::File { level, .. } => flag_of(*level),
+        _ => "",
+    }
+}
+
+/// Returns the flag that names a level, with a blank before it; the repository's needs none.
+pub(crate) fn flag_of(level: Level) -> &'static str {
+    match level {
+        Level::System => " --system",
+        Level::Global => " --global",
+        Level::Local => " --local",
         _ => "",
     }
 }

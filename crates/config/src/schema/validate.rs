@@ -57,11 +57,13 @@ pub(crate) fn remote(path: &[&str], table: &Table) -> Result<()> {
     };
     let header = || table.origin.clone().unwrap_or(Origin::Default);
     let Some(url) = table.leaf(&["url"]) else {
-        let hint = format!("set it with `haul remote modify {name} url <url>`");
+        let flag = level_flag(&header());
+        let hint = format!("set it with `haul remote modify{flag} {name} url <url>`");
         return Err(error("expected 'url'".to_owned(), header(), hint));
     };
     let change = if is_named {
-        format!("change it with `haul remote modify {name} url <url>`")
+        let flag = level_flag(&url.origin);
+        format!("change it with `haul remote modify{flag} {name} url <url>`")
     } else {
         "see `dvc` for other kinds of storage".to_owned()
     };
@@ -117,7 +119,7 @@ fn plainly(path: &[&str], key: &Key, value: &Value, origin: &Origin) -> String {
     let fault = format!("`{}` is `{shown}`, but can only be: {}", key.name, key.kind);
     let flag = level_flag(origin);
     match path {
-        _ if matches!(key.kind, Kind::Unsettable(_)) => fault,
+        _ if matches!(key.kind, Kind::Unsettable(_)) || *origin == Origin::CommandLine => fault,
         ["remote", remote, option] => {
             format!("{fault}{CHANGE}`haul remote modify{flag} {remote} {option} VALUE`")
         }
@@ -145,15 +147,17 @@ fn feature(section: &Section, table: &Table, warnings: &mut Vec<String>) -> Resu
 
 fn exclusive(table: &Table) -> Result<()> {
     match (table.leaf(&["config_dir"]), table.leaf(&["config_module"])) {
-        (Some(first), Some(second)) => Err(mistake(
-            "two or more values in the same group of exclusion 'config_source'".to_owned(),
-            &["hydra", "<config_source>"],
-            second.origin.clone(),
-            Some(format!(
-                "`config_dir` is set at {}: remove it with `haul config --unset hydra.config_dir`",
-                first.origin
-            )),
-        )),
+        (Some(first), Some(second)) => {
+            let (origin, flag) = (&first.origin, level_flag(&first.origin));
+            Err(mistake(
+                "two or more values in the same group of exclusion 'config_source'".to_owned(),
+                &["hydra", "<config_source>"],
+                second.origin.clone(),
+                Some(format!(
+                    "`config_dir` is set at {origin}: remove it with `haul config{flag} --unset hydra.config_dir`"
+                )),
+            ))
+        }
         _ => Ok(()),
     }
 }
@@ -170,11 +174,14 @@ fn unknown_section(name: &str, node: &Node) -> Error {
 
 fn unknown_key(path: &[&str], node: &Node, known: &[&str]) -> Error {
     let name = path.last().copied().unwrap_or_default();
+    let origin = origin(node);
+    let flag = level_flag(&origin);
     let remove = match path {
+        _ if origin == Origin::CommandLine => "leave it out of the command line".to_owned(),
         ["remote", remote, option] => {
-            format!("remove it with `haul remote modify --unset {remote} {option}`")
+            format!("remove it with `haul remote modify{flag} --unset {remote} {option}`")
         }
-        ["db", ..] | [_, _] => format!("remove it with `haul config --unset {}`", path.join(".")),
+        ["db", ..] | [_, _] => format!("remove it with `haul config{flag} --unset {}`", path.join(".")),
         _ => "remove it from the file".to_owned(),
     };
     let hint = match keys::nearest(name, known.iter().copied()) {
@@ -185,7 +192,7 @@ fn unknown_key(path: &[&str], node: &Node, known: &[&str]) -> Error {
         }
         None => remove,
     };
-    mistake("extra keys not allowed".to_owned(), path, origin(node), Some(hint))
+    mistake("extra keys not allowed".to_owned(), path, origin, Some(hint))
 }
 
 fn is_s3_option(name: &str) -> bool {

@@ -1,6 +1,7 @@
 //! How an edit that is refused is told: nothing was written, so what was about to be set stands nowhere.
 
 use super::tree::Table;
+use crate::error::flag_of;
 use crate::schema::url::UrlParts;
 use crate::schema::validate;
 use crate::{Error, KeyPath, Level, Place, SectionName, keys, mask_urls};
@@ -37,6 +38,14 @@ pub(super) fn refused(
                 None if is_set_now => hint
                     .filter(|hint| !hint.contains("remove it"))
                     .map(|hint| hint.split(validate::CHANGE).next().unwrap_or_default().to_owned()),
+                // The edit would have made the remote.
+                _ if !stands && parts.first() == Some(&"remote") && message.starts_with("expected 'url'") => {
+                    let name = parts.get(1).copied().unwrap_or_default();
+                    let flag = flag_of(level);
+                    Some(format!(
+                        "there is no remote `{name}`: add it with `haul remote add{flag} {name} <url>`"
+                    ))
+                }
                 _ => hint,
             };
             let places = if is_set_now || !stands { Vec::new() } else { places };
@@ -89,17 +98,15 @@ fn nearest(setting: Setting<'_>, after: &Table) -> Option<&'static str> {
 /// Returns the command that was most likely meant.
 fn command(level: Level, setting: Setting<'_>, option: &str) -> String {
     let key = KeyPath::new(setting.key.section.clone(), option);
-    let flag = match level {
-        Level::System => " --system",
-        Level::Global => " --global",
-        Level::Repo => "",
-        Level::Local => " --local",
-    };
-    let value = if keys::is_secret(&key) { "<value>".to_owned() } else { word(&mask_urls(setting.value)) };
-    match &key.section {
+    let is_secret = keys::is_secret(&key);
+    // Git has what is in the file of the repository; what is on a command line, its history and other users have.
+    let flag = if is_secret && level == Level::Repo { " --local" } else { flag_of(level) };
+    let value = if is_secret { "-".to_owned() } else { word(&mask_urls(setting.value)) };
+    let command = match &key.section {
         SectionName::Remote(name) => format!("`haul remote modify{flag} {name} {option} {value}`"),
         _ => format!("`haul config{flag} {key} {value}`"),
-    }
+    };
+    if is_secret { format!("{command} (`-` reads the value from the standard input)") } else { command }
 }
 
 /// Quotes a text so that a shell takes it as one word.

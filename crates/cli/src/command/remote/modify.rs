@@ -53,7 +53,12 @@ fn no_value(key: &KeyPath, name: &str) -> CommandError {
     let option = &key.option;
     let error = CommandError::configuration(format!("config file error: option '{option}' needs a value"))
         .about(key.to_string())
-        .with_hint(format!("to remove the option: haul remote modify --unset {name} {option}"));
+        .with_hint(if option == "url" {
+            // There is no remote without it.
+            format!("to remove the remote: haul remote remove {name}")
+        } else {
+            format!("to remove the option: haul remote modify --unset {name} {option}")
+        });
     if keys::is_secret(key) {
         error.with_hint(format!(
             "to give it on the standard input: haul remote modify --local {name} {option} -"

@@ -93,7 +93,16 @@ pub(super) fn resolve_name(typed: Option<String>, stack: &ConfigStack) -> Result
         Some(name) => name.to_lowercase(),
         None => match stack.default_remote(None)? {
             Some(name) => name.value.to_lowercase(),
-            None => return Err(haul_config::Error::NoDefaultRemote { available, root: None }.into()),
+            None => {
+                let hint = format!(
+                    "name one behind the command, or make it the default with `haul remote default <name>`; there are: {}",
+                    available.join(", ")
+                );
+                let (is_any, error) =
+                    (!available.is_empty(), haul_config::Error::NoDefaultRemote { available, root: None });
+                let error = CommandError::from(error);
+                return Err(if is_any { error.with_hint_instead(hint) } else { error });
+            }
         },
     };
     if available.contains(&name) {
