@@ -38,6 +38,17 @@ fn commit_of_a_change_asks_and_a_yes_commits() {
 }
 
 #[test]
+fn interrupted_question_is_no_answer() {
+    let environment = environment();
+    let repo = with_change(&environment);
+    let mut terminal = repo.start_on_terminal(Path::new(HELPER), &["commit"]);
+    terminal.wait_for("Are you sure you want to commit it? [y/n] ");
+    terminal.interrupt();
+    let (status, screen) = terminal.wait();
+    assert_eq!(status.code(), Some(252), "{screen}");
+}
+
+#[test]
 fn commit_of_a_change_without_a_terminal_is_refused() {
     let environment = environment();
     let repo = with_change(&environment);

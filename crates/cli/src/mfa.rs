@@ -25,7 +25,7 @@ impl PromptMfa for TerminalPrompt {
         if !self.0.is_interactive() {
             return Ok(None);
         }
-        let code = self.0.undisturbed(|| {
+        let code = self.0.asking(|| {
             let _silence = Silence::of_terminal()?;
             rpassword::prompt_password(format!("Code of MFA device {serial}: "))
         })?;

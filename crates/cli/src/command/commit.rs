@@ -1,5 +1,7 @@
 //! `haul commit`.
 
+use std::cell::RefCell;
+
 use clap::Args;
 use haul_repo::ops::{self, CommitOptions};
 use haul_repo::{Repo, SelectOptions};
@@ -82,10 +84,20 @@ fn commit(
     operation: &str,
     committed: &mut Committed,
 ) -> CommandResult {
-    let confirm = |question: &str| ask_on_terminal(context, question);
-    let report = context
-        .observe(|observer| ops::commit(repo, options, &confirm, observer))
-        .map_err(|error| Verb::COMMIT.error(error).while_trying(operation))?;
+    let interrupted = RefCell::new(None);
+    let confirm = |question: &str| {
+        // After Ctrl-C there is nobody to ask.
+        interrupted.borrow().is_none()
+            && ask_on_terminal(context, question).unwrap_or_else(|error| {
+                interrupted.replace(Some(error));
+                false
+            })
+    };
+    let done = context.observe(|observer| ops::commit(repo, options, &confirm, observer));
+    if let Some(error) = interrupted.take() {
+        return Err(error);
+    }
+    let report = done.map_err(|error| Verb::COMMIT.error(error).while_trying(operation))?;
     for line in locks_written(repo, &report.locks) {
         context.printer().line(line)?;
     }

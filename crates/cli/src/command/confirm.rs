@@ -2,6 +2,7 @@
 
 use super::Context;
 use crate::command_error::CommandError;
+use crate::exit::ExitStatus;
 use crate::ui::OutputFormat;
 
 /// Asks as DVC does; the end of the input is a no.
@@ -36,20 +37,30 @@ fn ask(context: &Context, text: &str) -> Result<(), CommandError> {
 }
 
 /// Asks a person in front of a terminal, as DVC does; without one, and for whatever cannot be read, the answer is no.
-pub(super) fn ask_on_terminal(context: &Context, statement: &str) -> bool {
+///
+/// # Errors
+///
+/// Ctrl-C in place of an answer.
+pub(super) fn ask_on_terminal(context: &Context, statement: &str) -> Result<bool, CommandError> {
     let printer = context.printer();
     if !printer.stdout_is_terminal() {
-        return false;
+        return Ok(false);
     }
-    loop {
-        let asked = ask(context, &format!("{statement} [y/n] "));
-        let answer = asked.and_then(|()| context.answer());
-        match answer.ok().flatten().map(|line| line.to_lowercase()).as_deref() {
-            Some("y" | "yes") => return true,
-            Some("n" | "no") | None => return false,
-            Some(_) => {
-                printer.remark("Your response must be one of: ['yes', 'no', 'y', 'n']. Please try again.");
+    printer.asking(|| {
+        loop {
+            let asked = ask(context, &format!("{statement} [y/n] "));
+            let answer = match asked.and_then(|()| context.answer()) {
+                Err(error) if error.status() == ExitStatus::Interrupted => return Err(error),
+                answer => answer.ok().flatten(),
+            };
+            match answer.map(|line| line.to_lowercase()).as_deref() {
+                Some("y" | "yes") => return Ok(true),
+                Some("n" | "no") | None => return Ok(false),
+                Some(_) => {
+                    printer
+                        .remark("Your response must be one of: ['yes', 'no', 'y', 'n']. Please try again.");
+                }
             }
         }
-    }
+    })
 }

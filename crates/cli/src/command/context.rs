@@ -20,7 +20,7 @@ use crate::command_error::CommandError;
 use crate::exit::ExitStatus;
 use crate::interrupt::Interrupt;
 use crate::mfa::{Silence, TerminalPrompt};
-use crate::ui::{OutputFormat, Printer, Progress, WaitLine};
+use crate::ui::{OutputFormat, Printer, Progress, Surroundings, WaitLine};
 
 /// The surroundings of a command.
 #[derive(Debug, Clone)]
@@ -173,7 +173,11 @@ impl Context {
 
     fn start_work(&self) -> Progress {
         self.interrupt.watch(&self.printer);
-        Progress::start(&self.printer, self.env.var("CI").is_some())
+        let surroundings = Surroundings {
+            in_ci: self.env.var("CI").is_some(),
+            is_dumb: self.env.var("TERM") == Some("dumb"),
+        };
+        Progress::start(&self.printer, surroundings)
     }
 
     /// Loads the configuration files of the repository around the working directory; outside of a repository

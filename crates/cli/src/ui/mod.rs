@@ -16,7 +16,7 @@ pub(crate) use document::{Frame, VERSION};
 pub(crate) use message::{Colour, Message, OutputFormat, Page};
 pub(crate) use origin::OriginLine;
 pub(crate) use printer::{Printer, Verbosity};
-pub(crate) use progress::{Progress, human_bytes};
+pub(crate) use progress::{Progress, Surroundings, human_bytes};
 pub(crate) use wait::WaitLine;
 
 /// What stands for a secret.

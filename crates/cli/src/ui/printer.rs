@@ -4,7 +4,7 @@
 
 use std::io::{self, BufRead, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -38,6 +38,8 @@ pub(crate) struct Printer {
     stdin: Mutex<Box<dyn BufRead + Send>>,
     /// Progress bars to be moved out of the way of whatever is written.
     bars: Mutex<Option<Arc<Bars>>>,
+    /// Held by who draws bars, and as long as a person is asked.
+    turn: Mutex<()>,
     verbosity: Verbosity,
     progress: ProgressChoice,
     colours: ColourChoice,
@@ -66,6 +68,7 @@ impl Printer {
             stderr: Mutex::new(ui.stderr),
             stdin: Mutex::new(ui.stdin),
             bars: Mutex::new(None),
+            turn: Mutex::new(()),
             verbosity: Verbosity::Normal,
             is_json: AtomicBool::new(false),
             result: Mutex::new(Box::new(Nothing)),
@@ -135,6 +138,25 @@ impl Printer {
         match bars {
             Some(bars) => bars.suspend(work),
             None => work(),
+        }
+    }
+
+    /// Asks a person: no bars are drawn until there is an answer, neither those of now nor new ones.
+    pub(crate) fn asking<T>(&self, ask: impl FnOnce() -> T) -> T {
+        let _turn = lock(&self.turn);
+        let bars = lock(&self.bars).clone();
+        if let Some(bars) = bars {
+            bars.show(Vec::new());
+        }
+        ask()
+    }
+
+    /// Draws, unless a person is being asked. Nothing waits for the answer here: the work may have ended without it.
+    pub(crate) fn draw(&self, draw: impl FnOnce()) {
+        match self.turn.try_lock() {
+            Ok(_turn) => draw(),
+            Err(TryLockError::Poisoned(_)) => draw(),
+            Err(TryLockError::WouldBlock) => {}
         }
     }
 
@@ -275,7 +297,7 @@ impl Printer {
     }
 
     /// Registers the bars on the terminal, or takes them away.
-    pub(super) fn set_bars(&self, bars: Option<Arc<Bars>>) {
+    pub(crate) fn set_bars(&self, bars: Option<Arc<Bars>>) {
         *lock(&self.bars) = bars;
     }
 

@@ -25,7 +25,7 @@ impl Bars {
     }
 
     /// Shows these lines in place of those before.
-    pub(super) fn show(&self, lines: Vec<String>) {
+    pub(crate) fn show(&self, lines: Vec<String>) {
         let mut state = self.state();
         if !state.is_over && state.lines != lines {
             state.lines = lines;
@@ -57,6 +57,10 @@ impl Bars {
 
 impl State {
     fn draw(&mut self) {
+        if self.lines.is_empty() && self.n_drawn == 0 {
+            // The line of the cursor may have something of others: a question.
+            return;
+        }
         let mut text = self.to_the_top();
         for line in &self.lines {
             text.push_str(line);
@@ -165,5 +169,23 @@ mod tests {
         bars.end();
         bars.show(texts(&["late"]));
         assert_eq!(screen.lines(), ["stopping"]);
+    }
+    #[test]
+    fn question_stays_until_it_is_answered() {
+        let screen = Screen::default();
+        let mut question = screen.clone();
+        let (ui, _captured) = crate::ui::Ui::captured();
+        let printer = crate::ui::Printer::new(ui, false);
+        let bars = Arc::new(Bars::new(screen.clone()));
+        printer.set_bars(Some(Arc::clone(&bars)));
+        printer.draw(|| bars.show(texts(&["one"])));
+        printer.asking(|| {
+            printer.undisturbed(|| question.write_all(b"Are you sure? ").unwrap());
+            printer.draw(|| bars.show(texts(&["two"])));
+            assert_eq!(screen.lines(), ["Are you sure? "]);
+        });
+        question.write_all(b"\n").unwrap();
+        printer.draw(|| bars.show(texts(&["three"])));
+        assert_eq!(screen.lines(), ["Are you sure? ", "three"]);
     }
 }

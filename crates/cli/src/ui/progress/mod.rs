@@ -42,6 +42,15 @@ const PHASES: [(Phase, &str); 9] = [
     (Phase::Removing, "Removing"),
 ];
 
+/// What the environment says about who watches.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Surroundings {
+    /// Whether continuous integration runs the program: where there is no terminal, the first line comes early.
+    pub(crate) in_ci: bool,
+    /// Whether the terminal cannot move its cursor (`TERM=dumb`).
+    pub(crate) is_dumb: bool,
+}
+
 /// Where progress goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sink {
@@ -54,15 +63,17 @@ enum Sink {
 }
 
 impl Sink {
-    fn choose(printer: &Printer, in_ci: bool) -> Self {
+    fn choose(printer: &Printer, Surroundings { in_ci, is_dumb }: Surroundings) -> Self {
         match (printer.progress(), printer.verbosity()) {
             // Log lines say more than bars.
             (ProgressChoice::None, _)
             | (_, Verbosity::Quiet)
             | (ProgressChoice::Auto, Verbosity::Verbose(_)) => Self::Nowhere,
             (ProgressChoice::Plain, _) => Self::Lines,
-            (ProgressChoice::Auto, Verbosity::Normal) if printer.stderr_is_terminal() => Self::Bars,
-            (ProgressChoice::Auto, Verbosity::Normal) if in_ci => Self::Lines,
+            (ProgressChoice::Auto, Verbosity::Normal) if printer.stderr_is_terminal() && !is_dumb => {
+                Self::Bars
+            }
+            (ProgressChoice::Auto, Verbosity::Normal) if printer.stderr_is_terminal() || in_ci => Self::Lines,
             (ProgressChoice::Auto, Verbosity::Normal) => Self::RareLines,
         }
     }
@@ -98,9 +109,9 @@ struct Display {
 }
 
 impl Progress {
-    /// Starts to watch; `in_ci` asks for an early first line where there is no terminal.
-    pub(crate) fn start(printer: &Arc<Printer>, in_ci: bool) -> Self {
-        let sink = Sink::choose(printer, in_ci);
+    /// Starts to watch.
+    pub(crate) fn start(printer: &Arc<Printer>, surroundings: Surroundings) -> Self {
+        let sink = Sink::choose(printer, surroundings);
         let shared = Arc::new(Shared { counters: Default::default() });
         let display = (sink != Sink::Nowhere).then(|| spawn_display(sink, printer, &shared)).flatten();
         Self { shared, printer: Arc::clone(printer), display: Mutex::new(display) }
@@ -241,7 +252,7 @@ fn draw_bars(printer: &Printer, shared: &Shared, keep_going: impl Fn() -> bool) 
         }
         // What goes on now is at the end.
         lines.drain(..lines.len().saturating_sub(rows.saturating_sub(1)));
-        bars.show(lines);
+        printer.draw(|| bars.show(lines));
         if !keep_going() {
             break;
         }
@@ -302,14 +313,19 @@ mod tests {
             printer.set_verbosity(verbosity);
             printer.set_display(choice, crate::ui::ColourChoice::Auto);
             let case = format!("{choice:?} {verbosity:?} terminal: {is_terminal} CI: {in_ci}");
-            assert_eq!(Sink::choose(&printer, in_ci), expected, "{case}");
+            let surroundings = Surroundings { in_ci, is_dumb: false };
+            assert_eq!(Sink::choose(&printer, surroundings), expected, "{case}");
+            // Lines are all that a terminal without a cursor can show.
+            let dumb = Sink::choose(&printer, Surroundings { in_ci, is_dumb: true });
+            assert_eq!(dumb, if expected == Sink::Bars { Sink::Lines } else { expected }, "{case}, dumb");
         }
     }
 
     #[test]
     fn first_line_where_lines_stay_comes_long_before_the_second_could() {
         let (ui, captured) = crate::ui::Ui::captured();
-        let progress = Progress::start(&Arc::new(Printer::new(ui, false)), true);
+        let progress =
+            Progress::start(&Arc::new(Printer::new(ui, false)), Surroundings { in_ci: true, is_dumb: false });
         progress.on(Event::Finished { phase: Phase::Collecting, n_objects: 7 });
         let end = Instant::now() + LINE_EVERY.saturating_sub(FIRST_LINE * 3);
         while captured.stderr().is_empty() {
