@@ -44,10 +44,26 @@ fn ignore_rules_hide_a_repository_inside() {
     let rules = IgnoreRules::new(folder.path());
     assert!(rules.is_ignored(&folder.path().join("a/inner"), true));
     assert!(rules.is_ignored(&folder.path().join("a/inner/x/y"), false));
-    assert_eq!(rules.check(&folder.path().join("a/inner"), true)[0].rule, "in sub_repo:inner");
+    assert_eq!(rules.check(&folder.path().join("a/inner"), true).unwrap().rule, "in sub_repo:inner");
     assert!(rules.folder(&folder.path().join("a")).is_ignored("inner".as_ref(), true));
     assert!(rules.folder(&folder.path().join("a/inner")).is_ignored("x".as_ref(), false));
     assert!(!rules.is_ignored(&folder.path().join("a"), true));
     assert!(!rules.is_ignored(folder.path(), true));
     assert!(!rules.is_ignored(Path::new("/elsewhere/.git"), true));
+}
+
+/// Each directory took the rules of all directories above it: a manifest with one path of a few hundred names kept `status`
+/// busy for minutes.
+#[test]
+fn ignore_rules_cost_the_same_at_every_depth() {
+    let folder = tempfile::tempdir().unwrap();
+    fs_err::write(folder.path().join(".dvcignore"), "*.log\n**/a/**/b/**/c/**/e\n").unwrap();
+    let rules = IgnoreRules::new(folder.path());
+    let mut path = folder.path().to_owned();
+    for _ in 0..700 {
+        path.push("d");
+        assert!(!rules.folder(&path).is_ignored("a.txt".as_ref(), false));
+        assert!(rules.folder(&path).is_ignored("a.log".as_ref(), false));
+        assert!(!rules.is_ignored(&path, true));
+    }
 }

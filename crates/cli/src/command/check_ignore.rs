@@ -74,12 +74,12 @@ impl CheckIgnoreArgs {
     ) -> Result<bool, CommandError> {
         let path = repo.absolute(target);
         let is_outside = repo.relative(&path).is_none();
-        let matches = if is_outside { Vec::new() } else { repo.ignore().check(&path, path.is_dir()) };
-        let is_ignored = matches.last().is_some_and(|rule| rule.is_ignored);
+        let decision = if is_outside { None } else { repo.ignore().check(&path, path.is_dir()) };
+        let is_ignored = decision.as_ref().is_some_and(|rule| rule.is_ignored);
         checked.paths.push(CheckedPath {
             path: target.to_owned(),
             is_ignored,
-            rules: matches.iter().map(|rule| rule.rule.clone()).collect(),
+            rules: decision.iter().map(|rule| rule.rule.clone()).collect(),
         });
         if !self.details {
             if is_ignored {
@@ -87,14 +87,12 @@ impl CheckIgnoreArgs {
             }
             return Ok(is_ignored);
         }
-        let n_shown = if self.all { matches.len() } else { 1 };
-        for rule in &matches[matches.len().saturating_sub(n_shown)..] {
+        if let Some(rule) = &decision {
             context.printer().line(format_args!("{}\t{target}", rule.rule))?;
-        }
-        if matches.is_empty() && self.non_matching {
+        } else if self.non_matching {
             context.printer().line(format_args!("::\t{target}"))?;
         }
-        Ok(!matches.is_empty())
+        Ok(decision.is_some())
     }
 }
 

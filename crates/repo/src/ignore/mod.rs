@@ -30,11 +30,20 @@ pub struct IgnoreMatch {
     pub is_ignored: bool,
 }
 
-/// The ignore rules of a repository. The file of a directory is read when it is first needed, and kept.
+/// The ignore rules of a repository. What holds in a directory is found out when it is first needed, from what holds in its
+/// parent, and kept: a path costs the same at every depth.
 #[derive(Debug)]
 pub struct IgnoreRules {
     root: PathBuf,
-    folders: Mutex<HashMap<PathBuf, Arc<RuleSet>>>,
+    folders: Mutex<HashMap<PathBuf, KnownFolder>>,
+}
+
+/// What holds in a directory of the repository.
+#[derive(Debug, Clone)]
+struct KnownFolder {
+    rules: Arc<RuleSet>,
+    /// The rule that ignores the directory or a parent of it, and so everything in it.
+    hidden_by: Option<IgnoreMatch>,
 }
 
 impl IgnoreRules {
@@ -51,36 +60,23 @@ impl IgnoreRules {
     /// Returns whether `path` (absolute) is ignored, itself or because a parent is. Paths outside of the repository are not
     /// ignored.
     pub fn is_ignored(&self, path: &Path, is_dir: bool) -> bool {
-        self.check(path, is_dir).last().is_some_and(|found| found.is_ignored)
+        self.check(path, is_dir).is_some_and(|found| found.is_ignored)
     }
 
-    /// Returns the rules that match `path` or a parent of it; the last one decides.
-    pub fn check(&self, path: &Path, is_dir: bool) -> Vec<IgnoreMatch> {
-        let (Some(relative), Some(folder)) = (self.relative(path), path.parent()) else { return Vec::new() };
-        if relative.is_empty() {
-            return Vec::new();
+    /// Returns the rule that ignores a parent of `path`, else the one that decides about `path` itself.
+    pub fn check(&self, path: &Path, is_dir: bool) -> Option<IgnoreMatch> {
+        let relative = self.relative(path).filter(|relative| !relative.is_empty())?;
+        let folder = self.known(path.parent()?);
+        folder.hidden_by.clone().or_else(|| self.decide(path, &relative, is_dir, &folder.rules))
+    }
+
+    /// Returns what decides about `path`, none of whose parents is ignored.
+    fn decide(&self, path: &Path, relative: &str, is_dir: bool, rules: &RuleSet) -> Option<IgnoreMatch> {
+        if is_dir && self.is_other_repository(path) {
+            let name = relative.rsplit('/').next().unwrap_or(relative);
+            return Some(IgnoreMatch { rule: format!("in sub_repo:{name}"), is_ignored: true });
         }
-        let mut found = Vec::new();
-        let rules = self.rules(folder);
-        let ends = relative.match_indices('/').map(|(end, _)| end).chain([relative.len()]);
-        for end in ends {
-            let is_last = end == relative.len();
-            let name = &relative[..end];
-            let is_dir = is_dir || !is_last;
-            let decision = if is_dir && self.is_other_repository(&self.root.join(name)) {
-                let name = name.rsplit('/').next().unwrap_or(name);
-                Some(IgnoreMatch { rule: format!("in sub_repo:{name}"), is_ignored: true })
-            } else {
-                rules.find(name, is_dir)
-            };
-            let is_ignored = decision.as_ref().is_some_and(|decision| decision.is_ignored);
-            // For a parent, only a rule that ignores it counts.
-            found.extend(decision.filter(|decision| is_last || decision.is_ignored));
-            if is_ignored {
-                break;
-            }
-        }
-        found
+        rules.find(relative, is_dir)
     }
 
     /// Returns why no data can be tracked at `path` (absolute), in DVC's words if DVC refuses it; `None` if it can, whether
@@ -99,7 +95,7 @@ impl IgnoreRules {
     /// Returns the rule that ignores a path, in DVC's format.
     fn hiding_rule(&self, path: &Path) -> Option<String> {
         let relative = self.relative(path).filter(|relative| !relative.is_empty())?;
-        let rules = self.rules(path.parent()?);
+        let rules = self.known(path.parent()?).rules;
         let rule = |name: &str, is_dir| {
             rules.find(name, is_dir).filter(|found| found.is_ignored).map(|found| found.rule)
         };
@@ -121,10 +117,9 @@ impl IgnoreRules {
         };
         let scope = if relative.is_none() {
             Scope::Outside
-        } else if !prefix.is_empty() && self.is_ignored(folder, true) {
-            Scope::Ignored
         } else {
-            Scope::Rules(self.rules(folder))
+            let known = self.known(folder);
+            if known.hidden_by.is_some() { Scope::Ignored } else { Scope::Rules(known.rules) }
         };
         FolderRules { inner: Arc::new(Folder { path: folder.to_owned(), prefix, scope }) }
     }
@@ -139,29 +134,49 @@ impl IgnoreRules {
         folder != self.root && is_repository(folder)
     }
 
-    /// Returns the rules that apply in `folder`, which is in the repository.
-    fn rules(&self, folder: &Path) -> Arc<RuleSet> {
-        if let Some(rules) = self.lock().get(folder) {
-            return Arc::clone(rules);
-        }
-        let outer = match folder.parent().filter(|_| folder != self.root) {
-            Some(parent) => self.rules(parent),
-            None => Arc::new(RuleSet::default_rules()),
-        };
-        let relative = self.relative(folder).unwrap_or_default();
-        let name = if relative.is_empty() { DVCIGNORE.to_owned() } else { format!("{relative}/{DVCIGNORE}") };
-        let is_hidden = outer.find(&name, false).is_some_and(|found| found.is_ignored);
-        let rules = match fs_err::read(folder.join(DVCIGNORE)) {
-            Ok(text) if !is_hidden => {
-                Arc::new(outer.with_file(&String::from_utf8_lossy(&text), &name, &relative))
+    /// Returns what holds in `folder`, which is in the repository.
+    fn known(&self, folder: &Path) -> KnownFolder {
+        // From the nearest directory that is known down to this one: no recursion, so that no directory is too deep.
+        let mut unknown = Vec::new();
+        let mut known = None;
+        for above in folder.ancestors() {
+            known = self.lock().get(above).cloned();
+            if known.is_some() {
+                break;
             }
-            _ => outer,
-        };
-        self.lock().insert(folder.to_owned(), Arc::clone(&rules));
-        rules
+            unknown.push(above);
+            if above == self.root {
+                break;
+            }
+        }
+        let mut known = known
+            .unwrap_or_else(|| KnownFolder { rules: Arc::new(RuleSet::default_rules()), hidden_by: None });
+        for folder in unknown.into_iter().rev() {
+            known = self.enter(folder, known);
+            self.lock().insert(folder.to_owned(), known.clone());
+        }
+        known
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<PathBuf, Arc<RuleSet>>> {
+    /// Returns what holds in `folder`, with what holds around it.
+    fn enter(&self, folder: &Path, around: KnownFolder) -> KnownFolder {
+        let relative = self.relative(folder).unwrap_or_default();
+        let name = if relative.is_empty() { DVCIGNORE.to_owned() } else { format!("{relative}/{DVCIGNORE}") };
+        let rules = match fs_err::read(folder.join(DVCIGNORE)) {
+            Ok(text) if !around.rules.find(&name, false).is_some_and(|found| found.is_ignored) => {
+                Arc::new(around.rules.with_file(&String::from_utf8_lossy(&text), &name, &relative))
+            }
+            _ => around.rules,
+        };
+        let is_root = relative.is_empty();
+        let hidden_by = around.hidden_by.or_else(|| {
+            let found = if is_root { None } else { self.decide(folder, &relative, true, &rules) };
+            found.filter(|found| found.is_ignored)
+        });
+        KnownFolder { rules, hidden_by }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<PathBuf, KnownFolder>> {
         self.folders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -95,52 +95,63 @@ impl Pattern {
             Matcher::Nothing => false,
             Matcher::Segments { segments, is_folder_needed } => {
                 let names: Vec<&str> = path.split('/').collect();
-                matches_from(segments, &names, &|n_matched| {
-                    !is_folder_needed || n_matched < names.len() || is_folder
-                })
+                match_start(segments, &names)
+                    .is_some_and(|n_matched| !is_folder_needed || n_matched < names.len() || is_folder)
             }
         }
     }
 }
 
-/// Matches segments against the first names; `accept` gets the number of names that are left.
-fn matches_from(segments: &[Segment], names: &[&str], accept: &dyn Fn(usize) -> bool) -> bool {
-    fn walk(segments: &[Segment], names: &[&str], taken: usize, accept: &dyn Fn(usize) -> bool) -> bool {
-        match segments.split_first() {
-            None => accept(taken),
-            Some((Segment::Folders, rest)) => {
-                (taken..=names.len()).any(|taken| walk(rest, names, taken, accept))
+/// Returns the smallest number of first names that the segments match.
+fn match_start(segments: &[Segment], names: &[&str]) -> Option<usize> {
+    // Only the last `**` and its position are kept: what comes before it has matched as few names as it can.
+    let (mut segment, mut taken, mut folders) = (0, 0, None);
+    loop {
+        match segments.get(segment) {
+            None => return Some(taken),
+            Some(Segment::Folders) => {
+                segment += 1;
+                folders = Some((segment, taken));
+                continue;
             }
-            Some((Segment::Name(tokens), rest)) => names.get(taken).is_some_and(|name| {
-                let characters: Vec<char> = name.chars().collect();
-                name_matches(tokens, &characters) && walk(rest, names, taken + 1, accept)
-            }),
+            Some(Segment::Name(tokens))
+                if names.get(taken).is_some_and(|name| name_matches(tokens, name)) =>
+            {
+                segment += 1;
+                taken += 1;
+                continue;
+            }
+            Some(Segment::Name(_)) => {}
         }
+        let (after, start) = folders.filter(|(_, start)| *start < names.len())?;
+        folders = Some((after, start + 1));
+        segment = after;
+        taken = start + 1;
     }
-    walk(segments, names, 0, accept)
 }
 
-fn name_matches(tokens: &[Token], name: &[char]) -> bool {
-    // Only the last `*` and its position are kept: a later star always replaces an earlier one.
-    let (mut token, mut position, mut star) = (0, 0, None);
-    while position < name.len() {
+fn name_matches(tokens: &[Token], name: &str) -> bool {
+    // Only the last `*` and what it leaves are kept: a later star always replaces an earlier one.
+    let (mut token, mut rest, mut star) = (0, name.chars(), None);
+    while let Some(character) = rest.clone().next() {
         match tokens.get(token) {
             Some(Token::Many) => {
-                star = Some((token, position));
+                star = Some((token, rest.clone()));
                 token += 1;
                 continue;
             }
-            Some(one) if one.matches(name[position]) => {
+            Some(one) if one.matches(character) => {
                 token += 1;
-                position += 1;
+                rest.next();
                 continue;
             }
             _ => {}
         }
-        let Some((star_token, star_position)) = star else { return false };
-        star = Some((star_token, star_position + 1));
+        let Some((star_token, mut star_rest)) = star else { return false };
+        star_rest.next();
+        rest = star_rest.clone();
         token = star_token + 1;
-        position = star_position + 1;
+        star = Some((star_token, star_rest));
     }
     tokens[token..].iter().all(|token| *token == Token::Many)
 }

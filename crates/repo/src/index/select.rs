@@ -410,7 +410,7 @@ impl Resolver<'_> {
 /// Returns why no metafile below a directory is read; an empty text if there is none.
 fn why_nothing_is_read(repo: &Repo, folder: &Path) -> Result<&'static str> {
     let found = repo.ignore().check(folder, true);
-    Ok(match found.last().filter(|found| found.is_ignored) {
+    Ok(match found.filter(|found| found.is_ignored) {
         Some(found) if found.rule.starts_with("in sub_repo") => {
             ": it belongs to another DVC repository; run the command there"
         }

@@ -1,5 +1,6 @@
 //! The tree of a commit.
 
+use std::collections::HashMap;
 use std::io::Write;
 use std::sync::Mutex;
 
@@ -15,11 +16,25 @@ use crate::{Error, Result};
 
 /// The files of a commit.
 pub(crate) struct CommitTree {
-    git: Mutex<gix::Repository>,
+    git: Mutex<Reader>,
     /// The name of the revision, for messages.
     name: String,
     /// The tree of the root of the DVC repository.
     root: ObjectId,
+}
+
+/// Git's repository, and the directories of the commit that were looked at: a path costs the same at every depth.
+struct Reader {
+    git: gix::Repository,
+    folders: HashMap<String, Option<Folder>>,
+}
+
+/// A directory of the commit.
+#[derive(Clone)]
+struct Folder {
+    tree: ObjectId,
+    /// The rules for its entries; none if the directory is ignored.
+    rules: Option<CommitRules>,
 }
 
 type GixResult<T> = std::result::Result<T, gix::Error>;
@@ -39,70 +54,111 @@ impl CommitTree {
         let root = find().map_err(|source| {
             unreadable(&reader, format!("cannot read the revision `{}`", revision.name), source)
         })?;
-        Ok(root.map(|root| Self { git: Mutex::new(reader), name: revision.name.clone(), root }))
+        Ok(root.map(|root| {
+            let git = Mutex::new(Reader { git: reader, folders: HashMap::new() });
+            Self { git, name: revision.name.clone(), root }
+        }))
     }
 
     /// Returns the content of a file, even if DVC ignores it; `None` if it does not exist.
     pub(crate) fn read_hidden(&self, path: &str) -> Result<Option<Vec<u8>>> {
-        self.ask(|git| match self.find(git, path)? {
-            Some((kind, blob)) if is_file(kind) => Ok(Some(git.find_blob(blob)?.take_data())),
+        self.ask(|reader| match reader.find(self.root, path)? {
+            Some((kind, blob)) if is_file(kind) => Ok(Some(reader.git.find_blob(blob)?.take_data())),
             _ => Ok(None),
         })
     }
 
     /// Calls `question` with Git's repository, and words its error.
-    fn ask<T>(&self, question: impl FnOnce(&gix::Repository) -> GixResult<T>) -> Result<T> {
-        let git = self.git.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        question(&git)
-            .map_err(|source| unreadable(&git, format!("cannot read the revision `{}`", self.name), source))
+    fn ask<T>(&self, question: impl FnOnce(&mut Reader) -> GixResult<T>) -> Result<T> {
+        let mut reader = self.git.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let answer = question(&mut reader);
+        answer.map_err(|source| {
+            unreadable(&reader.git, format!("cannot read the revision `{}`", self.name), source)
+        })
     }
+}
 
-    /// Returns the kind and the object at a path.
-    fn find(&self, git: &gix::Repository, path: &str) -> GixResult<Option<(EntryKind, ObjectId)>> {
+impl Reader {
+    /// Returns the kind and the object at a path below the tree `root`.
+    fn find(&mut self, root: ObjectId, path: &str) -> GixResult<Option<(EntryKind, ObjectId)>> {
         if path.is_empty() {
-            return Ok(Some((EntryKind::Tree, self.root)));
+            return Ok(Some((EntryKind::Tree, root)));
         }
-        let entry = git.find_tree(self.root)?.lookup_entry_by_path(path)?;
-        Ok(entry.map(|entry| (entry.mode().kind(), entry.object_id())))
+        let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
+        match self.folder(root, above)? {
+            Some(folder) => self.entry(folder.tree, name),
+            None => Ok(None),
+        }
     }
 
-    /// Returns the rules for the entries of a directory; `None` if the directory is ignored.
-    fn rules(&self, git: &gix::Repository, directory: &str) -> GixResult<Option<CommitRules>> {
-        let mut rules = CommitRules::new();
-        let ends = directory.match_indices('/').map(|(end, _)| end).chain([directory.len()]);
-        for end in [0].into_iter().chain(ends.filter(|end| *end > 0)) {
-            let above = &directory[..end];
-            if !above.is_empty() && rules.is_ignored(above, true) {
-                return Ok(None);
-            }
-            if let Some((kind, blob)) = self.find(git, &join(above, DVCIGNORE))?
-                && is_file(kind)
-            {
-                rules = rules.enter(above, &git.find_blob(blob)?.take_data());
-            }
+    /// Returns the kind and the object of an entry of a tree.
+    fn entry(&self, tree: ObjectId, name: &str) -> GixResult<Option<(EntryKind, ObjectId)>> {
+        let tree = self.git.find_tree(tree)?;
+        Ok(tree.find_entry(name).map(|entry| (entry.mode().kind(), entry.object_id())))
+    }
+
+    /// Returns the directory at a path below the tree `root`; `None` if there is none.
+    fn folder(&mut self, root: ObjectId, directory: &str) -> GixResult<Option<Folder>> {
+        if let Some(known) = self.folders.get(directory) {
+            return Ok(known.clone());
         }
-        Ok(Some(rules))
+        // From the root down, not recursively: no directory is too deep.
+        let ends = directory.match_indices('/').map(|(end, _)| end).chain([directory.len()]);
+        let mut folder = None;
+        for end in [0].into_iter().chain(ends.filter(|end| *end > 0)) {
+            let path = &directory[..end];
+            folder = match self.folders.get(path) {
+                Some(known) => known.clone(),
+                None => {
+                    let entered = self.enter(root, path, folder.as_ref())?;
+                    self.folders.insert(path.to_owned(), entered.clone());
+                    entered
+                }
+            };
+        }
+        Ok(folder)
+    }
+
+    /// Returns the directory at a path; `around` is the one that contains it.
+    fn enter(&self, root: ObjectId, path: &str, around: Option<&Folder>) -> GixResult<Option<Folder>> {
+        let (tree, rules) = if path.is_empty() {
+            (root, Some(CommitRules::new()))
+        } else {
+            let Some(around) = around else { return Ok(None) };
+            let name = path.rsplit('/').next().unwrap_or(path);
+            let Some((EntryKind::Tree, tree)) = self.entry(around.tree, name)? else { return Ok(None) };
+            (tree, around.rules.clone().filter(|rules| !rules.is_ignored(path, true)))
+        };
+        let Some(rules) = rules else { return Ok(Some(Folder { tree, rules: None })) };
+        let rules = match self.entry(tree, DVCIGNORE)? {
+            Some((kind, blob)) if is_file(kind) => rules.enter(path, &self.git.find_blob(blob)?.take_data()),
+            _ => rules,
+        };
+        Ok(Some(Folder { tree, rules: Some(rules) }))
     }
 }
 
 impl Tree for CommitTree {
     fn stat(&self, path: &str) -> Result<Option<TreeEntry>> {
-        self.ask(|git| {
-            let Some((kind, object)) = self.find(git, path)? else { return Ok(None) };
+        self.ask(|reader| {
+            let Some((kind, object)) = reader.find(self.root, path)? else { return Ok(None) };
             let above = path.rsplit_once('/').map_or("", |(above, _)| above);
             let is_seen = path.is_empty()
-                || self
-                    .rules(git, above)?
+                || reader
+                    .folder(self.root, above)?
+                    .and_then(|folder| folder.rules)
                     .is_some_and(|rules| !rules.is_ignored(path, kind == EntryKind::Tree));
             let name = path.rsplit('/').next().unwrap_or_default();
-            if is_seen { entry(git, name, kind, object) } else { Ok(None) }
+            if is_seen { entry(&reader.git, name, kind, object) } else { Ok(None) }
         })
     }
 
     fn list(&self, directory: &str) -> Result<Vec<TreeEntry>> {
-        self.ask(|git| {
-            let Some((EntryKind::Tree, tree)) = self.find(git, directory)? else { return Ok(Vec::new()) };
-            let Some(rules) = self.rules(git, directory)? else { return Ok(Vec::new()) };
+        self.ask(|reader| {
+            let Some(Folder { tree, rules: Some(rules) }) = reader.folder(self.root, directory)? else {
+                return Ok(Vec::new());
+            };
+            let git = &reader.git;
             let mut found = Vec::new();
             for listed in git.find_tree(tree)?.iter() {
                 let listed = listed?;
@@ -132,7 +188,10 @@ impl Tree for CommitTree {
     }
 
     fn is_repository(&self, directory: &str) -> Result<bool> {
-        self.ask(|git| Ok(matches!(self.find(git, &join(directory, DVC_DIR))?, Some((EntryKind::Tree, _)))))
+        self.ask(|reader| {
+            let found = reader.find(self.root, &join(directory, DVC_DIR))?;
+            Ok(matches!(found, Some((EntryKind::Tree, _))))
+        })
     }
 }
 

@@ -112,7 +112,7 @@ fn resolve_one(repo: &Repo, index: &Index, name: &str) -> Result<AddTarget> {
     refuse_symlinked_folder(root, &path)?;
     // Deviation: what lies in a repository of its own is refused here, because its data belongs to that one; where Git does
     // not track it, DVC records an empty directory, or a second `.dvc` file for the same data.
-    if let Some(rule) = repo.ignore().check(&path, path.is_dir()).last()
+    if let Some(rule) = repo.ignore().check(&path, path.is_dir())
         && rule.is_ignored
     {
         return Err(Error::BadOut(format!("Path '{}' is ignored by {}", path.display(), rule.rule)));

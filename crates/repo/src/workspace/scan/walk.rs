@@ -71,7 +71,7 @@ pub(super) fn look(path: &Path, role: Role, walk: Walk<'_>) -> Result<Found> {
     } else {
         metadata
     };
-    let ignored = walk.ignore.check(path, metadata.is_dir()).pop().filter(|found| found.is_ignored);
+    let ignored = walk.ignore.check(path, metadata.is_dir()).filter(|found| found.is_ignored);
     if let (Role::Out, Some(found)) = (role, ignored) {
         return Err(Error::BadOut(format!("Path '{}' is ignored by {}", path.display(), found.rule)));
     }
