@@ -76,11 +76,16 @@ impl World {
     fn plan(&self, out: &str, wanted: Wanted<'_>, relink: Option<&[LinkType]>) -> haul_repo::Result<OutPlan> {
         let path = self.root.join(out);
         let target = Target { path: &path, within: None, wanted, layout: Layout::Current };
-        plan(&self.scanner(), &self.cache, &target, relink, &NoObserver, &self.cancel)
+        let linker = relink.map(|types| self.linker(types));
+        plan(&self.scanner(), &self.cache, &target, linker.as_ref(), &NoObserver, &self.cancel)
+    }
+
+    fn linker(&self, types: &[LinkType]) -> Linker {
+        Linker::new(types.to_vec(), Staging::open(self.memo.dir()).unwrap())
     }
 
     fn apply(&self, plan: OutPlan, types: &[LinkType]) -> haul_repo::Result<Applied> {
-        let linker = Linker::new(types.to_vec(), Staging::open(self.memo.dir()).unwrap());
+        let linker = self.linker(types);
         apply(plan, &self.root, &linker, &self.cache, &self.memo, &NoObserver, &self.cancel)
     }
 
@@ -306,6 +311,31 @@ fn relink_changes_the_kind_of_link_and_nothing_else() {
     let next = world.entries(&[("a", "x"), ("b", "x"), ("c", "3")]);
     world.checkout("d", Wanted::Dir(&next));
     assert_eq!(world.read("d/b"), "x");
+}
+
+/// A copy counted as linked as long as any of the types allows a plain file: `reflink,hardlink` on a file system without
+/// reflinks never linked anything again, and `hardlink,copy` nowhere.
+#[test]
+fn relink_uses_the_first_type_that_works() {
+    let world = World::new();
+    let wanted = world.entries(&[("a", "1"), ("empty", "")]);
+    let (a, b) = (world.root.join(".dvc/a"), world.root.join(".dvc/b"));
+    fs_err::write(&a, "1").unwrap();
+    let has_reflinks = reflink_copy::reflink(&a, &b).is_ok();
+    for (types, is_hardlink) in [
+        (&[LinkType::Reflink, LinkType::Hardlink, LinkType::Copy][..], !has_reflinks),
+        (&[LinkType::Hardlink, LinkType::Copy], true),
+        (&[LinkType::Reflink, LinkType::Copy, LinkType::Hardlink], false),
+        (&[LinkType::Copy, LinkType::Hardlink], false),
+    ] {
+        world.checkout("d", Wanted::Dir(&wanted));
+        let plan = world.plan("d", Wanted::Dir(&wanted), Some(types)).unwrap();
+        world.apply(plan, types).unwrap();
+        let n_links = fs_err::metadata(world.root.join("d/a")).unwrap().nlink();
+        assert_eq!(n_links == 2, is_hardlink, "{types:?}");
+        assert!(world.plan("d", Wanted::Dir(&wanted), Some(types)).unwrap().is_empty(), "{types:?}");
+        fs_err::remove_dir_all(world.root.join("d")).unwrap();
+    }
 }
 
 #[test]

@@ -117,7 +117,7 @@ fn run(session: &Session<'_>, options: &CheckoutOptions) -> Result<CheckoutRepor
     }
     let mut links = Links::load(session.memo.dir());
     let linker = session.linker()?;
-    let types = options.relink.then(|| linker.types().to_vec());
+    let relink = options.relink.then_some(&linker);
 
     let selected: Vec<&Selected> = selection
         .outs
@@ -127,10 +127,8 @@ fn run(session: &Session<'_>, options: &CheckoutOptions) -> Result<CheckoutRepor
             out.use_cache && !out.is_external
         })
         .collect();
-    let planned: Vec<Result<Planned>> = selected
-        .par_iter()
-        .map(|selected| plan_out(session, &selection.index, selected, types.as_deref()))
-        .collect();
+    let planned: Vec<Result<Planned>> =
+        selected.par_iter().map(|selected| plan_out(session, &selection.index, selected, relink)).collect();
     session.check_cancelled()?;
 
     let mut plans = Vec::new();
@@ -245,7 +243,7 @@ fn plan_out(
     session: &Session<'_>,
     index: &Index,
     selected: &Selected,
-    relink: Option<&[haul_config::LinkType]>,
+    relink: Option<&Linker>,
 ) -> Result<Planned> {
     session.check_cancelled()?;
     let out = &index.outs[selected.out];

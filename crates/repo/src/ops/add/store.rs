@@ -154,9 +154,9 @@ pub(in crate::ops) fn relink(
         }
     };
     let out = Target { path: &target.path, within: None, wanted, layout: state.layout };
-    let mut plan = plan_found(files, session.cache, &out, Some(&types), session.cancel)?;
-    plan.keep_empty_folders();
     let linker = session.linker()?;
+    let mut plan = plan_found(files, session.cache, &out, Some(&linker), session.cancel)?;
+    plan.keep_empty_folders();
     let writes_bytes = linker.writes_bytes();
     let linker = session.note_writes(linker, plan.writes(writes_bytes))?;
     let Session { repo, cache, memo, observer, cancel } = *session;

@@ -3,14 +3,13 @@
 use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 
-use haul_config::LinkType;
 use haul_storage::progress::Observer;
 use haul_storage::{Cache, CancellationToken, Layout, Md5Digest, Oid};
 
 use super::flavour_of;
 use crate::metafile::dir_manifest::DirEntry;
 use crate::paths::{MAX_PATH_BYTES, is_absence};
-use crate::workspace::link::is_linked_as_wanted;
+use crate::workspace::link::Linker;
 use crate::workspace::scan::{FileEntry, Found, FoundDir, Scanner, many};
 use crate::{Error, Result};
 
@@ -145,13 +144,13 @@ impl OutPlan {
     }
 }
 
-/// Compares an out with what it should be. With `relink`, right files are made again where their link is not the
-/// first of the types.
+/// Compares an out with what it should be. With `relink`, right files are made again where they are not
+/// linked as that linker would link them.
 pub fn plan(
     scanner: &Scanner<'_>,
     cache: &Cache,
     target: &Target<'_>,
-    relink: Option<&[LinkType]>,
+    relink: Option<&Linker>,
     observer: &dyn Observer,
     cancel: &CancellationToken,
 ) -> Result<OutPlan> {
@@ -201,7 +200,7 @@ pub(crate) fn plan_found(
     found: Found,
     cache: &Cache,
     target: &Target<'_>,
-    relink: Option<&[LinkType]>,
+    relink: Option<&Linker>,
     cancel: &CancellationToken,
 ) -> Result<OutPlan> {
     let is_symlink = found.is_linked_dir();
@@ -266,8 +265,8 @@ pub(crate) fn plan_found(
             plan.compare_dir(wanted, FoundDir::default());
         }
     }
-    if let Some(types) = relink {
-        plan.relink(types, cache);
+    if let Some(linker) = relink {
+        plan.relink(linker, cache);
         if !plan.create.is_empty() {
             plan.refuse_symlink(is_symlink)?;
         }
@@ -354,13 +353,12 @@ impl OutPlan {
     ///
     /// Deviation: a file of a legacy out that has other line ends than its object stays, as long as it is a file of its own
     /// and such are wanted; DVC replaces it or not, depending on the kind of out and the cache type.
-    fn relink(&mut self, types: &[LinkType], cache: &Cache) {
-        // An executable file is never a link, whose mode would be that of the object.
-        let types = if self.is_exec { &[LinkType::Reflink, LinkType::Copy] } else { types };
-        let (path, layout) = (&self.path, self.layout);
+    fn relink(&mut self, linker: &Linker, cache: &Cache) {
+        let (path, layout, is_exec) = (&self.path, self.layout, self.is_exec);
         let (right, wrong) = std::mem::take(&mut self.unchanged).into_iter().partition(|entry| {
             entry.oid().is_none_or(|oid| {
-                is_linked_as_wanted(types, entry, &entry.full_path(path), &cache.object_path(layout, &oid))
+                let object = cache.object_path(layout, &oid);
+                linker.is_as_wanted(entry, &entry.full_path(path), &object, is_exec)
             })
         });
         self.unchanged = right;

@@ -12,7 +12,7 @@ use haul_config::LinkType;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
-use super::Staging;
+use super::{LinkError, Staging};
 use crate::workspace::state::{FileStamp, WriteMark};
 
 /// Files up to this size are copied through one buffer; the kernel copies the rest of bigger ones.
@@ -20,54 +20,6 @@ const BUFFER_LEN: usize = 128 * 1024;
 
 thread_local! {
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
-
-/// A file that could not be made.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum LinkError {
-    /// The cache does not have the object.
-    #[error("the object `{}` is not in the cache", .0.display())]
-    NoObject(PathBuf),
-    /// None of the configured types works here.
-    #[error("none of the configured cache types ({types}) works for `{}`", path.display())]
-    NoType {
-        /// The file.
-        path: PathBuf,
-        /// The types, as configured.
-        types: String,
-        /// Why the last of them does not work here.
-        #[source]
-        source: io::Error,
-    },
-    /// Another program made or changed the file while we worked.
-    #[error("`{}` was changed by another program in the meantime and is left as it is", .0.display())]
-    Changed(PathBuf),
-    /// A file operation failed.
-    #[error("cannot write `{}`", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
-}
-
-impl LinkError {
-    /// Returns what the user can do, as a sentence or a command.
-    pub fn hint(&self) -> Option<String> {
-        let Self::NoType { types, source, .. } = self else { return None };
-        let why = match Errno::from_io_error(source) {
-            Some(Errno::XDEV) => {
-                "the cache is on another file system than the workspace, which these types do not cross: "
-            }
-            Some(Errno::PERM) => "the file system or the owner of the files does not allow it: ",
-            _ => "",
-        };
-        let types = types.replace(' ', "");
-        Some(format!("{why}let files be copied with `haul config --local cache.type {types},copy`"))
-    }
 }
 
 /// What a file must be to be replaced.
@@ -88,6 +40,8 @@ pub struct Linker {
     staging: Staging,
     /// Bits of the types that turned out not to work between cache and workspace.
     unsupported: AtomicU8,
+    /// Bits of the types that turned out to work.
+    supported: AtomicU8,
     /// Why the last of these does not work.
     why_not: AtomicI32,
     /// The devices of folders that were asked for.
@@ -103,6 +57,7 @@ impl Linker {
             types,
             staging,
             unsupported: AtomicU8::new(0),
+            supported: AtomicU8::new(0),
             why_not: AtomicI32::new(0),
             devices: RwLock::default(),
             mark: None,
@@ -187,13 +142,7 @@ impl Linker {
                     return Err(LinkError::NoObject(object.to_owned()));
                 }
                 Err(error) if is_unsupported(&error) => {
-                    tracing::debug!(%error, %link_type, "this cache type does not work here");
-                    let errno = Errno::from_io_error(&error).unwrap_or(Errno::NOTSUP);
-                    self.why_not.store(errno.raw_os_error(), Ordering::Relaxed);
-                    // Too many links to one object says nothing of the next object.
-                    if errno != Errno::MLINK {
-                        self.unsupported.fetch_or(bit, Ordering::Relaxed);
-                    }
+                    self.note_unsupported(link_type, &error);
                     remove_if_there(temp).map_err(io)?;
                 }
                 Err(error) => return Err(io(error)),
@@ -202,6 +151,49 @@ impl Linker {
         let types = types.iter().map(|link_type| link_type.as_str()).collect::<Vec<_>>().join(", ");
         let source = Errno::from_raw_os_error(self.why_not.load(Ordering::Relaxed)).into();
         Err(LinkError::NoType { path: destination.to_owned(), types, source })
+    }
+
+    /// Returns whether a file at `destination` can be linked from `object` as `link_type` says, which is tried once. An
+    /// error that says nothing of the type counts as yes: it comes again when the file is made.
+    pub(super) fn works(&self, link_type: LinkType, object: &Path, destination: &Path) -> bool {
+        let bit = 1 << link_type as u8;
+        if link_type == LinkType::Copy || self.supported.load(Ordering::Relaxed) & bit != 0 {
+            return true;
+        }
+        if self.unsupported.load(Ordering::Relaxed) & bit != 0 {
+            return false;
+        }
+        let parent = destination.parent().unwrap_or(Path::new("/"));
+        let Ok(device) = self.device_of(parent) else { return true };
+        let temp = self.staging.temp_path(parent, device);
+        let made = make_as(link_type, object, &temp, None);
+        if let Err(error) = remove_if_there(&temp) {
+            tracing::debug!(%error, "cannot remove a temporary file");
+        }
+        match made {
+            Err(error) if is_unsupported(&error) => {
+                self.note_unsupported(link_type, &error);
+                false
+            }
+            Err(_) => true,
+            Ok(()) => {
+                // An empty file is never linked, and says nothing of the others.
+                if fs_err::metadata(object).is_ok_and(|metadata| metadata.len() > 0) {
+                    self.supported.fetch_or(bit, Ordering::Relaxed);
+                }
+                true
+            }
+        }
+    }
+
+    fn note_unsupported(&self, link_type: LinkType, error: &io::Error) {
+        tracing::debug!(%error, %link_type, "this cache type does not work here");
+        let errno = Errno::from_io_error(error).unwrap_or(Errno::NOTSUP);
+        self.why_not.store(errno.raw_os_error(), Ordering::Relaxed);
+        // Too many links to one object says nothing of the next object.
+        if errno != Errno::MLINK {
+            self.unsupported.fetch_or(1 << link_type as u8, Ordering::Relaxed);
+        }
     }
 }
 
