@@ -26,15 +26,19 @@ struct SmallDisk<'a> {
 
 impl<'a> SmallDisk<'a> {
     /// Mounts it; `None` if that is not allowed, which is printed.
-    #[expect(clippy::print_stderr, reason = "a skip has to be seen")]
     fn mount(environment: &'a TestEnvironment, size: &str) -> Option<Self> {
+        Self::mount_at(environment.folder("disk"), size)
+    }
+
+    /// Mounts it at `folder`; `None` if that is not allowed, which is printed.
+    #[expect(clippy::print_stderr, reason = "a skip has to be seen")]
+    fn mount_at(folder: Folder<'a>, size: &str) -> Option<Self> {
         if !rustix::process::geteuid().is_root() {
             let is_required = process_variable("REQUIRE_INTEGRATION").is_some();
             assert!(!is_required, "REQUIRE_INTEGRATION is set, but only root can mount a small file system");
             eprintln!("SKIPPED: a small file system can only be mounted by root");
             return None;
         }
-        let folder = environment.folder("disk");
         let path = folder.path().display().to_string();
         run(&folder, "mount", &["-t", "tmpfs", "-o", &format!("size={size}"), "haul-test", &path]);
         Some(Self { folder })
@@ -293,4 +297,34 @@ fn too_few_open_files_are_told_as_that() {
     }
     assert!(n_failed > 0, "ten files are enough");
     repo.haul(["pull"]).success();
+}
+
+/// A file that could not be deleted in the old place was left in the new one, untracked; the same happened to the new
+/// metafile if there was no data.
+#[test]
+fn move_off_a_read_only_disk_leaves_nothing_behind() {
+    let environment = environment();
+    let repo = environment.repository("repo");
+    let Some(disk) = SmallDisk::mount_at(environment.folder("repo/disk"), "1m") else { return };
+    for name in ["a", "bare", "dir/x", "dir/y"] {
+        repo.write(&format!("disk/{name}"), name);
+    }
+    repo.haul(["add", "disk/a", "disk/bare", "disk/dir"]).success();
+    repo.remove("disk/bare");
+    disk.remount("ro");
+    let names = || {
+        let entries = fs_err::read_dir(repo.path()).expect("it can be read");
+        let mut names: Vec<_> = entries.map(|entry| entry.expect("it can be read").file_name()).collect();
+        names.sort();
+        (names, fs_err::read(repo.join(".gitignore")).unwrap_or_default())
+    };
+    let before = names();
+    for name in ["a", "bare", "dir"] {
+        let output = repo.haul(["move", &format!("disk/{name}"), name]).code(1);
+        output.stderr_has(&["Read-only file system"]);
+        assert_eq!(names(), before, "{name} left something");
+    }
+    disk.remount("rw");
+    repo.haul(["move", "disk/dir", "dir"]).success();
+    assert_eq!((repo.read("dir/x"), repo.exists("disk/dir")), ("dir/x".to_owned(), false));
 }

@@ -98,16 +98,28 @@ pub(super) fn begun(
     Ok(is_begun.then_some(found))
 }
 
-/// Takes back what a failed [`move_data`] has made at a place where nothing was.
-pub(super) fn undo(session: &Session<'_>, to: &Path, state: &OutState) -> Result<()> {
+/// Takes back what a failed [`move_data`] has made at a place where nothing was, when the old place has again what was
+/// deleted there.
+pub(super) fn undo(session: &Session<'_>, from: &Path, to: &Path, state: &OutState) -> Result<()> {
     let go_on = CancellationToken::new();
     let session = Session { cancel: &go_on, ..*session };
-    if !fs_err::symlink_metadata(to).is_ok_and(|metadata| metadata.is_dir()) {
-        // One file is there as a whole or not at all, and then the move did not fail before the old one was deleted.
-        return Ok(());
+    let Session { repo, cache, memo, observer, cancel } = session;
+    // Files that the user has changed since stay as they are.
+    if let Ok(lost) = plan_copy(&session, from, state)
+        && lost.changes()
+        && lost.only_adds()
+    {
+        let applied = apply(lost, repo.root(), &session.linker()?, cache, memo, observer, cancel)?;
+        many(applied.failures.into_iter().map(|(_, error)| error).collect())?;
+    }
+    let is_dir = match fs_err::symlink_metadata(to) {
+        Ok(metadata) => metadata.is_dir(),
+        Err(_) => return Ok(()),
+    };
+    if !is_dir {
+        return undo_file(&session, to, state);
     }
     let target = Target { path: to, within: None, wanted: Wanted::Dir(&[]), layout: state.layout };
-    let Session { repo, cache, memo, observer, cancel } = session;
     let plan = plan(&session.scanner(), cache, &target, None, observer, cancel)?;
     if plan.unsaved(cache, cancel)?.is_empty() {
         apply(plan, repo.root(), &session.linker()?, cache, memo, observer, cancel)?;
@@ -115,6 +127,15 @@ pub(super) fn undo(session: &Session<'_>, to: &Path, state: &OutState) -> Result
         drop(fs_err::remove_dir(to));
     }
     Ok(())
+}
+
+/// Deletes a file that has the data of an out, and leaves any other alone.
+fn undo_file(session: &Session<'_>, path: &Path, state: &OutState) -> Result<()> {
+    let found = session.scanner().scan(path, flavour_of(state.layout), session.observer)?;
+    match &found {
+        Found::File(entry) if entry.oid() == Some(state.oid) => delete_file(path, entry),
+        _ => Ok(()),
+    }
 }
 
 /// What data consists of.

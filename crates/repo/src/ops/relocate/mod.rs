@@ -137,16 +137,18 @@ fn run(session: &Session<'_>, options: &MoveOptions) -> Result<MoveReport> {
     }
     let recorded = fs_err::read(&old_metafile).map_err(|error| Error::io("cannot read a metafile", error))?;
     let mut file = DvcFile::read(&old_metafile)?;
-    let (state, found) = if begun.is_some() || !is_there {
+    let is_begun = begun.is_some();
+    let (state, found) = if is_begun || !is_there {
         (recorded_state(repo, out)?, begun)
     } else {
         let Stored { state, files, .. } = store(session, &AddOptions::default(), &target, Some(out))?;
         (state, Some(files))
     };
-    let is_new = goes_along && !exists(&new_metafile);
-    if goes_along && !is_new && !tracks(state.oid) {
+    if goes_along && exists(&new_metafile) && !tracks(state.oid) {
         return refuse(&new_metafile);
     }
+    // What an earlier run has done is not taken back.
+    let is_new = !is_begun && !(goes_along && exists(&new_metafile));
     if is_there {
         // A later run that finds half of the data at either place sees here what it is.
         file.set_state(out.position, &state)?;
@@ -163,21 +165,26 @@ fn run(session: &Session<'_>, options: &MoveOptions) -> Result<MoveReport> {
     if goes_along {
         file.write()?;
     }
-    let mut ignored = None;
-    if let Some(git) = repo.git() {
-        ignored = gitignore::ignore(git, &to)?;
-        files_to_track.extend(ignored.clone());
+    let taken =
+        Taken { from: &from, to: &to, old_metafile: &old_metafile, recorded: &recorded, state: &state };
+    let mut made = Made { metafile: goes_along.then_some(&*new_metafile), ..Made::default() };
+    let begin = |made: &mut Made<'_>| {
+        if let Some(git) = repo.git() {
+            made.ignored = gitignore::ignore(git, &to)?;
+        }
+        let Some(found) = &found else { return Ok(None) };
+        made.has_data = true;
+        data::move_data(session, &from, &to, found, &state)
+    };
+    let moved = begin(&mut made);
+    if moved.is_err() && is_new {
+        take_back(session, &taken, &made);
     }
+    let moved = moved?;
+    files_to_track.extend(made.ignored.clone());
     let mut links = Links::load(session.memo.dir());
-    if let Some(found) = &found {
-        let moved = data::move_data(session, &from, &to, found, &state);
-        if moved.is_err() && is_new {
-            take_back(session, &to, &new_metafile, ignored.is_some(), &state);
-            crate::atomic::write(&old_metafile, &recorded)?;
-        }
-        if let (Some(files), Some(key)) = (moved?, session.link_key(&to)) {
-            links.insert(&key, link_record(&state.oid, state.layout, fingerprint(&files)));
-        }
+    if let (Some(files), Some(key)) = (moved, session.link_key(&to)) {
+        links.insert(&key, link_record(&state.oid, state.layout, fingerprint(&files)));
     }
     if let (Some(old), Some(new)) = (session.link_key(&from), session.link_key(&to)) {
         match links.remove(&old) {
@@ -187,14 +194,20 @@ fn run(session: &Session<'_>, options: &MoveOptions) -> Result<MoveReport> {
     }
     // Before a metafile lets go of the old place, which a checkout may delete as long as there is a record of it.
     links.try_save()?;
-    if let Some(git) = repo.git() {
-        files_to_track.extend(gitignore::unignore(git, &from)?);
+    let mut leave = || -> Result<Option<PathBuf>> {
+        let ignoring = repo.git().map(|git| gitignore::unignore(git, &from)).transpose()?.flatten();
+        if goes_along {
+            crate::atomic::remove(&old_metafile)?;
+        } else {
+            file.write()?;
+        }
+        Ok(ignoring)
+    };
+    let left = leave();
+    if left.is_err() && is_new && !made.has_data {
+        take_back(session, &taken, &made);
     }
-    if goes_along {
-        crate::atomic::remove(&old_metafile)?;
-    } else {
-        file.write()?;
-    }
+    files_to_track.extend(left?);
     files_to_track.sort();
     files_to_track.dedup();
     let (is_staged, unstaged) = match session.autostage(&files_to_track) {
@@ -249,17 +262,44 @@ fn recorded_state(repo: &Repo, out: &Out) -> Result<OutState> {
     })
 }
 
+/// What a move takes from where.
+struct Taken<'a> {
+    from: &'a Path,
+    to: &'a Path,
+    old_metafile: &'a Path,
+    /// The content of the old metafile.
+    recorded: &'a [u8],
+    state: &'a OutState,
+}
+
+/// What a move has made at the new place.
+#[derive(Default)]
+struct Made<'a> {
+    metafile: Option<&'a Path>,
+    ignored: Option<PathBuf>,
+    /// Whether there may be data.
+    has_data: bool,
+}
+
 /// Takes back what was done before the data could not be moved. What cannot be taken back is taken up by the same
 /// command.
-fn take_back(session: &Session<'_>, to: &Path, metafile: &Path, is_ignored: bool, state: &OutState) {
-    let undone = data::undo(session, to, state).and_then(|()| {
-        crate::atomic::remove(metafile)?;
-        match session.repo.git() {
-            Some(git) if is_ignored => gitignore::unignore(git, to).map(drop),
-            _ => Ok(()),
+fn take_back(session: &Session<'_>, taken: &Taken<'_>, made: &Made<'_>) {
+    let undo = || -> Result<()> {
+        if made.has_data {
+            data::undo(session, taken.from, taken.to, taken.state)?;
         }
-    });
-    if let Err(error) = undone {
+        if let Some(metafile) = made.metafile {
+            crate::atomic::remove(metafile)?;
+        }
+        if let (Some(git), Some(_)) = (session.repo.git(), &made.ignored) {
+            gitignore::unignore(git, taken.to)?;
+        }
+        if fs_err::read(taken.old_metafile).is_ok_and(|now| now != taken.recorded) {
+            crate::atomic::write(taken.old_metafile, taken.recorded)?;
+        }
+        Ok(())
+    };
+    if let Err(error) = undo() {
         tracing::debug!(%error, "a failed move is not undone whole");
     }
 }
