@@ -16,7 +16,7 @@ use crate::ops::{Failure, manifest_of};
 use crate::workspace::checkout::{Applied, OutPlan, Target, Wanted, apply, flavour_of, plan};
 use crate::workspace::link::Linker;
 use crate::workspace::scan::{Found, fingerprint, many};
-use crate::workspace::state::{LinkRecord, Links, Writes};
+use crate::workspace::state::{LinkRecord, Links, Unrecorded, Writes};
 use crate::{Error, Index, LockWait, Out, Repo, Result, SelectOptions, Selected, Selection};
 
 /// What to check out, and how.
@@ -131,12 +131,13 @@ fn run(session: &Session<'_>, options: &CheckoutOptions) -> Result<CheckoutRepor
         selected.par_iter().map(|selected| plan_out(session, &selection.index, selected, relink)).collect();
     session.check_cancelled()?;
 
+    let mut unrecorded = Unrecorded::load(session.memo.dir());
     let mut plans = Vec::new();
     for (selected, planned) in selected.iter().zip(planned) {
         let out = &selection.index.outs[selected.out];
         match planned {
             Ok(Planned::Plan(plan)) => plans.push((*selected, out, *plan)),
-            Ok(Planned::Nothing) => {}
+            Ok(Planned::Nothing) => forget(session, &mut unrecorded, selected, out),
             Ok(Planned::NoManifest(_) | Planned::NotFetched) if options.allow_missing => {}
             Ok(Planned::NotFetched) => {
                 let mut failed = failed_out(session, out);
@@ -210,11 +211,13 @@ fn run(session: &Session<'_>, options: &CheckoutOptions) -> Result<CheckoutRepor
             continue;
         }
         apply_out(session, &linker, selected, out, plan, options, &mut links, &mut report);
+        forget(session, &mut unrecorded, selected, out);
         // A full disk, say: the outs behind it are named, and not tried.
         let failures = report.failed.last().into_iter().flat_map(|failed| &failed.failures);
         is_ended = failures.into_iter().any(|failure| failure.error.ends_run());
     }
     links.save();
+    unrecorded.save();
     for list in [&mut report.added, &mut report.modified, &mut report.deleted] {
         list.sort_by(|left, right| {
             (!left.display.ends_with('/'), &left.display)
@@ -222,6 +225,16 @@ fn run(session: &Session<'_>, options: &CheckoutOptions) -> Result<CheckoutRepor
         });
     }
     Ok(report)
+}
+
+/// Forgets that an out was on its way into the cache: a checkout that was not refused found it as recorded, or it was given up.
+fn forget(session: &Session<'_>, unrecorded: &mut Unrecorded, selected: &Selected, out: &Out) {
+    if selected.within.is_none()
+        && !unrecorded.is_empty()
+        && let Some(key) = session.link_key(&out.path)
+    {
+        unrecorded.forget(&key);
+    }
 }
 
 /// What there is to do for an out.
@@ -308,9 +321,17 @@ pub(super) fn refuse_unsaved(session: &Session<'_>, index: &Index, selected: &[S
 }
 
 fn refuse_loss<'a>(session: &Session<'_>, plans: impl Iterator<Item = &'a OutPlan>) -> Result<()> {
+    let unrecorded = Unrecorded::load(session.memo.dir());
     let mut unsaved = Vec::new();
     for plan in plans {
-        unsaved.extend(plan.unsaved(session.cache, session.cancel)?);
+        // Deviation: what the cache has and no metafile names, because `add` or `commit` was killed, is not saved. DVC replaces
+        // the file, and its next `gc` deletes the object.
+        let is_noted = |path| session.link_key(path).is_some_and(|key| unrecorded.contains(&key));
+        if !unrecorded.is_empty() && is_noted(plan.path()) {
+            unsaved.extend(plan.victim_paths());
+        } else {
+            unsaved.extend(plan.unsaved(session.cache, session.cancel)?);
+        }
     }
     if !unsaved.is_empty() {
         // What an earlier checkout wrote and a power failure cut is in the cache.

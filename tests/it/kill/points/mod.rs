@@ -35,6 +35,8 @@ struct Scenario<'a> {
     prepare: &'a dyn Fn(&Folder<'_>),
     /// Contents of the user that must always be in the workspace or the cache.
     precious: &'a [&'a str],
+    /// What only the workspace had before the command: a checkout must leave it there.
+    edits: &'a [&'a str],
     /// Errors that the same command may end with if it was killed when its work was done.
     is_done: &'a [&'a str],
     /// Checks after a checkout that followed the kill.
@@ -60,6 +62,7 @@ impl Default for Scenario<'_> {
             line: &[],
             prepare: &|_| {},
             precious: &[],
+            edits: &[],
             is_done: &[],
             after_checkout: &|_| {},
             cleanup: &|_| {},
@@ -163,6 +166,13 @@ impl Scenario<'_> {
                 || self.may_lack_data && checkout.stderr.contains("Is your cache up to date?");
             assert!(checkout.status.success() || is_refused, "{place}\n{checkout}");
             nothing_lost("after a checkout");
+            let tree = workspace(repo);
+            for text in self.edits {
+                let is_there = |path: &PathBuf| {
+                    fs_err::read(repo.join(path)).is_ok_and(|bytes| bytes == text.as_bytes())
+                };
+                assert!(tree.entries.keys().any(is_there), "{text:?} was replaced: {place}\n{checkout}");
+            }
             (self.after_checkout)(repo);
         }
         let again = repo.haul(self.line);
@@ -432,6 +442,23 @@ fn killed_add_goes_on() {
 }
 
 #[test]
+fn killed_add_of_edits_leaves_them_to_the_user() {
+    let prepare = |repo: &Folder<'_>| {
+        tracked(repo);
+        write_all(repo, "two");
+    };
+    Scenario {
+        name: "add of edits",
+        line: &["add", "a", "b", "d"],
+        prepare: &prepare,
+        precious: BOTH,
+        edits: &["a two", "b two", "d/x two", "d/sub/y two"],
+        ..Scenario::default()
+    }
+    .survives();
+}
+
+#[test]
 fn killed_add_of_hard_links_goes_on() {
     let prepare = |repo: &Folder<'_>| {
         init(repo);
@@ -460,6 +487,7 @@ fn killed_commit_goes_on() {
         line: &["commit", "-f"],
         prepare: &prepare,
         precious: BOTH,
+        edits: &["a two", "b two", "d/x two", "d/sub/y two"],
         ..Scenario::default()
     }
     .survives();

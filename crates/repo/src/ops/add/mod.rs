@@ -20,7 +20,7 @@ use crate::index::expand_globs;
 use crate::metafile::dvc_file::DvcFile;
 use crate::ops::Failure;
 use crate::workspace::scan::fingerprint;
-use crate::workspace::state::Links;
+use crate::workspace::state::{Links, Unrecorded};
 use crate::{Error, Index, LockWait, Repo, Result};
 
 /// What to add, and how.
@@ -84,7 +84,7 @@ pub struct AddReport {
 
 /// Hashes and stores targets, writes their `.dvc` files and makes Git ignore the data.
 ///
-/// For each target, in this order: the content enters the cache, Git is told to ignore it, the `.dvc` file is written, the
+/// The targets are noted as [not recorded yet](Unrecorded). Then for each, in this order: the content enters the cache, Git is told to ignore it, the `.dvc` file is written, the
 /// files are linked from the cache, each by a rename. Killed at any moment, the data is as it was or linked to objects
 /// that are whole, and the same command goes on.
 ///
@@ -116,12 +116,26 @@ fn run(session: &Session<'_>, options: &AddOptions) -> Result<AddReport> {
     let targets = target::resolve(repo, &index, &names)?;
     let mut report = AddReport::default();
     let mut links = Links::load(session.memo.dir());
+    let mut unrecorded = Unrecorded::load(session.memo.dir());
+    let key = |target: &AddTarget| session.link_key(&target.out);
+    if !options.no_commit {
+        unrecorded.note(targets.iter().filter_map(key))?;
+    }
     for (at, target) in targets.iter().enumerate() {
         session.check_cancelled()?;
-        match add_one(session, options, &index, target, &mut links, &mut report) {
+        let refused = refuse(session, target);
+        let is_refused = refused.is_err();
+        let added = refused.and_then(|()| add_one(session, options, &index, target, &mut links, &mut report));
+        if (added.is_ok() || is_refused)
+            && let Some(key) = key(target)
+        {
+            unrecorded.forget(&key);
+        }
+        match added {
             Ok(()) => {}
             Err(error) if error.is_interrupted() => {
                 links.save();
+                unrecorded.save();
                 return Err(Error::Interrupted);
             }
             Err(error) => {
@@ -139,6 +153,7 @@ fn run(session: &Session<'_>, options: &AddOptions) -> Result<AddReport> {
         }
     }
     links.save();
+    unrecorded.save();
     report.files_to_track.sort();
     report.files_to_track.dedup();
     match session.autostage(&report.files_to_track) {
@@ -161,6 +176,17 @@ fn left_behind(targets: &[AddTarget]) -> Option<String> {
     (!names.is_empty()).then(|| format!("not tried, and not added: {}{more}", names.join(", ")))
 }
 
+/// Refuses an out that Git tracks, and one that another process works on.
+fn refuse(session: &Session<'_>, target: &AddTarget) -> Result<()> {
+    let repo = session.repo;
+    if let Some(git) = repo.git()
+        && git.is_tracked(&target.out)?
+    {
+        return Err(tracked_by_git(repo, &target.out));
+    }
+    session.refuse_busy(&[], std::slice::from_ref(&target.out))
+}
+
 fn add_one(
     session: &Session<'_>,
     options: &AddOptions,
@@ -170,12 +196,6 @@ fn add_one(
     report: &mut AddReport,
 ) -> Result<()> {
     let repo = session.repo;
-    if let Some(git) = repo.git()
-        && git.is_tracked(&target.out)?
-    {
-        return Err(tracked_by_git(repo, &target.out));
-    }
-    session.refuse_busy(&[], std::slice::from_ref(&target.out))?;
     let previous = target.known.map(|out| &index.outs[out]);
     let Stored { state, files, n_new, n_files } = store(session, options, target, previous)?;
 

@@ -14,7 +14,7 @@ use crate::ops::manifest_of;
 use crate::ops::session::Session;
 use crate::workspace::checkout::flavour_of;
 use crate::workspace::scan::{Found, fingerprint};
-use crate::workspace::state::Links;
+use crate::workspace::state::{Links, Unrecorded};
 use crate::{Dep, Error, Index, Out, Result, Stage};
 
 /// Which hash function outs and dependencies get.
@@ -67,6 +67,10 @@ impl Recorder<'_> {
         for out in outs {
             self.refuse(out)?;
         }
+        let mut unrecorded = Unrecorded::load(self.session.memo.dir());
+        let cached = outs.iter().filter(|out| out.use_cache && !out.is_external);
+        let noted: Vec<String> = cached.filter_map(|out| self.session.link_key(&out.path)).collect();
+        unrecorded.note(noted.iter().cloned())?;
         let mut stored = Vec::new();
         for out in outs.iter().filter(|out| !out.is_external) {
             self.session.check_cancelled()?;
@@ -79,6 +83,8 @@ impl Recorder<'_> {
                 Some(name) => self.record_in_lock(stage, name, &stored)?,
             }
         }
+        noted.iter().for_each(|out| unrecorded.forget(out));
+        unrecorded.save();
         if self.no_relink {
             return Ok(());
         }

@@ -121,11 +121,26 @@ impl OutPlan {
         self.delete_folders.clear();
     }
 
-    /// Returns the files whose content would be lost: it is neither wanted here nor in the cache. Absolute paths.
-    pub fn unsaved(&self, cache: &Cache, cancel: &CancellationToken) -> Result<Vec<PathBuf>> {
+    /// Returns the path of the out, absolute.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the files that will be deleted, or replaced by other content.
+    fn victims(&self) -> impl Iterator<Item = &FileEntry> {
         let replaced =
             self.create.iter().filter(|create| !create.is_relink).filter_map(|create| create.over.as_ref());
-        let victims: Vec<&FileEntry> = self.delete.iter().chain(replaced).collect();
+        self.delete.iter().chain(replaced)
+    }
+
+    /// Returns the paths of all files that will be deleted, or replaced by other content. Absolute paths.
+    pub(crate) fn victim_paths(&self) -> Vec<PathBuf> {
+        self.victims().map(|entry| entry.full_path(&self.path)).collect()
+    }
+
+    /// Returns the files whose content would be lost: it is neither wanted here nor in the cache. Absolute paths.
+    pub fn unsaved(&self, cache: &Cache, cancel: &CancellationToken) -> Result<Vec<PathBuf>> {
+        let victims: Vec<&FileEntry> = self.victims().collect();
         // An object of another size than the file is damaged, and the file the only copy.
         let oids: Vec<_> = victims
             .iter()

@@ -9,12 +9,14 @@ mod links;
 mod memo;
 mod stamp;
 mod table;
+mod unrecorded;
 mod writes;
 
 pub use clock::FileClock;
 pub use links::{LinkRecord, Links};
 pub use memo::Memo;
 pub use stamp::FileStamp;
+pub use unrecorded::Unrecorded;
 pub use writes::{NotedWrite, WriteMark, Writes, note_writes};
 
 use std::path::{Path, PathBuf};
