@@ -179,3 +179,30 @@ fn clone_of_nothing_is_an_error_and_leaves_nothing() {
         .stderr_has(&["not the URL of a repository"]);
     assert!(!repo.exists("pwned"));
 }
+
+#[test]
+fn import_whose_repository_has_moved_is_told_to_be_imported_from_its_new_place() {
+    let (_server, environment) = with_git();
+    let source = other(&environment, "source");
+    let repo = environment.repository("repo");
+    repo.haul(["import", "../source", "d", "-o", "my data"]).success();
+    let moved = environment.folder("moved");
+    fs_err::rename(source.path(), moved.path()).expect("a free name");
+    repo.remove(".dvc/cache");
+    repo.remove("my data");
+    let step = "`haul import --force <url> d -o 'my data'`";
+    for (command, code) in [("pull", 1), ("fetch", 1)] {
+        let failed = repo.haul([command]).code(code).stderr_has(&["`git ls-remote ", step]);
+        assert!(!failed.stderr.contains("haul push"), "an import is never pushed\n{failed}");
+        let document = repo.haul([command, "--json"]).code(code);
+        assert!(document.stdout.contains("\"kind\": \"git\""), "{document}");
+    }
+    // Checkout leads to pull.
+    repo.haul(["checkout"]).code(255).stderr_has(&["hint: get the missing data from a remote: haul pull"]);
+    for command in [vec!["status"], vec!["update", "my data.dvc"], vec!["list", "../source"]] {
+        repo.haul(&command).failure().stderr_has(&["hint: see whether Git reaches it: `git ls-remote "]);
+    }
+    repo.haul(["import", "--force", "../moved", "d", "-o", "my data"]).success();
+    repo.haul(["pull"]).success();
+    assert_eq!(repo.read("my data/f"), "tracked");
+}

@@ -57,9 +57,20 @@ pub enum Error {
     Import {
         /// The out as DVC shows it.
         display: String,
+        /// The path in the other repository, if it is imported from one.
+        path: Option<String>,
         /// Why.
         #[source]
         source: Box<Self>,
+    },
+    /// Another repository cannot be cloned; DVC's sentence.
+    #[error("Failed to clone repo '{url}'")]
+    Clone {
+        /// Where it is, without secrets.
+        url: String,
+        /// What `git` said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A URL leads to nothing; DVC's sentence.
     #[error("The path '{url}' does not exist{}", .detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default())]
@@ -218,7 +229,7 @@ impl Error {
             Self::Io { source, .. }
             | Self::Link(LinkError::Io { source, .. })
             | Self::Config(haul_config::Error::Io { source, .. }) => Exhausted::of(source),
-            Self::Git { source, .. } => Exhausted::behind(source.as_ref()),
+            Self::Git { source, .. } | Self::Clone { source, .. } => Exhausted::behind(source.as_ref()),
             _ => None,
         }
     }
@@ -242,6 +253,19 @@ impl Error {
             }
             Self::Link(error @ LinkError::NoType { .. }) => error.hint(),
             Self::Unstaged { command, .. } => Some(format!("stage it with `{command}`")),
+            Self::NoSource { source: Some(source), .. } | Self::NoUrl { source: Some(source), .. } => {
+                source.hint().map(str::to_owned)
+            }
+            Self::Clone { url, .. } => {
+                Some(format!("see whether Git reaches it: `git ls-remote {}`", crate::git::shell_quoted(url)))
+            }
+            Self::Import { display, path: Some(path), source } if matches!(**source, Self::Clone { .. }) => {
+                let [path, display] = [path, display].map(|word| crate::git::shell_quoted(word));
+                Some(format!(
+                    "{}; if the repository is elsewhere now, import from there: `haul import --force <url> {path} -o {display}`",
+                    source.hint().unwrap_or_default()
+                ))
+            }
             Self::RevisionCollection { source, .. } | Self::Import { source, .. } => source.hint(),
             Self::Many(errors) => errors.iter().find_map(Self::hint),
             _ => self.exhausted().map(|exhausted| exhausted.hint().to_owned()),

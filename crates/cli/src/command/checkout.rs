@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::select::SelectArgs;
 use super::{CommandResult, Context, MAX_LINES};
-use crate::command_error::{CommandError, Verb};
+use crate::command_error::{CommandError, FailureKind, Verb};
 use crate::exit::ExitStatus;
 use crate::ui::{Colour, Message, OutputFormat, Page};
 
@@ -88,6 +88,9 @@ pub(super) fn check(report: &CheckoutReport, verb: Verb, where_from: &str) -> Re
         error = error.with_detail(format!("… and {n_more} more files that could not be written"));
     }
     error = error.with_optional_hint(failures.iter().find_map(|failure| failure.error.hint()));
+    if failures.is_empty() {
+        error = error.with_kind(FailureKind::NotFound);
+    }
     Err(if n_missing > 0 { error.with_hint(where_from) } else { error })
 }
 

@@ -38,7 +38,7 @@ impl DiskUsageArgs {
         let sizes = context
             .observe_async(async |_| disk_usage(&options, self.summarize, context.env()).await)
             .map_err(|error| match error {
-                error @ haul_repo::Error::Git { .. } => Verb::DU
+                error @ (haul_repo::Error::Git { .. } | haul_repo::Error::Clone { .. }) => Verb::DU
                     .error(error)
                     .while_trying(&format!("failed to look into '{}'", mask_urls(&self.url))),
                 error => Verb::DU.error(error),

@@ -116,14 +116,18 @@ pub(super) fn of_repository(error: &RepoError) -> (FailureKind, Option<String>) 
             (FailureKind::BadPath, shown(path))
         }
         RepoError::Workspace { path, .. } => (FailureKind::Io, shown(path)),
-        RepoError::NoSource { shown, .. } => (FailureKind::NotFound, Some(shown.clone())),
-        RepoError::NoUrl { url, .. } => (FailureKind::NotFound, Some(url.clone())),
-        RepoError::Import { display, source } => (of_repository(source).0, Some(display.clone())),
+        // DVC says of a server that does not answer that it has nothing; a program must not take that for an answer.
+        RepoError::NoSource { shown: what, source } | RepoError::NoUrl { url: what, source, .. } => {
+            let kind = source.as_ref().map_or(FailureKind::NotFound, |source| source.kind().into());
+            (kind, Some(what.clone()))
+        }
+        RepoError::Import { display, source, .. } => (of_repository(source).0, Some(display.clone())),
         RepoError::RevisionCollection { source, .. } | RepoError::Unstaged { source, .. } => {
             of_repository(source)
         }
         RepoError::Locked(_) | RepoError::Busy(_) => (FailureKind::Locked, None),
         RepoError::Git { .. }
+        | RepoError::Clone { .. }
         | RepoError::PartialClone { .. }
         | RepoError::UnknownRevision(_)
         | RepoError::ShallowClone(_) => (FailureKind::Git, None),

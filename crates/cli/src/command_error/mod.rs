@@ -67,6 +67,14 @@ impl Detail {
     }
 }
 
+impl Detail {
+    /// Makes a detail about one target.
+    pub(crate) fn of_target(failure: &haul_repo::ops::Failure) -> Self {
+        let (kind, _) = kind::of_repository(&failure.error);
+        Self { kind, text: CommandError::chain(&failure.error), path: Some(failure.subject.clone()) }
+    }
+}
+
 impl CommandError {
     /// Makes an error with a code of its own.
     pub(crate) fn new(status: ExitStatus, message: impl Into<String>) -> Self {

@@ -186,7 +186,7 @@ fn git(directory: &Path, arguments: &[&str], on: &Target<'_>) -> Result<String> 
     }
     let lines = stderr.trim().lines().map(|line| line.trim_start_matches("fatal: "));
     let said = lines.collect::<Vec<_>>().join(" ");
-    Err(Error::git(format!("Failed to clone repo '{}'", mask_urls(on.url)), mask_urls(&said)))
+    Err(Error::Clone { url: mask_urls(on.url), source: mask_urls(&said).into() })
 }
 
 fn read(pipe: Option<impl Read>) -> String {

@@ -27,7 +27,7 @@ pub struct Location {
 ///
 /// # Errors
 ///
-/// [`Error::Git`](crate::Error::Git) if it cannot be cloned; [`Error::UnknownRevision`](crate::Error::UnknownRevision).
+/// [`Error::Clone`](crate::Error::Clone) if it cannot be cloned; [`Error::UnknownRevision`](crate::Error::UnknownRevision).
 pub fn open(location: &Location, env: &Env, cancel: &CancellationToken) -> Result<Project> {
     let path = env.absolute(&location.url);
     let overrides = &location.overrides;

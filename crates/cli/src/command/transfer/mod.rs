@@ -16,7 +16,7 @@ pub(crate) use pull::PullArgs;
 pub(crate) use push::PushArgs;
 
 use super::MAX_LINES;
-use crate::command_error::{CommandError, Detail, Verb};
+use crate::command_error::{CommandError, Detail, FailureKind, Verb};
 use crate::ui::Printer;
 
 /// Outs that were passed over for one reason and are named.
@@ -167,7 +167,12 @@ fn check(
     let is_told = n_unmoved == 0 && n_missing == 0 && stopped_by().is_none();
     let n_told = failed.len().saturating_sub(usize::from(is_told));
     for failure in &failed[..n_told] {
-        error = error.with_detail(CommandError::chain(&failure.error));
+        error = error.with_detail(Detail::of_target(failure));
+    }
+    if let Some(last) = failed.last().filter(|_| is_told) {
+        error = error.with_kind(Detail::of_target(last).kind).about(last.subject.clone());
+    } else if n_unmoved == 0 && n_missing > 0 {
+        error = error.with_kind(FailureKind::NotFound);
     }
     let hint = reports().flat_map(|report| &report.failed).find_map(|object| object.error.hint());
     let hint = hint.or_else(|| stopped_by().and_then(haul_storage::Error::hint));

@@ -9,7 +9,7 @@ use super::{Direction, ReportArgs, check, hint_of_missing, warn_of_missing, warn
 use crate::command::checkout::{self, Changes};
 use crate::command::select::{RemoteArgs, RevisionArgs, RunCacheArgs, SelectArgs};
 use crate::command::{CommandResult, Context};
-use crate::command_error::{CommandError, Verb};
+use crate::command_error::{Detail, Verb};
 use crate::exit::ExitStatus;
 
 /// Get tracked data from a remote and write it into the workspace
@@ -84,9 +84,7 @@ impl PullArgs {
             let hint = failed.iter().find_map(|failure| failure.error.hint());
             let hint = hint.unwrap_or_else(|| hint_of_missing(Direction::Down, &transfers));
             checkout::check(checkout, Verb::PULL, &hint).map_err(|error| {
-                failed
-                    .iter()
-                    .fold(error, |made, failure| made.with_detail(CommandError::chain(&failure.error)))
+                failed.iter().fold(error, |made, failure| made.with_detail(Detail::of_target(failure)))
             })?;
         }
         let is_only_missing = only_missing(&transfers) && failed.iter().all(Failure::is_missing_data);

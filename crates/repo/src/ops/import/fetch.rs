@@ -66,7 +66,7 @@ pub(in crate::ops) async fn fetch_imports(
 
 /// Says that it is one import that could not be fetched, and not a remote.
 fn of_import(import: &ImportedOut, error: Error) -> Error {
-    Error::Import { display: import.display.clone(), source: Box::new(error) }
+    Error::Import { display: import.display.clone(), path: None, source: Box::new(error) }
 }
 
 /// Whether the cache has all of an import.

@@ -79,7 +79,7 @@ impl<'a> Import<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Git`] if the other repository cannot be cloned; [`Error::TargetNotFound`] if it does not have the path.
+    /// [`Error::Clone`] if the other repository cannot be cloned; [`Error::TargetNotFound`] if it does not have the path.
     pub async fn run(self, observer: &dyn Observer) -> Result<ImportReport> {
         let Self { repo, options, place, mut dependency } = self;
         let stores = Stores::of(repo);

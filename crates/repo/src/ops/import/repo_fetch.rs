@@ -81,7 +81,8 @@ pub(in crate::ops) async fn fetch_repo_imports(
                 let error = if is_interrupted {
                     error
                 } else {
-                    Error::Import { display: display.clone(), source: Box::new(error) }
+                    let path = Some(import.dependency.path.clone());
+                    Error::Import { display: display.clone(), path, source: Box::new(error) }
                 };
                 report.failed.push(Failure { subject: display, path: None, error });
                 if is_interrupted {

@@ -122,21 +122,26 @@ fn describe_transport(subject: &Subject<'_>, error: TransportError) -> Error {
                 .with_hint(haul_config::Exhausted::OpenFiles.hint())
         }
         TransportErrorKind::Unreachable => {
-            let mut hint = format!(
-                "is the server running? Its address is set with {}",
-                subject.modify("endpointurl URL")
-            );
-            let proxy = &subject.options.proxy;
             let scheme = if subject.endpoint.is_tls() { "https" } else { "http" };
-            if (if scheme == "https" { &proxy.https } else { &proxy.http }).is_some() {
-                let _ = write!(
-                    hint,
-                    "; or the proxy is at fault: check {scheme}_proxy and no_proxy in the environment"
-                );
-            }
-            Error::new(ErrorKind::Network, format!("{action}: nobody answers at `{server}`{times}"))
-                .with_source(error.into_cause())
-                .with_hint(hint)
+            let (message, hint) = match subject.options.proxy.in_use(&server) {
+                // The server was not even asked.
+                Some(proxy) => (
+                    format!(
+                        "{action}: nobody answers at the proxy `{proxy}`, by which `{server}` is reached{times}"
+                    ),
+                    format!(
+                        "set {scheme}_proxy in the environment to the proxy that there is, or name the server in no_proxy"
+                    ),
+                ),
+                None => (
+                    format!("{action}: nobody answers at `{server}`{times}"),
+                    format!(
+                        "is the server running? Its address is set with {}",
+                        subject.modify("endpointurl URL")
+                    ),
+                ),
+            };
+            Error::new(ErrorKind::Network, message).with_source(error.into_cause()).with_hint(hint)
         }
         TransportErrorKind::Tls => {
             let hint = tls::hint(subject, error.tls);
@@ -339,6 +344,13 @@ fn denied_hint(subject: &Subject<'_>, code: &str, text: &str) -> String {
             subject.endpoint.origin()
         );
     }
+    if code.is_empty() && !text.is_empty() {
+        return format!(
+            "this reply is none of an S3 server: a proxy, a firewall or a gateway before `{}` may have written it; those who \
+             run it can say why",
+            subject.endpoint.origin()
+        );
+    }
     let text = text.to_ascii_lowercase();
     if text.contains("explicit deny") {
         return format!(
@@ -449,6 +461,47 @@ mod tests {
         }
         options.list_api = ListApi::V1;
         assert!(!list(&options, Op::List, 501, "NotImplemented"), "it is set already");
+    }
+
+    #[test]
+    fn proxy_that_does_not_answer_is_named_in_the_place_of_the_server() {
+        let mut options = S3Options::new("data");
+        options.endpoint_url = Some(Located::default_value("http://127.0.0.1:9000".into()));
+        options.proxy.http = Some(haul_config::Secret::new("http://u:xyzzy@127.0.0.1:9".into()));
+        let endpoint = Endpoint::resolve(&options).unwrap();
+        let described = |options: &S3Options| {
+            let subject = Subject {
+                op: Op::Get,
+                key: Some("k"),
+                options,
+                endpoint: &endpoint,
+                n_attempts: 1,
+                has_seen_bucket: false,
+                credentials: None,
+            };
+            let error = TransportError::new(TransportErrorKind::Unreachable, "x");
+            let error = describe(&subject, Failure::Transport(error));
+            format!("{error} {}", error.hint().unwrap())
+        };
+        let text = described(&options);
+        assert!(text.contains("nobody answers at the proxy `http://"), "{text}");
+        assert!(text.contains("set http_proxy") && !text.contains("xyzzy"), "{text}");
+        options.proxy.no_proxy = Some("127.0.0.1".into());
+        assert!(described(&options).contains("nobody answers at `http://127.0.0.1:9000`"));
+    }
+
+    #[test]
+    fn refusal_that_no_s3_server_wrote_is_not_taken_for_missing_rights() {
+        let mut failure = ServerFailure::default();
+        failure.reply.status = 403;
+        failure.reply.message = Some("Blocked by CorpProxy".into());
+        let error = describe_with(Failure::Server(failure));
+        let hint = error.hint().unwrap();
+        assert!(hint.contains("a proxy, a firewall") && !hint.contains("s3:GetObject"), "{hint}");
+        assert!(
+            server(403, "").hint().unwrap().contains("s3:GetObject"),
+            "a reply without a body says nothing"
+        );
     }
 
     #[test]
