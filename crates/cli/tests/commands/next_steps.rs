@@ -74,3 +74,76 @@ fn misspelt_secret_is_not_led_into_git() {
     check(&sandbox, "remote modify s secret_acces_key XYZZY", hint);
     check(&sandbox, "remote modify s url", "hint: to remove the remote: haul remote remove s\n");
 }
+
+#[test]
+fn url_that_looks_like_a_bucket_and_is_a_directory_is_named_as_one() {
+    let sandbox = Sandbox::with_repository();
+    for (typed, meant) in [
+        ("s3//data/p", "s3://data/p"),
+        ("s3.amazonaws.com/data", "s3://data"),
+        ("arn:aws:s3:::data", "s3://data"),
+    ] {
+        let output = sandbox.haul(&format!("remote add -f zz {typed}"));
+        assert_eq!(output.status.code(), 0);
+        let step = format!("remote modify zz url {meant}");
+        assert!(
+            output.stderr.contains(&format!("`{typed}` is the path of a directory")),
+            "{}",
+            output.stderr
+        );
+        assert!(
+            output.stderr.contains(&format!("hint: for a bucket type `haul {step}`\n")),
+            "{}",
+            output.stderr
+        );
+        sandbox.haul(&step).is_silent_success();
+    }
+    let output = sandbox.run(["remote", "add", "-f", "zz", ""], &sandbox.root());
+    assert!(output.stderr.contains("an empty `url` is the repository itself"), "{}", output.stderr);
+    // A path that looks like one.
+    for typed in ["/mnt/s3/data", "store", "../s3"] {
+        sandbox.haul(&format!("remote add -f zz {typed}")).is_silent_success();
+    }
+}
+
+#[test]
+fn password_of_a_url_is_not_left_to_git_in_silence() {
+    let sandbox = Sandbox::with_repository();
+    let output = sandbox.haul("remote add q https://user:XYZZY@h/x");
+    assert_eq!(output.status.code(), 0);
+    assert!(output.stderr.contains("`url` holds a password, and Git tracks the file"), "{}", output.stderr);
+    assert!(!output.stderr.contains("XYZZY"), "{}", output.stderr);
+    for step in ["remote modify q url https://h/x", "remote modify --local q user user"] {
+        assert!(output.stderr.contains(&format!("`haul {step}`")), "{}", output.stderr);
+        sandbox.haul(step).is_silent_success();
+    }
+    sandbox.haul("remote add --local r https://user:XYZZY@h/x").is_silent_success();
+    sandbox.haul("remote add t https://user@h/x").is_silent_success();
+}
+
+#[test]
+fn endpoint_with_a_slip_in_it_is_put_right() {
+    let sandbox = Sandbox::with_repository();
+    sandbox.haul("remote add s s3://bucket/x").is_silent_success();
+    for typed in ["http:/127.0.0.1:9", "http//127.0.0.1:9"] {
+        let output = sandbox.haul(&format!("remote modify s endpointurl {typed}"));
+        assert!(
+            output.stderr.contains("`haul remote modify s endpointurl http://127.0.0.1:9"),
+            "{}",
+            output.stderr
+        );
+    }
+}
+
+#[test]
+fn web_server_that_does_not_answer_is_no_answer() {
+    let sandbox = Sandbox::with_repository();
+    let output = sandbox.haul("list-url http://127.0.0.1:9/x --json");
+    assert_eq!(output.status.code(), 255);
+    assert!(output.stdout.contains(r#""kind": "network""#), "{}", output.stdout);
+    sandbox.haul("remote add -q -d w http://127.0.0.1:9/x").is_silent_success();
+    let output = sandbox.haul("remote check");
+    assert_eq!(output.status.code(), 1);
+    assert!(output.stdout.contains("a web server has none"), "{}", output.stdout);
+    assert!(output.stdout.contains("reading      failed: "), "{}", output.stdout);
+}

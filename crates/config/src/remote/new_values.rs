@@ -7,7 +7,7 @@ use super::build::ssl_verify;
 use super::rules::Options;
 use crate::mask::has_user_info;
 use crate::schema::url::UrlParts;
-use crate::{Env, Error, Notice, keys, mask_urls};
+use crate::{Env, Error, KeyPath, Level, Located, Notice, Origin, SectionName, keys, mask_urls};
 
 /// Refuses a URL as it is typed whose scheme has no `//` behind it.
 ///
@@ -32,13 +32,61 @@ pub(crate) fn check_scheme(typed: &str) -> Result<(), Error> {
     })
 }
 
+/// Says of the URL of a remote that it is a directory to DVC, where it looks like a bucket, or like nothing at all.
+pub(crate) fn misread_path(key: &KeyPath, typed: &str) -> Option<Notice> {
+    let SectionName::Remote(name) = &key.section else { return None };
+    if key.option != "url" || typed.contains("://") {
+        return None;
+    }
+    let command = |url: &str| format!("type `haul remote modify {name} url {url}`");
+    let (first, rest) = typed.split_once('/').unwrap_or((typed, ""));
+    let lower = first.to_ascii_lowercase();
+    let bucket = match lower.as_str() {
+        "" if typed.is_empty() => {
+            let message = "an empty `url` is the repository itself: objects would be written among its files"
+                .to_owned();
+            return Some(Notice::Doubtful { message, hint: command("<url>") });
+        }
+        // A colon was forgotten.
+        "s3" if rest.starts_with('/') => rest.trim_start_matches('/').to_owned(),
+        host if host.ends_with(".amazonaws.com") => rest.to_owned(),
+        arn if arn.starts_with("arn:aws:s3:::") => typed["arn:aws:s3:::".len()..].to_owned(),
+        _ => return None,
+    };
+    let bucket = if bucket.is_empty() { "BUCKET/PREFIX".to_owned() } else { bucket };
+    Some(Notice::Doubtful {
+        message: format!("`{typed}` is the path of a directory"),
+        hint: format!("for a bucket {}", command(&format!("s3://{bucket}"))),
+    })
+}
+
+/// A password in a URL of the file that Git tracks is everybody's.
+fn password(options: &Options<'_>, url: &Located<String>) -> Option<Notice> {
+    let (scheme, rest) = url.value.split_once("://")?;
+    let (user_info, _) = rest.split(['/', '?', '#']).next()?.rsplit_once('@')?;
+    let is_tracked = matches!(url.origin, Origin::File { level: Level::Repo, .. });
+    let (user, _) = user_info.split_once(':').filter(|(_, password)| is_tracked && !password.is_empty())?;
+    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    Some(Notice::Doubtful {
+        message: "`url` holds a password, and Git tracks the file that it is in".to_owned(),
+        hint: format!(
+            "keep it out of there: {}, `haul remote modify --local {name} user {user}` and `haul remote modify --local \
+             {name} password -`",
+            options.set("url", "url", &format!("{scheme}://{host}")),
+            name = options.name
+        ),
+    })
+}
+
 /// Refuses what must not be written, and says what will hardly work.
 pub(crate) fn check(options: &Options<'_>, env: &Env) -> Result<Vec<Notice>, Error> {
     let is_s3 = |url: &str| UrlParts::parse(url).is_some_and(|parts| parts.kind() == "s3");
     let Some(url) = options.text("url") else { return Ok(Vec::new()) };
     if !is_s3(&url.value) {
-        let doubt = if options.setting == Some("url") { web(options, &url.value) } else { None };
-        return Ok(doubt.into_iter().collect());
+        if options.setting != Some("url") {
+            return Ok(Vec::new());
+        }
+        return Ok(web(options, &url.value).into_iter().chain(password(options, &url)).collect());
     }
     let doubts = match options.setting {
         // Deviation: DVC writes an S3 URL with a password into the file, and then uses the bucket alone.

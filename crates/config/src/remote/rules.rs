@@ -280,7 +280,14 @@ fn malformed(options: &Options<'_>, errors: &mut Vec<Error>) -> S3Values {
         match parse_endpoint(&url.value) {
             Ok(parsed) => values.endpointurl = Some(Located::new(parsed, url.origin)),
             Err(problem) => {
-                let example = if url.value.contains("://") || url.value.contains('@') {
+                let slipped = ["http", "https"].iter().find_map(|scheme| {
+                    let rest = url.value.strip_prefix(scheme)?.trim_start_matches(':');
+                    let host = rest.trim_start_matches('/');
+                    (host.len() < rest.len() && !host.is_empty()).then(|| format!("{scheme}://{host}"))
+                });
+                let example = if let Some(meant) = slipped.filter(|meant| parse_endpoint(meant).is_ok()) {
+                    meant
+                } else if url.value.contains("://") || url.value.contains('@') {
                     "https://<host>".to_owned()
                 } else {
                     format!("https://{}", url.value)

@@ -230,6 +230,7 @@ impl ConfigStack {
             edited.notices = checked.map_err(|error| {
                 refused(error, highest, setting, &self.merged(None), &candidate.merged(None))
             })?;
+            edited.notices.extend(new_values::misread_path(setting.key, setting.value));
             edited.notices.extend(self.secret_notice(changes.first().map(|(level, _)| *level), setting.key));
         } else {
             checked?;

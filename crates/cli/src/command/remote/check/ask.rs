@@ -24,6 +24,8 @@ pub(super) struct Question {
     pub(super) is_versioned: bool,
     /// Where data is, below the URL of the remote.
     pub(super) prefix: &'static str,
+    /// Whether the remote is on a web server, which has no listings, and needs none.
+    pub(super) is_web: bool,
 }
 
 impl Findings {
@@ -115,6 +117,10 @@ impl Findings {
                 self.is_reachable = true;
                 page.objects.into_iter().next()
             }
+            Err(error) if question.is_web && error.kind() == ErrorKind::Unsupported => {
+                self.add("listing", State::Info, "a web server has none: objects are asked for one by one");
+                None
+            }
             Err(error) => {
                 // Who may not list may still be let in; who cannot be reached is not asked again.
                 let is_refusal = error.kind() == ErrorKind::Denied;
@@ -128,7 +134,10 @@ impl Findings {
         };
         self.show_known(printer);
         match probe_reading(store, first.as_ref()).await {
-            Ok(()) => drop(self.add("reading", State::Ok, "allowed")),
+            Ok(()) => {
+                self.is_reachable = true;
+                self.add("reading", State::Ok, "allowed");
+            }
             Err(error) => self.refused("reading", &error),
         }
         if question.write {

@@ -29,7 +29,8 @@ impl Findings {
     pub(super) async fn ask_way(&mut self, connection: &S3Connection) {
         let origin = connection.store.endpoint();
         if let Some(proxy) = connection.options.proxy.in_use(&origin) {
-            self.add("proxy", State::Info, proxy);
+            let scheme = if origin.starts_with("https:") { "https" } else { "http" };
+            self.add("proxy", State::Info, format!("{proxy}, from {scheme}_proxy in the environment"));
         }
         let Ok(Some(certificate)) = connection.http.server_certificate(&origin).await else { return };
         let signed =

@@ -161,6 +161,7 @@ impl CheckArgs {
             write: self.write && can_upload,
             is_versioned,
             prefix: if is_versioned { "" } else { "files/md5/" },
+            is_web: matches!(remote.kind, RemoteKind::Http(_)),
         };
         if let RemoteKind::S3(s3) = &remote.kind {
             let connection = connect_s3(&remote, s3, context.env(), &context.contact())?;
