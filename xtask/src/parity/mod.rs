@@ -37,6 +37,9 @@ use side::{Programs, Side};
 /// One bucket for each side, with names of one length.
 const BUCKETS: [&str; 2] = ["parity-a", "parity-b"];
 
+/// Scenarios that may pass at the second attempt: real DVC beside us is not free of races.
+const MAX_UNSETTLED: usize = 3;
+
 pub(crate) fn run(project: &Project, options: &flags::Parity) -> Result<()> {
     let filter = options.filter.as_deref().unwrap_or_default();
     let wants = |name: &str| options.fuzz.is_none() && filter.split(',').any(|part| name.contains(part));
@@ -78,14 +81,24 @@ pub(crate) fn run(project: &Project, options: &flags::Parity) -> Result<()> {
         bail!("no scenario's name contains `{filter}`");
     }
 
-    let next = AtomicUsize::new(0);
+    let (next, n_unsettled) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let failures = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
                 while let Some(scenario) = scenarios.get(next.fetch_add(1, Ordering::Relaxed)) {
                     let dir = scratch.join(&scenario.slug);
-                    let result = run_one(scenario, &dir, &programs, &server);
+                    let mut result = run_one(scenario, &scenario.slug, &scratch, &programs, &server);
+                    if let Err(error) = &result {
+                        println!("again   {} ({})\n{error:#}\n", scenario.name, scenario.place);
+                        // Once more, in other places: what depends on the moment is told, but is no difference.
+                        let second = format!("{}-again", scenario.slug);
+                        result = run_one(scenario, &second, &scratch, &programs, &server);
+                        if result.is_ok() {
+                            n_unsettled.fetch_add(1, Ordering::Relaxed);
+                            let _left_behind = std::fs::remove_dir_all(scratch.join(&second));
+                        }
+                    }
                     match &result {
                         Ok(()) => println!("ok      {}", scenario.name),
                         Err(error) => println!("FAILED  {} ({})\n{error:#}\n", scenario.name, scenario.place),
@@ -100,16 +113,32 @@ pub(crate) fn run(project: &Project, options: &flags::Parity) -> Result<()> {
         }
     });
     let failures = failures.into_inner().expect("no thread panics with the lock");
-    println!("parity: {} passed, {} failed", scenarios.len() - failures.len(), failures.len());
+    let n_unsettled = n_unsettled.into_inner();
+    println!(
+        "parity: {} passed, {n_unsettled} of them at the second attempt, {} failed",
+        scenarios.len() - failures.len(),
+        failures.len()
+    );
+    if n_unsettled > MAX_UNSETTLED {
+        bail!("{n_unsettled} scenarios passed only at the second attempt: something depends on the moment");
+    }
     if !failures.is_empty() {
         bail!("differs from DVC: {}\nthe folders are in {}", failures.join(", "), scratch.display());
     }
     Ok(())
 }
 
-fn run_one(scenario: &Scenario, dir: &std::path::Path, programs: &Programs, server: &Server) -> Result<()> {
-    let mut dvc = Side::new(dir.join("a"), side::Tool::Dvc, programs, server, BUCKETS[0], &scenario.slug)?;
-    let mut haul = Side::new(dir.join("b"), side::Tool::Haul, programs, server, BUCKETS[1], &scenario.slug)?;
+/// Runs a scenario through both tools, in directories and below prefixes that are named `slug`.
+fn run_one(
+    scenario: &Scenario,
+    slug: &str,
+    scratch: &std::path::Path,
+    programs: &Programs,
+    server: &Server,
+) -> Result<()> {
+    let dir = scratch.join(slug);
+    let mut dvc = Side::new(dir.join("a"), side::Tool::Dvc, programs, server, BUCKETS[0], slug)?;
+    let mut haul = Side::new(dir.join("b"), side::Tool::Haul, programs, server, BUCKETS[1], slug)?;
     for step in &scenario.steps {
         let outputs = [dvc.step(step), haul.step(step)];
         let [left, right] = outputs;
