@@ -94,7 +94,7 @@ fn reply_without_xml_is_shown_by_its_first_words() {
         (
             403,
             "<html><head><title>Request blocked by WAF</title></head></html>",
-            "Request blocked by WAF (HTTP 403)",
+            "does not answer as an S3 server does: it is a page of HTML with the title `Request blocked by WAF` (HTTP 403)",
         ),
         (400, "tenant is suspended, call 555\n", "tenant is suspended, call 555 (HTTP 400)"),
     ] {

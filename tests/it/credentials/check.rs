@@ -161,7 +161,7 @@ fn check_names_what_is_in_effect_where_nothing_is_set() {
     repo.haul(["remote", "check"]).failure().stdout_has(&[
         "endpoint     https://",
         "(AWS's, of the region)",
-        "proxy        http://127.0.0.1:9/",
+        "proxy        http://127.0.0.1:9  (environment variable https_proxy)",
     ]);
 }
 

@@ -12,7 +12,7 @@ use haul_auth::{Clock, Credentials, ProvideCredentials, SignedPayload, SigningSc
 use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode};
 
-use crate::s3::reply::describe::{Subject, describe, right_hint};
+use crate::s3::reply::describe::{Subject, action, describe, right_hint};
 use crate::s3::reply::failure::{Failure, FailureClass, ServerFailure, date_of};
 use crate::s3::reply::web_page::{WebPage, calls_itself_html};
 use crate::s3::request::endpoint::{Endpoint, Query};
@@ -186,7 +186,7 @@ impl Client {
                 Ok(()) => {}
                 Err(failure) => {
                     let error = self.describe(call, failure, attempts.count());
-                    self.health.note_reason(&error);
+                    self.health.note_reason(&error, &self.subject_of(call));
                     return Err(error);
                 }
             }
@@ -196,14 +196,18 @@ impl Client {
     /// Makes the error of a call that is not tried, as those before it failed. The first of them says why: it may be one
     /// whose own error is never shown.
     fn given_up(&self) -> Error {
-        const MESSAGE: &str = "the server failed all calls shortly before this one";
         match self.health.reason() {
-            None => Error::new(ErrorKind::Network, MESSAGE),
+            None => Error::new(ErrorKind::Network, "the server failed all calls shortly before this one"),
             Some((reason, hint)) => {
-                let error = Error::new(ErrorKind::Network, format!("{MESSAGE} ({reason})"));
+                let error = Error::new(ErrorKind::Network, reason);
                 hint.into_iter().fold(error, Error::with_hint)
             }
         }
+    }
+
+    /// Returns how the message of an error about a call begins.
+    fn subject_of(&self, call: &Call<'_>) -> String {
+        action(call.op, &self.options.bucket, call.key)
     }
 
     /// Waits, or repairs what can be repaired, before the next attempt; gives the failure back if there is none.
@@ -258,8 +262,10 @@ impl Client {
             && let Some(end) = attempts.end()
             && self.health.may_tell(TELL_AFTER)
         {
+            let origin = self.endpoint().origin();
+            let proxy = self.options.proxy.in_use(&origin).filter(|_| failure.is_about_connecting());
             listener.on_wait(&Wait {
-                server: self.endpoint().origin(),
+                server: proxy.map_or(origin, |proxy| proxy.address),
                 reason: failure.in_words(),
                 attempt: attempts.count(),
                 end,
@@ -343,8 +349,10 @@ impl Client {
         }
         tracing::debug!(op = %call.op, key = call.key, status = reply.status.as_u16(), "reply");
         if !reply.status.is_success() {
-            let failure = self.server_failure(reply, &endpoint).await;
-            return Err(Failure::Server(self.explain(call, failure).await));
+            return Err(match self.server_failure(reply, &endpoint).await {
+                Failure::Server(failure) => self.explain(call, failure).await,
+                failure => failure,
+            });
         }
         let answer = finish(call.expect, reply, &endpoint).await?;
         if let Some(tally) = tally {
@@ -353,18 +361,26 @@ impl Client {
         Ok(answer)
     }
 
-    async fn server_failure(&self, reply: Reply, endpoint: &Endpoint) -> ServerFailure {
+    async fn server_failure(&self, reply: Reply, endpoint: &Endpoint) -> Failure {
         let (status, headers) = (reply.status.as_u16(), reply.headers.clone());
         // A broken or endless explanation is none; the status says enough.
         let body = reply.read_body(MAX_ERROR_BYTES).await.unwrap_or_default();
-        ServerFailure::new(status, &headers, &body, endpoint.region())
+        let failure = ServerFailure::new(status, &headers, &body, endpoint.region());
+        // A web server may say in its page that it wants TLS.
+        if failure.reply.code.is_none()
+            && !failure.speaks_tls()
+            && let Some(page) = WebPage::in_refusal(status, &body)
+        {
+            return page.into();
+        }
+        Failure::Server(failure)
     }
 
     /// Finds out what the reply to a HEAD, which has no body, cannot say: asks for one byte of the same object.
     ///
     /// A 400 may mean expired credentials or a wrong region. A 403 means a missing key where listing is not allowed,
     /// so it is looked into once, and only while it is not known whether the credentials are good.
-    async fn explain(&self, call: &Call<'_>, failure: ServerFailure) -> ServerFailure {
+    async fn explain(&self, call: &Call<'_>, failure: ServerFailure) -> Failure {
         let is_obscure = match failure.reply.status {
             400 => true,
             403 => {
@@ -373,7 +389,7 @@ impl Client {
             _ => false,
         };
         if call.method != Method::HEAD || !is_obscure || failure.reply.region.is_some() {
-            return failure;
+            return Failure::Server(failure);
         }
         let mut probe = Call { query: call.query.clone(), ..Call::new(Op::Get, Method::GET, call.key) };
         probe.headers = call.headers.clone();
@@ -382,9 +398,10 @@ impl Client {
             Err(Failure::Server(explained))
                 if explained.reply.code.is_some() || explained.reply.message.is_some() =>
             {
-                explained
+                Failure::Server(explained)
             }
-            _ => failure,
+            Err(page @ Failure::WebPage(_)) => page,
+            _ => Failure::Server(failure),
         }
     }
 

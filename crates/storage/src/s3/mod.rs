@@ -43,5 +43,5 @@ pub use request::options::{
 pub use store::S3Store;
 pub(crate) use transport::http_client::HttpTransport;
 pub use transport::http_client::{Http, HttpSettings};
-pub use transport::proxy::ProxySettings;
+pub use transport::proxy::{InCapitals, ProxyInUse, ProxySettings};
 pub use transport::tls::ServerCertificate;

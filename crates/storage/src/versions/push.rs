@@ -120,11 +120,8 @@ async fn keeps_versions(store: &dyn VersionedStore) -> Result<bool> {
 
 fn no_versions(store: &dyn VersionedStore, state: &str) -> Error {
     let location = store.location();
-    let bucket = location.strip_prefix("s3://").unwrap_or(location).split('/').next().unwrap_or_default();
     let message = format!("the versioning of the bucket of `{location}` is {state}, which the remote needs");
-    Error::new(ErrorKind::Config, message).with_hint(format!(
-        "turn it on: `aws s3api put-bucket-versioning --bucket {bucket} --versioning-configuration Status=Enabled`"
-    ))
+    Error::new(ErrorKind::Config, message).with_hint(format!("turn it on: `{}`", store.versioning_command()))
 }
 
 fn refuse_long_keys(store: &dyn VersionedStore, uploads: &[VersionUpload]) -> Result<()> {

@@ -60,6 +60,9 @@ pub enum Versioning {
 /// [`WriteStore::put`](crate::WriteStore::put) and [`MultipartStore::complete_multipart`] return the id of the version they made.
 #[async_trait]
 pub trait VersionedStore: RemoteStore + DeleteStore + MultipartStore {
+    /// Returns the command that turns versioning on.
+    fn versioning_command(&self) -> String;
+
     /// Returns whether the bucket keeps versions. Requires the right `s3:GetBucketVersioning`.
     async fn versioning(&self) -> Result<Versioning>;
 

@@ -14,6 +14,7 @@ use crate::s3::request::endpoint::Endpoint;
 use crate::s3::request::op::Op;
 use crate::s3::request::options::{ListApi, S3Options};
 use crate::s3::transport::exchange::{TransportError, TransportErrorKind};
+use crate::s3::transport::proxy::ProxyInUse;
 use crate::s3::transport::tls;
 use crate::{Error, ErrorKind};
 
@@ -34,16 +35,20 @@ pub(crate) struct Subject<'a> {
 impl Subject<'_> {
     /// Returns the subject of the message, as ``cannot get `s3://bucket/key` ``.
     fn action(&self) -> String {
-        let bucket = &self.options.bucket;
-        match self.key {
-            Some(key) => format!("cannot {} `s3://{bucket}/{key}`", self.op.verb()),
-            None => format!("cannot {} `s3://{bucket}`", self.op.verb()),
-        }
+        action(self.op, &self.options.bucket, self.key)
     }
 
     /// Returns a command that sets an option of the remote.
     pub(in crate::s3) fn modify(&self, rest: &str) -> String {
         format!("`haul remote modify {} {rest}`", self.options.name_in_commands())
+    }
+}
+
+/// Returns how the message of an error about a call begins, as ``cannot get `s3://bucket/key` ``.
+pub(crate) fn action(op: Op, bucket: &str, key: Option<&str>) -> String {
+    match key {
+        Some(key) => format!("cannot {} `s3://{bucket}/{key}`", op.verb()),
+        None => format!("cannot {} `s3://{bucket}`", op.verb()),
     }
 }
 
@@ -73,18 +78,38 @@ pub(crate) fn describe(subject: &Subject<'_>, failure: Failure) -> Error {
             ),
         )
         .with_source(page)
-        .with_hint(format!(
-            "the address may be that of a console, a login page or another server; set it with {}",
-            subject.modify("endpointurl URL")
-        )),
+        .with_hint(page_hint(subject)),
         Failure::Transport(error) => describe_transport(subject, error),
         Failure::Server(failure) => describe_server(subject, failure),
     }
 }
 
+/// Says where a page comes from that no S3 server sends.
+fn page_hint(subject: &Subject<'_>) -> String {
+    let mut hint = format!(
+        "the address may be that of a console, a login page or another server; set it with {}",
+        subject.modify("endpointurl URL")
+    );
+    if let Some(proxy) = subject.options.proxy.in_use(&subject.endpoint.origin()) {
+        let _ = write!(
+            hint,
+            "; or the proxy `{}` answers in its place, which `{}` names",
+            proxy.address, proxy.variable
+        );
+    } else {
+        hint.push_str("; or a firewall or a proxy on the way answers in its place");
+    }
+    hint
+}
+
 fn describe_transport(subject: &Subject<'_>, error: TransportError) -> Error {
     let action = subject.action();
     let server = subject.endpoint.origin();
+    if let Some(proxy) = subject.options.proxy.in_use(&server)
+        && error.is_about_connecting()
+    {
+        return describe_proxy(subject, &proxy, error);
+    }
     let times =
         if subject.n_attempts > 1 { format!(", tried {} times", subject.n_attempts) } else { String::new() };
     match error.kind {
@@ -122,26 +147,13 @@ fn describe_transport(subject: &Subject<'_>, error: TransportError) -> Error {
                 .with_hint(haul_config::Exhausted::OpenFiles.hint())
         }
         TransportErrorKind::Unreachable => {
-            let scheme = if subject.endpoint.is_tls() { "https" } else { "http" };
-            let (message, hint) = match subject.options.proxy.in_use(&server) {
-                // The server was not even asked.
-                Some(proxy) => (
-                    format!(
-                        "{action}: nobody answers at the proxy `{proxy}`, by which `{server}` is reached{times}"
-                    ),
-                    format!(
-                        "set {scheme}_proxy in the environment to the proxy that there is, or name the server in no_proxy"
-                    ),
-                ),
-                None => (
-                    format!("{action}: nobody answers at `{server}`{times}"),
-                    format!(
-                        "is the server running? Its address is set with {}",
-                        subject.modify("endpointurl URL")
-                    ),
-                ),
-            };
-            Error::new(ErrorKind::Network, message).with_source(error.into_cause()).with_hint(hint)
+            let hint = format!(
+                "is the server running? Its address is set with {}",
+                subject.modify("endpointurl URL")
+            );
+            Error::new(ErrorKind::Network, format!("{action}: no server answers at `{server}`{times}"))
+                .with_source(error.into_cause())
+                .with_hint(hint)
         }
         TransportErrorKind::Tls => {
             let hint = tls::hint(subject, error.tls);
@@ -169,6 +181,27 @@ fn describe_transport(subject: &Subject<'_>, error: TransportError) -> Error {
         }
         TransportErrorKind::LocalFile => Error::new(ErrorKind::Io, action).with_source(error),
     }
+}
+
+/// Words a connection that was not made although the server may be well: it is reached through a proxy.
+fn describe_proxy(subject: &Subject<'_>, proxy: &ProxyInUse, error: TransportError) -> Error {
+    let ProxyInUse { address, variable } = proxy;
+    let what = match error.kind {
+        TransportErrorKind::ConnectTimeout => format!(
+            "no connection to the proxy `{address}` in {}",
+            limit_text("connect_timeout", &subject.options.connect_timeout)
+        ),
+        TransportErrorKind::UnknownHost => format!("the host of the proxy `{address}` is not known"),
+        _ => format!("no connection through the proxy `{address}`"),
+    };
+    let times =
+        if subject.n_attempts > 1 { format!(", tried {} times", subject.n_attempts) } else { String::new() };
+    let message = format!("{}: {what}, which `{variable}` names{times}", subject.action());
+    Error::new(ErrorKind::Network, message).with_source(error.into_cause()).with_hint(format!(
+        "is the proxy running? Its address is the value of the environment variable `{variable}`; name the host of `{}` in \
+         `no_proxy` to reach it without the proxy",
+        subject.endpoint.origin()
+    ))
 }
 
 /// Writes a timeout with its option and place, as `2 s (read_timeout, from .dvc/config:5)`.
@@ -387,6 +420,14 @@ pub(super) fn region_hint(subject: &Subject<'_>, failure: &ServerFailure) -> Str
             "the server points to `{endpoint}`, which is not followed with your credentials; if that is right, type {}",
             subject.modify("endpointurl URL")
         ),
+        // S3 says so in a document, or names the region.
+        (None, None) if failure.reply.code.is_none() => format!(
+            "`{}` points elsewhere and does not say where, as no S3 server would: check that it is one ({}); else the bucket \
+             may be in another region: {}",
+            subject.endpoint.origin(),
+            subject.modify("endpointurl URL"),
+            subject.modify("region REGION")
+        ),
         (None, None) => format!("the bucket is in another region: {}", subject.modify("region REGION")),
     }
 }
@@ -397,6 +438,10 @@ mod tests {
     use haul_config::{Level, Origin};
 
     fn describe_with(failure: Failure) -> Error {
+        describe_op(Op::Get, failure)
+    }
+
+    fn describe_op(op: Op, failure: Failure) -> Error {
         let mut options = S3Options::new("data");
         options.remote_name = Some("store".into());
         options.endpoint_url = Some(Located::default_value("http://127.0.0.1:9000".into()));
@@ -406,7 +451,7 @@ mod tests {
         );
         let endpoint = Endpoint::resolve(&options).unwrap();
         let subject = Subject {
-            op: Op::Get,
+            op,
             key: Some("a/b"),
             options: &options,
             endpoint: &endpoint,
@@ -484,10 +529,10 @@ mod tests {
             format!("{error} {}", error.hint().unwrap())
         };
         let text = described(&options);
-        assert!(text.contains("nobody answers at the proxy `http://"), "{text}");
-        assert!(text.contains("set http_proxy") && !text.contains("xyzzy"), "{text}");
+        assert!(text.contains("no connection through the proxy `http://"), "{text}");
+        assert!(text.contains("`http_proxy`") && !text.contains("xyzzy"), "{text}");
         options.proxy.no_proxy = Some("127.0.0.1".into());
-        assert!(described(&options).contains("nobody answers at `http://127.0.0.1:9000`"));
+        assert!(described(&options).contains("no server answers at `http://127.0.0.1:9000`"));
     }
 
     #[test]
@@ -502,6 +547,31 @@ mod tests {
             server(403, "").hint().unwrap().contains("s3:GetObject"),
             "a reply without a body says nothing"
         );
+    }
+
+    #[test]
+    fn redirect_to_nowhere_is_said_to_be_one() {
+        let hint = server(301, "").hint().unwrap().to_owned();
+        assert!(
+            hint.starts_with("`http://127.0.0.1:9000` points elsewhere and does not say where"),
+            "{hint}"
+        );
+        let hint = server(301, "PermanentRedirect").hint().unwrap().to_owned();
+        assert!(hint.starts_with("the bucket is in another region"), "{hint}");
+    }
+
+    #[test]
+    fn port_of_a_console_is_called_that() {
+        for op in [Op::List, Op::Put] {
+            let mut failure = ServerFailure::default();
+            failure.reply.status = 400;
+            failure.reply.code = Some("InvalidArgument".into());
+            failure.reply.message = Some("S3 API Requests must be made to API port.".into());
+            let error = describe_op(op, Failure::Server(failure));
+            assert_eq!(error.kind(), ErrorKind::Config);
+            let hint = error.hint().unwrap();
+            assert!(hint.starts_with("`http://127.0.0.1:9000` is the console of MinIO"), "{hint}");
+        }
     }
 
     #[test]

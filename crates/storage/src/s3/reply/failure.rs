@@ -8,6 +8,7 @@ use http::header::{DATE, RETRY_AFTER};
 
 use super::documents::{ErrorReply, shown};
 use super::error_body::first_words;
+use super::remedies;
 use super::web_page::WebPage;
 use super::xml::MalformedXml;
 use crate::s3::transport::exchange::{TransportError, TransportErrorKind};
@@ -117,6 +118,11 @@ impl ServerFailure {
         }
     }
 
+    /// Returns whether the server was spoken to in plain HTTP and wants TLS.
+    pub(crate) fn speaks_tls(&self) -> bool {
+        self.reply.status == 400 && self.reply.message.as_deref().is_some_and(remedies::speaks_tls)
+    }
+
     /// Tells whether the server asked for fewer requests.
     pub(crate) fn is_throttling(&self) -> bool {
         let code = self.reply.code.as_deref().unwrap_or_default();
@@ -149,6 +155,11 @@ impl Failure {
             Self::Transport(error) => Some(error.kind),
             _ => None,
         }
+    }
+
+    /// Returns whether no connection was made.
+    pub(crate) fn is_about_connecting(&self) -> bool {
+        matches!(self, Self::Transport(error) if error.is_about_connecting())
     }
 
     /// Says what the server does, as the rest of a sentence that starts with it.

@@ -17,7 +17,10 @@ pub(super) fn of(subject: &Subject<'_>, failure: &ServerFailure) -> Option<(Erro
         (407, _) => Some((ErrorKind::Config, proxy_hint(subject))),
         (413, _) | (_, "EntityTooLarge") => Some((ErrorKind::Unsupported, size_hint())),
         (_, "InvalidObjectState") => Some((ErrorKind::Unsupported, archive_hint(subject))),
-        (400, "") if speaks_tls(&text) => Some((ErrorKind::Config, tls_hint(subject))),
+        (400, _) if text.contains("must be made to api port") => {
+            Some((ErrorKind::Config, console_hint(subject)))
+        }
+        (400, "") if failure.speaks_tls() => Some((ErrorKind::Config, tls_hint(subject))),
         // A listing asks for a bucket. A server that takes the name for a key has the bucket from the endpoint already.
         (404, "NoSuchKey") if matches!(subject.op, Op::List | Op::ListVersions) => {
             Some((ErrorKind::Config, bucket_hint(subject)))
@@ -36,6 +39,15 @@ pub(super) fn proxy_hint(subject: &Subject<'_>) -> String {
     )
 }
 
+/// MinIO has its console at a port of its own, which answers requests of S3 with one sentence.
+fn console_hint(subject: &Subject<'_>) -> String {
+    format!(
+        "`{}` is the console of MinIO; its S3 API is at another port, 9000 unless it was set: {}",
+        subject.endpoint.origin(),
+        subject.modify("endpointurl URL")
+    )
+}
+
 fn size_hint() -> String {
     "the server, or a proxy in front of it, takes no body of this size: send smaller ones with `aws configure set \
      s3.multipart_threshold 5MB` and `aws configure set s3.multipart_chunksize 5MB`, or raise the limit there \
@@ -46,14 +58,16 @@ fn size_hint() -> String {
 fn archive_hint(subject: &Subject<'_>) -> String {
     let bucket = &subject.options.bucket;
     let key = subject.key.unwrap_or("KEY");
+    let endpoint = subject.options.endpoint_argument();
     format!(
         "the object is archived, and must be restored before it can be read: `aws s3api restore-object --bucket {bucket} \
-         --key {key} --restore-request Days=7`; when it is back, type the same command again"
+         --key {key} --restore-request Days=7{endpoint}`; when it is back, type the same command again"
     )
 }
 
 /// Whether a server that was spoken to in plain HTTP says that it wants TLS: Go, nginx, Apache, HAProxy, Jetty.
-fn speaks_tls(text: &str) -> bool {
+pub(super) fn speaks_tls(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
     [
         "http request to an https server",
         "http request was sent to https port",

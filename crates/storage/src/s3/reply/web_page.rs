@@ -10,9 +10,15 @@ const LOOKED_AT_BYTES: usize = 4096;
 
 /// A page of HTML where S3's reply should be.
 #[derive(Debug, Clone, Default, PartialEq, Eq, thiserror::Error)]
-#[error("it is a page of HTML{}", title.as_ref().map(|title| format!(" with the title `{title}`")).unwrap_or_default())]
+#[error(
+    "it is a page of HTML{}{}",
+    title.as_ref().map(|title| format!(" with the title `{title}`")).unwrap_or_default(),
+    status.map(|status| format!(" (HTTP {status})")).unwrap_or_default()
+)]
 pub(crate) struct WebPage {
     title: Option<String>,
+    /// The status of the reply, if it is an error.
+    status: Option<u16>,
 }
 
 impl WebPage {
@@ -33,7 +39,16 @@ impl WebPage {
             let end = lower[behind..].find("</title>")?;
             shown(&start[behind..behind + end])
         });
-        Some(Self { title })
+        Some(Self { title, status: None })
+    }
+
+    /// Returns the page that a refusal is. Where a proxy or a web server in front of S3 says as much as S3 would, the status
+    /// counts and not the page: what is busy, is not there, is too long, or wants a user name.
+    pub(crate) fn in_refusal(status: u16, body: &[u8]) -> Option<Self> {
+        let is_word_enough =
+            matches!(status, 401 | 404 | 407 | 408 | 409 | 412 | 413 | 416 | 429 | 500 | 502..=504 | 509);
+        let page = Self::in_body(body).filter(|_| !is_word_enough)?;
+        Some(Self { status: Some(status), ..page })
     }
 
     /// Returns the page that a reply without its body announces, if it announces one. An object may be a page of HTML as
@@ -43,7 +58,7 @@ impl WebPage {
     pub(crate) fn in_headers(headers: &HeaderMap) -> Option<Self> {
         let is_object = headers.contains_key(http::header::ETAG)
             && headers.keys().any(|name| name.as_str().starts_with("x-amz-"));
-        (calls_itself_html(headers) && !is_object).then_some(Self { title: None })
+        (calls_itself_html(headers) && !is_object).then_some(Self::default())
     }
 }
 

@@ -125,6 +125,12 @@ impl S3Options {
         }
     }
 
+    /// Returns what a command of the AWS CLI needs to ask the same server, with a blank before it; empty for AWS itself.
+    pub fn endpoint_argument(&self) -> String {
+        let url = self.endpoint_url.as_ref();
+        url.map(|url| format!(" --endpoint-url {}", haul_config::mask_urls(&url.value))).unwrap_or_default()
+    }
+
     /// Returns the remote's name as it is typed in a command.
     pub(crate) fn name_in_commands(&self) -> &str {
         self.remote_name.as_deref().unwrap_or("NAME")

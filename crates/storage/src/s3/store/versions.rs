@@ -24,6 +24,15 @@ const MAX_EMPTY_PAGES: u32 = 100;
 
 #[async_trait]
 impl VersionedStore for S3Store {
+    fn versioning_command(&self) -> String {
+        let options = &self.client.options;
+        format!(
+            "aws s3api put-bucket-versioning --bucket {} --versioning-configuration Status=Enabled{}",
+            options.bucket,
+            options.endpoint_argument()
+        )
+    }
+
     /// GetBucketVersioning: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketVersioning.html>.
     async fn versioning(&self) -> Result<Versioning> {
         let call = Call {

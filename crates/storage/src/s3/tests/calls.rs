@@ -436,6 +436,39 @@ async fn completion_goes_with_its_md5() {
     assert_eq!(header(request, "content-md5"), expected);
 }
 
+/// The page of a proxy under a status of an error was taken for a refusal of S3, with advice on rights, regions and listings.
+#[tokio::test]
+async fn page_of_html_is_no_refusal_of_s3() {
+    const PAGE: &str = "<html><head><title>Corporate Login</title></head></html>";
+    for status in [301, 400, 403, 405, 451, 511] {
+        let (server, store) = store(options());
+        server.push(reply(status, PAGE));
+        let put = store.put("k", &body("x"), None).await.unwrap_err();
+        // A HEAD has no body: a GET asks for it.
+        server.push(reply(403, ""));
+        server.push(reply(status, PAGE));
+        let head = store.head("k").await.unwrap_err();
+        for error in [put, head] {
+            assert_eq!(error.kind(), ErrorKind::Config, "{status}");
+            assert!(
+                error.to_string().contains("`http://server:9000` does not answer as an S3 server does"),
+                "{error}"
+            );
+            let page = std::error::Error::source(&error).unwrap().to_string();
+            assert_eq!(
+                page,
+                format!("it is a page of HTML with the title `Corporate Login` (HTTP {status})")
+            );
+            assert!(!error.hint().unwrap().contains("s3:PutObject"), "{error:?}");
+        }
+    }
+    for (status, kind) in [(401, ErrorKind::Unauthenticated), (413, ErrorKind::Unsupported)] {
+        let (server, store) = store(options());
+        server.push(reply(status, PAGE));
+        assert_eq!(store.put("k", &body("x"), None).await.unwrap_err().kind(), kind, "{status}");
+    }
+}
+
 #[tokio::test]
 async fn upload_counts_only_with_the_reply_of_an_s3_server() {
     const PAGE: &str = "<!DOCTYPE html><html><head><title>Welcome</title></head></html>";

@@ -79,7 +79,51 @@ async fn closed_port_is_given_up_soon() {
     drop(listener);
     let error = connect(address, SHORT).head("k").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Network);
-    assert!(error.to_string().contains("nobody answers at"), "{error}");
+    assert!(error.to_string().contains("no server answers at"), "{error}");
+}
+
+/// Calls after the one that gave the server up said only what that one was about, and not why it failed.
+#[tokio::test]
+async fn calls_that_are_not_tried_say_why_of_themselves() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let store = connect(address, SHORT);
+    store.head("first").await.unwrap_err();
+    let error = store.head("second").await.unwrap_err();
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(&error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    assert!(text.contains("second") && !text.contains("first"), "{text}");
+    assert!(text.contains(&format!("no server answers at `http://{address}`")), "{text}");
+    assert!(text.contains("Connection refused"), "{text}");
+}
+
+#[tokio::test]
+async fn dead_proxy_is_named_and_not_the_server() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy = listener.local_addr().unwrap();
+    drop(listener);
+    let mut options = options();
+    options.endpoint_url = Some(Located::default_value("http://192.0.2.1:9000".into()));
+    options.proxy.http = Some(haul_config::Secret::new(format!("http://user:hunter2@{proxy}")));
+    options.retry.unreachable_budget = Duration::from_millis(300);
+    options.retry.base_delay = Duration::from_millis(1);
+    let http = Http::new(HttpSettings {
+        remote_name: None,
+        trust: options.trust.clone(),
+        proxy: options.proxy.clone(),
+        connect_timeout: Duration::from_secs(5),
+    });
+    let store = S3Store::new(options, Arc::new(FakeCredentials::default()), &http).unwrap();
+    let error = store.head("k").await.unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("no connection through the proxy `http://user:****@"), "{text}");
+    assert!(text.contains(", which `http_proxy` names") && !text.contains("hunter2"), "{text}");
+    assert!(error.hint().unwrap().contains("`no_proxy`"), "{error:?}");
 }
 
 #[tokio::test]

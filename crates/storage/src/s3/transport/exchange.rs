@@ -122,6 +122,16 @@ impl TransportError {
     }
 
     /// Returns the cause alone, or the error where it has none, for messages that say the rest themselves.
+    /// Returns whether no connection was made.
+    pub(crate) fn is_about_connecting(&self) -> bool {
+        matches!(
+            self.kind,
+            TransportErrorKind::Unreachable
+                | TransportErrorKind::ConnectTimeout
+                | TransportErrorKind::UnknownHost
+        )
+    }
+
     pub(crate) fn into_cause(mut self) -> Box<dyn StdError + Send + Sync> {
         self.source.take().unwrap_or_else(|| self.into())
     }

@@ -16,6 +16,32 @@ pub struct ProxySettings {
     pub https: Option<Secret>,
     /// Hosts that are reached without a proxy, in the form of `NO_PROXY`.
     pub no_proxy: Option<String>,
+    /// The variables that name the proxies for `http` and `https`, if they are those with capitals.
+    pub in_capitals: InCapitals,
+}
+
+/// Which proxies are named by the variables with capitals.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct InCapitals {
+    /// `HTTP_PROXY` holds, not `http_proxy`.
+    pub http: bool,
+    /// `HTTPS_PROXY` holds, not `https_proxy`.
+    pub https: bool,
+}
+
+/// A proxy that requests go through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProxyInUse {
+    /// Its address, without its password.
+    pub address: String,
+    /// The environment variable that names it.
+    pub variable: &'static str,
+}
+
+impl fmt::Display for ProxyInUse {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}  (environment variable {})", self.address, self.variable)
+    }
 }
 
 impl ProxySettings {
@@ -26,12 +52,12 @@ impl ProxySettings {
     ///
     /// Source: `getproxies_environment` in <https://github.com/python/cpython/blob/main/Lib/urllib/request.py>.
     pub fn from_env(env: &Env) -> Self {
-        let read = |scheme: &str| read(env, scheme);
-        Self {
-            http: read("http").map(Secret::new),
-            https: read("https").map(Secret::new),
-            no_proxy: read("no"),
-        }
+        let [http, https] = ["http", "https"].map(|scheme| read(env, scheme).map(Secret::new));
+        let in_capitals = InCapitals {
+            http: http.is_some() && !env.is_set("http_proxy"),
+            https: https.is_some() && !env.is_set("https_proxy"),
+        };
+        Self { http, https, no_proxy: read(env, "no"), in_capitals }
     }
 
     /// Returns the proxy for a scheme, as a URL.
@@ -59,11 +85,18 @@ impl ProxySettings {
         }
     }
 
-    /// Returns the proxy that a request to `url` goes through, without its password.
-    pub fn in_use(&self, url: &str) -> Option<String> {
+    /// Returns the proxy that a request to `url` goes through.
+    pub fn in_use(&self, url: &str) -> Option<ProxyInUse> {
         let url = Url::parse(url).ok()?;
         let proxy = self.url_for(url.scheme()).ok().flatten().filter(|_| !self.bypasses(&url))?;
-        Some(haul_config::mask_urls(proxy.as_str()))
+        let variable = match (url.scheme(), self.in_capitals) {
+            ("http", InCapitals { http: false, .. }) => "http_proxy",
+            ("http", _) => "HTTP_PROXY",
+            (_, InCapitals { https: false, .. }) => "https_proxy",
+            _ => "HTTPS_PROXY",
+        };
+        let address = haul_config::mask_urls(proxy.as_str().trim_end_matches('/'));
+        Some(ProxyInUse { address, variable })
     }
 
     /// Whether the server at `url` is reached without a proxy.

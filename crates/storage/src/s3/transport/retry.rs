@@ -5,6 +5,7 @@
 //! connections and says nothing, one that answers with the same internal error over and over, and one that earlier
 //! calls have just given up on.
 
+use std::fmt::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -172,7 +173,7 @@ struct HealthState {
     has_answered: bool,
     n_successes: u64,
     given_up_at: Option<Instant>,
-    /// What the call said that gave the server up: the message and the hint.
+    /// What the call said that gave the server up: the message without its subject, and the hint.
     reason: Option<(String, Option<String>)>,
     last_success: Option<Instant>,
     /// Whether a word was said about the trouble that goes on.
@@ -205,12 +206,26 @@ impl Health {
         self.lock().given_up_at = Some(Instant::now());
     }
 
-    /// Notes why the server was given up, unless an earlier call has said it.
-    pub(crate) fn note_reason(&self, error: &crate::Error) {
+    /// Notes why the server was given up, unless an earlier call has said it. The subject, with which the message begins, is
+    /// left out: other calls are about other objects.
+    pub(crate) fn note_reason(&self, error: &crate::Error, subject: &str) {
         let mut state = self.lock();
-        if state.given_up_at.is_some() && state.reason.is_none() {
-            state.reason = Some((error.to_string(), error.hint().map(str::to_owned)));
+        if state.given_up_at.is_none() || state.reason.is_some() {
+            return;
         }
+        let message = error.to_string();
+        let mut reason = message.strip_prefix(subject).unwrap_or(&message);
+        reason = reason.trim_start_matches([':', ' ']);
+        let mut reason = reason.to_owned();
+        let mut source = std::error::Error::source(error);
+        while let Some(cause) = source {
+            if !reason.is_empty() {
+                reason.push_str(": ");
+            }
+            let _ = write!(reason, "{cause}");
+            source = cause.source();
+        }
+        state.reason = Some((reason, error.hint().map(str::to_owned)));
     }
 
     /// Returns why the server was given up: the message and the hint of the call that did.

@@ -3,7 +3,6 @@
 use std::time::{Duration, SystemTime};
 
 use haul_auth::CallerIdentity;
-use haul_config::mask_urls;
 use haul_storage::s3::S3Store;
 use haul_storage::versions::{VersionedStore as _, Versioning};
 use haul_storage::{DeleteStore as _, Error, ErrorKind, MultipartStore as _, S3Connection, WriteStore as _};
@@ -29,8 +28,7 @@ impl Findings {
     pub(super) async fn ask_way(&mut self, connection: &S3Connection) {
         let origin = connection.store.endpoint();
         if let Some(proxy) = connection.options.proxy.in_use(&origin) {
-            let scheme = if origin.starts_with("https:") { "https" } else { "http" };
-            self.add("proxy", State::Info, format!("{proxy}, from {scheme}_proxy in the environment"));
+            self.add("proxy", State::Info, proxy.to_string());
         }
         let Ok(Some(certificate)) = connection.http.server_certificate(&origin).await else { return };
         let signed =
@@ -114,10 +112,7 @@ impl Findings {
             }
             Ok(state) if is_versioned => {
                 let off = if state == Versioning::Suspended { "no longer keeps" } else { "does not keep" };
-                let endpoint = match &connection.options.endpoint_url {
-                    Some(url) => format!(" --endpoint-url {}", mask_urls(&url.value)),
-                    None => String::new(),
-                };
+                let endpoint = connection.options.endpoint_argument();
                 let message = format!("bucket `{bucket}` {off} versions, which `version_aware` needs");
                 let error = CommandError::new(ExitStatus::Failure, message.clone()).with_hint(format!(
                     "turn it on with `aws s3api put-bucket-versioning --bucket {bucket} --versioning-configuration \
