@@ -85,6 +85,41 @@ fn metafile_that_a_sparse_checkout_leaves_out_still_counts() {
     assert!(is_cached(&repo, "content") && repo.read("data/f") == "content");
 }
 
+/// A target that is left out was only said not to exist.
+#[test]
+fn target_that_is_left_out_says_why_and_what_brings_it() {
+    let (_server, environment) = stage();
+    let repo = environment.folder("repo");
+    repo.leave_out("data/f.dvc");
+    repo.remove("data");
+    for command in ["pull", "push", "fetch", "checkout"] {
+        for target in ["data/f.dvc", "data/f", "data"] {
+            repo.haul([command, target]).failure().stderr_has(&[
+                "does not exist",
+                "`data/f.dvc` is not in this sparse checkout; `git sparse-checkout add data` brings it",
+            ]);
+        }
+    }
+    repo.haul(["status", "-c", "data"]).failure().stderr_has(&["`git sparse-checkout add data` brings it"]);
+
+    repo.write("ignored/f", "x");
+    repo.haul(["add", "ignored/f"]).success();
+    repo.write(".dvcignore", "/ignored/\n");
+    let sub = environment.repository("repo/sub");
+    sub.write("g", "y");
+    sub.haul(["add", "g"]).success();
+    for command in ["push", "fetch", "checkout"] {
+        repo.haul([command, "ignored/f"]).failure().stderr_has(&["`.dvcignore:1:/ignored/` ignores it"]);
+        for target in ["sub/g", "sub", "sub/g.dvc"] {
+            let output = repo.haul([command, target]).failure();
+            output.stderr_has(&["it belongs to another DVC repository; run the command there"]);
+        }
+        let output = repo.haul([command, "nothing"]);
+        assert!(!output.stderr.contains("; "), "{command}: {}", output.stderr);
+        output.failure().stderr_has(&["nothing"]);
+    }
+}
+
 #[test]
 fn metafile_that_was_deleted_counts_no_more() {
     let (_server, environment) = stage();

@@ -15,6 +15,7 @@ mod collect;
 mod commit_files;
 mod commits;
 mod graph;
+mod hidden;
 mod ignored;
 mod read;
 mod select;

@@ -202,7 +202,8 @@ impl Resolver<'_> {
         };
         let mut selected: Vec<(Key, Option<PathBuf>)> = Vec::new();
         for target in targets {
-            for found in self.target(target, options)? {
+            let found = self.target(target, options);
+            for found in found.map_err(|error| super::hidden::explain(self.repo, target, error))? {
                 if !selected.contains(&found) {
                     selected.push(found);
                 }

@@ -113,6 +113,28 @@ impl Unseen {
     }
 }
 
+impl Unseen {
+    /// Returns whether it is at or below a path, is a metafile of that name, or tracks data at, above or below the path.
+    pub(super) fn concerns(&self, repo: &Repo, path: &Path, metafile: &Path) -> Result<bool> {
+        if self.metafile == metafile || self.metafile.starts_with(path) {
+            return Ok(true);
+        }
+        let stages = self.read(repo)?.stages;
+        let mut outs = stages.iter().flat_map(|stage| &stage.outs);
+        Ok(outs.any(|out| out.path.starts_with(path) || path.starts_with(&out.path)))
+    }
+
+    /// Says that a sparse checkout leaves it out, and what brings it.
+    pub(super) fn how_to_see(&self, repo: &Repo) -> String {
+        let directory = repo.display_path(self.metafile.parent().unwrap_or(&self.metafile));
+        format!(
+            "`{}` is not in this sparse checkout; `git sparse-checkout add {}` brings it",
+            repo.display_path(&self.metafile),
+            crate::git::shell_quoted(&directory)
+        )
+    }
+}
+
 /// Returns the warnings about skipped metafiles, one sentence for each reason.
 pub(crate) fn sentences(repo: &Repo, unseen: &[Unseen]) -> Vec<String> {
     let named = |files: &[&Unseen]| {
