@@ -328,3 +328,32 @@ fn move_off_a_read_only_disk_leaves_nothing_behind() {
     repo.haul(["move", "disk/dir", "dir"]).success();
     assert_eq!((repo.read("dir/x"), repo.exists("disk/dir")), ("dir/x".to_owned(), false));
 }
+
+/// Commands that change nothing wanted to write the files of their locks.
+#[test]
+fn commands_that_only_look_work_on_a_read_only_disk() {
+    let (server, environment) = served();
+    let Some(disk) = SmallDisk::mount(&environment, "8m") else { return };
+    let repo = environment.repository_at("disk/repo", &server.endpoint());
+    repo.write("f", "one");
+    repo.haul(["add", "f"]).success();
+    repo.haul(["push"]).success();
+    repo.stage();
+    repo.commit();
+    repo.write("f", "another");
+    for fresh in [false, true] {
+        if fresh {
+            repo.remove(".dvc/tmp");
+        }
+        disk.remount("ro");
+        repo.haul(["status"]).success().stdout_has(&["modified:           f"]);
+        repo.haul(["status", "-c"]).success().stdout_has(&["in sync"]);
+        repo.haul(["data", "status"]).success().stdout_has(&["modified: f"]);
+        repo.haul(["diff"]).success().stdout_has(&["Modified:", "f"]);
+        repo.haul(["list", "."]).success().stdout_has(&["f.dvc"]);
+        repo.haul(["push", "--dry-run"]).success();
+        repo.haul(["gc", "-w", "--dry"]).success();
+        repo.haul(["add", "f"]).failure().stderr_has(&["Read-only file system"]);
+        disk.remount("rw");
+    }
+}

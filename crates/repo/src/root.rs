@@ -13,7 +13,7 @@ use crate::git::{Git, gitignore};
 use crate::identity::physical;
 use crate::ignore::IgnoreRules;
 use crate::paths::{normalize, relative};
-use crate::workspace::lock::{LockWait, PathLocks, RepoLock};
+use crate::workspace::lock::{LockWait, PathLocks, RepoLock, if_writable};
 use crate::workspace::state::state_dir;
 use crate::{Error, Result};
 
@@ -69,9 +69,10 @@ impl Repo {
             )));
         }
         let repo = Self::assemble(root, env, config)?;
-        fs_err::create_dir_all(repo.tmp_dir())
-            .map_err(|source| Error::io("cannot open the repository", source))?;
-        repo.hide_private_files()?;
+        let made = fs_err::create_dir_all(repo.tmp_dir());
+        let made = made.map_err(|source| Error::io("cannot open the repository", source));
+        // What only looks can do without; what writes says so itself.
+        if_writable(made.and_then(|()| repo.hide_private_files()))?;
         Ok(repo)
     }
 
@@ -194,6 +195,11 @@ impl Repo {
             sweep(&folder, SystemTime::now());
         }
         Ok(lock)
+    }
+
+    /// Takes the lock of the repository for a command that changes nothing, if the file of the lock can be written.
+    pub(crate) fn lock_to_look(&self, wait: LockWait) -> Result<Option<RepoLock>> {
+        if_writable(self.lock(wait))
     }
 
     /// Fails if another process, such as a running stage of DVC, works on one of these files and directories, so that they

@@ -71,7 +71,7 @@ pub async fn data_status(
     options: &DataStatusOptions,
     observer: &dyn Observer,
 ) -> Result<DataStatusReport> {
-    let _lock = repo.lock(options.wait)?;
+    let _lock = repo.lock_to_look(options.wait)?;
     let stores = Stores::looking(repo);
     let session = stores.session(repo, observer, &options.cancel);
     let index = Index::collect(repo)?;

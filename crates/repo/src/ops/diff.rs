@@ -64,7 +64,7 @@ pub struct DiffReport {
 ///
 /// [`Error::UnknownRevision`]; [`Error::TargetNotFound`] for a target that neither side has.
 pub async fn diff(repo: &Repo, options: &DiffOptions, observer: &dyn Observer) -> Result<DiffReport> {
-    let _lock = repo.lock(options.wait)?;
+    let _lock = repo.lock_to_look(options.wait)?;
     let stores = Stores::looking(repo);
     let session = stores.session(repo, observer, &options.cancel);
     let no_difference = || Ok(DiffReport { is_empty: true, ..DiffReport::default() });

@@ -114,7 +114,7 @@ pub struct StatusReport {
 
 /// Compares workspace, cache and metafiles. Writes nothing but the memo.
 pub fn status(repo: &Repo, options: &StatusOptions, observer: &dyn Observer) -> Result<StatusReport> {
-    let _lock = repo.lock(options.wait)?;
+    let _lock = repo.lock_to_look(options.wait)?;
     let stores = Stores::of(repo);
     let session = stores.session(repo, observer, &options.cancel);
     let result = run(&session, options);

@@ -126,7 +126,7 @@ pub(super) fn collect(session: &Session<'_>, request: &Request<'_>) -> Result<Co
     let mut collector = Collector::new(session, request);
     // DVC writes metafiles in place: one that is half written would say that there is nothing to do.
     // Deviation: DVC holds the lock until the last byte is transferred; here others can work meanwhile.
-    let lock = session.repo.lock(request.wait)?;
+    let lock = session.repo.lock_to_look(request.wait)?;
     let selection = Selection::resolve(session.repo, request.select)?;
     collector.add_outs(&selection, Source::Workspace)?;
     drop(lock);

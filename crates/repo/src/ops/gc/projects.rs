@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::GcOptions;
 use crate::ops::session::Stores;
+use crate::workspace::lock::if_writable;
 use crate::{Error, Repo, RepoLock, Result, TransferLock};
 
 /// A repository, and the locks on it.
@@ -14,7 +15,7 @@ pub(super) struct Project {
     _locks: Locks,
 }
 
-type Locks = (TransferLock, RepoLock);
+type Locks = (Option<TransferLock>, Option<RepoLock>);
 
 impl std::fmt::Debug for Project {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -53,8 +54,12 @@ pub(super) fn open(repo: Repo, options: &GcOptions) -> Result<Vec<Project>> {
 fn lock(repo: &Repo, options: &GcOptions) -> Result<(Stores, Locks)> {
     let stores = if options.is_dry_run { Stores::looking(repo) } else { Stores::of(repo) };
     // In this order: a push that holds its share waits for the other lock when it records versions.
-    let alone = TransferLock::alone(stores.memo_dir(), options.wait, &options.cancel)?;
-    let locks = (alone, repo.lock(options.wait)?);
+    let alone = TransferLock::alone(stores.memo_dir(), options.wait, &options.cancel);
+    let locks = if options.is_dry_run {
+        (if_writable(alone)?, repo.lock_to_look(options.wait)?)
+    } else {
+        (Some(alone?), Some(repo.lock(options.wait)?))
+    };
     if !options.history.is_empty() {
         repo.require_git()?;
     }

@@ -3,7 +3,7 @@
 //! DVC takes `flock` on `.dvc/tmp/lock` around every command that reads or writes metafiles, writes its
 //! process id into the file, and never deletes it. A process that takes the same `flock` is kept apart from DVC.
 
-use std::io::{Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -97,6 +97,26 @@ impl RepoLock {
     /// Returns the file of the lock.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+/// Makes the lock of a command that only looks optional: where the file of the lock cannot be written, as on a disk that is
+/// mounted read-only, the command goes on without it. What it reads is not being written there either.
+///
+/// Deviation: DVC's `status`, `diff` and dry runs fail where `.dvc/tmp` cannot be written; its `data status` does not.
+pub(crate) fn if_writable<Lock>(lock: Result<Lock>) -> Result<Option<Lock>> {
+    match lock {
+        // Or the directory of the lock is not there, as it could not be made.
+        Err(Error::Io { source, .. })
+            if matches!(
+                source.kind(),
+                ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied | ErrorKind::NotFound
+            ) =>
+        {
+            tracing::debug!(error = %source, "nothing can be written here");
+            Ok(None)
+        }
+        lock => lock.map(Some),
     }
 }
 

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use haul_storage::CancellationToken;
 use serde::Deserialize;
 
-use super::{LockWait, RepoLock};
+use super::{LockWait, RepoLock, if_writable};
 use crate::{Error, Result};
 
 /// The table of the processes that work on paths.
@@ -63,7 +63,8 @@ impl PathLocks<'_> {
         if !file.exists() {
             return Ok(None);
         }
-        let _guard = RepoLock::acquire(&self.folder.join("rwlock.lock"), LockWait::Briefly, cancel)?;
+        let guard = RepoLock::acquire(&self.folder.join("rwlock.lock"), LockWait::Briefly, cancel);
+        let _guard = if write.is_empty() { if_writable(guard)? } else { Some(guard?) };
         let text = match fs_err::read(&file) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
