@@ -1,5 +1,6 @@
 //! What a command has to say, as one struct with two faces.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Serialize;
@@ -50,6 +51,32 @@ impl Colour {
     }
 }
 
+/// Stands for the escape character of our own colours until the text is written. It is no character of any text.
+const MARK: char = '\u{fdd0}';
+
+/// Returns a text as it is written to a stream: with our own colours, and for a terminal without what would steer it. Names
+/// of files come from others, too.
+///
+/// Deviation: on a terminal, haul shows control characters in names as `\x1b`; DVC sends them to the terminal as they are.
+pub(super) fn as_written(text: &str, is_terminal: bool) -> Cow<'_, str> {
+    let steers = |character: char| is_terminal && character.is_control() && !matches!(character, '\n' | '\t');
+    if !text.contains(|character| character == MARK || steers(character)) {
+        return Cow::Borrowed(text);
+    }
+    let mut written = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character == MARK {
+            written.push('\x1b');
+        } else if steers(character) {
+            use fmt::Write as _;
+            write!(written, "\\x{:02x}", u32::from(character)).expect("writing to a string cannot fail");
+        } else {
+            written.push(character);
+        }
+    }
+    Cow::Owned(written)
+}
+
 /// Text under construction.
 #[derive(Debug, Default)]
 pub(crate) struct Page {
@@ -71,11 +98,26 @@ impl Page {
 
     /// Returns `text` wrapped in the codes of a colour, if this page has colours.
     pub(crate) fn coloured(&self, colour: Colour, text: impl fmt::Display) -> String {
-        if self.colours { format!("\x1b[{}m{text}\x1b[39m", colour.code()) } else { text.to_string() }
+        if self.colours { format!("{MARK}[{}m{text}{MARK}[39m", colour.code()) } else { text.to_string() }
     }
 
     /// Returns what was written.
     pub(crate) fn into_text(self) -> String {
         self.text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_do_not_steer_a_terminal_and_colours_do() {
+        let page = Page::new(true);
+        let line = format!("{}\n", page.coloured(Colour::Red, "a\x1b[2J\rb\u{9b}1mé\tc"));
+        assert_eq!(as_written(&line, true), "\x1b[31ma\\x1b[2J\\x0db\\x9b1mé\tc\x1b[39m\n");
+        // A script gets what DVC writes.
+        assert_eq!(as_written(&line, false), "\x1b[31ma\x1b[2J\rb\u{9b}1mé\tc\x1b[39m\n");
+        assert!(matches!(as_written("plain\n", true), Cow::Borrowed(_)));
     }
 }

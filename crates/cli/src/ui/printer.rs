@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::choice::{ColourChoice, ProgressChoice};
 use super::document::{Content, ErrorLine, Frame, Nothing, Recorded, VERSION};
-use super::message::{Colour, Message, OutputFormat, Page};
+use super::message::{Colour, Message, OutputFormat, Page, as_written};
 use super::progress::Bars;
 use super::stream::{Stream, Ui};
 use crate::command_error::CommandError;
@@ -209,7 +209,7 @@ impl Printer {
         if self.is_quiet() || text.is_empty() || self.format() == OutputFormat::Json {
             return Ok(());
         }
-        self.out_always(text)
+        self.out_always(&as_written(text, self.stdout_is_terminal))
     }
 
     /// Writes text to stdout, also under `-q`: for what is the very answer (help, versions, completions).
@@ -329,6 +329,7 @@ impl Printer {
 
     /// Writes to stderr. If even that fails there is nobody left to tell.
     fn err(&self, text: &str) {
+        let text = as_written(text, self.stderr_is_terminal);
         self.around_bars(|| {
             let mut stderr = lock(&self.stderr);
             stderr.writer.write_all(text.as_bytes())?;
