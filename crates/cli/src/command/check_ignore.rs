@@ -61,7 +61,7 @@ impl CheckIgnoreArgs {
         } else {
             return Ok(());
         };
-        Err(CommandError::unexpected(message))
+        Err(CommandError::misuse(ExitStatus::Unexpected, message))
     }
 
     /// Shows what is known of one path, and returns whether a pattern matches it.

@@ -39,14 +39,18 @@ pub(crate) struct ConfigArgs {
 impl ConfigArgs {
     pub(crate) fn run(self, context: &Context) -> CommandResult {
         if self.show_origin && (self.value.is_some() || self.unset) {
-            return Err(CommandError::failure(
+            return Err(CommandError::misuse(
+                ExitStatus::Failure,
                 "--show-origin can't be used together with any of these options: -u/--unset, value",
             ));
         }
         if self.list {
             return self.list(context);
         }
-        let name = self.name.as_ref().ok_or_else(|| CommandError::failure("name argument is required"))?;
+        let name = self
+            .name
+            .as_ref()
+            .ok_or_else(|| CommandError::misuse(ExitStatus::Failure, "name argument is required"))?;
         let mut stack = context.config_stack()?;
         let edited = match &self.value {
             _ if self.unset => stack.unset(self.level.to_write(), name)?,
@@ -79,7 +83,8 @@ impl ConfigArgs {
 
     fn list(&self, context: &Context) -> CommandResult {
         if self.name.is_some() || self.value.is_some() || self.unset {
-            return Err(CommandError::failure(
+            return Err(CommandError::misuse(
+                ExitStatus::Failure,
                 "-l/--list can't be used together with any of these options: -u/--unset, name, value",
             ));
         }

@@ -101,6 +101,11 @@ impl CommandError {
         Self::new(ExitStatus::Usage, message)
     }
 
+    /// The command line makes no sense, and DVC finds that out later, with another code.
+    pub(crate) fn misuse(status: ExitStatus, message: impl Into<String>) -> Self {
+        Self::new(status, message).with_kind(FailureKind::Usage)
+    }
+
     /// A configuration error (251); DVC's prefix `configuration error - ` is added when it is printed.
     pub(crate) fn configuration(message: impl Into<String>) -> Self {
         Self::new(ExitStatus::Configuration, message)

@@ -147,3 +147,22 @@ fn web_server_that_does_not_answer_is_no_answer() {
     assert!(output.stdout.contains("a web server has none"), "{}", output.stdout);
     assert!(output.stdout.contains("reading      failed: "), "{}", output.stdout);
 }
+
+#[test]
+fn mistake_on_the_command_line_is_told_as_one_to_programs() {
+    let sandbox = Sandbox::with_repository();
+    for (line, code) in [
+        ("gc", 255),
+        ("gc -w -n 3", 255),
+        ("gc -w -c --not-in-remote", 255),
+        ("check-ignore", 255),
+        ("check-ignore --all x", 255),
+        ("config", 1),
+        ("config --list core.remote", 1),
+        ("config --show-origin core.remote x", 1),
+    ] {
+        let output = sandbox.haul(&format!("{line} --json"));
+        assert_eq!(output.status.code(), code, "{line}");
+        assert!(output.stdout.contains(r#""kind": "usage""#), "{line}: {}", output.stdout);
+    }
+}

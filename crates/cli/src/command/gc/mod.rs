@@ -118,7 +118,7 @@ impl GcArgs {
 
     /// Refuses what makes no sense together, in the words and the order of DVC.
     fn check(&self) -> Result<(), CommandError> {
-        let refuse = |text: &str| Err(CommandError::unexpected(text));
+        let refuse = |text: &str| Err(CommandError::misuse(ExitStatus::Unexpected, text));
         if self.not_in_remote && self.cloud {
             return refuse("`--not-in-remote` and `--cloud` are mutually exclusive");
         }
