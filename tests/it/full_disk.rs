@@ -307,7 +307,7 @@ fn move_off_a_read_only_disk_leaves_nothing_behind() {
     let repo = environment.repository("repo");
     let Some(disk) = SmallDisk::mount_at(environment.folder("repo/disk"), "1m") else { return };
     for name in ["a", "bare", "dir/x", "dir/y"] {
-        repo.write(&format!("disk/{name}"), name);
+        repo.write(format!("disk/{name}"), name);
     }
     repo.haul(["add", "disk/a", "disk/bare", "disk/dir"]).success();
     repo.remove("disk/bare");

@@ -306,7 +306,7 @@ pub(crate) fn flag_of(level: Level) -> &'static str {
         Level::System => " --system",
         Level::Global => " --global",
         Level::Local => " --local",
-        _ => "",
+        Level::Repo => "",
     }
 }
 

@@ -36,8 +36,8 @@ fn unknown_option_is_removed_from_the_file_that_has_it() {
     let sandbox = Sandbox::with_repository();
     for (file, flag) in [(".dvc/config", ""), (".dvc/config.local", " --local")] {
         sandbox.write(".dvc/config", "['remote \"s\"']\n    url = s3://b/p\n");
-        let section = format!("['remote \"s\"']\n    url = s3://b/p\n    bogus = abc\n");
-        sandbox.write(file, &section);
+        let section = "['remote \"s\"']\n    url = s3://b/p\n    bogus = abc\n";
+        sandbox.write(file, section);
         let step = format!("remote modify{flag} --unset s bogus");
         check(&sandbox, "status", &format!("hint: remove it with `haul {step}`\n"));
         sandbox.haul(&step).is_silent_success();

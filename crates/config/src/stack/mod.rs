@@ -136,7 +136,9 @@ impl ConfigStack {
         for layer in stack.layers.iter_mut().filter(|layer| layer.level != Level::Repo) {
             if layer.table.get("remote").is_some() {
                 let remotes = layer.table.table_mut("remote");
-                unknown.iter().for_each(|name| remotes.remove(name));
+                for name in &unknown {
+                    remotes.remove(name);
+                }
             }
         }
         Ok(stack)

@@ -107,13 +107,12 @@ impl Reader {
         let mut folder = None;
         for end in [0].into_iter().chain(ends.filter(|end| *end > 0)) {
             let path = &directory[..end];
-            folder = match self.folders.get(path) {
-                Some(known) => known.clone(),
-                None => {
-                    let entered = self.enter(root, path, folder.as_ref())?;
-                    self.folders.insert(path.to_owned(), entered.clone());
-                    entered
-                }
+            folder = if let Some(known) = self.folders.get(path) {
+                known.clone()
+            } else {
+                let entered = self.enter(root, path, folder.as_ref())?;
+                self.folders.insert(path.to_owned(), entered.clone());
+                entered
             };
         }
         Ok(folder)

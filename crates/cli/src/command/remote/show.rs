@@ -89,22 +89,17 @@ impl ShowArgs {
 /// Returns the name that was typed, or that of the default remote, if there is such a remote.
 pub(super) fn resolve_name(typed: Option<String>, stack: &ConfigStack) -> Result<String, CommandError> {
     let available: Vec<String> = stack.remotes(None)?.into_iter().map(|remote| remote.name).collect();
-    let name = match typed {
-        Some(name) => name.to_lowercase(),
-        None => match stack.default_remote(None)? {
-            Some(name) => name.value.to_lowercase(),
-            None => {
-                let hint = format!(
-                    "name one behind the command, or make it the default with `haul remote default <name>`; there are: {}",
-                    available.join(", ")
-                );
-                let (is_any, error) =
-                    (!available.is_empty(), haul_config::Error::NoDefaultRemote { available, root: None });
-                let error = CommandError::from(error);
-                return Err(if is_any { error.with_hint_instead(hint) } else { error });
-            }
-        },
+    let default = || stack.default_remote(None).map(|default| default.map(|name| name.value));
+    let Some(name) = typed.map_or_else(default, |typed| Ok(Some(typed)))? else {
+        let hint = format!(
+            "name one behind the command, or make it the default with `haul remote default <name>`; there are: {}",
+            available.join(", ")
+        );
+        let is_any = !available.is_empty();
+        let error = CommandError::from(haul_config::Error::NoDefaultRemote { available, root: None });
+        return Err(if is_any { error.with_hint_instead(hint) } else { error });
     };
+    let name = name.to_lowercase();
     if available.contains(&name) {
         Ok(name)
     } else {

@@ -83,7 +83,9 @@ impl Recorder<'_> {
                 Some(name) => self.record_in_lock(stage, name, &stored)?,
             }
         }
-        noted.iter().for_each(|out| unrecorded.forget(out));
+        for out in &noted {
+            unrecorded.forget(out);
+        }
         unrecorded.save();
         if self.no_relink {
             return Ok(());

@@ -148,7 +148,7 @@ fn run(session: &Session<'_>, options: &MoveOptions) -> Result<MoveReport> {
         return refuse(&new_metafile);
     }
     // What an earlier run has done is not taken back.
-    let is_new = !is_begun && !(goes_along && exists(&new_metafile));
+    let is_new = !(is_begun || goes_along && exists(&new_metafile));
     if is_there {
         // A later run that finds half of the data at either place sees here what it is.
         file.set_state(out.position, &state)?;

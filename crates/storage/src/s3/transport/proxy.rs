@@ -155,6 +155,7 @@ impl fmt::Debug for ProxySettings {
             .field("http", &self.http)
             .field("https", &self.https)
             .field("no_proxy", &self.no_proxy)
+            .field("in_capitals", &self.in_capitals)
             .finish()
     }
 }
