@@ -329,7 +329,7 @@ pub(crate) struct LockedStage {
 
 impl LockedStage {
     /// Returns the entry in DVC's order.
-    fn value(&self) -> Value {
+    pub(super) fn value(&self) -> Value {
         let texts: Vec<Value> = self.command.iter().map(|text| Value::Text(text.clone())).collect();
         let command = match texts.as_slice() {
             [text] if !self.is_command_list => text.clone(),

@@ -3,12 +3,10 @@
 //! It is the MD5 of the stage as JSON, without some keys, in the format of Python's `json.dumps` with sorted keys. DVC
 //! compares it to detect that the stage was edited by hand.
 
-use std::collections::BTreeMap;
-
 use haul_storage::hash::md5;
 
-use super::dir_manifest::push_json_text;
-use super::yaml::{Kind, Node, Scalar, display};
+use super::python_json::PythonJson;
+use super::yaml::Node;
 
 /// Keys that are left out at the top level.
 const TOP: [&str; 3] = ["md5", "meta", "desc"];
@@ -19,49 +17,10 @@ const ANYWHERE: [&str; 11] =
 
 /// Returns the checksum of the stage of a `.dvc` file, in hex.
 pub(crate) fn stage_checksum(root: &Node) -> String {
-    let mut json = Vec::new();
+    let mut json = PythonJson::without(&ANYWHERE);
     let is_default = |key: &str, value: &Node| key == "wdir" && value.as_str() == Some(".");
-    push_mapping(&mut json, root, &|key, value| TOP.contains(&key) || is_default(key, value));
-    hex::encode(md5(&json))
-}
-
-fn push_mapping(json: &mut Vec<u8>, node: &Node, is_left_out: &dyn Fn(&str, &Node) -> bool) {
-    let members: BTreeMap<String, &Node> = node
-        .entries()
-        .iter()
-        .filter_map(|entry| Some((display(entry.key.as_scalar()?), &entry.value)))
-        .filter(|(key, value)| key != "<<" && !ANYWHERE.contains(&key.as_str()) && !is_left_out(key, value))
-        .collect();
-    json.push(b'{');
-    for (position, (key, value)) in members.into_iter().enumerate() {
-        json.extend_from_slice(if position == 0 { b"\"" } else { b", \"" });
-        push_json_text(json, &key);
-        json.extend_from_slice(b"\": ");
-        push_value(json, value);
-    }
-    json.push(b'}');
-}
-
-fn push_value(json: &mut Vec<u8>, node: &Node) {
-    match &*node.kind {
-        Kind::Mapping(_) => push_mapping(json, node, &|_, _| false),
-        Kind::Sequence(items) => {
-            json.push(b'[');
-            for (position, item) in items.iter().enumerate() {
-                json.extend_from_slice(if position == 0 { b"" } else { b", " });
-                push_value(json, item);
-            }
-            json.push(b']');
-        }
-        Kind::Scalar(Scalar::Text(text)) => {
-            json.push(b'"');
-            push_json_text(json, text);
-            json.push(b'"');
-        }
-        Kind::Scalar(Scalar::Null) => json.extend_from_slice(b"null"),
-        Kind::Scalar(Scalar::Bool(value)) => json.extend_from_slice(value.to_string().as_bytes()),
-        Kind::Scalar(scalar) => json.extend_from_slice(display(scalar).as_bytes()),
-    }
+    json.push_mapping(root, &|key, value| TOP.contains(&key) || is_default(key, value));
+    hex::encode(md5(&json.bytes))
 }
 
 #[cfg(test)]

@@ -87,11 +87,14 @@ pub async fn fetch(repo: &Repo, options: &FetchOptions, observer: &dyn Observer)
     let takes_lock = options.mode == TransferMode::Execute;
     let share = || TransferLock::share(session.memo.dir(), options.wait, &options.cancel);
     let _share = takes_lock.then(share).transpose()?;
+    let mut warnings = Vec::new();
     if options.run_cache {
         let remote = options.remote.as_deref();
-        run_cache::transfer(&session, remote, options.jobs, Way::Fetch, options.mode).await?;
+        let runs = run_cache::transfer(&session, remote, options.jobs, Way::Fetch, options.mode).await?;
+        warnings = runs.warnings;
     }
-    let collected = collect::collect(&session, &Request::of_fetch(options))?;
+    let mut collected = collect::collect(&session, &Request::of_fetch(options))?;
+    collected.warnings.splice(0..0, warnings);
     fetch_collected(session, collected, options, &ImportChain::default()).await
 }
 

@@ -116,7 +116,7 @@ fn migrate_metafiles(
                     .push(format!("'{name}' is not in the workspace, so {shown} is left as it is."));
                 continue;
             }
-            recorder.commit(index, stage, &outs, Recording::Anew)?;
+            recorder.commit(index, stage, &outs, None, Recording::Anew)?;
             if stage.name.is_none() {
                 report.files_to_track.push(stage.metafile.clone());
             }

@@ -92,7 +92,7 @@ pub async fn push(repo: &Repo, options: &PushOptions, observer: &dyn Observer) -
     let _share = takes_lock.then(share).transpose()?;
     let n_runs = if options.run_cache {
         let remote = options.remote.as_deref();
-        run_cache::transfer(&session, remote, options.jobs, Way::Push, options.mode).await?
+        run_cache::transfer(&session, remote, options.jobs, Way::Push, options.mode).await?.n_runs
     } else {
         0
     };

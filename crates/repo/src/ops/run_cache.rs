@@ -5,6 +5,9 @@
 //!
 //! Deviation: DVC copies all runs each time; those that the other side has are not copied again here.
 //!
+//! Deviation: a run on a remote that is not what its name says is not taken over, and a warning names it. DVC takes over what is
+//! there, and a later `dvc repro` makes the outs that it names.
+//!
 //! Deviation: what lies below `runs` under any other name is left where it is. DVC copies it, wherever the name leads to.
 
 use std::collections::BTreeSet;
@@ -18,10 +21,9 @@ use haul_storage::{
 };
 
 use super::session::Session;
+use crate::metafile::run::{RUNS, run_path};
 use crate::{Error, Result};
 
-/// The directory of the cache, and the prefix of the keys.
-const RUNS: &str = "runs";
 /// A run names commands, dependencies and outs, and is far smaller.
 const MAX_RUN_BYTES: u64 = 64 << 20;
 /// Runs under way at once, if nothing else is configured.
@@ -34,8 +36,16 @@ pub(super) enum Way {
     Fetch,
 }
 
-/// Copies the runs that the other side lacks to the remote that is named, else to the default one, or from there. Returns how
-/// many there are to copy.
+/// What became of the runs.
+#[derive(Debug, Default)]
+pub(super) struct CopiedRuns {
+    /// How many there are to copy.
+    pub(super) n_runs: u64,
+    /// Sentences for the user.
+    pub(super) warnings: Vec<String>,
+}
+
+/// Copies the runs that the other side lacks to the remote that is named, else to the default one, or from there.
 ///
 /// As in DVC, remotes that are web servers and cloud-versioned ones have none, and are no error.
 pub(super) async fn transfer(
@@ -44,27 +54,29 @@ pub(super) async fn transfer(
     jobs: Option<usize>,
     way: Way,
     mode: TransferMode,
-) -> Result<u64> {
+) -> Result<CopiedRuns> {
     let repo = session.repo;
     // Without a remote there is nothing to copy to; that is told where the data is looked at.
-    let Ok(remote) = repo.config().remote(remote) else { return Ok(0) };
+    let Ok(remote) = repo.config().remote(remote) else { return Ok(CopiedRuns::default()) };
     if remote.is_cloud_versioned() || matches!(remote.kind, RemoteKind::Http(_)) {
-        return Ok(0);
+        return Ok(CopiedRuns::default());
     }
     let store = RemoteOdb::new(open_remote_with(&remote, repo.env(), repo.contact())?);
     let here = local_runs(session.cache.root())?;
     if way == Way::Push && here.is_empty() {
-        return Ok(0);
+        return Ok(CopiedRuns::default());
     }
     let there = remote_runs(session, &store).await?;
     let (have, lack) = if way == Way::Push { (here, there) } else { (there, here) };
     let wanted: Vec<String> = have.difference(&lack).cloned().collect();
+    let mut warnings = Vec::new();
     if mode == TransferMode::Execute {
-        copy(session, &remote, &store, &wanted, jobs, way).await?;
+        warnings = copy(session, &remote, &store, &wanted, jobs, way).await?;
     }
-    Ok(wanted.len() as u64)
+    Ok(CopiedRuns { n_runs: (wanted.len() - warnings.len()) as u64, warnings })
 }
 
+/// Returns a sentence for each run that is not copied.
 async fn copy(
     session: &Session<'_>,
     remote: &Remote,
@@ -72,7 +84,7 @@ async fn copy(
     keys: &[String],
     jobs: Option<usize>,
     way: Way,
-) -> Result<()> {
+) -> Result<Vec<String>> {
     let configured = remote.jobs.as_ref().map(|jobs| jobs.value.get());
     let jobs = store.store().limits().jobs(jobs.or(configured), RUNS_AT_ONCE);
     let one = |key: &String| {
@@ -80,16 +92,19 @@ async fn copy(
         async move {
             session.check_cancelled()?;
             match way {
-                Way::Push => send(store, &key, &path).await,
+                Way::Push => send(store, &key, &path).await.map(|()| None),
                 Way::Fetch => get(store, &key, &path).await,
             }
         }
     };
-    stream::iter(keys.iter().map(one)).buffer_unordered(jobs).try_collect::<()>().await?;
+    let refused: Vec<Option<String>> =
+        stream::iter(keys.iter().map(one)).buffer_unordered(jobs).try_collect().await?;
     if way == Way::Push {
         store.store().writer()?.sync().await?;
     }
-    Ok(())
+    let mut warnings: Vec<String> = refused.into_iter().flatten().collect();
+    warnings.sort();
+    Ok(warnings)
 }
 
 async fn send(store: &RemoteOdb, key: &str, path: &Path) -> Result<()> {
@@ -98,13 +113,22 @@ async fn send(store: &RemoteOdb, key: &str, path: &Path) -> Result<()> {
     Ok(())
 }
 
-async fn get(remote: &RemoteOdb, key: &str, path: &Path) -> Result<()> {
+/// Returns a sentence for the user if what is there is not the run of that name, which is not taken over then.
+async fn get(remote: &RemoteOdb, key: &str, path: &Path) -> Result<Option<String>> {
     let bytes = remote.get_whole(key, MAX_RUN_BYTES).await?;
+    let name = std::str::from_utf8(&bytes).ok().and_then(run_path);
+    if name.as_deref() != Some(key) {
+        return Ok(Some(format!(
+            "the run `{key}` on `{}` is not what its name says, and was left there",
+            remote.store().location()
+        )));
+    }
     if let Some(directory) = path.parent() {
         fs_err::create_dir_all(directory)
             .map_err(|error| Error::io("cannot make a directory of the run cache", error))?;
     }
-    crate::atomic::write(path, &bytes)
+    crate::atomic::write(path, &bytes)?;
+    Ok(None)
 }
 
 /// Returns the keys of the runs in the cache.

@@ -10,6 +10,7 @@ use super::import::SourceToAsk;
 use super::session::{Session, Stores};
 use crate::index::unseen_sentences;
 use crate::metafile::dependency::Dependency;
+use crate::metafile::dir_manifest::DirEntry;
 use crate::metafile::params::{ParamChange, Params, ParamsChange};
 use crate::ops::Failure;
 use crate::workspace::checkout::flavour_of;
@@ -100,7 +101,7 @@ pub struct StageStatus {
 /// What differs.
 #[derive(Debug, Default)]
 pub struct StatusReport {
-    /// Stages that differ, sorted by address.
+    /// Stages that differ, in the order of their metafiles.
     pub stages: Vec<StageStatus>,
     /// Number of stages that were looked at.
     pub n_stages: usize,
@@ -110,6 +111,8 @@ pub struct StatusReport {
     pub failed: Vec<Failure>,
     /// Sources of imports that are not on this machine: [`ask_sources`](super::ask_sources) asks them.
     pub sources: Vec<SourceToAsk>,
+    /// The addresses of all stages that were looked at.
+    pub(crate) order: Vec<String>,
 }
 
 /// Compares workspace, cache and metafiles. Writes nothing but the memo.
@@ -153,7 +156,7 @@ fn run(session: &Session<'_>, options: &StatusOptions) -> Result<StatusReport> {
             let outs = index.outs[stage.outs.clone()]
                 .iter()
                 .filter(|out| within.as_ref().is_none_or(|within| within.starts_with(&out.path)));
-            stage_status(session, stage, outs)
+            stage_status(session, stage, outs, Asked::ByUser)
         })
         .collect();
     session.check_cancelled()?;
@@ -163,7 +166,7 @@ fn run(session: &Session<'_>, options: &StatusOptions) -> Result<StatusReport> {
             report.stages.push(status);
         }
     }
-    report.stages.sort_by(|left, right| left.address.cmp(&right.address));
+    report.order = stages().map(|stage| stage.addressing(session.repo.current_dir())).collect();
     Ok(report)
 }
 
@@ -178,10 +181,20 @@ impl StageStatus {
     }
 }
 
+/// What is asked of the status of a stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// What `status` shows: what the cache lacks comes first, and the dependencies of a frozen stage do not count.
+    ByUser,
+    /// What `commit` would record: all that the workspace has.
+    ByCommit,
+}
+
 pub(super) fn stage_status<'a>(
     session: &Session<'_>,
     stage: &Stage,
     outs: impl Iterator<Item = &'a Out>,
+    asked: Asked,
 ) -> (StageStatus, Vec<Failure>) {
     let mut status = StageStatus {
         address: stage.addressing(session.repo.current_dir()),
@@ -191,26 +204,26 @@ pub(super) fn stage_status<'a>(
         ..StageStatus::default()
     };
     let mut failures = Vec::new();
-    let mut add = |list: &mut Vec<EntryStatus>, path: &Path, state: Result<Option<EntryState>>| match state {
+    let mut add = |list: &mut Vec<EntryStatus>, shown: String, path: &Path, state| match state {
         Ok(None) => {}
-        Ok(Some(state)) => list.push(EntryStatus { path: session.repo.display_path(path), state }),
-        Err(error) => failures.push(Failure {
-            subject: session.repo.display_path(path),
-            path: Some(path.to_owned()),
-            error,
-        }),
+        Ok(Some(state)) => list.push(EntryStatus { path: shown, state }),
+        Err(error) => failures.push(Failure { subject: shown, path: Some(path.to_owned()), error }),
     };
-    if !stage.is_frozen {
-        for dep in &stage.deps {
-            if let Some(path) = &dep.path {
-                add(&mut status.changed_deps, path, dep_state(session, path, dep));
-            }
+    let has_deps = !stage.is_frozen || asked == Asked::ByCommit;
+    for dep in stage.deps.iter().filter(|_| has_deps) {
+        if let Some(path) = &dep.path {
+            let shown = shown(session, &dep.def_path, path);
+            add(&mut status.changed_deps, shown, path, dep_state(session, path, dep));
         }
     }
     for out in outs {
-        add(&mut status.changed_outs, &out.path, out_state(session, out));
+        let state = match asked {
+            Asked::ByUser => out_state(session, out),
+            Asked::ByCommit => workspace_state(session, out, None),
+        };
+        add(&mut status.changed_outs, shown(session, &out.def_path, &out.path), &out.path, state);
     }
-    let params = if stage.is_frozen { &[][..] } else { &stage.params[..] };
+    let params = if has_deps { &stage.params[..] } else { &[][..] };
     for params in params {
         match params_status(session, params) {
             Ok(changed) => status.changed_params.extend(changed),
@@ -218,6 +231,17 @@ pub(super) fn stage_status<'a>(
         }
     }
     (status, failures)
+}
+
+/// Returns the path of a dependency or an out as DVC shows it: absolute if it is written so, or outside of the repository.
+fn shown(session: &Session<'_>, def_path: &str, path: &Path) -> String {
+    if Path::new(def_path).is_absolute() {
+        return def_path.to_owned();
+    }
+    if session.repo.relative(path).is_none() {
+        return path.display().to_string();
+    }
+    session.repo.display_path(path)
 }
 
 fn params_status(session: &Session<'_>, params: &Params) -> Result<Option<ParamsStatus>, Failure> {
@@ -243,7 +267,6 @@ fn params_status(session: &Session<'_>, params: &Params) -> Result<Option<Params
 }
 
 pub(super) fn out_state(session: &Session<'_>, out: &Out) -> Result<Option<EntryState>> {
-    session.check_cancelled()?;
     let manifest;
     let mut entries = None;
     if let Some(oid) = out.oid.filter(|_| out.use_cache && !out.is_external) {
@@ -265,6 +288,16 @@ pub(super) fn out_state(session: &Session<'_>, out: &Out) -> Result<Option<Entry
             return Ok(Some(EntryState::NotInCache));
         }
     }
+    workspace_state(session, out, entries)
+}
+
+/// Compares the workspace with what is recorded; `entries` is the list of files of a directory, if it is known.
+fn workspace_state(
+    session: &Session<'_>,
+    out: &Out,
+    entries: Option<&[DirEntry]>,
+) -> Result<Option<EntryState>> {
+    session.check_cancelled()?;
     let found = session.scanner().scan(&out.path, flavour_of(out.layout), session.observer)?;
     Ok(match (&found, out.oid) {
         (Found::Nothing | Found::Dangling, _) => Some(EntryState::Deleted),

@@ -1,7 +1,9 @@
 //! `push`, `fetch`, `pull` and `status -c`.
 
 use haul_repo::Repo;
-use haul_repo::ops::{self, CloudState, CloudStatusOptions, FetchOptions, PullOptions, PushOptions};
+use haul_repo::ops::{
+    self, CloudState, CloudStatusOptions, CommitOptions, FetchOptions, PullOptions, PushOptions,
+};
 use haul_storage::Oid;
 use haul_storage::hash::md5;
 use haul_storage::progress::NoObserver;
@@ -138,4 +140,48 @@ async fn push_of_files_recorded_without_hashes_is_refused_and_told() {
     let report = ops::push(&world.repo(), &PushOptions::default(), &NoObserver).await.unwrap();
     assert!(!report.is_complete());
     assert!(report.failed[0].error.to_string().contains("without their MD5"), "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn run_that_is_not_what_its_name_says_stays_on_the_remote() {
+    let world = World::new();
+    for (path, text) in [
+        ("dvc.yaml", "stages:\n  a:\n    cmd: make a\n    deps: [in]\n    outs: [a]\n"),
+        ("in", "1"),
+        ("a", "2"),
+    ] {
+        world.write(path, text);
+    }
+    let commit = CommitOptions { force: true, ..CommitOptions::default() };
+    ops::commit(&world.repo(), &commit, &|_| false, &NoObserver).unwrap();
+    let push = PushOptions { run_cache: true, ..PushOptions::default() };
+    assert_eq!(ops::push(&world.repo(), &push, &NoObserver).await.unwrap().n_runs, 1);
+    let fetch = FetchOptions { run_cache: true, ..FetchOptions::default() };
+    let run = |root: &str| {
+        let mut path = world.path(root).join("runs");
+        for _ in 0..3 {
+            path = fs_err::read_dir(path).ok()?.next()?.unwrap().path();
+        }
+        Some(path)
+    };
+    let (here, there) = (run("one/.dvc/cache").unwrap(), run("remote").unwrap());
+    let text = fs_err::read_to_string(&there).unwrap();
+
+    fs_err::remove_file(&here).unwrap();
+    let report = ops::fetch(&world.repo(), &fetch, &NoObserver).await.unwrap();
+    assert!(report.warnings.is_empty() && here.exists(), "{:?}", report.warnings);
+
+    for bad in
+        [text.replace("path: a\n", "path: in\n"), text.replace("md5: c", "md5: 0"), "- no run".to_owned()]
+    {
+        assert_ne!(bad, text);
+        fs_err::remove_file(&here).unwrap();
+        fs_err::remove_file(&there).unwrap();
+        fs_err::write(&there, &bad).unwrap();
+        let report = ops::fetch(&world.repo(), &fetch, &NoObserver).await.unwrap();
+        assert_eq!(report.warnings.len(), 1, "{bad}");
+        assert!(report.warnings[0].contains("is not what its name says"), "{:?}", report.warnings);
+        assert!(!here.exists());
+        fs_err::write(&here, "").unwrap();
+    }
 }

@@ -233,7 +233,7 @@ fn quote(text: &str) -> String {
 }
 
 /// Parses a float in YAML's format.
-fn parse_float(text: &str) -> Option<f64> {
+pub(crate) fn parse_float(text: &str) -> Option<f64> {
     let text = text.replace('_', "").to_ascii_lowercase();
     match text.trim_start_matches(['+', '-']) {
         ".inf" => Some(if text.starts_with('-') { f64::NEG_INFINITY } else { f64::INFINITY }),

@@ -11,7 +11,7 @@ use haul_storage::progress::Observer;
 use haul_storage::{CancellationToken, Oid};
 
 pub use self::from::{AddFromOptions, add_from};
-pub(super) use self::store::{Stored, relink, store};
+pub(super) use self::store::{Stored, found_below, relink, store};
 pub(super) use self::target::{AddTarget, cached_outside, refuse_place, refuse_symlinked_folder};
 use super::checkout::link_record;
 use super::session::{Session, Stores};
@@ -197,7 +197,7 @@ fn add_one(
 ) -> Result<()> {
     let repo = session.repo;
     let previous = target.known.map(|out| &index.outs[out]);
-    let Stored { state, files, n_new, n_files } = store(session, options, target, previous)?;
+    let Stored { state, files, n_new, n_files } = store(session, options, target, previous, None)?;
 
     // The data is safe now. Git is told to look away before it is told of the `.dvc` file.
     if let Some(git) = repo.git() {
@@ -236,7 +236,7 @@ fn add_one(
     Ok(())
 }
 
-pub(super) fn tracked_by_git(repo: &Repo, out: &Path) -> Error {
+pub(in crate::ops) fn tracked_by_git(repo: &Repo, out: &Path) -> Error {
     let name = repo.display_path(out);
     Error::BadOut(format!(
         " output '{name}' is already tracked by SCM (e.g. Git).\n    You can remove it from Git, then add to DVC.\n        \

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::ops::Range;
 use std::path::PathBuf;
 
 use haul_config::LinkType;
@@ -16,7 +17,7 @@ use crate::ops::manifest_of;
 use crate::ops::session::Session;
 use crate::workspace::checkout::{Target, Wanted, apply, flavour_of, plan_found};
 use crate::workspace::link::link_types;
-use crate::workspace::scan::{FileEntry, Found, many};
+use crate::workspace::scan::{FileEntry, Found, FoundDir, many};
 use crate::workspace::state::FileStamp;
 use crate::{DirManifest, Error, Out, Result};
 
@@ -35,11 +36,13 @@ pub(in crate::ops) struct Stored {
     pub(in crate::ops) n_files: u64,
 }
 
+/// Hashes a target and stores it; of a directory, only what is at `only` or below it, if that is given.
 pub(in crate::ops) fn store(
     session: &Session<'_>,
     options: &AddOptions,
     target: &AddTarget,
     previous: Option<&Out>,
+    only: Option<&str>,
 ) -> Result<Stored> {
     let mut found = session.scanner().look(&target.path)?;
     found.refuse_dangling(&target.path)?;
@@ -60,7 +63,12 @@ pub(in crate::ops) fn store(
             Some(LinkType::Hardlink) if !options.no_relink && !found.is_linked_dir() => StoreMode::Hardlink,
             _ => StoreMode::Copy,
         };
-        n_stored += store_files(session, target, mode, &mut found)?;
+        let files = found.files_mut();
+        let stored = only.map_or(0..files.len(), |only| range_below(files, only));
+        n_stored += store_files(session, target, mode, &mut files[stored])?;
+        if only.is_some() {
+            hash(session, target, layout, &mut found)?;
+        }
     }
     let n_files = found.files().len() as u64;
     let size_bytes = found.files().iter().map(|file| file.stamp.size_bytes).sum();
@@ -126,6 +134,31 @@ pub(in crate::ops) fn store(
     };
     session.cache.sync_found()?;
     Ok(Stored { state, files: found, n_new: n_stored, n_files })
+}
+
+/// Returns where the file of a path, or those below the path, are among sorted files.
+fn range_below(files: &[FileEntry], path: &str) -> Range<usize> {
+    let is_below = |file: &FileEntry| {
+        file.path.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let first = files.iter().position(is_below).unwrap_or(files.len());
+    let n_below = files[first..].iter().take_while(|file| is_below(file)).count();
+    first..first + n_below
+}
+
+/// Returns what of a directory is at a path or below it, as if that had been looked at; `None` if there are no files.
+pub(in crate::ops) fn found_below(found: &Found, path: &str) -> Option<Found> {
+    let files = found.files();
+    let shortened = |file: &FileEntry| FileEntry {
+        path: file.path[path.len()..].trim_start_matches('/').into(),
+        ..file.clone()
+    };
+    let mut files: Vec<FileEntry> = files[range_below(files, path)].iter().map(shortened).collect();
+    match files.as_slice() {
+        [] => None,
+        [file] if file.path.is_empty() => files.pop().map(Found::File),
+        _ => Some(Found::Dir(FoundDir { files, ..FoundDir::default() })),
+    }
 }
 
 /// Links the target from the cache as the cache types ask for. Returns its files as they are then, or `None` if
@@ -215,9 +248,13 @@ fn hash(session: &Session<'_>, target: &AddTarget, layout: Layout, found: &mut F
 }
 
 /// Stores the files the cache does not have, and fills in all hashes. Returns the number of new objects.
-fn store_files(session: &Session<'_>, target: &AddTarget, mode: StoreMode, found: &mut Found) -> Result<u64> {
+fn store_files(
+    session: &Session<'_>,
+    target: &AddTarget,
+    mode: StoreMode,
+    files: &mut [FileEntry],
+) -> Result<u64> {
     let layout = Layout::Current;
-    let files = found.files_mut();
     session.scanner().recall(files, flavour_of(layout));
     let known: Vec<usize> = (0..files.len()).filter(|&index| files[index].digest.is_some()).collect();
     let sized = |&index: &usize| Some((layout, files[index].oid()?, Some(files[index].stamp.size_bytes)));

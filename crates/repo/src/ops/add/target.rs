@@ -45,7 +45,7 @@ pub(super) fn resolve(repo: &Repo, index: &Index, names: &[String]) -> Result<Ve
         let child = targets.iter().enumerate().find(|(other, child)| {
             *other != at && target.known.is_none() && child.path.starts_with(&target.path)
         });
-        child.map(|(_, child)| overlap(repo, &target.out, &child.out, &child.metafile))
+        child.map(|(_, child)| overlap(repo, &target.out, &child.out, &repo.display_path(&child.metafile)))
     });
     errors.extend(overlap);
     many(errors)?;
@@ -64,9 +64,9 @@ fn resolve_one(repo: &Repo, index: &Index, name: &str) -> Result<AddTarget> {
         let stage = index.stage_of(out);
         if stage.has_command {
             let file = repo.display_path(&stage.metafile);
-            let stage_name = stage.name.as_deref().unwrap_or_default();
+            let shown = stage.shown(repo.current_dir());
             return Err(Error::BadOut(format!(
-                "cannot update '{}': overlaps with an output of stage: '{stage_name}' in '{file}'.\nRun the pipeline or use \
+                "cannot update '{}': overlaps with an output of {shown} in '{file}'.\nRun the pipeline or use \
                  'dvc commit' to force update it.",
                 path.file_name().unwrap_or_default().to_string_lossy()
             )));
@@ -118,7 +118,8 @@ fn resolve_one(repo: &Repo, index: &Index, name: &str) -> Result<AddTarget> {
         return Err(Error::BadOut(format!("Path '{}' is ignored by {}", path.display(), rule.rule)));
     }
     if let Some(child) = index.outs.iter().find(|out| out.path.starts_with(&path)) {
-        return Err(overlap(repo, &path, &child.path, &index.stage_of(child).metafile));
+        let stage = index.stage_of(child).addressing(repo.current_dir());
+        return Err(overlap(repo, &path, &child.path, &stage));
     }
     if fs_err::symlink_metadata(&metafile).is_ok() {
         // Deviation: DVC replaces a `.dvc` file that tracks something else, which is then tracked no longer.
@@ -155,9 +156,8 @@ fn refuse_name(repo: &Repo, path: &Path) -> Result<()> {
     if repo.git().is_some() { gitignore::check_name(path) } else { Ok(()) }
 }
 
-fn overlap(repo: &Repo, parent: &Path, child: &Path, metafile: &Path) -> Error {
+fn overlap(repo: &Repo, parent: &Path, child: &Path, stage: &str) -> Error {
     let (parent, child) = (repo.display_path(parent), repo.display_path(child));
-    let stage = repo.display_path(metafile);
     Error::OverlappingOuts(format!(
         "Cannot add '{parent}', because it is overlapping with other DVC tracked output: '{child}'.\nTo include '{child}' in \
          '{parent}', run 'dvc remove {stage}' and then 'dvc add {parent}'"

@@ -2,8 +2,9 @@
 
 mod question;
 mod record;
+mod run;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use haul_storage::CancellationToken;
 use haul_storage::progress::Observer;
@@ -11,7 +12,7 @@ use haul_storage::progress::Observer;
 use self::question::Changes;
 pub(super) use self::record::{Hashing, Recorder, Recording};
 use super::session::{Session, Stores};
-use super::status::stage_status;
+use super::status::{Asked, stage_status};
 use crate::ops::Failure;
 use crate::workspace::state::Links;
 use crate::{Error, Index, LockWait, Repo, Result, SelectOptions, Selection, Stage};
@@ -19,7 +20,7 @@ use crate::{Error, Index, LockWait, Repo, Result, SelectOptions, Selection, Stag
 /// What to commit, and how.
 #[derive(Debug, Clone, Default)]
 pub struct CommitOptions {
-    /// Which stages; the whole of each.
+    /// Which stages, or parts of them.
     pub select: SelectOptions,
     /// Commit stages whose content changed (`-f`). Without it the person is asked, and only what the cache lacks of
     /// unchanged ones is stored.
@@ -58,10 +59,11 @@ pub struct CommitReport {
 /// cache. Killed at any moment, what is recorded is in the cache, and the same command goes on. As in DVC, the first stage
 /// that fails is the last one that is looked at; what was committed stays.
 ///
-/// Deviation: of a stage that a target names a part of, DVC records all and stores only that part; haul stores all that it
-/// records. DVC also stores the run in its run cache, with the outs that are not cached, and haul does not.
+/// Of a stage that a target names a part of, all is recorded and only that part is stored, as in DVC. A stage that is
+/// recorded is kept as a run in the run cache.
 ///
-/// Deviation: an import whose source changed is a failure that names `dvc commit`, which records what the source has now.
+/// Deviation: of an import from a bucket or a web server, DVC also records what its source has now; haul asks no source that is
+/// not on this machine, and leaves that to `update`, which gets the data that goes with it.
 pub fn commit(
     repo: &Repo,
     options: &CommitOptions,
@@ -95,7 +97,7 @@ pub fn commit(
             Some(path) if is_missing => {
                 Err(Error::BadOut(format!("output '{}' does not exist", repo.display_path(path))))
             }
-            _ => commit_stage(&mut recorder, options, confirm, &selection.index, stage),
+            part => commit_stage(&mut recorder, options, confirm, &selection.index, stage, part.as_deref()),
         };
         match committed {
             Ok(()) => recorder.report.committed.push(address),
@@ -122,21 +124,18 @@ fn commit_stage(
     confirm: &dyn Fn(&str) -> bool,
     index: &Index,
     stage: &Stage,
+    part: Option<&Path>,
 ) -> Result<()> {
     let session: &Session<'_> = &recorder.session;
     let shown = stage.shown(session.repo.current_dir());
     let outs = &index.outs[stage.outs.clone()];
     session.refuse_busy(&Index::dep_paths(stage), &index.out_paths(stage))?;
-    let (status, failures) = stage_status(session, stage, outs.iter());
+    let (status, failures) = stage_status(session, stage, outs.iter(), Asked::ByCommit);
     crate::workspace::scan::many(failures.into_iter().map(|failure| failure.error).collect())?;
     let changes = Changes::of(&status, stage);
     if changes.is_any() && !options.force && !confirm(&changes.question(&shown)) {
         return Err(Error::BadOut(format!("unable to commit changed {shown}. Use `-f|--force` to force.")));
     }
-    let has_changed_deps = !status.changed_deps.is_empty() || !status.changed_params.is_empty();
-    if has_changed_deps && stage.name.is_none() {
-        return Err(Error::BadOut(format!("dependencies of {shown} changed; `dvc commit` records them")));
-    }
     let is_recorded = options.force || changes.is_any();
-    recorder.commit(index, stage, outs, if is_recorded { Recording::Anew } else { Recording::AsItIs })
+    recorder.commit(index, stage, outs, part, if is_recorded { Recording::Anew } else { Recording::AsItIs })
 }

@@ -3,7 +3,7 @@
 use haul_config::python_repr;
 
 use crate::Stage;
-use crate::ops::{EntryState, EntryStatus, StageStatus};
+use crate::ops::{EntryStatus, StageStatus};
 
 /// What changed of a stage.
 #[derive(Debug, Default)]
@@ -17,9 +17,7 @@ pub(super) struct Changes {
 impl Changes {
     pub(super) fn of(status: &StageStatus, stage: &Stage) -> Self {
         let paths = |entries: &[EntryStatus]| -> Vec<String> {
-            // The workspace is asked about, whatever the cache lacks.
-            let entries = entries.iter().filter(|entry| entry.state != EntryState::NotInCache);
-            entries.map(|entry| entry.path.clone()).collect()
+            entries.iter().map(|entry| entry.path.clone()).collect()
         };
         let stage = match &stage.name {
             Some(_) if status.is_changed_command => Some("'cmd' of {} has changed."),

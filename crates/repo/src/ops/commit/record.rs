@@ -1,17 +1,19 @@
 //! Storing what a stage has now, and recording it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use haul_storage::Layout;
 
-use super::CommitReport;
+use super::{CommitReport, run};
 use crate::git::gitignore;
+use crate::metafile::dependency::{Dependency, DependencyHash};
 use crate::metafile::dvc_file::{DvcFile, DvcLock, LockedParams, LockedStage, OutState};
 use crate::metafile::params::Params;
-use crate::ops::add::{AddOptions, AddTarget, Stored, relink, store};
+use crate::ops::add::{AddOptions, AddTarget, Stored, found_below, relink, store, tracked_by_git};
 use crate::ops::checkout::link_record;
 use crate::ops::manifest_of;
 use crate::ops::session::Session;
+use crate::paths::posix;
 use crate::workspace::checkout::flavour_of;
 use crate::workspace::scan::{Found, fingerprint};
 use crate::workspace::state::{Links, Unrecorded};
@@ -52,35 +54,76 @@ struct StoredOut<'a> {
     target: AddTarget,
     state: OutState,
     files: Found,
+    extent: Extent,
+}
+
+/// What of an out is stored and linked.
+#[derive(Debug, PartialEq, Eq)]
+enum Extent {
+    Whole,
+    /// Of a directory, its list of files, and what is at this path.
+    Below(String),
+    /// It is only recorded.
+    Nothing,
+}
+
+impl Extent {
+    fn of(out: &Out, part: Option<&Path>) -> Self {
+        let Some(part) = part else { return Self::Whole };
+        let below = part.strip_prefix(&out.path).ok().and_then(|below| posix(below).ok());
+        below.map_or(Self::Nothing, |below| if below.is_empty() { Self::Whole } else { Self::Below(below) })
+    }
+
+    fn below(&self) -> Option<&str> {
+        match self {
+            Self::Below(below) => Some(below),
+            Self::Whole | Self::Nothing => None,
+        }
+    }
 }
 
 impl Recorder<'_> {
-    /// Stores these outs of a stage, records the stage, and links the outs from the cache. As in DVC, a stage without
-    /// changes is not recorded anew.
+    /// Stores these outs of a stage, or what is at `part` alone, records the stage, and links what it stored from the cache.
+    /// As in DVC, a stage without changes is not recorded anew, and of a changed one all is recorded.
     pub(in crate::ops) fn commit(
         &mut self,
         index: &Index,
         stage: &Stage,
         outs: &[Out],
+        part: Option<&Path>,
         recording: Recording,
     ) -> Result<()> {
         for out in outs {
-            self.refuse(out)?;
+            self.refuse(out, recording)?;
         }
         let mut unrecorded = Unrecorded::load(self.session.memo.dir());
         let cached = outs.iter().filter(|out| out.use_cache && !out.is_external);
         let noted: Vec<String> = cached.filter_map(|out| self.session.link_key(&out.path)).collect();
         unrecorded.note(noted.iter().cloned())?;
+        let keeps_run = recording == Recording::Anew && run::is_kept(index, stage);
         let mut stored = Vec::new();
         for out in outs.iter().filter(|out| !out.is_external) {
             self.session.check_cancelled()?;
-            stored.push(self.store(index, stage, out)?);
+            let extent = match Extent::of(out, part) {
+                // A run gives back what Git tracks, too.
+                _ if !out.use_cache => {
+                    if keeps_run {
+                        Extent::Whole
+                    } else {
+                        Extent::Nothing
+                    }
+                }
+                extent => extent,
+            };
+            if recording == Recording::Anew || extent != Extent::Nothing {
+                stored.push(self.store(index, stage, out, extent)?);
+            }
         }
         if recording == Recording::Anew {
             self.ignore(outs)?;
             match &stage.name {
-                None => record_in_dvc_file(stage, &stored)?,
-                Some(name) => self.record_in_lock(stage, name, &stored)?,
+                None => record_in_dvc_file(stage, self.source(stage)?.as_ref(), &stored)?,
+                Some(name) => self.record_in_lock(stage, name, &stored, keeps_run)?,
             }
         }
         for out in &noted {
@@ -90,14 +133,28 @@ impl Recorder<'_> {
         if self.no_relink {
             return Ok(());
         }
-        for stored in stored {
-            // Behind a link in the place of the out, the files stay as they are: nothing is written through it.
-            if stored.out.use_cache && !stored.files.is_linked_dir() {
-                let StoredOut { out, target, state, files } = stored;
-                if let Some(files) = relink(&self.session, &target, &state, files)?
-                    && let Some(key) = self.session.link_key(&out.path)
-                {
-                    self.links.insert(&key, link_record(&state.oid, state.layout, fingerprint(&files)));
+        // Behind a link in the place of the out, the files stay as they are: nothing is written through it.
+        let is_linked = |stored: &StoredOut<'_>| stored.out.use_cache && !stored.files.is_linked_dir();
+        for StoredOut { out, target, state, files, extent } in stored.into_iter().filter(is_linked) {
+            match extent {
+                Extent::Nothing => {}
+                Extent::Below(below) => {
+                    let path = target.path.join(&below);
+                    if let Some(files) = found_below(&files, &below) {
+                        relink(
+                            &self.session,
+                            &AddTarget { path, within: Some(below), ..target },
+                            &state,
+                            files,
+                        )?;
+                    }
+                }
+                Extent::Whole => {
+                    if let Some(files) = relink(&self.session, &target, &state, files)?
+                        && let Some(key) = self.session.link_key(&out.path)
+                    {
+                        self.links.insert(&key, link_record(&state.oid, state.layout, fingerprint(&files)));
+                    }
                 }
             }
         }
@@ -113,7 +170,7 @@ impl Recorder<'_> {
         Ok(())
     }
 
-    fn refuse(&self, out: &Out) -> Result<()> {
+    fn refuse(&self, out: &Out, recording: Recording) -> Result<()> {
         if out.is_external && out.use_cache {
             return Err(Error::BadOut(format!(
                 "Saving cached external output {} is not supported since DVC 3.0. See \
@@ -125,10 +182,23 @@ impl Recorder<'_> {
             let name = self.session.repo.display_path(&out.path);
             return Err(Error::BadOut(format!("output '{name}' does not exist")));
         }
+        if recording == Recording::Anew
+            && out.use_cache
+            && let Some(git) = self.session.repo.git()
+            && git.is_tracked(&out.path)?
+        {
+            return Err(tracked_by_git(self.session.repo, &out.path));
+        }
         Ok(())
     }
 
-    fn store<'out>(&mut self, index: &Index, stage: &Stage, out: &'out Out) -> Result<StoredOut<'out>> {
+    fn store<'out>(
+        &mut self,
+        index: &Index,
+        stage: &Stage,
+        out: &'out Out,
+        extent: Extent,
+    ) -> Result<StoredOut<'out>> {
         let target = AddTarget {
             name: self.session.repo.display_path(&out.path),
             path: out.path.clone(),
@@ -139,8 +209,8 @@ impl Recorder<'_> {
             known: index.outs.iter().position(|other| other.path == out.path),
         };
         let options = AddOptions {
-            no_commit: !out.use_cache,
-            no_relink: self.no_relink,
+            no_commit: extent == Extent::Nothing,
+            no_relink: self.no_relink || !out.use_cache,
             cancel: self.session.cancel.clone(),
             ..AddOptions::default()
         };
@@ -148,15 +218,22 @@ impl Recorder<'_> {
             Hashing::AsRecorded => out.clone(),
             Hashing::Current => Out { layout: Layout::Current, ..out.clone() },
         };
-        let Stored { state, files, n_new, .. } = store(&self.session, &options, &target, Some(&previous))?;
+        let Stored { state, files, n_new, .. } =
+            store(&self.session, &options, &target, Some(&previous), extent.below())?;
         self.report.n_stored += n_new;
         if state.size_bytes == Some(0) {
             self.report.warnings.push(format!("'{}' is empty.", target.name));
         }
-        Ok(StoredOut { out, target, state, files })
+        Ok(StoredOut { out, target, state, files, extent })
     }
 
-    fn record_in_lock(&mut self, stage: &Stage, name: &str, stored: &[StoredOut<'_>]) -> Result<()> {
+    fn record_in_lock(
+        &mut self,
+        stage: &Stage,
+        name: &str,
+        stored: &[StoredOut<'_>],
+        keeps_run: bool,
+    ) -> Result<()> {
         let path = stage.metafile.with_file_name("dvc.lock");
         let mut lock = DvcLock::open(&path)?;
         let is_new = lock.is_new();
@@ -170,6 +247,9 @@ impl Recorder<'_> {
             params: self.params(stage)?,
             outs: outs.collect(),
         };
+        if keeps_run {
+            run::save(&self.session, &locked)?;
+        }
         lock.set_stage(name, &locked)?;
         if lock.write()? && !self.report.locks.iter().any(|(other, _)| *other == path) {
             self.report.locks.push((path, is_new));
@@ -190,6 +270,22 @@ impl Recorder<'_> {
             all.extend(values.map(|values| (params.def_path.clone(), values)));
         }
         Ok(all)
+    }
+
+    /// Returns what the source of an import has now, if it is on this machine.
+    fn source(&self, stage: &Stage) -> Result<Option<Dependency>> {
+        let Some((dep, recorded)) = stage.deps.first().zip(stage.source()) else { return Ok(None) };
+        if dep.path.is_none() || self.hashing == Hashing::Current {
+            return Ok(None);
+        }
+        let state = self.dep_state(dep)?;
+        Ok(Some(Dependency {
+            hash: Some(DependencyHash::Md5(state.oid.to_string())),
+            size_bytes: state.size_bytes,
+            n_files: state.n_files,
+            is_exec: state.is_exec,
+            ..recorded.clone()
+        }))
     }
 
     /// Hashes a dependency as it is now.
@@ -221,8 +317,13 @@ fn oid_of(found: &Found) -> Result<Option<haul_storage::Oid>> {
     })
 }
 
-fn record_in_dvc_file(stage: &Stage, stored: &[StoredOut<'_>]) -> Result<()> {
+/// Records the outs of a `.dvc` file, and what the source of an import has, if that is given.
+fn record_in_dvc_file(stage: &Stage, source: Option<&Dependency>, stored: &[StoredOut<'_>]) -> Result<()> {
     let mut file = DvcFile::read(&stage.metafile)?;
+    if let (Some(source), [stored]) = (source, stored) {
+        file.set_import(source, Some(&stored.state))?;
+        return file.write().map(drop);
+    }
     for stored in stored {
         file.set_state(stored.out.position, &stored.state)?;
     }

@@ -95,7 +95,9 @@ pub async fn ask_sources(repo: &Repo, report: &mut StatusReport, cancel: &Cancel
             Err(error) => report.failed.push(Failure { subject: path, path: None, error }),
         }
     }
-    report.stages.sort_by(|left, right| left.address.cmp(&right.address));
+    let places: HashMap<&str, usize> =
+        report.order.iter().enumerate().map(|(place, address)| (address.as_str(), place)).collect();
+    report.stages.sort_by_key(|stage| places.get(stage.address.as_str()).copied());
     Ok(())
 }
 

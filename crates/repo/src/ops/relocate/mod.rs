@@ -95,15 +95,22 @@ fn run(session: &Session<'_>, options: &MoveOptions) -> Result<MoveReport> {
     if to.is_dir() && to != from && !is_out(&to) {
         to.push(from.file_name().unwrap_or_default());
     }
-    let is_inside_out = to.ancestors().skip(1).any(is_out);
-    if !to.starts_with(repo.root()) || to == from || is_inside_out {
-        let (from, to) = (repo.display_path(&from), repo.display_path(&to));
-        return Err(Error::BadOut(format!("`{from}` cannot be moved to `{to}`")));
+    if !to.starts_with(repo.root()) {
+        let folder = to.parent().unwrap_or(&to).display().to_string();
+        return Err(Error::BadOut(format!("stage working dir '{folder}' is outside of DVC repo")));
     }
     // As DVC: a .dvc file that has the name of the data goes with it, one of another name stays.
     let goes_along = old_metafile.file_name() == with_suffix(&from).file_name();
     let new_metafile = if goes_along { with_suffix(&to) } else { old_metafile.clone() };
+    if to == from {
+        let there = if goes_along { &new_metafile } else { &to };
+        return Err(Error::BadOut(format!("'{}' already exists", repo.display_path(there))));
+    }
     refuse_place(repo, &to, goes_along.then_some(&*new_metafile))?;
+    if let Some(around) = to.ancestors().skip(1).find(|path| is_out(path)) {
+        let (to, around) = (repo.display_path(&to), repo.display_path(around));
+        return Err(Error::BadOut(format!("`{to}` lies in `{around}`, which is tracked as a whole")));
+    }
     check_parents(repo.root(), &to)?;
     if let Some(folder) = to.parent().filter(|folder| !folder.is_dir()) {
         return Err(Error::BadOut(format!("stage working dir '{}' does not exist", folder.display())));
@@ -141,7 +148,7 @@ fn run(session: &Session<'_>, options: &MoveOptions) -> Result<MoveReport> {
     let (state, found) = if is_begun || !is_there {
         (recorded_state(repo, out)?, begun)
     } else {
-        let Stored { state, files, .. } = store(session, &AddOptions::default(), &target, Some(out))?;
+        let Stored { state, files, .. } = store(session, &AddOptions::default(), &target, Some(out), None)?;
         (state, Some(files))
     };
     if goes_along && exists(&new_metafile) && !tracks(state.oid) {
