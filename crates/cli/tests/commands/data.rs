@@ -139,9 +139,15 @@ fn missing_objects_can_be_allowed() {
 }
 
 #[test]
-fn a_command_without_any_remote_is_an_error() {
+fn what_needs_a_remote_fails_without_any() {
     let sandbox = tracked();
     sandbox.write(".dvc/config", "[core]\n    no_scm = True\n");
+    for line in ["fetch", "pull"] {
+        let output = sandbox.haul(line);
+        let expected = (0, "Everything is up to date.\n");
+        assert_eq!((output.status.code(), output.stdout.as_str()), expected, "what is cached needs none");
+    }
+    forget_cache(&sandbox);
     for (line, operation) in
         [("push", "push data to"), ("fetch", "fetch data from"), ("pull", "pull data from")]
     {

@@ -73,6 +73,7 @@ impl DataEntry {
         match tracked {
             Tracked::Above => Self { is_out: false, ..entry },
             Tracked::Dir => entry,
+            Tracked::Unknown => Self { is_dir: false, ..entry },
             Tracked::Out(out) => {
                 let object = out.oid.map(|oid| DataObject { layout: out.layout, oid });
                 let is_dir = out.oid.is_some_and(|oid| oid.is_dir());

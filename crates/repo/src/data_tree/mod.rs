@@ -14,6 +14,7 @@ pub(crate) use compare::{Change, ChangeKind, Portion, Side, Sided, compare};
 pub(crate) use entry::{DataEntry, DataObject};
 
 use crate::index::Index;
+use crate::metafile::dependency::DependencyHash;
 use crate::paths::posix;
 use crate::tree::{Tree, TreeEntry, join};
 use crate::{DirManifest, Out, Result, Stage};
@@ -23,6 +24,8 @@ use crate::{DirManifest, Out, Result, Stage};
 enum Tracked<'tree> {
     /// An out itself.
     Out(&'tree Out),
+    /// An import of which nothing is recorded, not even its source.
+    Unknown,
     /// A directory that contains outs.
     Above,
     /// A file in a tracked directory.
@@ -31,12 +34,22 @@ enum Tracked<'tree> {
     Dir,
 }
 
+/// Returns an out with what is recorded of the source of an import whose data was never got; `None` for all others.
+fn imported(stage: &Stage, out: &Out) -> Option<Out> {
+    let source = stage.source().filter(|_| out.oid.is_none() && out.files.is_none())?;
+    let Some(DependencyHash::Md5(md5)) = &source.hash else { return None };
+    let oid = md5.parse().ok()?;
+    Some(Out { oid: Some(oid), size_bytes: source.size_bytes, n_files: source.n_files, ..out.clone() })
+}
+
 /// A tree with the data of its outs.
 pub(crate) struct DataTree<'a> {
     tree: &'a dyn Tree,
     index: &'a Index,
     /// The outs by their paths below the root.
     outs: BTreeMap<String, usize>,
+    /// What stands for imports that record their source alone: outs with its hash and size.
+    imported: HashMap<usize, Out>,
     manifests: HashMap<(Layout, Oid), DirManifest>,
 }
 
@@ -54,7 +67,12 @@ impl<'a> DataTree<'a> {
         let recorded =
             index.outs.iter().filter_map(|out| Some(((out.layout, out.oid?), out.recorded_manifest()?)));
         let manifests = recorded.collect();
-        Self { tree, index, outs, manifests }
+        let imported = outs.values().filter_map(|&number| {
+            let out = &index.outs[number];
+            Some((number, imported(index.stage_of(out), out)?))
+        });
+        let imported = imported.collect();
+        Self { tree, index, outs, imported, manifests }
     }
 
     /// Returns the tracked directories below or above `path` whose files are not known yet, each manifest once.
@@ -87,8 +105,12 @@ impl<'a> DataTree<'a> {
     }
 
     /// Returns the outs by their paths below the root.
-    pub(crate) fn outs(&self) -> impl Iterator<Item = (&str, &'a Out)> {
-        self.numbered_outs().map(|(path, number)| (path, &self.index.outs[number]))
+    pub(crate) fn outs(&self) -> impl Iterator<Item = (&str, &Out)> {
+        self.numbered_outs().map(|(path, number)| (path, self.out(number)))
+    }
+
+    fn out(&self, number: usize) -> &Out {
+        self.imported.get(&number).unwrap_or(&self.index.outs[number])
     }
 
     /// Returns the numbers of the outs in the index by their paths below the root.
@@ -152,9 +174,10 @@ impl<'a> DataTree<'a> {
 
     fn tracked(&self, path: &str) -> Option<Tracked<'_>> {
         if let Some((number, below)) = self.out_around(path) {
-            let out = &self.index.outs[number];
+            let out = self.out(number);
             if below.is_empty() {
-                return Some(Tracked::Out(out));
+                let is_unknown = out.oid.is_none() && self.index.stage_of(out).is_import;
+                return Some(if is_unknown { Tracked::Unknown } else { Tracked::Out(out) });
             }
             let entries = self.manifest(out)?.below(below);
             let first = entries.first()?;
@@ -177,7 +200,7 @@ impl<'a> DataTree<'a> {
             }
         };
         if let Some((number, below)) = self.out_around(directory) {
-            let Some(manifest) = self.manifest(&self.index.outs[number]) else { return names };
+            let Some(manifest) = self.manifest(self.out(number)) else { return names };
             let (entries, skipped) = match below {
                 "" => (manifest.entries(), 0),
                 below => (manifest.below(below), below.len() + 1),

@@ -135,9 +135,14 @@ impl Context<'_> {
             let name = resolved.name;
             let locked = locked_stages.and_then(|stages| stages.get(&name));
             match resolved.definition {
-                Ok(definition) => {
-                    read.stages.push(self.pipeline_stage(path, lock_path, &name, &definition, locked)?);
-                }
+                Ok(definition) => match self.refuse_paths(path, &name, &definition) {
+                    Ok(()) => {
+                        read.stages.push(self.pipeline_stage(path, lock_path, &name, &definition, locked)?);
+                    }
+                    Err(error) => {
+                        read.unresolved.push(Unresolved { metafile: path.to_owned(), name, error });
+                    }
+                },
                 Err(error) => {
                     let metafile = path.to_owned();
                     read.unresolved.push(Unresolved { metafile, name, error: failed(error) });
@@ -145,6 +150,20 @@ impl Context<'_> {
             }
         }
         Ok(read)
+    }
+
+    /// Refuses paths that are no text: a template may have put a number there.
+    fn refuse_paths(&self, path: &Path, name: &str, definition: &Node) -> Result<(), MetafileError> {
+        for key in ["outs", "metrics", "plots", "deps"] {
+            for item in definition.get(key).map(Node::items).unwrap_or_default() {
+                let paths = definitions(item).into_iter().map(|(def_path, _)| def_path);
+                if let Some(no_text) = paths.into_iter().find(|def_path| def_path.as_str().is_none()) {
+                    let message = format!("expected str, in stages -> {name} -> {key}");
+                    return Err(self.invalid(path, no_text, &message));
+                }
+            }
+        }
+        Ok(())
     }
 
     fn pipeline_stage(
@@ -174,10 +193,7 @@ impl Context<'_> {
             };
             for item in definition.get(key).map(Node::items).unwrap_or_default() {
                 for (def_path, flags) in definitions(item) {
-                    let Some(def_path) = def_path.as_str() else {
-                        let message = format!("expected str, in stages -> {name} -> {key}");
-                        return Err(self.invalid(path, def_path, &message));
-                    };
+                    let def_path = def_path.as_str().unwrap_or_default();
                     let out = match recorded("outs", def_path) {
                         Some(node) => self.out(lock_path, &wdir, def_path, flags, Some(node))?,
                         None => self.out(path, &wdir, def_path, flags, None)?,
@@ -188,9 +204,7 @@ impl Context<'_> {
         }
         let mut deps = Vec::new();
         for item in definition.get("deps").map(Node::items).unwrap_or_default() {
-            let Some(def_path) = item.as_str() else {
-                return Err(self.invalid(path, item, &format!("expected str, in stages -> {name} -> deps")));
-            };
+            let def_path = item.as_str().unwrap_or_default();
             deps.push(match recorded("deps", def_path) {
                 Some(node) => self.dep(lock_path, &wdir, node)?,
                 None => dep_at(&wdir, def_path),

@@ -366,30 +366,41 @@ impl Resolver<'_> {
         Ok(())
     }
 
-    /// Adds the stages whose outs the stages depend on, and so on.
+    /// Adds the stages whose outs the stages depend on, and so on; as in DVC, each comes behind those that it depends on.
     fn upstream(&mut self, stages: Vec<Key>) -> Result<Vec<Key>> {
         self.read_everything()?;
         self.refuse_unresolved(|_| true)?;
-        let mut found = stages;
-        let mut next = 0;
-        while next < found.len() {
-            let (file, name) = &found[next];
-            let stage = self.index.stages.iter().find(|stage| stage.metafile == *file && stage.name == *name);
-            let needed = stage.filter(|stage| !stage.is_repo_import).map(|stage| stage.deps.as_slice());
-            let paths: Vec<&PathBuf> =
-                needed.unwrap_or_default().iter().filter_map(|dep| dep.path.as_ref()).collect();
-            let overlaps = |out: &&Out| {
-                paths.iter().any(|path| out.path.starts_with(path) || path.starts_with(&out.path))
-            };
-            for out in self.index.outs.iter().filter(overlaps) {
-                let key = key(self.index.stage_of(out));
-                if !found.contains(&key) {
-                    found.push(key);
+        let mut seen: HashSet<Key> = HashSet::new();
+        let mut found = Vec::new();
+        for stage in stages {
+            // Each stage on the way down, with what it needs and was not looked at yet.
+            let mut path: Vec<(Key, Vec<Key>)> = Vec::new();
+            let mut next = Some(stage);
+            loop {
+                if let Some(stage) = next.take().filter(|stage| seen.insert(stage.clone())) {
+                    let mut needed = self.needed(&stage);
+                    needed.reverse();
+                    path.push((stage, needed));
+                }
+                let Some((_, needed)) = path.last_mut() else { break };
+                next = needed.pop();
+                if next.is_none() {
+                    found.extend(path.pop().map(|(stage, _)| stage));
                 }
             }
-            next += 1;
         }
         Ok(found)
+    }
+
+    /// Returns the stages whose outs a stage depends on.
+    fn needed(&self, (file, name): &Key) -> Vec<Key> {
+        let stage = self.index.stages.iter().find(|stage| stage.metafile == *file && stage.name == *name);
+        let needed = stage.filter(|stage| !stage.is_repo_import).map(|stage| stage.deps.as_slice());
+        let paths: Vec<&PathBuf> =
+            needed.unwrap_or_default().iter().filter_map(|dep| dep.path.as_ref()).collect();
+        let overlaps =
+            |out: &&Out| paths.iter().any(|path| out.path.starts_with(path) || path.starts_with(&out.path));
+        self.index.outs.iter().filter(overlaps).map(|out| key(self.index.stage_of(out))).collect()
     }
 
     fn not_found(&self, target: &str, name: &str) -> Error {

@@ -141,13 +141,19 @@ fn run(session: &Session<'_>, options: &CheckoutOptions) -> Result<CheckoutRepor
             Ok(Planned::NoManifest(_) | Planned::NotFetched) if options.allow_missing => {}
             Ok(Planned::NotFetched) => {
                 let mut failed = failed_out(session, out);
-                let stage = selection.index.stage_of(out).addressing(session.repo.current_dir());
+                let stage = selection.index.stage_of(out);
+                let was_never_looked_at =
+                    stage.source().is_some_and(|source| source.hash.is_none() && source.files.is_none());
+                let stage = shell_quoted(&stage.addressing(session.repo.current_dir()));
                 let error = haul_storage::Error::new(
                     ErrorKind::NotFound,
                     "the data of the import was never downloaded",
                 );
-                let error =
-                    error.with_hint(format!("get it from its source: haul pull {}", shell_quoted(&stage)));
+                let error = if was_never_looked_at {
+                    error.with_hint(format!("take over what its source has: haul update {stage}"))
+                } else {
+                    error.with_hint(format!("get it from its source: haul pull {stage}"))
+                };
                 failed.failures.push(Failure {
                     subject: failed.display.clone(),
                     path: Some(out.path.clone()),

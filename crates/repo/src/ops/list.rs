@@ -168,7 +168,17 @@ fn usage(tree: &DataTree<'_>, path: &str, entry: &DataEntry) -> Result<u64> {
 
 fn look(options: &ListOptions, env: &haul_config::Env) -> Result<Looked> {
     let asked = options.path.clone().unwrap_or_default();
-    let place = find(&options.location, &asked, env, &options.cancel)?;
+    let location = &options.location;
+    let file = env.absolute(&location.url);
+    if location.revision.is_none() && asked.is_empty() && file.is_file() {
+        // The path of a file, of the repository that it is in.
+        let parent = file.parent().unwrap_or(&file).display().to_string();
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let location = Location { url: parent.clone(), ..location.clone() };
+        let place = find(&location, &format!("{parent}/{name}"), env, &options.cancel)?;
+        return Ok(Looked { project: place.project, path: place.path, asked });
+    }
+    let place = find(location, &asked, env, &options.cancel)?;
     Ok(Looked { project: place.project, path: place.path, asked })
 }
 

@@ -23,6 +23,7 @@ pub async fn show_url(options: &GetOptions, env: &Env) -> Result<String> {
     });
     let Some((out_path, out)) = around else { return Err(untracked(&options.path)) };
     let below = place.path[out_path.len()..].trim_start_matches('/').to_owned();
+    let out = out.clone();
     learn(&place.project, &mut tree, &place.path, &ImportChain::default()).await?;
     let entry = tree.stat(&place.path)?.and_then(|entry| entry.object);
     let repo = place.project.repo();

@@ -60,7 +60,7 @@ pub fn unprotect(repo: &Repo, options: &UnprotectOptions) -> Result<UnprotectRep
 
 /// Unprotects one file or directory; the caller holds the repository lock. Returns the number of copies made.
 pub(super) fn unprotect_path(session: &Session<'_>, path: &Path) -> Result<u64> {
-    let mut found = session.scanner().look(path)?;
+    let mut found = session.scanner().look_at_everything(path)?;
     if matches!(found, Found::Nothing | Found::Dangling) {
         let message = format!("can't unprotect non-existing data '{}'", session.repo.display_path(path));
         return Err(Error::Workspace { path: path.to_owned(), message });

@@ -1,6 +1,6 @@
 //! What a transfer has to say.
 
-use haul_repo::ops::{Failure, SkippedOut};
+use haul_repo::ops::{Failure, SkipReason, SkippedOut};
 use haul_storage::transfer::{FailedObject, MissingObject, PlannedObject, RequestCounts, TransferReport};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -31,6 +31,9 @@ pub(in crate::command) struct Outcome {
     /// Tracked files and directories that were asked for, and skipped.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     skipped: Vec<SkippedLine>,
+    /// Whether more was skipped than what is no data of DVC.
+    #[serde(skip)]
+    has_skipped_data: bool,
     /// Number of outs that were looked at.
     #[serde(skip)]
     n_outs: usize,
@@ -142,6 +145,7 @@ impl Outcome {
             seconds: reports().map(|report| report.elapsed.as_secs_f64()).sum(),
             remotes: transfers.iter().map(RemoteLines::new).collect(),
             skipped: Vec::new(),
+            has_skipped_data: false,
             n_outs: 0,
             n_runs: 0,
             checkout,
@@ -152,7 +156,9 @@ impl Outcome {
     #[must_use]
     pub(super) fn with_skipped(self, skipped: &[SkippedOut], n_outs: usize) -> Self {
         let line = |out: &SkippedOut| SkippedLine { path: out.path.clone(), reason: out.reason.to_string() };
-        Self { skipped: skipped.iter().map(line).collect(), n_outs, ..self }
+        let is_data = |out: &SkippedOut| out.reason != SkipReason::NotCached;
+        let has_skipped_data = skipped.iter().any(is_data);
+        Self { skipped: skipped.iter().map(line).collect(), has_skipped_data, n_outs, ..self }
     }
 
     /// Adds the runs that were sent.
@@ -237,7 +243,7 @@ impl Message for Outcome {
             page.line(text);
         } else if self.is_complete && self.checkout.as_ref().is_none_or(Changes::is_complete) {
             // Only what was looked at can be said to be up to date.
-            if self.skipped.is_empty() {
+            if !self.has_skipped_data {
                 page.line("Everything is up to date.");
             } else if self.n_outs > 0 {
                 page.line("Everything else is up to date.");

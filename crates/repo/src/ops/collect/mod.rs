@@ -17,7 +17,7 @@ pub(super) use self::groups::{Parts, absent, groups};
 pub(super) use self::places::{ConfigNumber, Configs};
 use self::skipped::skip_reason;
 pub use self::skipped::{SkipReason, SkippedOut};
-use super::import::{ImportedOut, RepoImport};
+use super::import::{ImportedOut, RepoImport, is_cached};
 use super::session::Session;
 use super::versioned::{Share, VersionedBatch, VersionedOut, homes};
 use crate::git::{Revision, RevisionSet};
@@ -102,6 +102,8 @@ pub(super) struct Collected {
     pub(super) imports: Vec<ImportedOut>,
     /// Imports that come from other repositories.
     pub(super) repo_imports: Vec<RepoImport>,
+    /// Outs that need no remote, because the cache has them, where there is none.
+    n_cached: usize,
     pub(super) failed: Vec<Failure>,
     /// Outs that were asked for, and take no part.
     pub(super) skipped: Vec<SkippedOut>,
@@ -113,7 +115,7 @@ impl Collected {
     pub(super) fn n_outs(&self) -> usize {
         let versioned = self.versioned.iter().map(|batch| batch.outs.len());
         let items = self.batches.iter().map(|batch| batch.items.len());
-        items.chain(versioned).sum::<usize>() + self.imports.len() + self.repo_imports.len()
+        items.chain(versioned).sum::<usize>() + self.imports.len() + self.repo_imports.len() + self.n_cached
     }
 }
 
@@ -146,7 +148,9 @@ pub(super) fn collect(session: &Session<'_>, request: &Request<'_>) -> Result<Co
     let collected = &collector.collected;
     let has_nothing =
         collector.moved.is_empty() && collected.imports.is_empty() && collected.repo_imports.is_empty();
-    if has_nothing || request.remote.is_some() {
+    if request.remote.is_none() && has_nothing && collector.has_no_remote(0, None) {
+        collector.warn_of_no_remote();
+    } else if has_nothing || request.remote.is_some() {
         collector.of_remote(0, request.remote)?;
     }
     collector.open()
@@ -234,6 +238,22 @@ impl<'a> Collector<'a> {
         Ok(&mut self.moved[place])
     }
 
+    /// Returns whether a fetch has no remote. As in DVC, it needs none for what the cache has.
+    fn has_no_remote(&self, config: ConfigNumber, name: Option<&str>) -> bool {
+        self.request.purpose == Purpose::Fetch
+            && matches!(
+                self.configs.remote(config, name),
+                Err(Error::Config(haul_config::Error::NoDefaultRemote { .. }))
+            )
+    }
+
+    fn warn_of_no_remote(&mut self) {
+        let warning = "No remote provided and no default remote set.";
+        if !self.collected.warnings.iter().any(|known| known == warning) {
+            self.collected.warnings.push(warning.to_owned());
+        }
+    }
+
     fn add_outs(&mut self, selection: &Selection, source: Source) -> Result<()> {
         let (session, request) = (self.session, self.request);
         let index = &selection.index;
@@ -258,13 +278,17 @@ impl<'a> Collector<'a> {
                 continue;
             }
             if self.takes_from_source(stage, out) {
-                if request.purpose == Purpose::Fetch && source == Source::Workspace {
-                    self.collected.imports.extend(stage.source().map(|dependency| ImportedOut {
+                if let (Purpose::Fetch, Some(dependency)) = (request.purpose, stage.source()) {
+                    let import = ImportedOut {
                         out: out.clone(),
                         wdir: stage.wdir.clone(),
                         dependency: dependency.clone(),
                         display,
-                    }));
+                        is_of_revision: source != Source::Workspace,
+                    };
+                    if !self.collected.imports.iter().any(|known| known.is_same(&import)) {
+                        self.collected.imports.push(import);
+                    }
                 } else if request.purpose != Purpose::Fetch && !request.select.targets.is_empty() {
                     self.skip(display, SkipReason::NotDownloaded, source);
                 }
@@ -285,6 +309,11 @@ impl<'a> Collector<'a> {
                 continue;
             };
             let bound = request.remote.or(out.remote.as_deref());
+            if self.has_no_remote(config, bound) && is_cached(session, out)? {
+                self.warn_of_no_remote();
+                self.collected.n_cached += 1;
+                continue;
+            }
             let moved = self.of_remote(config, bound)?;
             if moved.remote.is_cloud_versioned() {
                 let out = VersionedOut::new(session.repo, out, stage, selected.within.clone());

@@ -25,11 +25,24 @@ pub(in crate::ops) struct ImportedOut {
     pub(in crate::ops) dependency: Dependency,
     /// The path as DVC shows it.
     pub(in crate::ops) display: String,
+    /// Whether it is that of a revision, whose source may have gone on since.
+    pub(in crate::ops) is_of_revision: bool,
+}
+
+impl ImportedOut {
+    /// Whether both have the same data from the same source.
+    pub(in crate::ops) fn is_same(&self, other: &Self) -> bool {
+        self.out.path == other.out.path
+            && self.out.oid == other.out.oid
+            && self.dependency == other.dependency
+    }
 }
 
 /// Gets what the cache lacks of imports, each verified as far as something is recorded of it.
 ///
 /// Deviation: the data of imports is kept in the cache like all other data. DVC keeps it in a second cache, by its sources.
+///
+/// As in DVC, the file of an import that was never looked at (`--no-exec`) is left to `update`.
 ///
 /// Deviation: files without an entity tag are fetched from their sources too, and a file that changed since it was imported is
 /// a failure; DVC passes silently over both. Of a directory that changed both get what is there now; here a warning says so.
@@ -47,7 +60,8 @@ pub(in crate::ops) async fn fetch_imports(
             Err(error) => Err(error),
         };
         match before {
-            Ok(n_transferred) => report.remotes.push(RemoteFetch {
+            Ok(None) => {}
+            Ok(Some(n_transferred)) => report.remotes.push(RemoteFetch {
                 remote: haul_config::mask_urls(&import.dependency.path),
                 location: haul_config::mask_urls(&import.dependency.path),
                 transfer: TransferReport { n_transferred, ..TransferReport::default() },
@@ -76,7 +90,7 @@ fn is_there(session: &Session<'_>, import: &ImportedOut) -> Result<bool> {
 }
 
 /// Whether the cache has all of an out.
-pub(super) fn is_cached(session: &Session<'_>, out: &Out) -> Result<bool> {
+pub(in crate::ops) fn is_cached(session: &Session<'_>, out: &Out) -> Result<bool> {
     let Some(oid) = out.oid else { return Ok(false) };
     let layout = out.layout;
     if session.cache.check(layout, &oid)?.is_none() {
@@ -100,8 +114,8 @@ async fn fetch_one(
     import: &ImportedOut,
     jobs: Option<usize>,
     warnings: &mut Vec<String>,
-) -> Result<u64> {
-    let ImportedOut { out, wdir, dependency, display } = import;
+) -> Result<Option<u64>> {
+    let ImportedOut { out, wdir, dependency, display, is_of_revision } = import;
     let opened = Opened::of(session.repo, wdir, dependency)?;
     let has_versions = dependency.version_id.is_some()
         || dependency.files.as_ref().is_some_and(|files| files.iter().all(|file| file.version_id.is_some()));
@@ -113,7 +127,16 @@ async fn fetch_one(
         let shown = shown(session.repo, wdir, dependency);
         let mut looked = found(opened.look(dependency).await, &opened, &shown)?;
         looked.hash_local(session, wdir)?;
-        if is_changed(dependency, &looked) {
+        let was_never_looked_at = dependency.hash.is_none() && dependency.files.is_none();
+        if was_never_looked_at && !looked.is_dir {
+            return Ok(None);
+        }
+        if !was_never_looked_at && is_changed(dependency, &looked) {
+            if *is_of_revision {
+                warnings
+                    .push(format!("'{shown}' changed since '{display}' was imported, and is not fetched"));
+                return Ok(None);
+            }
             if !looked.is_dir {
                 return Err(changed(&shown, display));
             }
@@ -134,7 +157,7 @@ async fn fetch_one(
         }
         Some(_) => {}
     }
-    Ok(looked.entries.len() as u64)
+    Ok(Some(looked.entries.len() as u64))
 }
 
 fn changed(shown: &str, target: &str) -> Error {

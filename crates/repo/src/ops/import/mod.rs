@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use haul_storage::CancellationToken;
 use haul_storage::progress::Observer;
 
-pub(in crate::ops) use self::fetch::{ImportedOut, fetch_imports, partial_state};
+pub(in crate::ops) use self::fetch::{ImportedOut, fetch_imports, is_cached, partial_state};
 pub(in crate::ops) use self::get::{get, send};
 pub(in crate::ops) use self::land::Landing;
 pub(in crate::ops) use self::look::{Looked, Opened, check_paths};

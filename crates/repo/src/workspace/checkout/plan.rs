@@ -409,7 +409,6 @@ impl OutPlan {
         let missing = &mut self.missing;
         self.create.retain(|create| match answers.next() {
             Some(Ok(Some(_))) => true,
-            Some(Ok(None)) if create.is_relink => false,
             Some(Ok(None)) => {
                 missing.push((create.path.clone(), create.oid));
                 false

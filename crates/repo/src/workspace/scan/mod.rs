@@ -134,6 +134,15 @@ impl<'a> Scanner<'a> {
         walk::look(path, Role::Out, self.walk())
     }
 
+    /// Looks what is at `path`, with what is ignored.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Many`] with one error for each path that is no file.
+    pub(crate) fn look_at_everything(&self, path: &Path) -> Result<Found> {
+        walk::look(path, Role::Everything, self.walk())
+    }
+
     fn walk(&self) -> Walk<'a> {
         Walk { ignore: self.ignore, observer: self.walks, cancel: self.cancel }
     }

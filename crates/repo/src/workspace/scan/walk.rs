@@ -52,6 +52,8 @@ pub(super) enum Role {
     Out,
     /// As in DVC, a dependency counts whether it is ignored or not; files that are ignored in a directory do not.
     Dependency,
+    /// Everything counts, whatever `.dvcignore` says.
+    Everything,
 }
 
 /// Looks what is at `path`.
@@ -84,11 +86,11 @@ pub(super) fn look(path: &Path, role: Role, walk: Walk<'_>) -> Result<Found> {
     if role == Role::Out && is_subrepo(path) {
         return Err(cannot_track(path, "a DVC repository of its own, which cannot be tracked as data"));
     }
-    walk.dir(path, is_symlink).map(Found::Dir)
+    walk.dir(path, role, is_symlink).map(Found::Dir)
 }
 
 impl Walk<'_> {
-    fn dir(self, root: &Path, is_symlink: bool) -> Result<FoundDir> {
+    fn dir(self, root: &Path, role: Role, is_symlink: bool) -> Result<FoundDir> {
         let mut files = Vec::new();
         let mut folders: Vec<Box<str>> = Vec::new();
         let mut dangling: Vec<Box<str>> = Vec::new();
@@ -101,7 +103,7 @@ impl Walk<'_> {
             if self.cancel.is_cancelled() {
                 return Err(Error::Interrupted);
             }
-            let listings: Vec<Listing> = level.par_iter().map(|folder| self.list(folder)).collect();
+            let listings: Vec<Listing> = level.par_iter().map(|folder| self.list(folder, role)).collect();
             for (folder, listing) in std::mem::take(&mut level).into_iter().zip(listings) {
                 if listing.is_hidden {
                     ignored.insert(folder.prefix.trim_end_matches('/').into());
@@ -123,7 +125,7 @@ impl Walk<'_> {
         Ok(FoundDir { files, folders, dangling, stale, ignored, is_symlink })
     }
 
-    fn list(self, folder: &Folder) -> Listing {
+    fn list(self, folder: &Folder, role: Role) -> Listing {
         let entries = match fs_err::read_dir(&folder.path).and_then(Iterator::collect::<io::Result<Vec<_>>>) {
             Ok(entries) => entries,
             Err(error) => {
@@ -139,7 +141,7 @@ impl Walk<'_> {
         if is_subrepo {
             return Listing { is_hidden: true, ..Listing::default() };
         }
-        if entries.iter().any(|entry| entry.file_name() == ".dvcignore") {
+        if role != Role::Everything && entries.iter().any(|entry| entry.file_name() == ".dvcignore") {
             let message =
                 format!(".dvcignore file should not be in collected dir path: '{}'", folder.path.display());
             let error = Error::Workspace { path: folder.path.clone(), message };
@@ -149,7 +151,9 @@ impl Walk<'_> {
         let look_at = |entries: &[fs_err::DirEntry]| {
             let mut listing = Listing::default();
             for entry in entries {
-                add_entry(folder, entry, &|name, is_dir| rules.is_ignored(name, is_dir), &mut listing);
+                let is_ignored =
+                    |name: &OsStr, is_dir: bool| role != Role::Everything && rules.is_ignored(name, is_dir);
+                add_entry(folder, entry, &is_ignored, &mut listing);
             }
             let n_objects = listing.files.len() as u64;
             self.observer.on(Event::Finished { phase: Phase::Collecting, n_objects });
