@@ -190,6 +190,11 @@ impl Repo {
     /// Takes the lock of the repository, as DVC does for every command that reads or writes metafiles, and removes the
     /// temporary files of killed processes in `.dvc/tmp`.
     pub fn lock(&self, wait: LockWait) -> Result<RepoLock> {
+        if !self.tmp_dir().is_dir() {
+            // It could not be made when the repository was opened; now the reason counts.
+            fs_err::create_dir_all(self.tmp_dir())
+                .map_err(|source| Error::io("cannot take the lock of the repository", source))?;
+        }
         let lock = RepoLock::acquire(&self.tmp_dir().join("lock"), wait, &self.cancel)?;
         for folder in [self.tmp_dir(), state_dir(&self.tmp_dir())] {
             sweep(&folder, SystemTime::now());

@@ -106,12 +106,8 @@ impl RepoLock {
 /// Deviation: DVC's `status`, `diff` and dry runs fail where `.dvc/tmp` cannot be written; its `data status` does not.
 pub(crate) fn if_writable<Lock>(lock: Result<Lock>) -> Result<Option<Lock>> {
     match lock {
-        // Or the directory of the lock is not there, as it could not be made.
         Err(Error::Io { source, .. })
-            if matches!(
-                source.kind(),
-                ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied | ErrorKind::NotFound
-            ) =>
+            if matches!(source.kind(), ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied) =>
         {
             tracing::debug!(error = %source, "nothing can be written here");
             Ok(None)
