@@ -9,12 +9,12 @@ use crate::{Error, Index, Result, Stage};
 /// all of it is in the file system.
 pub(super) fn is_kept(index: &Index, stage: &Stage) -> bool {
     let outs = &index.outs[stage.outs.clone()];
-    !stage.always_changed
-        && !stage.command.is_empty()
-        && !(stage.deps.is_empty() && stage.params.is_empty())
-        && stage.deps.iter().all(|dep| dep.path.is_some())
-        && !outs.is_empty()
-        && outs.iter().all(|out| !out.persist && !out.is_external)
+    let has_no_inputs = stage.deps.is_empty() && stage.params.is_empty();
+    if stage.always_changed || stage.command.is_empty() || has_no_inputs || outs.is_empty() {
+        return false;
+    }
+    let is_here = stage.deps.iter().all(|dep| dep.path.is_some());
+    is_here && !outs.iter().any(|out| out.persist || out.is_external)
 }
 
 /// Writes a run, unless it is there.
