@@ -10,7 +10,7 @@ use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr
 
 use crate::ui::Printer;
 
-/// Asks on the terminal, without an echo; there is nobody to ask if the input comes from elsewhere.
+/// Asks on the terminal, without an echo; no person is asked if the input comes from elsewhere.
 #[derive(Debug)]
 pub(crate) struct TerminalPrompt(Arc<Printer>);
 

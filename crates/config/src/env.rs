@@ -10,7 +10,7 @@ use crate::{Error, Result};
 ///
 /// With `none` nothing is lost when the program is killed, but a power failure within the next minute may leave objects
 /// in the cache that are empty or full of zeros and count as intact, and take back what a command reported as done. It is
-/// for machines whose disk nobody looks at again, as those of continuous integration. Metafiles and configuration are
+/// for machines whose disk is thrown away, as those of continuous integration. Metafiles and configuration are
 /// waited for all the same.
 pub const HAUL_DURABILITY: &str = "HAUL_DURABILITY";
 

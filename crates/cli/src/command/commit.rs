@@ -86,7 +86,7 @@ fn commit(
 ) -> CommandResult {
     let interrupted = RefCell::new(None);
     let confirm = |question: &str| {
-        // After Ctrl-C there is nobody to ask.
+        // After Ctrl-C no person is there to answer.
         interrupted.borrow().is_none()
             && ask_on_terminal(context, question).unwrap_or_else(|error| {
                 interrupted.replace(Some(error));

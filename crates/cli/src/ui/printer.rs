@@ -327,7 +327,7 @@ impl Printer {
         self.err(&format!("{label}: {text}\n"));
     }
 
-    /// Writes to stderr. If even that fails there is nobody left to tell.
+    /// Writes to stderr. If even that fails, nothing is left to write to.
     fn err(&self, text: &str) {
         let text = as_written(text, self.stderr_is_terminal);
         self.around_bars(|| {

@@ -383,7 +383,7 @@ fn endpoint_problem(text: &str, problem: &EndpointProblem) -> String {
             format!("is `{}`, but must start with `http://` or `https://`", mask_urls(text))
         }
         EndpointProblem::UserInfo => {
-            "holds a user name or password, which whoever sees the URL would see".to_owned()
+            "holds a user name or password, which everyone who sees the URL would see".to_owned()
         }
         EndpointProblem::Malformed(why) => format!("is no valid URL: {why}"),
         EndpointProblem::QueryOrFragment => "must have neither `?` nor `#`".to_owned(),

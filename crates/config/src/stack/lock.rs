@@ -28,7 +28,7 @@ impl EditLock {
             }
             fs_err::canonicalize(folder).ok()
         };
-        // In one order everywhere, and each once: nobody waits for himself, or for somebody who waits for him.
+        // In one order everywhere, and each once: no process waits for itself, or for one that waits for it.
         let folders: BTreeSet<PathBuf> = files.iter().filter_map(folder).collect();
         let lock = |folder: PathBuf| {
             let file = fs_err::File::open(folder).ok()?;

@@ -71,7 +71,7 @@ fn carry_over(session: &Session<'_>, objects: &[Oid]) -> Result<u64> {
     for stored in session.cache.store_files(&paths, StoreMode::Hardlink, session.observer, session.cancel) {
         n_new += u64::from(!stored?.existed);
     }
-    // Manifests come last: whoever finds one finds what it names, as far as it was there.
+    // Manifests come last: a process that finds one finds what it names, as far as it was there.
     for oid in manifests {
         session.check_cancelled()?;
         let Some(bytes) = session.cache.read(Layout::Legacy, &oid, RemoteOdb::MAX_MANIFEST_BYTES)? else {

@@ -89,7 +89,7 @@ async fn get_once(
             Got::Bytes(bytes)
         });
     }
-    // Without the slot: those who hold a stream wait for slots, so nobody may wait the other way round.
+    // Without the slot: those who hold a stream wait for slots, so none may wait the other way round.
     drop(slot);
     let Ok(_stream) = context.streams.acquire().await else { return Err(interrupted()) };
     let RangeOptions { from_bytes, part_bytes } = context.ranges;

@@ -16,7 +16,7 @@ pub(super) struct Resume {
     place: String,
     /// The first lines of the note. A note with others is about another upload.
     head: String,
-    /// The note, locked for as long as this process may be sending: the upload is nobody else's to give up.
+    /// The note, locked for as long as this process may be sending: no other process may give it up.
     held: Mutex<Option<File>>,
 }
 

@@ -240,7 +240,7 @@ async fn send_parts(
 }
 
 /// Gives an upload up, so that its parts do not lie in the bucket unseen. Where that is not allowed, the user hears of
-/// it: nobody else would tell.
+/// it: nothing else would show it.
 async fn give_up(context: &Context, key: &str, upload_id: &str) {
     let abort = context.store.abort_multipart(key, upload_id);
     match tokio::time::timeout(ABORT_PATIENCE, abort).await {
@@ -419,7 +419,7 @@ fn has_bytes(part: &UploadedPart, md5: &Md5Digest, noted: &[(u32, String, Md5Dig
     part.etag_as_md5().as_ref() == Some(md5) || noted.iter().any(is_noted)
 }
 
-/// Gives an upload up when the future that sends it is dropped: nobody would go on with it, or know of it.
+/// Gives an upload up when the future that sends it is dropped: no run would go on with it, or know of it.
 struct AbortOnDrop {
     context: Arc<Context>,
     key: String,

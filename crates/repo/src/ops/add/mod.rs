@@ -98,7 +98,7 @@ pub fn add(repo: &Repo, options: &AddOptions, observer: &dyn Observer) -> Result
     let session = stores.session(repo, observer, &options.cancel);
     let result = run(&session, options);
     session.memo.save();
-    // What a killed run left in the cache goes now and then; it is in nobody's way until then.
+    // What a killed run left in the cache goes now and then; until then it is in no command's way.
     if let Err(error) = session.cache.sweep(&session.memo.dir().join("swept"), SystemTime::now()) {
         tracing::debug!(%error, "old temporary files stay in the cache");
     }

@@ -137,7 +137,7 @@ fn resolve_one(repo: &Repo, index: &Index, name: &str) -> Result<AddTarget> {
     })
 }
 
-/// Refuses a path where nothing new can be tracked, and a metafile that nobody would read, in DVC's words.
+/// Refuses a path where nothing new can be tracked, and a metafile that no command would read, in DVC's words.
 pub(in crate::ops) fn refuse_place(repo: &Repo, path: &Path, metafile: Option<&Path>) -> Result<()> {
     let git_ignored = metafile.map(|metafile| git_ignored_text(repo, metafile)).transpose()?.flatten();
     if let Some(reason) = git_ignored.or_else(|| repo.ignore().refusal(path)) {

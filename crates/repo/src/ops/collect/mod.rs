@@ -352,7 +352,7 @@ impl<'a> Collector<'a> {
         })
     }
 
-    /// Remembers an out of the workspace that is passed over and that somebody asked for, by its name or by wanting all.
+    /// Remembers an out of the workspace that is passed over and that the user asked for, by its name or by asking for all.
     fn skip(&mut self, path: String, reason: SkipReason, source: Source) {
         // With all outs asked for, what a metafile rules out itself was not meant.
         let is_expected = self.request.select.targets.is_empty()

@@ -1,8 +1,8 @@
 //! Versions on cloud-versioned remotes.
 //!
 //! A version is garbage if a commit of the repository, or the workspace, once recorded it for the remote, and nothing
-//! that is kept records it now, for whichever remote: names change, and two may stand for one place. What nobody ever
-//! recorded is somebody else's, and stays.
+//! that is kept records it now, for whichever remote: names change, and two may stand for one place. What was never
+//! recorded belongs to others, and stays.
 //!
 //! Deviation: DVC refuses `gc -c` for cloud-versioned remotes, which grow for ever.
 

@@ -59,8 +59,8 @@ pub(super) fn record(session: &Session<'_>, outs: &[(&VersionedOut, Change)]) ->
     Ok(recorded)
 }
 
-/// Waits until nobody holds the lock, or the user has enough: hours of uploads are not given up for somebody who holds
-/// it for a minute.
+/// Waits until the lock is free, or the user has enough: hours of uploads are not given up for a command that holds it
+/// for a minute.
 fn wait_for_lock(session: &Session<'_>) -> Result<RepoLock> {
     let mut is_told = false;
     loop {

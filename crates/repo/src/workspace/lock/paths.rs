@@ -75,7 +75,7 @@ impl PathLocks<'_> {
             Err(error) if error.is_data() => {
                 return Err(Error::Busy(format!("RWLock-file '{}' format error.", self.shown)));
             }
-            // Deviation: DVC fails until somebody deletes the file, and says nothing else of it.
+            // Deviation: DVC fails until the user deletes the file, and says nothing else of it.
             Err(error) => {
                 fs_err::remove_file(&file).map_err(|source| {
                     Error::io("cannot remove the broken table of locks on paths", source)

@@ -126,7 +126,7 @@ impl Writes {
         Self { notes: notes.into_iter().map(|(path, _, mtime_ns)| (mtime_ns, read(&path))).collect() }
     }
 
-    /// Returns whether `path`, below `root`, is a file of ours that nobody touched since and that a power failure cut: it
+    /// Returns whether `path`, below `root`, is a file of ours that was not touched since and that a power failure cut: it
     /// holds nothing but bytes of the object it was made from, and zeros.
     pub fn is_cut(&self, root: &Path, path: &Path, cache: &Cache) -> bool {
         let Some(key) = path.strip_prefix(root).ok().and_then(Path::to_str) else { return false };

@@ -2,7 +2,7 @@
 //!
 //! To a HEAD without the right key some servers answer 400 and others 403, which without `s3:ListBucket` is also what
 //! they answer for a key that is not there. A client that takes the one for the other writes good objects anew, with a key
-//! that nobody else has. A listing needs no customer key and tells them apart.
+//! that no one else has. A listing needs no customer key and tells them apart.
 
 use super::S3Store;
 use crate::s3::request::op::Op;
@@ -46,7 +46,7 @@ impl S3Store {
 
     fn unclear(&self, key: &str, error: Error) -> Error {
         let message = format!(
-            "nobody can tell whether `{}/{key}` is not there or encrypted with another `sse_customer_key`",
+            "it is not known whether `{}/{key}` is missing or encrypted with another `sse_customer_key`",
             self.location()
         );
         Error::new(ErrorKind::Config, message).with_source(error).with_hint(format!(

@@ -108,7 +108,7 @@ impl Client {
                 let what = Uploaded { etag: head.etag.clone(), version_id: version_id.map(str::to_owned) };
                 return Ok(Stored { what, hides_md5: false });
             }
-            // Of other bytes: somebody else's.
+            // Of other bytes: not ours.
             if found.len() == 32 {
                 return Err(error);
             }

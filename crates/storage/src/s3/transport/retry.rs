@@ -350,7 +350,7 @@ mod tests {
             let (n_attempts, _) = run_with(&mode, &failure, Duration::ZERO, &Health::default()).await;
             assert_eq!(n_attempts > 5, is_patient, "{n_attempts}");
             let (n_attempts, _) = run_with(&limit, &failure, Duration::ZERO, &Health::default()).await;
-            assert_eq!(n_attempts, 3, "a limit that somebody set holds");
+            assert_eq!(n_attempts, 3, "a limit that was set holds");
         }
     }
 
