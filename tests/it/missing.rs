@@ -43,6 +43,12 @@ fn push_fetch_and_pull_without_a_remote_fail() {
     let repo = environment.repository("repo");
     repo.write("file", "content");
     repo.haul(["add", "file"]).success();
+    repo.haul(["push"]).failure().stderr_has(&["remote"]);
+    // As in DVC, what the cache has needs no remote.
+    for command in ["fetch", "pull"] {
+        repo.haul([command]).success().stderr_has(&["No remote provided and no default remote set."]);
+    }
+    repo.remove(".dvc/cache");
     for command in ["push", "fetch", "pull"] {
         repo.haul([command]).failure().stderr_has(&["remote"]);
     }

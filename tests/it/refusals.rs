@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 
+use haul_tests::embedded::{Fault, FaultAction, Operation};
 use haul_tests::raw::{RawReply, RawRequest, RawServer};
 use haul_tests::{FailedCommand, Folder, TestEnvironment};
 
@@ -427,4 +428,33 @@ fn server_that_is_down_is_named_though_the_first_call_was_for_a_list_of_files() 
     repo.remove("d");
     repo.remove("e");
     repo.haul(["pull"]).failure().says(&["http://127.0.0.1:9"]);
+}
+
+#[test]
+fn objects_that_are_refused_for_one_reason_are_not_all_named() {
+    let more =
+        "failed to transfer 4 more objects for the same reason (InvalidObjectState; --json lists them all)";
+    for flags in [&["fetch"][..], &["fetch", "--json"]] {
+        let (server, environment) = served();
+        let repo = environment.repository_at("repo", &server.endpoint());
+        for name in 0..7 {
+            repo.write(format!("data/{name}"), format!("{name}"));
+        }
+        repo.haul(["add", "data"]).success();
+        repo.haul(["push"]).success();
+        repo.remove(".dvc/cache");
+        repo.remove("data");
+        let archived = FaultAction::error(403, "InvalidObjectState");
+        // The list of files can be read.
+        server.inject(Fault::on(Operation::GetObject, archived).times(usize::MAX).after(1));
+        let output = repo.haul(flags).failure().says(&["InvalidObjectState"]);
+        if flags.len() == 1 {
+            assert_eq!(output.stderr.matches("failed to transfer '").count(), 3, "{output}");
+            assert!(output.stderr.contains(more) && output.stderr.contains("hint: "), "{output}");
+        } else {
+            let document: serde_json::Value =
+                serde_json::from_str(&output.stdout).expect("it is one document");
+            assert_eq!(document["remotes"][0]["failed"].as_array().map(Vec::len), Some(7), "{document}");
+        }
+    }
 }

@@ -166,7 +166,7 @@ fn refused_edits_are_told_as_not_written_with_the_command_that_was_meant() {
         ),
         (
             &["remote", "modify", "--local", "origin", "secret_acess_key", "a secret"],
-            "did you mean `haul remote modify --local origin secret_access_key <value>`?",
+            "did you mean `haul remote modify --local origin secret_access_key -` (`-` reads the value from the standard input)?",
         ),
         (
             &["config", "remote.origin.profil", "a b"],

@@ -243,7 +243,7 @@ impl Message for Outcome {
             page.line(text);
         } else if self.is_complete && self.checkout.as_ref().is_none_or(Changes::is_complete) {
             // Only what was looked at can be said to be up to date.
-            if !self.has_skipped_data {
+            if self.skipped.is_empty() || !self.has_skipped_data && self.n_outs > 0 {
                 page.line("Everything is up to date.");
             } else if self.n_outs > 0 {
                 page.line("Everything else is up to date.");

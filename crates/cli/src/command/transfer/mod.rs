@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 use haul_repo::ops::{Failure, SkipReason, SkippedOut};
-use haul_storage::transfer::{TransferMode, TransferReport};
+use haul_storage::transfer::{FailedObject, TransferMode, TransferReport};
 
 pub(crate) use fetch::FetchArgs;
 pub(crate) use pull::PullArgs;
@@ -19,6 +19,8 @@ use super::MAX_LINES;
 use crate::command_error::{CommandError, Detail, FailureKind, Verb};
 use crate::ui::Printer;
 
+/// Objects that a server refused with the same code and that are named.
+const MAX_SAME: usize = 3;
 /// Outs that were passed over for one reason and are named.
 const MAX_SKIPPED: usize = 10;
 
@@ -155,14 +157,7 @@ fn check(
             error = error.with_detail(CommandError::chain(reason));
         }
     }
-    for object in reports().flat_map(|report| &report.failed).take(MAX_LINES) {
-        let reason = CommandError::chain(&object.error);
-        let text = format!("failed to transfer '{}' ({}) - {reason}", object.oid, object.path);
-        error = error.with_detail(Detail::of_object(&object.path, &object.error, text));
-    }
-    if n_failed > MAX_LINES {
-        error = error.with_detail(format!("failed to transfer{}", more(n_failed)));
-    }
+    error = with_failed_objects(error, reports().flat_map(|report| &report.failed).collect());
     // What is in the message itself needs no line of its own.
     let is_told = n_unmoved == 0 && n_missing == 0 && stopped_by().is_none();
     let n_told = failed.len().saturating_sub(usize::from(is_told));
@@ -179,6 +174,41 @@ fn check(
     let hint = hint.map(str::to_owned).or_else(|| failed.iter().find_map(|failure| failure.error.hint()));
     let hint = hint.or_else(|| (n_missing > 0).then(|| hint_of_missing(direction, transfers)));
     Err(error.with_optional_hint(hint))
+}
+
+/// Adds a line for each object that failed. Of those that a server refused with the same code, as where a right is missing or
+/// all are archived, only the first are named.
+fn with_failed_objects(mut error: CommandError, failed: Vec<&FailedObject>) -> CommandError {
+    let code = |object: &FailedObject| object.error.reply().and_then(|reply| reply.code.clone());
+    let mut n_of_code: BTreeMap<String, usize> = BTreeMap::new();
+    let mut n_lines = 0;
+    for object in &failed {
+        if let Some(code) = code(object) {
+            let n_same = n_of_code.entry(code).or_default();
+            *n_same += 1;
+            if *n_same > MAX_SAME {
+                continue;
+            }
+        }
+        n_lines += 1;
+        if n_lines <= MAX_LINES {
+            let reason = CommandError::chain(&object.error);
+            let text = format!("failed to transfer '{}' ({}) - {reason}", object.oid, object.path);
+            error = error.with_detail(Detail::of_object(&object.path, &object.error, text));
+        }
+    }
+    for (code, n_same) in n_of_code {
+        if let Some(n_more) = n_same.checked_sub(MAX_SAME).filter(|n_more| *n_more > 0) {
+            let objects = if n_more == 1 { "object" } else { "objects" };
+            error = error.with_detail(format!(
+                "failed to transfer {n_more} more {objects} for the same reason ({code}; --json lists them all)"
+            ));
+        }
+    }
+    if n_lines > MAX_LINES {
+        error = error.with_detail(format!("failed to transfer{}", more(n_lines)));
+    }
+    error
 }
 
 /// Returns the next step for objects that are neither in the cache nor on the remote. A push does not bring recorded
