@@ -36,6 +36,8 @@ pub enum Error {
         target: String,
         /// DVC's sentence.
         message: String,
+        /// What the user may have meant.
+        hint: Option<String>,
     },
     /// Two outs have the same path, or one is inside the other.
     #[error("{0}")]
@@ -239,6 +241,7 @@ impl Error {
         match self {
             Self::Storage(error) => error.hint().map(str::to_owned),
             Self::Config(error) => error.hint(),
+            Self::TargetNotFound { hint, .. } => hint.clone(),
             Self::Metafile(error) | Self::UnresolvedStage(error) => error.hint.clone(),
             Self::PartialClone { remote, .. } => {
                 let remote = crate::git::shell_quoted(remote);

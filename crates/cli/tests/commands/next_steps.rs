@@ -166,3 +166,26 @@ fn mistake_on_the_command_line_is_told_as_one_to_programs() {
         assert!(output.stdout.contains(r#""kind": "usage""#), "{line}: {}", output.stdout);
     }
 }
+
+#[test]
+fn target_with_a_slip_in_it_leads_to_what_is_there() {
+    let sandbox = Sandbox::with_repository();
+    sandbox.write("data.csv", "a");
+    sandbox.write("d/model", "b");
+    assert_eq!(sandbox.haul("add data.csv d/model").status.code(), 0);
+    assert_eq!(sandbox.haul("remote add -d s ../remote").status.code(), 0);
+    sandbox.write("dvc.yaml", "stages:\n  train:\n    cmd: run\n    outs: [out]\n");
+    for (line, meant) in [
+        ("push data.cvs", "data.csv"),
+        ("fetch Data.csv.dvc", "data.csv.dvc"),
+        ("status d/modle", "d/model"),
+        ("checkout trian", "train"),
+        ("commit d/model.dcv", "d/model.dvc"),
+        ("freeze data.csv", "data.csv.dvc"),
+    ] {
+        check(&sandbox, line, &format!("hint: did you mean `{meant}`?\n"));
+    }
+    check(&sandbox, "pull data*", "hint: patterns are taken with `--glob`\n");
+    let output = sandbox.haul("push nothing-like-it");
+    assert!(!output.stderr.contains("hint: "), "{}", output.stderr);
+}

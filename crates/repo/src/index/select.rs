@@ -71,24 +71,8 @@ impl Selection {
     pub(crate) fn stages_of(repo: &Repo, target: &str) -> Result<Self> {
         let known = Known::Files(HashSet::new());
         let mut resolver = Resolver { repo, index: Index::default(), known, empty: Vec::new() };
-        let (file, name) = match parse(target)? {
-            Target::File { file, name } => (file, name),
-            Target::NameOrPath(name) if repo.target_path(DVC_YAML).exists() => (DVC_YAML, Some(name)),
-            Target::NameOrPath(_) => {
-                let message = format!("'{DVC_YAML}' does not exist");
-                return Err(Error::TargetNotFound { target: target.to_owned(), message });
-            }
-        };
-        let mut keys = resolver.file(&repo.target_path(file), name)?;
-        if let Some(name) = name.filter(|_| file_name(file) == DVC_YAML) {
-            keys.retain(|(_, own)| own.as_deref() == Some(name));
-            if keys.is_empty() {
-                return Err(Error::TargetNotFound {
-                    target: name.to_owned(),
-                    message: stage_not_found(name, &repo.display_path(&repo.target_path(file))),
-                });
-            }
-        }
+        let keys = resolver.stages_of(target);
+        let keys = keys.map_err(|error| super::hidden::explain(repo, &resolver.index, target, error))?;
         let is_meant = |stage: &Stage| keys.contains(&key(stage));
         let found = resolver.index.stages.iter().enumerate().filter(|(_, stage)| is_meant(stage));
         let stages = found.map(|(number, _)| (number, None)).collect();
@@ -192,6 +176,31 @@ struct Resolver<'repo> {
 }
 
 impl Resolver<'_> {
+    /// See [`Selection::stages_of`].
+    fn stages_of(&mut self, target: &str) -> Result<Vec<Key>> {
+        let repo = self.repo;
+        let (file, name) = match parse(target)? {
+            Target::File { file, name } => (file, name),
+            Target::NameOrPath(name) if repo.target_path(DVC_YAML).exists() => (DVC_YAML, Some(name)),
+            Target::NameOrPath(_) => {
+                let message = format!("'{DVC_YAML}' does not exist");
+                return Err(Error::TargetNotFound { hint: None, target: target.to_owned(), message });
+            }
+        };
+        let mut keys = self.file(&repo.target_path(file), name)?;
+        if let Some(name) = name.filter(|_| file_name(file) == DVC_YAML) {
+            keys.retain(|(_, own)| own.as_deref() == Some(name));
+            if keys.is_empty() {
+                return Err(Error::TargetNotFound {
+                    hint: None,
+                    target: name.to_owned(),
+                    message: stage_not_found(name, &repo.display_path(&repo.target_path(file))),
+                });
+            }
+        }
+        Ok(keys)
+    }
+
     fn resolve(mut self, options: &SelectOptions) -> Result<Selection> {
         let globbed;
         let targets = if options.glob {
@@ -203,7 +212,9 @@ impl Resolver<'_> {
         let mut selected: Vec<(Key, Option<PathBuf>)> = Vec::new();
         for target in targets {
             let found = self.target(target, options);
-            for found in found.map_err(|error| super::hidden::explain(self.repo, target, error))? {
+            for found in
+                found.map_err(|error| super::hidden::explain(self.repo, &self.index, target, error))?
+            {
                 if !selected.contains(&found) {
                     selected.push(found);
                 }
@@ -250,6 +261,7 @@ impl Resolver<'_> {
             if out.oid.is_some_and(|oid| !oid.is_dir()) && !below.as_os_str().is_empty() {
                 let file = self.repo.display_path(&out.path);
                 return Err(Error::TargetNotFound {
+                    hint: None,
                     target: target.to_owned(),
                     message: format!("'{target}' does not exist: '{file}' is tracked as a file"),
                 });
@@ -294,6 +306,7 @@ impl Resolver<'_> {
         let found: Vec<Key> = stages.filter(|stage| has_name(stage, name)).map(key).collect();
         if found.is_empty() {
             return Err(Error::TargetNotFound {
+                hint: None,
                 target: name.to_owned(),
                 message: stage_not_found(name, &self.repo.display_path(path)),
             });
@@ -328,6 +341,7 @@ impl Resolver<'_> {
     /// Reads one metafile.
     fn read(&mut self, path: &Path) -> Result<()> {
         let missing = |what: &str| Error::TargetNotFound {
+            hint: None,
             target: path.display().to_string(),
             message: format!("'{}' {what}", path.display()),
         };
@@ -348,7 +362,7 @@ impl Resolver<'_> {
             return Err(missing("is not a .dvc file"));
         }
         if let Some(message) = git_ignored_text(self.repo, path)? {
-            return Err(Error::TargetNotFound { target: path.display().to_string(), message });
+            return Err(Error::TargetNotFound { hint: None, target: path.display().to_string(), message });
         }
         files.insert(path.to_owned());
         self.index.extend(read_file(self.repo, path)?);
@@ -411,6 +425,7 @@ impl Resolver<'_> {
             format!("'{DVC_YAML}' does not exist")
         };
         Error::TargetNotFound {
+            hint: None,
             target: target.to_owned(),
             message: format!(
                 "'{target}' does not exist as an output or a stage name in '{DVC_YAML}': {reason}"

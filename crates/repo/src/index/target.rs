@@ -28,6 +28,7 @@ pub(super) fn parse(target: &str) -> Result<Target<'_>> {
         let name = Path::new(group).file_name().and_then(|name| name.to_str()).unwrap_or(group);
         if name == "dvc.lock" {
             return Err(Error::TargetNotFound {
+                hint: None,
                 target: target.to_owned(),
                 message: format!("Did you mean: `{}`?", target.replacen(".lock", ".yaml", 1)),
             });
@@ -67,6 +68,7 @@ pub fn expand_globs(folder: &Path, patterns: &[String]) -> Result<Vec<String>> {
     if expanded.is_empty() {
         let quoted: Vec<String> = patterns.iter().map(|pattern| format!("'{pattern}'")).collect();
         return Err(Error::TargetNotFound {
+            hint: None,
             target: patterns.join(" "),
             message: format!("Glob [{}] has no matches.", quoted.join(", ")),
         });

@@ -78,6 +78,7 @@ impl ProjectPath {
             _ if is_in_tree => Ok(FileSource::Tree(path.to_owned())),
             Some(object) => Ok(FileSource::Object(object)),
             None => Err(Error::TargetNotFound {
+                hint: None,
                 target: path.to_owned(),
                 message: format!("no hash of '{path}' is recorded in its repository"),
             }),
@@ -204,6 +205,7 @@ pub(super) fn incomplete(report: FetchReport) -> Option<Error> {
 
 pub(super) fn no_such_file(path: &str) -> Error {
     Error::TargetNotFound {
+        hint: None,
         target: path.to_owned(),
         message: format!("[Errno 2] No such file or directory: '{path}'"),
     }

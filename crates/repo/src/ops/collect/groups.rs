@@ -55,6 +55,7 @@ impl Parts {
 /// Deviation: DVC says "Everything is up to date." of a file that a tracked directory does not have.
 pub(in crate::ops) fn absent(directory: &str, within: &str) -> Error {
     Error::TargetNotFound {
+        hint: None,
         target: format!("{directory}/{within}"),
         message: format!("'{directory}/{within}' is not in the tracked directory '{directory}'"),
     }
