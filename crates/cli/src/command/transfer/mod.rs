@@ -157,7 +157,7 @@ fn check(
             error = error.with_detail(CommandError::chain(reason));
         }
     }
-    error = with_failed_objects(error, reports().flat_map(|report| &report.failed).collect());
+    error = with_failed_objects(error, &reports().flat_map(|report| &report.failed).collect::<Vec<_>>());
     // What is in the message itself needs no line of its own.
     let is_told = n_unmoved == 0 && n_missing == 0 && stopped_by().is_none();
     let n_told = failed.len().saturating_sub(usize::from(is_told));
@@ -178,11 +178,11 @@ fn check(
 
 /// Adds a line for each object that failed. Of those that a server refused with the same code, as where a right is missing or
 /// all are archived, only the first are named.
-fn with_failed_objects(mut error: CommandError, failed: Vec<&FailedObject>) -> CommandError {
+fn with_failed_objects(mut error: CommandError, failed: &[&FailedObject]) -> CommandError {
     let code = |object: &FailedObject| object.error.reply().and_then(|reply| reply.code.clone());
     let mut n_of_code: BTreeMap<String, usize> = BTreeMap::new();
     let mut n_lines = 0;
-    for object in &failed {
+    for object in failed {
         if let Some(code) = code(object) {
             let n_same = n_of_code.entry(code).or_default();
             *n_same += 1;
