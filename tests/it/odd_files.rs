@@ -190,3 +190,22 @@ fn data_status_does_not_call_gone_what_it_could_not_look_at() {
     let output = repo.haul(["data", "status", "--granular"]).failure().says(&[".dvcignore"]);
     assert!(!output.stdout.contains("deleted"), "{output}");
 }
+
+#[test]
+fn failed_add_does_not_make_the_next_checkout_ask() {
+    let environment = environment();
+    let repo = environment.repository("repo");
+    repo.write("f", "one");
+    repo.write("d/x", "one");
+    repo.haul(["add", "f", "d"]).success();
+    let before = repo.read("d.dvc");
+    repo.write("d/x", "two");
+    repo.haul(["add", "d"]).success();
+    // It fails, and nothing that was not recorded before is stored.
+    std::os::unix::fs::symlink("nothing", repo.join("d/dangling")).expect("a link can be made");
+    repo.haul(["add", "f", "d"]).failure().says(&["dangling"]);
+    repo.remove("d/dangling");
+    repo.write("d.dvc", before);
+    repo.haul(["checkout"]).success();
+    assert_eq!(repo.read("d/x"), "one");
+}

@@ -182,6 +182,10 @@ fn lock_value(value: &Value, name: &str) -> Result<yaml::Value, String> {
         Value::Null => yaml::Value::Null,
         Value::Bool(value) => yaml::Value::Bool(*value),
         Value::Int(value) => yaml::Value::Int(*value),
+        Value::Float(value) if value.is_nan() => yaml::Value::Float(String::from(".nan")),
+        Value::Float(value) if value.is_infinite() => {
+            yaml::Value::Float(String::from(if *value > 0.0 { ".inf" } else { "-.inf" }))
+        }
         Value::Float(value) => yaml::Value::Float(float_text(*value)),
         Value::Text(text) => yaml::Value::Text(text.clone()),
         Value::List(items) | Value::Tuple(items) => {

@@ -194,7 +194,9 @@ async fn not_in_remote(
     let mut by_remote: std::collections::BTreeMap<Option<&str>, Vec<&crate::Out>> =
         std::collections::BTreeMap::new();
     for out in &index.outs {
-        if out.can_push && out.use_cache && !out.is_external && !index.stage_of(out).is_repo_import {
+        // What was never downloaded was never pushed either.
+        let is_pushed = out.can_push && out.use_cache && !out.is_external && out.oid.is_some();
+        if is_pushed && !index.stage_of(out).is_repo_import {
             let name = options.remote.as_deref().or(out.remote.as_deref());
             by_remote.entry(name).or_default().push(out);
         }

@@ -141,6 +141,8 @@ fn write_items(out: &mut String, items: &[Value], indent: usize) {
                 out.push(' ');
                 write_items(out, items, indent + 2);
             }
+            // As DVC does: a dash keeps its blank where a key has none.
+            Value::Null => out.push(' '),
             _ => write_flat(out, item, indent),
         }
     }

@@ -84,7 +84,7 @@ pub struct AddReport {
 
 /// Hashes and stores targets, writes their `.dvc` files and makes Git ignore the data.
 ///
-/// The targets are noted as [not recorded yet](Unrecorded). Then for each, in this order: the content enters the cache, Git is told to ignore it, the `.dvc` file is written, the
+/// For each target, in this order: it is noted as [not recorded yet](Unrecorded), the content enters the cache, Git is told to ignore it, the `.dvc` file is written, the
 /// files are linked from the cache, each by a rename. Killed at any moment, the data is as it was or linked to objects
 /// that are whole, and the same command goes on.
 ///
@@ -117,25 +117,17 @@ fn run(session: &Session<'_>, options: &AddOptions) -> Result<AddReport> {
     let mut report = AddReport::default();
     let mut links = Links::load(session.memo.dir());
     let mut unrecorded = Unrecorded::load(session.memo.dir());
-    let key = |target: &AddTarget| session.link_key(&target.out);
-    if !options.no_commit {
-        unrecorded.note(targets.iter().filter_map(key))?;
-    }
     for (at, target) in targets.iter().enumerate() {
         session.check_cancelled()?;
-        let refused = refuse(session, target);
-        let is_refused = refused.is_err();
-        let added = refused.and_then(|()| add_one(session, options, &index, target, &mut links, &mut report));
-        if (added.is_ok() || is_refused)
-            && let Some(key) = key(target)
-        {
-            unrecorded.forget(&key);
-        }
+        let noted: Vec<String> =
+            session.link_key(&target.out).into_iter().filter(|_| !options.no_commit).collect();
+        let added = refuse(session, target).and_then(|()| {
+            unrecorded.during(&noted, || add_one(session, options, &index, target, &mut links, &mut report))
+        });
         match added {
             Ok(()) => {}
             Err(error) if error.is_interrupted() => {
                 links.save();
-                unrecorded.save();
                 return Err(Error::Interrupted);
             }
             Err(error) => {
@@ -153,7 +145,6 @@ fn run(session: &Session<'_>, options: &AddOptions) -> Result<AddReport> {
         }
     }
     links.save();
-    unrecorded.save();
     report.files_to_track.sort();
     report.files_to_track.dedup();
     match session.autostage(&report.files_to_track) {

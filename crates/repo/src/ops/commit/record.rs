@@ -96,40 +96,11 @@ impl Recorder<'_> {
         for out in outs {
             self.refuse(out, recording)?;
         }
-        let mut unrecorded = Unrecorded::load(self.session.memo.dir());
         let cached = outs.iter().filter(|out| out.use_cache && !out.is_external);
         let noted: Vec<String> = cached.filter_map(|out| self.session.link_key(&out.path)).collect();
-        unrecorded.note(noted.iter().cloned())?;
-        let keeps_run = recording == Recording::Anew && run::is_kept(index, stage);
-        let mut stored = Vec::new();
-        for out in outs.iter().filter(|out| !out.is_external) {
-            self.session.check_cancelled()?;
-            let extent = match Extent::of(out, part) {
-                // A run gives back what Git tracks, too.
-                _ if !out.use_cache => {
-                    if keeps_run {
-                        Extent::Whole
-                    } else {
-                        Extent::Nothing
-                    }
-                }
-                extent => extent,
-            };
-            if recording == Recording::Anew || extent != Extent::Nothing {
-                stored.push(self.store(index, stage, out, extent)?);
-            }
-        }
-        if recording == Recording::Anew {
-            self.ignore(outs)?;
-            match &stage.name {
-                None => record_in_dvc_file(stage, self.source(stage)?.as_ref(), &stored)?,
-                Some(name) => self.record_in_lock(stage, name, &stored, keeps_run)?,
-            }
-        }
-        for out in &noted {
-            unrecorded.forget(out);
-        }
-        unrecorded.save();
+        let mut unrecorded = Unrecorded::load(self.session.memo.dir());
+        let stored =
+            unrecorded.during(&noted, || self.store_and_record(index, stage, outs, part, recording))?;
         if self.no_relink {
             return Ok(());
         }
@@ -159,6 +130,43 @@ impl Recorder<'_> {
             }
         }
         Ok(())
+    }
+
+    fn store_and_record<'out>(
+        &mut self,
+        index: &Index,
+        stage: &Stage,
+        outs: &'out [Out],
+        part: Option<&Path>,
+        recording: Recording,
+    ) -> Result<Vec<StoredOut<'out>>> {
+        let keeps_run = recording == Recording::Anew && run::is_kept(index, stage);
+        let mut stored = Vec::new();
+        for out in outs.iter().filter(|out| !out.is_external) {
+            self.session.check_cancelled()?;
+            let extent = match Extent::of(out, part) {
+                // A run gives back what Git tracks, too.
+                _ if !out.use_cache => {
+                    if keeps_run {
+                        Extent::Whole
+                    } else {
+                        Extent::Nothing
+                    }
+                }
+                extent => extent,
+            };
+            if recording == Recording::Anew || extent != Extent::Nothing {
+                stored.push(self.store(index, stage, out, extent)?);
+            }
+        }
+        if recording == Recording::Anew {
+            self.ignore(outs)?;
+            match &stage.name {
+                None => record_in_dvc_file(stage, self.source(stage)?.as_ref(), &stored)?,
+                Some(name) => self.record_in_lock(stage, name, &stored, keeps_run)?,
+            }
+        }
+        Ok(stored)
     }
 
     /// Makes Git ignore the outs.
@@ -247,10 +255,10 @@ impl Recorder<'_> {
             params: self.params(stage)?,
             outs: outs.collect(),
         };
+        lock.set_stage(name, &locked)?;
         if keeps_run {
             run::save(&self.session, &locked)?;
         }
-        lock.set_stage(name, &locked)?;
         if lock.write()? && !self.report.locks.iter().any(|(other, _)| *other == path) {
             self.report.locks.push((path, is_new));
         }

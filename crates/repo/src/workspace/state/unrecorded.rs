@@ -2,14 +2,18 @@
 //!
 //! The content of a file counts as saved when the cache has it. But a command that is killed between storing and recording
 //! leaves objects that nothing names: the next checkout would put the recorded content in the place of the file, and
-//! the next collection delete the object. So outs are noted before the first object is stored, and stay noted until
-//! they are recorded, or given up with `-f`.
+//! the next collection delete the object. So an out is noted before its first object is stored, and stays noted until
+//! it is recorded, or given up with `-f`.
+//!
+//! Only what was cut short stays noted: after an error that the user was told of, the outs are what they were before.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use haul_config::atomic::new_temp_file;
+
+use crate::{Error, Result};
 
 const FILE: &str = "unrecorded.json";
 
@@ -45,12 +49,27 @@ impl Unrecorded {
         self.outs.is_empty()
     }
 
-    /// Notes outs, and writes the note.
-    pub fn note(&mut self, outs: impl IntoIterator<Item = String>) -> crate::Result<()> {
-        for out in outs {
-            self.is_changed |= self.outs.insert(out);
+    /// Stores and records outs with `work`, which are noted meanwhile. They stay noted if the process is killed, if the user
+    /// interrupts it, or if the disk is full, say.
+    ///
+    /// # Errors
+    /// Those of `work`; [`Error::Io`] if the note cannot be written, before anything is stored.
+    pub fn during<T>(&mut self, outs: &[String], work: impl FnOnce() -> Result<T>) -> Result<T> {
+        let new: Vec<&String> = outs.iter().filter(|out| !self.outs.contains(*out)).collect();
+        self.outs.extend(outs.iter().cloned());
+        self.is_changed |= !new.is_empty();
+        self.try_save().map_err(|error| Error::io("cannot note what will be stored", error))?;
+        let result = work();
+        let over = match &result {
+            Ok(_) => outs.iter().collect(),
+            Err(error) if error.is_interrupted() || error.ends_run() => Vec::new(),
+            Err(_) => new,
+        };
+        for out in over {
+            self.forget(out);
         }
-        self.try_save().map_err(|error| crate::Error::io("cannot note what will be stored", error))
+        self.save();
+        result
     }
 
     /// Forgets an out that is recorded.
@@ -93,19 +112,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn note_is_there_until_all_of_it_is_recorded() {
+    fn out_stays_noted_only_if_its_work_was_cut_short() {
         let folder = tempfile::tempdir().unwrap();
-        let mut unrecorded = Unrecorded::load(folder.path());
-        unrecorded.note(["a".to_owned(), "d/é".to_owned()]).unwrap();
-        let mut unrecorded = Unrecorded::load(folder.path());
-        assert!(unrecorded.contains("a") && unrecorded.contains("d/é") && !unrecorded.contains("d"));
+        let outs = ["a".to_owned(), "d/é".to_owned()];
+        let load = || Unrecorded::load(folder.path());
+        load()
+            .during(&outs, || {
+                assert!(load().contains("a") && load().contains("d/é") && !load().contains("d"));
+                Ok(())
+            })
+            .unwrap();
+        assert!(load().is_empty() && !folder.path().join(FILE).exists());
+        load().during(&outs, || Err::<(), _>(Error::BadOut("no".to_owned()))).unwrap_err();
+        assert!(load().is_empty());
+        load().during(&outs[..1], || Err::<(), _>(Error::Interrupted)).unwrap_err();
+        assert!(load().contains("a"));
+        // A later failure takes back what it noted itself.
+        load().during(&outs, || Err::<(), _>(Error::BadOut("no".to_owned()))).unwrap_err();
+        assert!(load().contains("a") && !load().contains("d/é"));
+        let mut unrecorded = load();
         unrecorded.forget("a");
         unrecorded.save();
-        assert!(!Unrecorded::load(folder.path()).contains("a"));
-        unrecorded.forget("d/é");
-        unrecorded.save();
-        assert!(!folder.path().join(FILE).exists());
+        assert!(load().is_empty());
         fs_err::write(folder.path().join(FILE), "[\"a").unwrap();
-        assert!(!Unrecorded::load(folder.path()).contains("a"));
+        assert!(load().is_empty());
     }
 }
