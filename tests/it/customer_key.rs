@@ -71,7 +71,7 @@ fn push_without_the_right_to_list_refuses_what_may_be_encrypted_with_another_key
         let (server, environment) = stage(Some(&[Permission::GetObject, Permission::PutObject]));
         let repo = repository(&environment, &server, "repo", n_files, KEY);
         repo.haul(["push"]).code(1).stderr_has(&[
-            "not there or encrypted with another `sse_customer_key`",
+            "is missing or encrypted with another `sse_customer_key`",
             "s3:ListBucket on `arn:aws:s3:::bucket`",
         ]);
         assert_eq!(server.count(Operation::PutObject), 0);
