@@ -236,6 +236,11 @@ impl Error {
         }
     }
 
+    /// Makes the error of a target that does not exist, with DVC's sentence.
+    pub(crate) fn no_target(target: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::TargetNotFound { target: target.into(), message: message.into(), hint: None }
+    }
+
     /// Returns what the user can do, as a sentence or a command.
     pub fn hint(&self) -> Option<String> {
         match self {

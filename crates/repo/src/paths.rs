@@ -14,6 +14,13 @@ pub(crate) fn is_absence(error: &std::io::Error) -> bool {
     matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
 }
 
+/// Returns the path of the `.dvc` file beside some data, as DVC names it.
+pub(crate) fn with_suffix(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".dvc");
+    path.with_file_name(name)
+}
+
 /// Removes `.` and `..` from an absolute path without following links.
 pub(crate) fn normalize(path: &Path) -> PathBuf {
     let mut normal = PathBuf::new();

@@ -314,7 +314,7 @@ fn relink_changes_the_kind_of_link_and_nothing_else() {
 }
 
 /// A copy counted as linked as long as any of the types allows a plain file: `reflink,hardlink` on a file system without
-/// reflinks never linked anything again, and `hardlink,copy` nowhere.
+/// reflinks never linked anything again, and with `hardlink,copy` no file system did.
 #[test]
 fn relink_uses_the_first_type_that_works() {
     let world = World::new();

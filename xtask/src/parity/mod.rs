@@ -91,7 +91,7 @@ pub(crate) fn run(project: &Project, options: &flags::Parity) -> Result<()> {
                     let mut result = run_one(scenario, &scenario.slug, &scratch, &programs, &server);
                     if let Err(error) = &result {
                         println!("again   {} ({})\n{error:#}\n", scenario.name, scenario.place);
-                        // Once more, in other places: what depends on the moment is told, but is no difference.
+                        // Once more, in other places: what depends on the moment is printed, but is no difference.
                         let second = format!("{}-again", scenario.slug);
                         result = run_one(scenario, &second, &scratch, &programs, &server);
                         if result.is_ok() {

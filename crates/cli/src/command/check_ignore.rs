@@ -87,6 +87,7 @@ impl CheckIgnoreArgs {
             }
             return Ok(is_ignored);
         }
+        // As in DVC, it is the last pattern that is shown, also with `--all`.
         if let Some(rule) = &decision {
             context.printer().line(format_args!("{}\t{target}", rule.rule))?;
         } else if self.non_matching {

@@ -65,9 +65,7 @@ impl Detail {
     pub(crate) fn of_object(path: &str, error: &haul_storage::Error, text: String) -> Self {
         Self { kind: error.kind().into(), text, path: Some(path.to_owned()) }
     }
-}
 
-impl Detail {
     /// Makes a detail about one target.
     pub(crate) fn of_target(failure: &haul_repo::ops::Failure) -> Self {
         let (kind, _) = kind::of_repository(&failure.error);

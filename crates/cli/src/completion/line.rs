@@ -20,7 +20,7 @@ impl Line {
     /// Takes what bash passes: the text before the cursor, and the characters at which bash breaks words.
     ///
     /// The words of bash itself do not do: it takes `=` and `:` for words of their own, as in `--remote=x` and `remote://x`.
-    pub(super) fn from_bash(mut passed: Vec<String>) -> Self {
+    pub(super) fn from_bash(passed: Vec<String>) -> Self {
         match passed.len() {
             1 | 2 => {
                 let breaks = passed.get(1).cloned().unwrap_or_default();
@@ -28,7 +28,7 @@ impl Line {
             }
             0 => Self::new(vec![String::from("haul"), String::new()]),
             // Words, as for the other shells.
-            _ => Self::new(std::mem::take(&mut passed)),
+            _ => Self::new(passed),
         }
     }
 

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use gix::ObjectId;
 use gix::object::Kind;
 
-use super::revision::{AnyError, Commits, check_references};
+use super::revision::{AnyError, Commits, REFERENCES, check_references};
 use super::{Git, Revision, RevisionSet, unreadable};
 use crate::{Error, Result};
 
@@ -200,7 +200,7 @@ impl History<'_> {
             return Err(shallow("this clone does not have the whole history"));
         }
         let mut tips = Vec::new();
-        for prefix in ["refs/heads/", "refs/tags/", "refs/remotes/"] {
+        for prefix in REFERENCES {
             tips.extend(self.references(prefix)?.into_iter().map(|(_, commit)| commit));
         }
         let head = self.repo.head().map_err(|source| cannot(source.into()))?;

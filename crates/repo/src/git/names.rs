@@ -1,7 +1,7 @@
 //! The names that revisions have.
 
 use super::Git;
-use super::revision::AnyError;
+use super::revision::{AnyError, REFERENCES};
 use crate::{Error, Result};
 
 impl Git {
@@ -11,7 +11,7 @@ impl Git {
         let failed = |source: AnyError| Error::git("cannot list the references of Git", source);
         let references = repo.references().map_err(|source| failed(source.into()))?;
         let mut names = Vec::new();
-        for prefix in ["refs/heads/", "refs/tags/", "refs/remotes/"] {
+        for prefix in REFERENCES {
             let found = references.prefixed(prefix).map_err(|source| failed(source.into()))?;
             names.extend(found.filter_map(|found| Some(found.ok()?.name().shorten().to_string())));
         }

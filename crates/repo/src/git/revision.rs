@@ -95,11 +95,14 @@ impl Commits {
     }
 }
 
+/// The references that keep commits: branches, tags and remote branches.
+pub(super) const REFERENCES: [&str; 3] = ["refs/heads/", "refs/tags/", "refs/remotes/"];
+
 pub(super) type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Returns every commit that is reachable from a branch, a tag, a remote branch or HEAD.
 fn all_commits(repo: &gix::Repository) -> Result<Vec<ObjectId>, AnyError> {
-    let mut tips: Vec<ObjectId> = ["refs/heads/", "refs/tags/", "refs/remotes/"]
+    let mut tips: Vec<ObjectId> = REFERENCES
         .into_iter()
         .map(|prefix| references(repo, prefix))
         .collect::<Result<Vec<_>, _>>()?

@@ -1,12 +1,13 @@
 //! Why a target may be tracked although no metafile that was read names it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use haul_config::keys::nearest;
 
 use super::collect::{Unreadable, is_git_ignored};
 use super::target::{Target, parse};
 use super::unseen;
+use crate::paths::with_suffix;
 use crate::{Error, Index, Repo, Result};
 
 /// Adds to DVC's sentence about a target that was not found why it was not, or what may have been meant, as far as that can be
@@ -82,10 +83,4 @@ fn what_was_meant(repo: &Repo, index: &Index, typed: &str) -> Option<String> {
     let nearest = nearest(name, names.iter().map(String::as_str).filter(|known| *known != name))?;
     let meant = if directory.is_empty() { nearest.to_owned() } else { format!("{directory}/{nearest}") };
     Some(format!("did you mean `{meant}`?"))
-}
-
-fn with_suffix(path: &Path) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".dvc");
-    path.with_file_name(name)
 }

@@ -59,7 +59,8 @@ impl Selection {
             return Ok(Self::everything(index));
         }
         let known = Known::Files(HashSet::new());
-        Resolver { repo, index: Index::default(), known, empty: Vec::new() }.resolve(options)
+        Resolver { repo, of: Of::Workspace, index: Index::default(), known, empty: Vec::new() }
+            .resolve(options)
     }
 
     /// Returns the stages of a metafile, or the stage of that name in it. Unlike other targets, it cannot be the path of an
@@ -70,7 +71,8 @@ impl Selection {
     /// [`Error::TargetNotFound`] in DVC's words; [`Error::Metafile`].
     pub(crate) fn stages_of(repo: &Repo, target: &str) -> Result<Self> {
         let known = Known::Files(HashSet::new());
-        let mut resolver = Resolver { repo, index: Index::default(), known, empty: Vec::new() };
+        let mut resolver =
+            Resolver { repo, of: Of::Workspace, index: Index::default(), known, empty: Vec::new() };
         let keys = resolver.stages_of(target);
         let keys = keys.map_err(|error| super::hidden::explain(repo, &resolver.index, target, error))?;
         let is_meant = |stage: &Stage| keys.contains(&key(stage));
@@ -93,14 +95,14 @@ impl Selection {
         }
         let index = reader.read_whole(revision)?;
         let known = Known::Everything;
-        Resolver { repo: reader.repo(), index, known, empty: Vec::new() }.resolve(options)
+        Resolver { repo: reader.repo(), of: Of::Index, index, known, empty: Vec::new() }.resolve(options)
     }
 
     /// Returns the selection of one target in an index of everything.
     pub(crate) fn resolve_in(repo: &Repo, index: &Index, target: &str) -> Result<Self> {
         let (index, known) = (index.clone(), Known::Everything);
         let options = SelectOptions { targets: vec![target.to_owned()], ..SelectOptions::default() };
-        Resolver { repo, index, known, empty: Vec::new() }.resolve(&options)
+        Resolver { repo, of: Of::Index, index, known, empty: Vec::new() }.resolve(&options)
     }
 
     /// Selects outs of an index.
@@ -167,8 +169,17 @@ enum Known {
 /// The metafile and name of a stage, which stay valid when more metafiles are read.
 type Key = (PathBuf, Option<String>);
 
+/// What targets are looked for in.
+enum Of {
+    /// The workspace, which can say why a target is not found.
+    Workspace,
+    /// An index that was read, as of a commit.
+    Index,
+}
+
 struct Resolver<'repo> {
     repo: &'repo Repo,
+    of: Of,
     index: Index,
     known: Known,
     /// See [`Selection::empty`].
@@ -184,18 +195,17 @@ impl Resolver<'_> {
             Target::NameOrPath(name) if repo.target_path(DVC_YAML).exists() => (DVC_YAML, Some(name)),
             Target::NameOrPath(_) => {
                 let message = format!("'{DVC_YAML}' does not exist");
-                return Err(Error::TargetNotFound { hint: None, target: target.to_owned(), message });
+                return Err(Error::no_target(target.to_owned(), message));
             }
         };
         let mut keys = self.file(&repo.target_path(file), name)?;
         if let Some(name) = name.filter(|_| file_name(file) == DVC_YAML) {
             keys.retain(|(_, own)| own.as_deref() == Some(name));
             if keys.is_empty() {
-                return Err(Error::TargetNotFound {
-                    hint: None,
-                    target: name.to_owned(),
-                    message: stage_not_found(name, &repo.display_path(&repo.target_path(file))),
-                });
+                return Err(Error::no_target(
+                    name.to_owned(),
+                    stage_not_found(name, &repo.display_path(&repo.target_path(file))),
+                ));
             }
         }
         Ok(keys)
@@ -211,10 +221,11 @@ impl Resolver<'_> {
         };
         let mut selected: Vec<(Key, Option<PathBuf>)> = Vec::new();
         for target in targets {
-            let found = self.target(target, options);
-            for found in
-                found.map_err(|error| super::hidden::explain(self.repo, &self.index, target, error))?
-            {
+            let found = self.target(target, options).map_err(|error| match self.of {
+                Of::Workspace => super::hidden::explain(self.repo, &self.index, target, error),
+                Of::Index => error,
+            });
+            for found in found? {
                 if !selected.contains(&found) {
                     selected.push(found);
                 }
@@ -260,11 +271,10 @@ impl Resolver<'_> {
         if let Some((out, below)) = self.out_at(&path, &self.repo.absolute(&text)) {
             if out.oid.is_some_and(|oid| !oid.is_dir()) && !below.as_os_str().is_empty() {
                 let file = self.repo.display_path(&out.path);
-                return Err(Error::TargetNotFound {
-                    hint: None,
-                    target: target.to_owned(),
-                    message: format!("'{target}' does not exist: '{file}' is tracked as a file"),
-                });
+                return Err(Error::no_target(
+                    target.to_owned(),
+                    format!("'{target}' does not exist: '{file}' is tracked as a file"),
+                ));
             }
             let key = key(self.index.stage_of(out));
             let path = if below.as_os_str().is_empty() { out.path.clone() } else { out.path.join(below) };
@@ -305,11 +315,10 @@ impl Resolver<'_> {
         self.refuse_unresolved(|stage| stage.metafile == path && is_meant(stage, name))?;
         let found: Vec<Key> = stages.filter(|stage| has_name(stage, name)).map(key).collect();
         if found.is_empty() {
-            return Err(Error::TargetNotFound {
-                hint: None,
-                target: name.to_owned(),
-                message: stage_not_found(name, &self.repo.display_path(path)),
-            });
+            return Err(Error::no_target(
+                name.to_owned(),
+                stage_not_found(name, &self.repo.display_path(path)),
+            ));
         }
         Ok(found)
     }
@@ -340,11 +349,8 @@ impl Resolver<'_> {
 
     /// Reads one metafile.
     fn read(&mut self, path: &Path) -> Result<()> {
-        let missing = |what: &str| Error::TargetNotFound {
-            hint: None,
-            target: path.display().to_string(),
-            message: format!("'{}' {what}", path.display()),
-        };
+        let missing =
+            |what: &str| Error::no_target(path.display().to_string(), format!("'{}' {what}", path.display()));
         let Known::Files(files) = &mut self.known else {
             let is_known = self.index.stages.iter().any(|stage| stage.metafile == path);
             return if is_known { Ok(()) } else { Err(missing("does not exist")) };
@@ -362,7 +368,7 @@ impl Resolver<'_> {
             return Err(missing("is not a .dvc file"));
         }
         if let Some(message) = git_ignored_text(self.repo, path)? {
-            return Err(Error::TargetNotFound { hint: None, target: path.display().to_string(), message });
+            return Err(Error::no_target(path.display().to_string(), message));
         }
         files.insert(path.to_owned());
         self.index.extend(read_file(self.repo, path)?);
@@ -424,13 +430,10 @@ impl Resolver<'_> {
         } else {
             format!("'{DVC_YAML}' does not exist")
         };
-        Error::TargetNotFound {
-            hint: None,
-            target: target.to_owned(),
-            message: format!(
-                "'{target}' does not exist as an output or a stage name in '{DVC_YAML}': {reason}"
-            ),
-        }
+        Error::no_target(
+            target.to_owned(),
+            format!("'{target}' does not exist as an output or a stage name in '{DVC_YAML}': {reason}"),
+        )
     }
 }
 

@@ -27,11 +27,10 @@ pub(super) fn parse(target: &str) -> Result<Target<'_>> {
     let Some(colon) = colon else {
         let name = Path::new(group).file_name().and_then(|name| name.to_str()).unwrap_or(group);
         if name == "dvc.lock" {
-            return Err(Error::TargetNotFound {
-                hint: None,
-                target: target.to_owned(),
-                message: format!("Did you mean: `{}`?", target.replacen(".lock", ".yaml", 1)),
-            });
+            return Err(Error::no_target(
+                target.to_owned(),
+                format!("Did you mean: `{}`?", target.replacen(".lock", ".yaml", 1)),
+            ));
         }
         let is_file = is_stage_file(target.rsplit('/').next().unwrap_or(target));
         return Ok(if is_file {
@@ -67,11 +66,10 @@ pub fn expand_globs(folder: &Path, patterns: &[String]) -> Result<Vec<String>> {
     }
     if expanded.is_empty() {
         let quoted: Vec<String> = patterns.iter().map(|pattern| format!("'{pattern}'")).collect();
-        return Err(Error::TargetNotFound {
-            hint: None,
-            target: patterns.join(" "),
-            message: format!("Glob [{}] has no matches.", quoted.join(", ")),
-        });
+        return Err(Error::no_target(
+            patterns.join(" "),
+            format!("Glob [{}] has no matches.", quoted.join(", ")),
+        ));
     }
     Ok(expanded)
 }

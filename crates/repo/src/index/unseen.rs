@@ -111,9 +111,7 @@ impl Unseen {
         let lock = lock.as_ref().map(|text| (lock_path.as_path(), text.as_slice()));
         read_stages(context_of_commit(repo, repo), &self.metafile, &text, lock)
     }
-}
 
-impl Unseen {
     /// Returns whether it is at or below a path, is a metafile of that name, or tracks data at, above or below the path.
     pub(super) fn concerns(&self, repo: &Repo, path: &Path, metafile: &Path) -> Result<bool> {
         if self.metafile == metafile || self.metafile.starts_with(path) {

@@ -69,7 +69,7 @@ fn set(repo: &Repo, target: &str, is_frozen: bool) -> Result<FrozenStage> {
     let selection = Selection::stages_of(repo, target)?;
     let Some(stage) = selection.stages.first().map(|(number, _)| &selection.index.stages[*number]) else {
         let message = format!("'{target}' holds no stage");
-        return Err(Error::TargetNotFound { hint: None, target: target.to_owned(), message });
+        return Err(Error::no_target(target.to_owned(), message));
     };
     match &stage.name {
         None => {

@@ -77,11 +77,10 @@ impl ProjectPath {
         let source = |path: &str, is_in_tree: bool, object: Option<DataObject>| match object {
             _ if is_in_tree => Ok(FileSource::Tree(path.to_owned())),
             Some(object) => Ok(FileSource::Object(object)),
-            None => Err(Error::TargetNotFound {
-                hint: None,
-                target: path.to_owned(),
-                message: format!("no hash of '{path}' is recorded in its repository"),
-            }),
+            None => Err(Error::no_target(
+                path.to_owned(),
+                format!("no hash of '{path}' is recorded in its repository"),
+            )),
         };
         let mut files = Vec::new();
         if found.is_dir {
@@ -204,9 +203,5 @@ pub(super) fn incomplete(report: FetchReport) -> Option<Error> {
 }
 
 pub(super) fn no_such_file(path: &str) -> Error {
-    Error::TargetNotFound {
-        hint: None,
-        target: path.to_owned(),
-        message: format!("[Errno 2] No such file or directory: '{path}'"),
-    }
+    Error::no_target(path.to_owned(), format!("[Errno 2] No such file or directory: '{path}'"))
 }

@@ -137,7 +137,7 @@ fn not_a_metafile(repo: &Repo, target: &str, error: Error) -> Error {
     match error {
         Error::TargetNotFound { message, .. } if repo.absolute(format!("{target}.dvc")).exists() => {
             let message = format!("'{target}' is not a .dvc file. Do you mean '{target}.dvc'?: {message}");
-            Error::TargetNotFound { hint: None, target: target.to_owned(), message }
+            Error::no_target(target.to_owned(), message)
         }
         error => error,
     }

@@ -46,9 +46,5 @@ pub async fn show_url(options: &GetOptions, env: &Env) -> Result<String> {
 }
 
 fn untracked(path: &str) -> Error {
-    Error::TargetNotFound {
-        hint: None,
-        target: path.to_owned(),
-        message: format!("Unable to find DVC file with output '{path}'"),
-    }
+    Error::no_target(path.to_owned(), format!("Unable to find DVC file with output '{path}'"))
 }

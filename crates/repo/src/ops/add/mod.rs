@@ -84,8 +84,8 @@ pub struct AddReport {
 
 /// Hashes and stores targets, writes their `.dvc` files and makes Git ignore the data.
 ///
-/// For each target, in this order: it is noted as [not recorded yet](Unrecorded), the content enters the cache, Git is told to ignore it, the `.dvc` file is written, the
-/// files are linked from the cache, each by a rename. Killed at any moment, the data is as it was or linked to objects
+/// For each target, in this order: it is noted as [not recorded yet](Unrecorded), the content enters the cache, its path
+/// enters `.gitignore`, the `.dvc` file is written, the files are linked from the cache, each by a rename. Killed at any moment, the data is as it was or linked to objects
 /// that are whole, and the same command goes on.
 ///
 /// All targets are checked first, and one that cannot be an out stops all. After that a target that fails does not

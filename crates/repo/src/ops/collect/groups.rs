@@ -54,11 +54,10 @@ impl Parts {
 ///
 /// Deviation: DVC says "Everything is up to date." of a file that a tracked directory does not have.
 pub(in crate::ops) fn absent(directory: &str, within: &str) -> Error {
-    Error::TargetNotFound {
-        hint: None,
-        target: format!("{directory}/{within}"),
-        message: format!("'{directory}/{within}' is not in the tracked directory '{directory}'"),
-    }
+    Error::no_target(
+        format!("{directory}/{within}"),
+        format!("'{directory}/{within}' is not in the tracked directory '{directory}'"),
+    )
 }
 
 /// Turns outs into groups of objects, while the transfer is under way already. Manifests that the cache lacks are

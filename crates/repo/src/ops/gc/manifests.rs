@@ -162,7 +162,7 @@ impl Reader<'_> {
         if self.options.skip_failed || outs.iter().all(|out| out.may_be_nowhere) {
             return Ok(Err(format!("{text}; files that only it names count as unused")));
         }
-        // Deviation: a list of files that is nowhere stops `gc`, which cannot tell what is used; DVC deletes what only it names.
+        // Deviation: a list of files that is in no cache and on no remote stops `gc`, which cannot tell what is used; DVC deletes what only it names.
         let error = haul_storage::Error::new(ErrorKind::NotFound, text)
             .with_hint("push it from where it is, or give up what only it names with `--skip-failed`");
         Err(cannot_collect(outs, error.into()))

@@ -13,7 +13,7 @@ use super::session::{Session, Stores};
 use crate::git::gitignore;
 use crate::index::{VersionedFile, is_stage_file};
 use crate::metafile::dvc_file::{DvcFile, OutState};
-use crate::paths::relative;
+use crate::paths::{relative, with_suffix};
 use crate::workspace::checkout::check_parents;
 use crate::workspace::scan::{Found, fingerprint};
 use crate::workspace::state::Links;
@@ -224,12 +224,6 @@ fn run(session: &Session<'_>, options: &MoveOptions) -> Result<MoveReport> {
     let is_data_missing = !is_there && !to.exists();
     let metafile = new_metafile;
     Ok(MoveReport { path: to, metafile, files_to_track, is_staged, unstaged, is_data_missing })
-}
-
-fn with_suffix(path: &Path) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".dvc");
-    path.with_file_name(name)
 }
 
 fn name_of(path: &Path) -> Result<String> {

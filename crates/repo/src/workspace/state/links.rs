@@ -1,11 +1,11 @@
 //! Which outs were put into the workspace, so that they can be taken away when they are tracked no longer.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use haul_config::atomic::new_temp_file;
 use serde::{Deserialize, Serialize};
+
+use super::record::{read_record, write_record};
 
 const FILE: &str = "links.json";
 
@@ -33,18 +33,7 @@ impl Links {
     /// Reads the records in `dir` (`.dvc/tmp/haul`); a file that is missing or damaged counts as empty.
     pub fn load(dir: &Path) -> Self {
         let path = dir.join(FILE);
-        let records = match fs_err::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_else(|error| {
-                tracing::debug!(%error, path = %path.display(), "the record of links is damaged and starts anew");
-                BTreeMap::new()
-            }),
-            Err(error) => {
-                if error.kind() != io::ErrorKind::NotFound {
-                    tracing::debug!(%error, "the record of links cannot be read");
-                }
-                BTreeMap::new()
-            }
-        };
+        let records = read_record(&path);
         Self { path, records, is_changed: false }
     }
 
@@ -88,18 +77,10 @@ impl Links {
     /// take the data for what it may delete.
     pub fn try_save(&mut self) -> crate::Result<()> {
         if self.is_changed {
-            self.write().map_err(|error| crate::Error::io("cannot write the record of links", error))?;
+            write_record(&self.path, &self.records)
+                .map_err(|error| crate::Error::io("cannot write the record of links", error))?;
             self.is_changed = false;
         }
-        Ok(())
-    }
-
-    fn write(&self) -> io::Result<()> {
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        fs_err::create_dir_all(folder)?;
-        let mut temp = new_temp_file(folder)?;
-        temp.write_all(&serde_json::to_vec(&self.records)?)?;
-        temp.persist(&self.path).map_err(|error| error.error)?;
         Ok(())
     }
 }

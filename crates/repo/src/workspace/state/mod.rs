@@ -7,6 +7,7 @@ mod clock;
 mod epoch;
 mod links;
 mod memo;
+mod record;
 mod stamp;
 mod table;
 mod unrecorded;

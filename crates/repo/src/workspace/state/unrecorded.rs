@@ -8,11 +8,10 @@
 //! Only what was cut short stays noted: after an error that the user was told of, the outs are what they were before.
 
 use std::collections::BTreeSet;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use haul_config::atomic::new_temp_file;
-
+use super::record::{read_record, write_record};
 use crate::{Error, Result};
 
 const FILE: &str = "unrecorded.json";
@@ -29,18 +28,7 @@ impl Unrecorded {
     /// Reads the note in `dir` (`.dvc/tmp/haul`); one that is missing or damaged counts as empty.
     pub fn load(dir: &Path) -> Self {
         let path = dir.join(FILE);
-        let outs = match fs_err::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_else(|error| {
-                tracing::debug!(%error, path = %path.display(), "the note of outs that are not recorded is damaged");
-                BTreeSet::new()
-            }),
-            Err(error) => {
-                if error.kind() != io::ErrorKind::NotFound {
-                    tracing::debug!(%error, "the note of outs that are not recorded cannot be read");
-                }
-                BTreeSet::new()
-            }
-        };
+        let outs = read_record(&path);
         Self { path, outs, is_changed: false }
     }
 
@@ -96,11 +84,7 @@ impl Unrecorded {
         if self.outs.is_empty() {
             fs_err::remove_file(&self.path)?;
         } else {
-            let folder = self.path.parent().unwrap_or(Path::new("."));
-            fs_err::create_dir_all(folder)?;
-            let mut temp = new_temp_file(folder)?;
-            temp.write_all(&serde_json::to_vec(&self.outs)?)?;
-            temp.persist(&self.path).map_err(|error| error.error)?;
+            write_record(&self.path, &self.outs)?;
         }
         self.is_changed = false;
         Ok(())

@@ -1,4 +1,4 @@
-//! What a user is told about a call that got no reply.
+//! The errors of calls that got no reply.
 
 use std::fmt::Write;
 use std::time::Duration;

@@ -41,6 +41,10 @@ fn connect(address: SocketAddr, read_timeout: Duration) -> S3Store {
     let mut options = options();
     options.endpoint_url = Some(Located::default_value(format!("http://{address}")));
     options.read_timeout = Located::default_value(read_timeout);
+    open(options)
+}
+
+fn open(mut options: S3Options) -> S3Store {
     options.retry.unreachable_budget = Duration::from_millis(300);
     options.retry.base_delay = Duration::from_millis(1);
     let http = Http::new(HttpSettings {
@@ -110,16 +114,7 @@ async fn dead_proxy_is_named_and_not_the_server() {
     let mut options = options();
     options.endpoint_url = Some(Located::default_value("http://192.0.2.1:9000".into()));
     options.proxy.http = Some(haul_config::Secret::new(format!("http://user:hunter2@{proxy}")));
-    options.retry.unreachable_budget = Duration::from_millis(300);
-    options.retry.base_delay = Duration::from_millis(1);
-    let http = Http::new(HttpSettings {
-        remote_name: None,
-        trust: options.trust.clone(),
-        proxy: options.proxy.clone(),
-        connect_timeout: Duration::from_secs(5),
-    });
-    let store = S3Store::new(options, Arc::new(FakeCredentials::default()), &http).unwrap();
-    let error = store.head("k").await.unwrap_err();
+    let error = open(options).head("k").await.unwrap_err();
     let text = error.to_string();
     assert!(text.contains("no connection through the proxy `http://user:****@"), "{text}");
     assert!(text.contains(", which `http_proxy` names") && !text.contains("hunter2"), "{text}");

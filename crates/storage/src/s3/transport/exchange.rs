@@ -121,7 +121,6 @@ impl TransportError {
         self
     }
 
-    /// Returns the cause alone, or the error where it has none, for messages that say the rest themselves.
     /// Returns whether no connection was made.
     pub(crate) fn is_about_connecting(&self) -> bool {
         matches!(
@@ -132,6 +131,7 @@ impl TransportError {
         )
     }
 
+    /// Returns the cause alone, or the error where it has none, for messages that say the rest themselves.
     pub(crate) fn into_cause(mut self) -> Box<dyn StdError + Send + Sync> {
         self.source.take().unwrap_or_else(|| self.into())
     }
